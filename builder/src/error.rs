@@ -219,7 +219,7 @@ pub enum RebuildError {
 
 /// A host of a fleet that could not load the artifact for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("host `{host}` could not load what is built for it")]
+#[error("host `{host}` could not load the artifact for it")]
 #[non_exhaustive]
 pub struct Unserved {
     /// The host's name.

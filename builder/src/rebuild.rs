@@ -160,7 +160,7 @@ fn in_images(stated: &[u8], made: &[u8], mut debug: DebugInfo<'_>) -> Vec<Differ
             },
             a: length(section.a),
             b: match section.a == section.b {
-                true => Some("as many, and others".to_owned()),
+                true => Some("the same length, other bytes".to_owned()),
                 false => length(section.b),
             },
         });

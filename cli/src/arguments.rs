@@ -68,7 +68,7 @@ pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Resul
         }
     }
     if let Some(first) = split_list(arguments, &places) {
-        let at = format!("what begins with argument {}", first + 1);
+        let at = format!("the text that begins with argument {}", first + 1);
         return Err(refusal(&at, hint(Kind::File)));
     }
     for (argument, place) in arguments.iter().zip(&places) {
@@ -103,7 +103,7 @@ fn hint(kind: Kind) -> String {
             "give the variable to edgec, not its value: `--env NAME` alone passes it on"
         }
         Kind::Argument => {
-            "what is for the program goes behind `--`, where edgec looks for no keys: \
+            "put the program's arguments after `--`, where edgec looks for no keys: \
              edgec run ARTIFACT -- ARGUMENTS"
         }
         _ => {

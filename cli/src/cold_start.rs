@@ -178,7 +178,7 @@ impl Note {
         let of_adapter = module.is_some_and(|module| module.index > 0);
         let (whose, hint) = match of_adapter {
             true => (
-                "not of the program, but of the component around it: ",
+                "not in the program, but in the component around it: ",
                 ADAPTER,
             ),
             false => ("", finding.rule.hint(origin.kind)),

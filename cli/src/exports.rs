@@ -31,7 +31,7 @@ pub(crate) fn names<'m>(
         return Ok(names.into());
     }
     let message = format!(
-        "the image's {found} exports are not the list of {} that its manifest sums up",
+        "the image's {found} exports do not match the digest of {} exports in its manifest",
         stated.count()
     );
     Err(Failure::new(Exit::Rejected, CODE, message)

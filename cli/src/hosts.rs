@@ -112,7 +112,7 @@ pub(crate) fn refuse_same_names(hosts: &[Host]) -> Result<(), Failure> {
             let message = "two hosts have this name";
             Err(Failure::usage("same-host", message)
                 .about(&host.name)
-                .hint("`name` in a host's profile is what it is called"))
+                .hint("`name` in a host's profile sets its name"))
         }
     }
 }

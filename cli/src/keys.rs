@@ -125,7 +125,7 @@ pub(crate) fn read_public(path: &Path) -> Result<(PublicKey, KeyEncoding), Failu
     let text = files::read_public(path).map_err(|failure| {
         let failure = match failure.code() {
             "not-text" => failure.hint(
-                "a public key is text; of a key in DER, make PEM: \
+                "a public key is text; convert a key in DER to PEM: \
                  openssl pkey -pubin -inform DER -in OLD -out NEW.pub.pem",
             ),
             _ => failure,
@@ -169,7 +169,7 @@ pub(crate) fn public_from_text(text: &str) -> Result<(PublicKey, KeyEncoding), F
     PublicKey::from_text(text).map_err(|error| {
         Failure::rejected("public-key", &error).hint(match error {
             _ if text.contains("PRIVATE KEY") => {
-                "this is a private key, and a public one is wanted: \
+                "this is a private key, and a public one is needed: \
                  `edgec keys export` gives its public half"
             }
             KeyError::NotOnCurve | KeyError::NonCanonical | KeyError::Weak => {

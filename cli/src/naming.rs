@@ -109,9 +109,9 @@ pub(crate) fn debug_file(artifact: &Path) -> Result<PathBuf, Failure> {
     let debug = artifact.with_extension("debug");
     if debug == artifact {
         return Err(
-            Failure::usage("output", "the debug file would have this very name")
+            Failure::usage("output", "the debug file would have the same name")
                 .about(artifact.display())
-                .hint("name the artifact otherwise, such as NAME.cwasm"),
+                .hint("give the artifact another name, such as NAME.cwasm"),
         );
     }
     Ok(debug)

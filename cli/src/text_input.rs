@@ -13,7 +13,7 @@ pub(crate) fn without_offsets(failure: Failure, from_text: bool) -> Failure {
     let failure = failure.saying(message);
     match is_invalid {
         true => failure.hint(
-            "mend the text: the program in it is not valid\n\
+            "correct the text: the program in it is not valid\n\
              errors in code name the function: functions with names (`$name`) are easier to find",
         ),
         false => failure,

@@ -100,7 +100,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<UnixTime, String> {
 
 /// The last second of the year 9999, which is the last that RFC 3339 can write.
 const LAST: UnixTime = UnixTime::from_seconds(253_402_300_799);
-const TOO_LATE: &str = "that lies behind the year 9999";
+const TOO_LATE: &str = "that is after the year 9999";
 
 /// What to write instead of a number of years.
 fn years(text: &str) -> Option<String> {
@@ -201,7 +201,7 @@ mod tests {
         // 2100-01-01 in milliseconds.
         for text in ["4102444800000", "253402300800", "99999999999999999999999"] {
             let error = parse(text).unwrap_err();
-            assert!(error.contains("behind the year 9999"), "{error}");
+            assert!(error.contains("after the year 9999"), "{error}");
             assert!(error.contains("milliseconds"), "{error}");
         }
     }

@@ -113,8 +113,8 @@ mod tests {
             (
                 &["check", "--host", "a.toml", "a.cwasm"],
                 "the following required arguments were not provided: <ARTIFACT>...",
-                "'--host' took what stands behind it: put <ARTIFACT>... in front of '--host', or \
-                 behind '--'\n`edgec check --help` shows its usage",
+                "'--host' took everything after it: put <ARTIFACT>... before '--host', or \
+                 after '--'\n`edgec check --help` shows its usage",
             ),
             (
                 &["build", "a.wat", "--format", "xml"],

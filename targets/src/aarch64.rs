@@ -23,7 +23,7 @@ pub(crate) const UNUSED: &[UnusedFlag] = &[
     },
     UnusedFlag {
         cranelift_flag: "sign_return_address",
-        reason: "it is no CPU feature but a way to generate code, which the profiles leave off",
+        reason: "it is not a CPU feature but a way to generate code, and the profiles leave it off",
     },
     UnusedFlag {
         cranelift_flag: "sign_return_address_all",
@@ -35,11 +35,11 @@ pub(crate) const UNUSED: &[UnusedFlag] = &[
     },
     UnusedFlag {
         cranelift_flag: "use_bti",
-        reason: "it is no CPU feature but a way to generate code, which the profiles leave off",
+        reason: "it is not a CPU feature but a way to generate code, and the profiles leave it off",
     },
     UnusedFlag {
         cranelift_flag: "use_csdb",
-        reason: "it is no CPU feature but a way to generate code, which the profiles leave off",
+        reason: "it is not a CPU feature but a way to generate code, and the profiles leave it off",
     },
 ];
 

@@ -15,15 +15,14 @@ cross=${EDGEC_CROSS_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/edgec/cross}
 root=$cross/root
 suite=forky
 triple=aarch64-unknown-linux-gnu
-# A core without the atomic instructions of Armv8.1; the core of the newer target; all that the
-# emulator has.
+# A core without the atomic instructions of Armv8.1; the core of the newer target; all features of
+# the emulator.
 older=cortex-a72
 newer=(neoverse-n1 max,pauth-impdef=on)
 
 step() { printf '\n=== %s (%d s)\n' "$*" "$SECONDS"; }
 
-# A Debian of its own: it has Rust with a standard library for arm64, and one version of the
-# emulator.
+# A separate Debian, with Rust, a standard library for arm64, and one version of the emulator.
 step "tools"
 need=()
 for tool in debootstrap:debootstrap curl:curl; do
@@ -40,7 +39,7 @@ if [ "$(cat "$cross/ready" 2>/dev/null)" != "$suite" ]; then
     mkdir -p "$root" "$cross/target"
     debootstrap --force-check-gpg --variant=minbase --include=ca-certificates "$suite" "$root" \
         "$mirror" /usr/share/debootstrap/scripts/sid
-    # A suite that is not released may be past its date; its signatures are checked all the same.
+    # A suite that is not released may be past its date. Its signatures are still checked.
     echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90edgec"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     export DEBIAN_FRONTEND=noninteractive
@@ -52,7 +51,7 @@ if [ "$(cat "$cross/ready" 2>/dev/null)" != "$suite" ]; then
     mkdir -p "$root"/{edgec,cargo/registry,target,work}
     echo "$suite" >"$cross/ready"
 fi
-# Crates come through this machine's cargo, from where that is told to get them.
+# This machine's cargo fetches the crates, from its configured source.
 cargo fetch --locked --quiet
 
 work=$(mktemp -d)
@@ -63,7 +62,7 @@ finish() {
 }
 trap finish EXIT
 
-# In that Debian, with the sources and the crates, which nothing there can write, and the artifacts.
+# Runs in that Debian, with the sources and the crates, which it cannot write, and the artifacts.
 in_chroot=(
     env ROOT="$root" SOURCES="$PWD" CRATES="${CARGO_HOME:-$HOME/.cargo}/registry"
     TARGET="$cross/target" WORK="$work"
@@ -98,8 +97,9 @@ crates $older build --quiet --examples
 
 for cpu in $older "${newer[@]}"; do
     step "the crates' tests on $cpu"
-    # The emulator passes no fs-verity on: to the loader it is a kernel without it. What one with it
-    # says to a wrong request cannot be asked here; tests/verity/run.sh asks on a real kernel.
+    # The emulator does not pass on fs-verity requests: to the loader it is a kernel without
+    # fs-verity. So this test of a kernel's answer to a wrong request runs in tests/verity/run.sh,
+    # on a real kernel.
     crates "$cpu" test --no-fail-fast --lib -- --quiet \
         --skip verity::tests::what_the_kernel_cannot_do_is_an_error
 done

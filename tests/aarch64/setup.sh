@@ -24,14 +24,14 @@ fi
 mirror=$("$(dirname "$0")/../debian_mirror.sh")
 rm -rf "$root"
 mkdir -p "$root"
-# The packages are unpacked, not installed: nothing of aarch64 has to run for that.
+# The packages are unpacked, not installed, so no program for aarch64 has to run.
 debootstrap --force-check-gpg --arch=arm64 --foreign --variant=minbase --include=python3 \
     trixie "$root" "$mirror"
 for package in "$root"/var/cache/apt/archives/*.deb; do
     dpkg-deb -x "$package" "$root"
 done
 
-# Another platform tag silently gets a wheel without the library.
+# With another platform tag, pip silently installs a wheel without the library.
 wheels=$(mktemp -d)
 trap 'rm -rf "$wheels"' EXIT
 python3 -m pip download --quiet --no-deps --only-binary=:all: --platform manylinux2014_aarch64 \

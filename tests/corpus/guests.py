@@ -48,7 +48,7 @@ def run(given, edgec, stock, artifact, folder):
         (folder / name).write_text(text)
     directory = f"{folder}::."
     if edgec is not None and given["host"] == "edgec" and given["invoke"] is None:
-        # Behind `--`, a program's `--help` is not edgec's.
+        # After `--`, `--help` belongs to the program.
         command = [edgec.program, "run", "--key", edgec.public, "--dir", directory, artifact, "--"]
     else:
         command = [stock.program, "run", "--allow-precompiled", "--dir", directory]
@@ -59,12 +59,12 @@ def run(given, edgec, stock, artifact, folder):
 
 
 def outcomes(found, right, ours, theirs):
-    """What differs: exit code, standard output, standard error of a run that ended well, files."""
+    """The differences: exit code, standard output, standard error of a good run, files."""
     if found.code != right.code:
         yield "exit code", found.code, right.code
     if found.stdout != right.stdout:
         yield "stdout", shortened(found.stdout), shortened(right.stdout)
-    # When a program traps, each host says so in its own words.
+    # If a program traps, the hosts have different messages.
     if found.code == right.code == 0 and found.stderr != right.stderr:
         yield "stderr", shortened(found.stderr), shortened(right.stderr)
     for name in sorted({path.name for folder in (ours, theirs) for path in folder.iterdir()}):

@@ -162,7 +162,7 @@ def runnable(entry, only_edge_hosts):
 
 
 def judged(entry, profile, step, stated, fail):
-    """The report on what was built, or `None`. Tells `fail` what the list does not expect."""
+    """The report on the build, or `None`. Calls `fail` for results that are not in the list."""
     expected = entry.get("refused", {}).get(profile)
     error = stated.get("error")
     if error is not None:

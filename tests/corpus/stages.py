@@ -40,7 +40,7 @@ def _cpu():
 
 
 class Edgec:
-    """The program under test, with a key of its own."""
+    """The program under test, with its own key."""
 
     def __init__(self, program, folder):
         self.program = program
@@ -64,7 +64,7 @@ class Edgec:
         return step, stated
 
     def check(self, path, artifacts):
-        """Does what a pipeline and a host do with the artifacts. Yields what went wrong."""
+        """Does what a pipeline and a host do with the artifacts. Yields the problems."""
         common = [self.program, "verify", "--quiet", "--key", self.public]
         for name, command in (
             ("verify", common + artifacts),

@@ -20,7 +20,7 @@ from securesystemslib.signer import SSlibKey
 
 
 def key(path):
-    """A public key under edgec's id for it; DSSE leaves ids to those who use it."""
+    """A public key under edgec's id for it; in DSSE, users choose the ids."""
     public = load_pem_public_key(Path(path).read_bytes())
     der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return SSlibKey.from_crypto(public, keyid=hashlib.sha256(der).hexdigest())

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Python environment with the tools of others that judge edgec's artifacts, from
+# Makes a Python environment with other projects' tools that judge edgec's artifacts. They come from
 # PyPI, each at one version.
 set -euo pipefail
 

@@ -48,7 +48,8 @@ def fits(value, shape, ordered):
 def spell(value): return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 def parse_json(data, shape, what):
     value = json.loads(data.decode())
-    # Whatever is not in the one spelling, as a field that is there twice, differs from it here.
+    # Text that is not in the one spelling, such as a repeated field, differs from the spelling
+    # here.
     need(spell(value) == data and fits(value, shape, True), f"{what}: another spelling, field or type")
     return value
 BYTES, RANGE = {"length": number, "sha256": digest}, {"minimum": number, "maximum?": number}

@@ -34,7 +34,7 @@ rows! {
     1 row_01_signatures_stripped
     2 row_02_one_key_counted_twice
     3 row_03_one_key_under_two_ids
-    4 row_04_signatures_by_somebody_else
+    4 row_04_signatures_by_another_key
     5 row_05_small_order
     6 row_06_s_not_below_the_order
     7 row_07_another_payload_type

@@ -33,7 +33,7 @@ fn row_38_totals_have_limits() {
         (
             modules_behind_names(5_000, 900),
             "more than 4000000 imports and exports of components, counted again for each core \
-             module and component behind them, are not supported: the program has 4505000 ",
+             module and component after them, are not supported: the program has 4505000 ",
         ),
         (
             instances_with_imports(1_000, 4_001).into_bytes(),

@@ -231,8 +231,8 @@ fn files_of_different_releases_are_no_choice() {
     );
 }
 
-/// The limits of a pool: a profile, the loader, and an engine without these checks have the same
-/// results.
+/// The limits of a pool: the comparison of a host profile and the loader have the same results, and
+/// so does an engine that is asked without them.
 #[test]
 fn a_pool_too_small_is_told_from_afar() {
     let sandbox = Sandbox::new();

@@ -239,7 +239,7 @@ fn hints_fit_the_kind_and_the_adapter_is_named() {
     sandbox.write("command.wat", command);
     let found = start(&build(&sandbox, "command.wat"));
     assert_eq!(found["ofAdapter"], true, "{found}");
-    assert!(says(&found, "message", "not of the program"), "{found}");
+    assert!(says(&found, "message", "not in the program"), "{found}");
     assert!(says(&found, "hint", "--kind module"), "{found}");
 }
 

@@ -125,7 +125,7 @@ fn a_name_is_replaced_while_its_versions_run() {
 }
 
 #[test]
-fn what_cannot_be_loaded_takes_nobodys_place() {
+fn a_version_that_cannot_be_loaded_replaces_nothing() {
     let stored = Stored::new();
     stored.admit_answer(3);
     let engine = edge(&Limits::OnDemand);

@@ -43,7 +43,7 @@ const CASES: &[Case] = &[
         line: "build type.wat --key key.pem",
         exit: 1,
         begins: "error[invalid]: type.wat: invalid WebAssembly: ",
-        says: &["hint: mend the text"],
+        says: &["hint: correct the text"],
     },
     Case {
         line: "build function.wat --key key.pem",
@@ -226,13 +226,13 @@ const CASES: &[Case] = &[
     Case {
         line: "build good.wat -t x86_64 --key key.pem -o key.pem",
         exit: 2,
-        begins: "error[output]: key.pem: this file is read, and would be overwritten",
+        begins: "error[output]: key.pem: this file is an input, and would be overwritten",
         says: &[],
     },
     Case {
         line: "build good.wat -t x86_64 --key key.pem -o good.wat",
         exit: 2,
-        begins: "error[output]: good.wat: this file is read, and would be overwritten",
+        begins: "error[output]: good.wat: this file is an input, and would be overwritten",
         says: &[],
     },
     Case {
@@ -263,7 +263,7 @@ const CASES: &[Case] = &[
     Case {
         line: "sign good.wat --key key.pem -o key.pem",
         exit: 2,
-        begins: "error[output]: key.pem: this file is read, and would be overwritten",
+        begins: "error[output]: key.pem: this file is an input, and would be overwritten",
         says: &[],
     },
     Case {
@@ -313,7 +313,7 @@ const CASES: &[Case] = &[
         exit: 2,
         begins: "error[no-trust]: ",
         says: &[
-            "hint: `--key` behind `input.txt` was given to the program; put it in front of the artifact",
+            "hint: `--key` after `input.txt` was given to the program; put it before the artifact",
         ],
     },
     Case {

@@ -41,7 +41,7 @@ fn an_output_is_no_folder() {
     let keygen: &[&str] = &["keygen", "-o", FILE];
     let verbs = WRITERS.iter().map(|(writes, verb)| (*writes, *verb));
     for (writes, verb) in verbs.chain([("a key", keygen)]) {
-        let below = "notes.txt: this is not a folder, so that nothing can be written in it\n";
+        let below = "notes.txt: this is not a folder, so nothing can be written in it\n";
         refuses(verb, "notes.txt/out", below);
         // `build` makes folders, and chooses the names of the files in them.
         if verb == build {

@@ -298,7 +298,7 @@ fn an_output_is_no_input_of_the_same_command() {
             &sandbox,
             verb,
             input,
-            "this file is read, and would be overwritten\n",
+            "this file is an input, and would be overwritten\n",
         );
     }
     // An artifact and a signed policy can get signatures in their own files.
@@ -401,10 +401,10 @@ fn policy_sign_adds_its_signature_to_those_that_are_there() {
     };
     edition(2, "changed");
     let (stdout, stderr) = sign("next.toml", "key.pem", &[]);
-    let says = format!("\n  the signature by {other} is no longer there: ");
+    let says = format!("\n  the signature by {other} was removed: ");
     assert!(stdout.contains(&says), "{stdout}");
     assert_eq!(stdout.lines().count(), 2, "{stdout}");
-    let says = "warning[same-version]: a.dsse: the signed policy that was there had version 2";
+    let says = "warning[same-version]: a.dsse: the replaced policy also had version 2";
     assert!(stderr.starts_with(says), "{stderr}");
     sign("next.toml", "other.pem", &[]);
     edition(3, "newer");
@@ -448,7 +448,7 @@ fn standard_input_is_named_once() {
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         let stderr = sandbox.fails(2, &words);
-        let says = "error[stdin]: standard input is named for more than one of the files";
+        let says = "error[stdin]: standard input is named for more than one input";
         assert!(stderr.starts_with(says), "{line}: {stderr}");
         assert!(stderr.contains("\n  hint: "), "{line}: {stderr}");
         assert!(!sandbox.path().join("s").exists());

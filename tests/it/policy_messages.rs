@@ -42,7 +42,7 @@ fn a_policy_without_a_version_cannot_be_remembered() {
     refused(&sandbox, "bare.toml", &state, begins, hint);
     let verify = ["verify", "app.cwasm", "--trust", "first.toml"];
     sandbox.ok(&[&verify[..], &state].concat());
-    let hint = format!("{hint}\n  hint: what was seen is in seen");
+    let hint = format!("{hint}\n  hint: the newest policy seen is in seen");
     refused(&sandbox, "bare.toml", &state, begins, &hint);
 }
 
@@ -51,7 +51,7 @@ fn a_policy_is_not_read_from_a_pipe() {
     let sandbox = sandbox();
     fifo(&sandbox.path().join("pipe"));
     symlink("pipe", sandbox.path().join("link")).unwrap();
-    let hint = "write it to a file of your own first: of a pipe it is not known who writes it";
+    let hint = "write it to a file of your own first: edgec cannot know who writes to a pipe";
     for name in ["pipe", "link", "-"] {
         let begins = format!("error[policy-file]: {name}: not a regular file\n");
         refused(&sandbox, name, &[], &begins, hint);
@@ -71,6 +71,6 @@ fn an_expired_policy_is_fetched_anew() {
     sandbox.write("past.toml", policy(&sandbox, past));
     let begins =
         "error[policy-expired]: past.toml: the trust policy expired at 2020-01-01T00:00:00Z";
-    let hint = "fetch the policy's newest edition";
+    let hint = "fetch the newest version of the policy";
     refused(&sandbox, "past.toml", &[], begins, hint);
 }

@@ -190,7 +190,7 @@ fn programs_run_as_under_stock_at_every_level() {
 
 /// Neither stock nor edgec runs these programs. Both the build and the run name the reason.
 #[test]
-fn what_nobody_runs_says_why() {
+fn programs_that_cannot_run_say_why() {
     // These imports are exported too. Otherwise, the optimizer would remove them as unused.
     let imports = |more: &str| {
         command(&[EXIT], MEMORY, "(call $proc_exit (i32.const 0))")
@@ -234,7 +234,7 @@ fn what_nobody_runs_says_why() {
             imports(
                 r#"(func (export "used") (import "wasi_snapshot_preview1" "fd_close") (param i64))"#,
             ),
-            "with the type (i64) -> (), WASI preview 1 has it as (i32) -> (i32)",
+            "with the type (i64) -> (); in WASI preview 1 it has (i32) -> (i32)",
             "instantiate",
             "wasi_snapshot_preview1::fd_close",
         ),
@@ -320,7 +320,7 @@ fn a_module_for_another_host_stays_one() {
     assert_eq!(built["kind"], "core module");
     assert_eq!(
         built["kindChoice"]["because"],
-        "it imports `bench::start`, which is not of WASI preview 1"
+        "it imports `bench::start`, which does not belong to WASI preview 1"
     );
     let summary = sandbox.ok(&[
         "build", "app.wat", "-t", ARCH, "--key", "key.pem", "-o", "a.cwasm",

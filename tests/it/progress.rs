@@ -121,7 +121,7 @@ fn a_terminal_shows_each_step_and_keeps_none() {
 }
 
 #[test]
-fn no_control_characters_where_nobody_wants_them() {
+fn no_control_characters_if_the_environment_forbids_them() {
     if !present("script") {
         return;
     }

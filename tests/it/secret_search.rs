@@ -216,11 +216,11 @@ fn hints_are_about_the_place() {
         ),
         (
             &["run", "app.cwasm", seed],
-            "what is for the program goes behind `--`",
+            "put the program's arguments after `--`",
         ),
         (
             &["run", "app.cwasm", &format!("--token={seed}")],
-            "what is for the program goes behind `--`",
+            "put the program's arguments after `--`",
         ),
         (&["build", "app.wat", "-o", seed], "make its folder first"),
         (

@@ -167,14 +167,14 @@ fn values_of_options_are_explained() {
         ("--signer-timeout", "1m", "a whole number of seconds"),
         ("--keep-module", "0,x", "the number of a core module"),
         ("--issued", "soon", "2030-01-31T12:00:00+02:00"),
-        ("--issued", "1893456000000", "behind the year 9999"),
+        ("--issued", "1893456000000", "after the year 9999"),
         ("--issued", "2026", "before 1973: write a date such as"),
         ("--issued", "20260101", "before 1973"),
         ("--not-before", "2026", "before 1973"),
         ("--expires", "20260101", "before 1973"),
         ("--not-before", "1893456000000", "seconds, not milliseconds"),
         ("--expires", "4102444800000", "seconds, not milliseconds"),
-        ("--expires", "+99999999d", "behind the year 9999"),
+        ("--expires", "+99999999d", "after the year 9999"),
         ("--expires", "90d", "write +90d"),
         ("--expires", "+1y", "write +365d"),
         ("--expires", "soon", "write 2030-01-31, "),
@@ -403,7 +403,7 @@ fn an_output_folder_that_takes_nothing_is_named() {
 fn tips_lead_on() {
     let sandbox = Sandbox::new();
     let build = ["build", "in.wat", "--key", "key.pem"];
-    let behind = "'--host' took what stands behind it: put <ARTIFACT>... in front of '--host', or";
+    let behind = "'--host' took everything after it: put <ARTIFACT>... before '--host', or";
     for (line, tip) in [
         (
             &[&build[..], &["--expires", "-90d"]].concat()[..],
@@ -417,7 +417,7 @@ fn tips_lead_on() {
         (&["verify", "a.cwasm", "--turst", "p.toml"], "'--trust'"),
         (
             &["run", "--key", "key.pub.pem", "--bogus", "app.cwasm"],
-            "behind the artifact: edgec run ARTIFACT -- ARGUMENTS",
+            "after the artifact: edgec run ARTIFACT -- ARGUMENTS",
         ),
         (
             &["verify", "--key", "key.pub.pem", "--host", "a.cwasm"],

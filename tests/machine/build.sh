@@ -1,4 +1,4 @@
-# What is built on both machines: every program in this folder, for both CPUs and both profiles.
+# The build for both machines: every program in this folder, for both CPUs and both profiles.
 for program in *.wasm *.wat; do
     [ -e "$program" ] || continue
     for profile in default edge; do

@@ -1,11 +1,11 @@
-# What the scripts share that start a machine of their own with Debian's kernel. Public packages
-# only. To be sourced; sets `kernel` and `folder`, defines `put`. Run them on Debian for x86-64, as
-# root where a package is missing.
+# Shared by the scripts that start a separate machine with Debian's kernel. Uses only public
+# packages. Source it: it sets `kernel` and `folder`, and defines `put`. Run the scripts on Debian
+# for x86-64, and as root if a package is missing.
 
 folder=${EDGEC_VERITY_ROOT:-$HOME/.cache/edgec/verity}
 suite=trixie
 
-# Installs what is missing of `program:package`.
+# Installs the missing packages of `program:package`.
 need() {
     local missing=()
     for tool in "$@"; do
@@ -18,7 +18,7 @@ need() {
     export PATH=$PATH:/usr/sbin:/sbin
 }
 
-# The kernel: unpacked, not installed, of one release of Debian whatever this one is.
+# The kernel: unpacked, not installed, from one release of Debian, whatever this machine runs.
 fetch_kernel() {
     if [ "$(cat "$folder/ready" 2>/dev/null)" != "$suite" ]; then
         rm -rf "$folder"
@@ -44,7 +44,8 @@ fetch_kernel() {
     kernel=$(find "$folder/kernel/boot" -name 'vmlinuz-*')
 }
 
-# A program and the libraries that it links, where it looks for them: put ROOT PROGRAM [NAME].
+# A program and the libraries that it links, at the paths where it searches them: put ROOT PROGRAM
+# [NAME].
 put() {
     local root=$1
     cp "$2" "$root/bin/$(basename "${3:-$2}")"
@@ -59,9 +60,9 @@ pack() {
     (cd "$1" && find . | cpio --quiet -o -H newc | gzip -1) >"$2"
 }
 
-# Emulated: seconds more than with the processor's own virtualization, and the same machine
-# everywhere. The kernel does without `cmpxchg16b`, whose flags QEMU 7.2 gets wrong now and
-# then; artifacts want a processor that has it.
+# Emulated: seconds slower than with the processor's own virtualization, but the same machine
+# everywhere. The kernel runs without `cmpxchg16b`, because QEMU 7.2 sometimes gets its flags wrong;
+# artifacts need a processor that has it.
 machine=(
     -accel tcg -cpu Nehalem
     -nodefaults -no-user-config -display none -no-reboot -smp 1

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the same programs on two machines and compares the artifacts bit for bit: here, and in a
-# machine of its own with another kernel, another CPU, another file system and one processor.
-# Minutes: that machine is emulated.
+# Builds the same programs on two machines, and compares the artifacts bit for bit: on this machine,
+# and on a separate one with another kernel, another CPU, another file system and one processor. It
+# takes minutes, because that machine is emulated.
 #
 #     tests/machine/rebuild.sh [EDGEC [PROGRAM.wasm...]]
 #
-# EDGEC is built when it is not named. Without programs: the example.
+# EDGEC is built if it is not named. Without programs, the example is used.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/machine/kernel.sh

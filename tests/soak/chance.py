@@ -16,7 +16,7 @@ class Chance:
         """The sequence for a seed and a purpose, `what`."""
         digest = hashlib.sha256(f"{what} {seed}".encode()).digest()
         self._state = int.from_bytes(digest[:8], "little")
-        # Whether sizes are large ones.
+        # Whether sizes are large.
         self.large = False
 
     def number(self):
@@ -49,5 +49,5 @@ class Chance:
         return min(most, max(least, int(math.exp(between))))
 
     def bytes(self, length):
-        """So many bytes."""
+        """This many bytes."""
         return hashlib.shake_128(self.number().to_bytes(8, "little")).digest(length)

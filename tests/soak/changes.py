@@ -1,4 +1,4 @@
-"""Changes to the bytes of a program: most are no longer WebAssembly, and some hardly are."""
+"""Changes to the bytes of a program: most results are not WebAssembly, and some almost are."""
 
 _HEADERS = [b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\x01\0"]
 _HEADERS += [b"\x1f\x8b\x08", b"\x7fELF", b""]
@@ -8,12 +8,12 @@ _NUMBERS += [b"\x80\x80\x80\x80\x00"]
 
 
 def cut(c, program):
-    """Without its end."""
+    """The program without its end."""
     return program[: c.below(len(program) + 1)]
 
 
 def flipped(c, program):
-    """With other bits at some places."""
+    """The program with changed bits at some places."""
     changed = bytearray(program)
     for _ in range(c.size(100)):
         if changed:
@@ -22,7 +22,7 @@ def flipped(c, program):
 
 
 def numbered(c, program):
-    """With large numbers at some places."""
+    """The program with large numbers at some places."""
     for _ in range(c.size(5)):
         at = c.below(len(program) + 1)
         program = program[:at] + c.pick(_NUMBERS) + program[at + c.below(2) :]
@@ -30,25 +30,25 @@ def numbered(c, program):
 
 
 def repeated(c, program):
-    """With a part of it once more, or some times."""
+    """The program with a part of it repeated once or several times."""
     begin, end = _part(c, program)
     times = c.size(max(1, min(1000, 2_000_000 // max(1, end - begin))))
     return program[:end] + program[begin:end] * times + program[end:]
 
 
 def shortened(c, program):
-    """Without a part of it."""
+    """The program without a part of it."""
     begin, end = _part(c, program)
     return program[:begin] + program[end:]
 
 
 def of_another_kind(c, program):
-    """With the beginning of another kind of file."""
+    """The program with the beginning of another kind of file."""
     return c.pick(_HEADERS) + program[8:]
 
 
 def moved(c, program):
-    """With its sections in another order, doubled, or left out."""
+    """The program with its sections in another order, doubled, or left out."""
     found = sections(program)
     for _ in range(c.size(4)):
         if not found:

@@ -1,4 +1,4 @@
-"""Core modules with function bodies that cost a compiler much for their length."""
+"""Core modules whose function bodies are expensive for a compiler, compared with their length."""
 
 import wasm
 from wasm import BLOCK, DROP, EMPTY, END, I32, I64, IF, LOOP, NUMBERS, Module, i32, limits, name, s
@@ -11,7 +11,7 @@ def _exported(module, function, title="f"):
 
 
 def nested_blocks(c):
-    """Blocks, loops and conditions in each other, with branches to any of them."""
+    """Nested blocks, loops and conditions, with branches to any of them."""
     module = Module()
     depth = c.size(100_000)
     kinds = [BLOCK + EMPTY, LOOP + EMPTY, b"\x20\x00" + IF + EMPTY]
@@ -27,7 +27,7 @@ def nested_blocks(c):
 
 
 def nested_values(c):
-    """Blocks in each other that take and give many values."""
+    """Nested blocks with many parameters and results."""
     module = Module()
     width, depth = c.size(1000), c.size(2000)
     values = [c.pick(NUMBERS)] * width
@@ -41,7 +41,7 @@ def nested_values(c):
 
 
 def jump_tables(c):
-    """Jump tables of many targets, in blocks, one behind the other."""
+    """Jump tables with many targets, in blocks, one after the other."""
     module = Module()
     depth, targets = c.size(5000), c.size(500_000)
     entries = b"".join(u(c.below(depth)) for _ in range(min(targets, 1000)))
@@ -56,7 +56,7 @@ def jump_tables(c):
 
 
 def live_values(c):
-    """Loops in each other around many variables, all of which live to the end."""
+    """Nested loops around many variables, which all stay in use to the end."""
     module = Module()
     variables, loops = c.size(5000), c.size(5000)
     kind = c.pick(NUMBERS[:2])
@@ -74,7 +74,7 @@ def live_values(c):
 
 
 def many_locals(c):
-    """As many local variables as there may be, in functions, with branches between."""
+    """The maximum number of local variables, in functions with branches."""
     module = Module()
     groups = [(c.size(50_000), c.pick(NUMBERS + [wasm.V128, wasm.EXTERNREF]))]
     groups += [(1, c.pick(NUMBERS)) for _ in range(c.size(2000))]
@@ -92,7 +92,7 @@ def many_locals(c):
     return _exported(module, 0)
 
 
-# Pieces of code that leave the stack as it is, in a function with an i32 parameter.
+# Code that leaves the stack unchanged, in a function with an i32 parameter.
 _PIECES = {
     "additions": b"\x20\x00\x41\x01\x6a\x21\x00",
     "divisions": b"\x20\x00\x20\x00\x6d\x21\x00",
@@ -138,7 +138,7 @@ def long_code(c):
 
 
 def operand_stack(c):
-    """Many operands on the stack, and what takes them."""
+    """Many operands on the stack, and operators that take them."""
     module = Module()
     depth = c.size(300_000)
     code = c.pick([
@@ -179,7 +179,7 @@ def call_trees(c):
 
 
 def handlers(c):
-    """Handlers of exceptions in each other, with many clauses."""
+    """Nested handlers of exceptions, with many clauses."""
     module = Module()
     ty = module.add(wasm.TYPE, signature())
     module.add(wasm.TAG, b"\x00" + u(ty))

@@ -48,7 +48,7 @@ def nested_modules(c):
 
 
 def deep_components(c):
-    """Components in each other, with something beside each."""
+    """Nested components, with other entries beside each."""
     component = _function_module()
     component = Component().module(component).bytes()
     beside = c.pick([b"", wasm.section(1, _EMPTY_MODULE), wasm.section(TYPE, b"\x01" + _U32)])
@@ -85,7 +85,7 @@ def many_instances(c):
 
 
 def aliases(c):
-    """Aliases of exports, and of what is further out."""
+    """Aliases of exports, and of entries of outer components."""
     component = _instantiated(Component().module(_function_module()))
     count = c.size(200_000)
     if c.chance(50):
@@ -154,7 +154,7 @@ def wide_types(c):
 
 
 def interfaces(c):
-    """Imports of instances with many functions, and exports of what was imported."""
+    """Imports of instances with many functions, and exports of these imports."""
     functions = c.size(20_000)
     long = "n" * c.size(max(1, 500_000 // functions))
     declared = [b"\x01\x40" + vector([name("a") + _STRING]) + b"\x00" + _STRING]
@@ -171,7 +171,7 @@ def interfaces(c):
 
 
 def nested_interfaces(c):
-    """Types of instances and of components in each other."""
+    """Nested types of instances and of components."""
     kind = c.pick([b"\x42", b"\x41"])
     width = c.pick([1, 1, 2, c.size(100)])
     inner = kind + vector([])
@@ -187,7 +187,7 @@ def doubled_interfaces(c):
     component = Component().section(TYPE, b"\x42" + vector([]))
     width, depth = c.pick([2, 2, 3, c.size(50)]), c.size(200)
     for level in range(depth):
-        # The type before, as seen from inside, then the exports of it.
+        # The previous type, seen from inside, and then its exports.
         declared = [b"\x02\x03\x02" + u(1) + u(level)]
         declared += [b"\x04" + _named(f"i{place}") + b"\x05" + u(0) for place in range(width)]
         component.section(TYPE, b"\x42" + vector(declared))
@@ -254,7 +254,7 @@ def _with_memory(component, parameters, results):
 
 
 def resources(c):
-    """Resources, with functions that make, look at and drop them."""
+    """Resources, with functions that make, use and drop them."""
     count = c.size(5000)
     component = Component().repeat(TYPE, count, b"\x3f\x7f\x00")
     for number in range(count):
@@ -265,7 +265,7 @@ def resources(c):
 
 
 def exported_again(c):
-    """A component that exports a component again and again, and aliases of that."""
+    """A component that exports a component again and again, and aliases of these exports."""
     inner = Component().component(Component().module(_function_module()).bytes())
     count = c.size(20_000)
     for number in range(count):
@@ -277,7 +277,7 @@ def exported_again(c):
 
 
 def custom_sections(c):
-    """Custom sections of components: names, producers, and anything."""
+    """Custom sections of components: names, producers, and others."""
     component = Component()
     for _ in range(c.size(1000)):
         title = c.pick(["component-name", "producers", "component-type:a", "x", ""])
@@ -286,7 +286,7 @@ def custom_sections(c):
 
 
 def with_a_module(c):
-    """A core module of another shape, some times, in components in each other."""
+    """A core module of another shape, several times, in nested components."""
     module = c.pick(core_shapes.SHAPES)(c)
     component = Component()
     for _ in range(c.size(max(1, min(500, 2_000_000 // len(module))))):

@@ -1,4 +1,4 @@
-"""Core modules of which one section is large: types, imports, exports, segments, names."""
+"""Core modules with one large section: types, imports, exports, segments, names."""
 
 import wasm
 from wasm import I32, I64, NUMBERS, V128, Module, i32, limits, name, s, signature, sized, u, vector
@@ -60,7 +60,7 @@ def imports(c):
     host = c.pick(["env", "wasi_snapshot_preview1", long])
     for number in range(c.size(max(1, 2_000_000 // (len(long) + 10)))):
         field = "fd_write" if same else f"{long}{number}"
-        # A module that can have one memory only has few chances to get past validation.
+        # A module that may have only one memory is seldom valid.
         kind = kinds[0] if c.chance(90) else c.pick(kinds)
         module.add(wasm.IMPORT, name(host) + name(field) + kind)
     module.function()
@@ -81,7 +81,7 @@ def exports(c):
 
 
 def functions(c):
-    """Many functions without code, or with little."""
+    """Many functions without code, or with little code."""
     module = Module()
     module.add(wasm.TYPE, signature([], [I64]))
     count = c.size(300_000)
@@ -93,7 +93,7 @@ def functions(c):
 
 
 def segments(c):
-    """Segments of data, also far apart, over each other, and without content."""
+    """Segments of data, also far apart, overlapping, and empty."""
     module = Module()
     pages = c.pick([1, 16, 1000, 65536])
     module.add(wasm.MEMORY, limits(pages))

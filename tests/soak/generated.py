@@ -8,10 +8,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "generator"
 
 
 class Generator:
-    """A generator that runs. Several threads may ask it."""
+    """A running generator. Several threads may use it."""
 
     def __init__(self, program=None):
-        """Starts the program, which is built if none is given."""
+        """Starts the program. Builds it if none is given."""
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [program or _built()], stdin=subprocess.PIPE, stdout=subprocess.PIPE

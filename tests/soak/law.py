@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 
 import tree
 
-# An artifact, as far as edgec tells before it replaces it (tests/src/lib.rs, OLD_ARTIFACT).
+# A file that edgec takes for an artifact when it replaces it (tests/src/lib.rs, OLD_ARTIFACT).
 OLD_ARTIFACT = b"old\x89edgec\r\n"
-# What no user may see. An input is never a defect of edgec, and no tool may crash on it.
+# Messages that no user may see: an input is never a defect of edgec, and no tool may crash on it.
 _NEVER = ["panicked at", "RUST_BACKTRACE", "stack backtrace", "defect"]
 _CRASHES = ["internal", "compile-crash", "optimize-crash", "validate-crash"]
-# What a build may print, in bytes.
+# The maximum output of a build, in bytes.
 _PRINTED = 8 << 20
 _NAMED = re.compile(rb"(?m)^error\[([a-z0-9-]+)\]: ")
-# What docs/threat-model.md promises for a file of a few megabytes: MiB, seconds, bytes.
+# The promises of docs/threat-model.md for a file of a few megabytes: MiB, seconds, bytes.
 _VERB_MEMORY, _VERB_SECONDS, _FEW = 256, 10, 4 << 20
 # A sample is not exact, and a limit on memory does not count the stack.
 _INEXACT = 16
@@ -25,15 +25,15 @@ _INEXACT = 16
 
 @dataclass
 class Bounds:
-    """What a build may take."""
+    """The limits of a build."""
 
-    # The limits that edgec is given, in seconds for a program and MiB for each worker.
+    # The limits in edgec's options, in seconds for a program and MiB for each worker.
     seconds: int
     memory: int
-    # What comes on top, for all the rest of the build.
+    # The allowance for everything else in the build.
     allowance: float
     own_memory: int
-    # How many workers may have all their memory at a time.
+    # How many workers may use all of their memory at the same time.
     together: int
 
     def whole(self):
@@ -43,16 +43,16 @@ class Bounds:
 
 @dataclass
 class Verdict:
-    """What came of a case."""
+    """The result of a case."""
 
-    # What counts as its result: an error's name, or that it was built.
+    # The result for statistics: the name of an error, or that it was built.
     result: str
     ended: tree.Ended
     findings: list = field(default_factory=list)
 
 
 def check(case, folder, tools, bounds):
-    """Builds the program of a case in a folder, and says which laws are broken."""
+    """Builds the program of a case in a folder, and returns the laws that are broken."""
     (folder / case.file).write_bytes(case.program)
     (folder / "tmp").mkdir()
     (folder / "out").mkdir()
@@ -112,7 +112,7 @@ def _limits(ended, seconds, bounds):
 
 
 def _words(ended):
-    """What is wrong with an exit code and with what is printed."""
+    """The problems with an exit code and with the output."""
     said = ended.stdout + ended.stderr
     if len(said) > _PRINTED:
         yield f"printed {len(said)} bytes"
@@ -125,7 +125,7 @@ def _words(ended):
     names = {name.decode() for name in _NAMED.findall(ended.stderr)}
     for name in names.intersection(_CRASHES):
         yield f"error[{name}]"
-    # The command line is right, and the machine has all that edgec needs.
+    # The command line is right, and the machine has everything that edgec needs.
     if ended.code not in (0, 1):
         yield f"exit code {ended.code}"
     elif ended.code == 1 and not names:
@@ -145,7 +145,7 @@ def _written(case, artifacts, after):
 
 
 def _artifacts(case, artifacts, folder, tools, bounds):
-    """The artifacts verify, and every verb that reads them does so within its bounds."""
+    """Checks that the artifacts verify, and that every verb reads them within its bounds."""
     paths = [f"out/{name}" for name in artifacts]
     one = paths[case.seed % len(paths)]
     verbs = [["inspect", one], ["audit", one], ["check", one], ["diff", *paths[:2]]]

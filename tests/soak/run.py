@@ -34,7 +34,7 @@ from case import case
 from generated import Generator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# How often a run says how far it is, in seconds.
+# How often a run prints its progress, in seconds.
 NEWS = 60
 # Set when no further case may begin.
 stop = threading.Event()
@@ -55,7 +55,7 @@ class Tools:
 
 
 class Run:
-    """The cases of a run, which several threads try."""
+    """The cases of a run. Several threads try them."""
 
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
@@ -66,14 +66,14 @@ class Run:
         )
         self.results = collections.Counter()
         self.findings = 0
-        # The largest of each: value, seed and how the program was made.
+        # The maxima: value, seed and how the program was made.
         self.slowest, self.largest = [], []
         self.begin = self.news = time.monotonic()
         self._next = options.seed
         self._lock = threading.Lock()
 
     def work(self):
-        """Tries cases until there are no more."""
+        """Tries cases until none is left."""
         while (seed := self._take()) is not None:
             tried = case(seed, self.generator.program, self.options.only)
             folder = self.folder / str(seed)
@@ -117,7 +117,7 @@ class Run:
             print(f"{passed:.0f} min: {cases}", flush=True)
 
     def _keep(self, tried, verdict):
-        """Prints what was found, and keeps the program and what was said."""
+        """Prints a finding, and keeps the program and its output."""
         kept = self.options.findings / str(tried.seed)
         kept.mkdir(parents=True, exist_ok=True)
         (kept / tried.file).write_bytes(tried.program)
@@ -180,7 +180,7 @@ def main():
             thread.join()
         run.close()
     finally:
-        # Interrupted or not, nothing goes on.
+        # Everything ends, interrupted or not.
         stop.set()
         tree.end_all()
         for thread in threads:

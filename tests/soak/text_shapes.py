@@ -1,4 +1,4 @@
-"""Programs in the text format: what costs the parser, and what is short as text only."""
+"""Programs in the text format: expensive for the parser, or short only as text."""
 
 
 def functions(c):
@@ -7,7 +7,7 @@ def functions(c):
 
 
 def parentheses(c):
-    """Expressions in each other, also ones that do not end."""
+    """Nested expressions, also ones that do not end."""
     depth = c.size(500_000)
     inside = c.pick(["(block ", "(if (i32.const 1) (then ", "(loop (result i32) ", "(drop ", "("])
     opened = inside.count("(") - inside.count(")")
@@ -23,20 +23,20 @@ def identifiers(c):
 
 
 def comments(c):
-    """Comments in each other, and lines of comment."""
+    """Nested comments, and lines of comments."""
     depth = c.size(300_000)
     return c.pick(["(;" * depth + ";)" * depth, ";; x\n" * depth, "(;" * depth]) + "(module)"
 
 
 def annotations(c):
-    """Annotations in each other, and custom sections as annotations."""
+    """Nested annotations, and custom sections as annotations."""
     depth = c.size(100_000)
     custom = '(@custom "name" "\\00\\ff")' * depth
     return "(module " + c.pick(["(@a " * depth + ")" * depth, custom, "(@producers)" * depth]) + ")"
 
 
 def subtypes(c):
-    """A chain of subtypes, which the text format writes shortly."""
+    """A chain of subtypes, which is short in the text format."""
     lines = ["(type $t0 (sub (struct)))"]
     for level in range(1, c.pick([c.size(62), c.size(20_000)])):
         lines.append(f"(type $t{level} (sub $t{level - 1} (struct)))")
@@ -45,14 +45,14 @@ def subtypes(c):
 
 
 def strings(c):
-    """Data in escapes, and data of nothing."""
+    """Data in escapes, and empty data."""
     one = c.pick(['""', '"\\00\\01\\02"', '"' + "x" * c.size(1000) + '"'])
     times = c.size(max(1, 2_000_000 // len(one)))
     return "(module (memory 1) (data (i32.const 0) " + f"{one} " * times + "))"
 
 
 def folded_types(c):
-    """Function types that are written where they are used, with many parameters."""
+    """Function types at the place of their use, with many parameters."""
     width = c.size(1000)
     kinds = " ".join(c.pick(["i32", "i64", "f32", "f64"]) for _ in range(width))
     one = f"(func (param {kinds}))"
@@ -60,7 +60,7 @@ def folded_types(c):
 
 
 def components(c):
-    """Components, instances and types in each other."""
+    """Nested components, instances and types."""
     depth = c.size(3000)
     inside = c.pick([
         "(component ", "(core module ", "(type (list ", "(type (instance ", "(type (component ",
@@ -71,7 +71,7 @@ def components(c):
 
 
 def tuples(c):
-    """A type of a type of a type, written in place: each again with more of them."""
+    """A type of a type of a type, in place: each level has more of them."""
     depth, width = c.size(40), c.pick([1, 2])
     ty = "u32"
     for _ in range(depth):

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PERIOD = 0.005
-# How long processes may take to end when the one that started them has ended, in seconds.
+# How long processes may take to end after their parent process ended, in seconds.
 GRACE = 2
 
-# The commands that run now.
+# The running commands.
 _running = set()
 
 
@@ -31,16 +31,16 @@ class Ended:
     code: int = 0
     seconds: float = 0.0
     peak: float = 0.0
-    # The largest private memory of a process, by what it was started as.
+    # The largest private memory of a process, by its role.
     largest: dict = field(default_factory=dict)
     stdout: bytes = b""
     stderr: bytes = b""
-    # What was wrong from outside: that it was stopped, or left processes behind.
+    # Problems seen from outside: it was stopped, or left processes behind.
     problems: list = field(default_factory=list)
 
 
 def run(command, folder, environment, most_seconds, most_memory):
-    """Runs a command in a folder. Stops it when it takes more time or memory than that."""
+    """Runs a command in a folder. Stops it if it takes more time or memory than the limits."""
     ended = Ended([str(part) for part in command])
     streams = [folder / "stdout", folder / "stderr"]
     begin = time.monotonic()
@@ -88,14 +88,14 @@ def run(command, folder, environment, most_seconds, most_memory):
 
 
 def end_all():
-    """Ends the commands that run now."""
+    """Ends the running commands."""
     for number in list(_running):
         _end(number)
 
 
 def _sample(root, ended):
     words = {number: _words(number) for number in _tree(root)}
-    # A process that has not started its program yet has the memory of the one that started it.
+    # A process that has not started its program yet still has the memory of its parent.
     begun = [[], words[root]]
     numbers = [number for number in words if number == root or words[number] not in begun]
     resident = {number: _resident(number) for number in numbers}
@@ -115,7 +115,7 @@ def _sample(root, ended):
 
 
 def _tree(root):
-    """The process and all below it."""
+    """The process and all of its descendants."""
     numbers = [root]
     for number in numbers:
         try:
@@ -129,7 +129,7 @@ def _tree(root):
 
 
 def _resident(number):
-    """The memory of a process in KiB: what no file backs, and what files do."""
+    """The memory of a process in KiB: the part without a file behind it, and the part with one."""
     kinds = {}
     try:
         for line in Path(f"/proc/{number}/status").read_text().splitlines():
@@ -142,7 +142,7 @@ def _resident(number):
 
 
 def _share(number):
-    """The memory of a process in KiB, where pages of several count as a part; `None` if secret."""
+    """The memory of a process in KiB; shared pages count in part. `None` if it cannot be read."""
     try:
         for line in Path(f"/proc/{number}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -155,7 +155,7 @@ def _share(number):
 
 
 def _words(number):
-    """The command line of a process; none if it has ended."""
+    """The command line of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")[:-1]
     except OSError:
@@ -163,7 +163,7 @@ def _words(number):
 
 
 def _role(words):
-    """What a process of edgec was started as, such as `__precompile`."""
+    """The role of a process of edgec, such as `__precompile`."""
     return b" ".join(words[1:2]).decode(errors="replace") or "unknown"
 
 

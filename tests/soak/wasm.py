@@ -115,7 +115,7 @@ class Module:
         return self.add(FUNCTION, u(ty))
 
     def custom(self, title, content):
-        """Adds a custom section behind everything else."""
+        """Adds a custom section after all other sections."""
         self._custom.append(custom(title, content))
 
     def bytes(self):
@@ -124,7 +124,7 @@ class Module:
             if number not in self._entries:
                 continue
             count, content = self._entries[number]
-            # These two are one number, and no vector.
+            # These two are a single number, not a vector.
             alone = number in (START, DATA_COUNT)
             out.append(section(number, bytes(content) if alone else u(count) + bytes(content)))
         return b"".join(out + self._custom)

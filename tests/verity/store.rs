@@ -34,7 +34,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ),
     (
         "what a user other than root admits is under verity",
-        admitted_by_somebody,
+        admitted_by_another_user,
     ),
     (
         "an admitted image whose first page is damaged does not load",
@@ -98,7 +98,7 @@ pub(crate) fn admit(path: &Path) -> Outcome {
 
 /// Before the kernel enables verity, it checks that the process may write the file. Root always
 /// may.
-fn admitted_by_somebody() -> Outcome {
+fn admitted_by_another_user() -> Outcome {
     let folder = disk("other-user");
     fs::create_dir(&folder)?;
     chown(&folder, Some(OTHER_USER), Some(OTHER_USER))?;

@@ -50,7 +50,7 @@ static STEPS: [Step; 9] = [
     },
     Step {
         name: "soak",
-        about: "builds that cost much, under low limits: a minute",
+        about: "expensive builds under low limits, for a minute",
         check: soak,
         when: When::Always,
     },

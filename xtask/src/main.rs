@@ -13,11 +13,11 @@ use std::process::ExitCode;
 type Outcome = Result<(), String>;
 
 const USAGE: &str = "\
-cargo xtask test [--fast] [ARGUMENT]...   the tests; `--fast` leaves out what takes long
+cargo xtask test [--fast] [ARGUMENT]...   the tests; `--fast` leaves out the slow ones
 cargo xtask times                         how long each subject of the end-to-end tests takes
 cargo xtask bless [--all] FILE...         write what the commands print into these transcripts
-cargo xtask seeds                         make the seeds of the fuzz targets anew
-cargo xtask ci [STEP]...                  all that CI checks, or these steps of it
+cargo xtask seeds                         make the seeds of the fuzz targets again
+cargo xtask ci [STEP]...                  all checks of CI, or these steps
 
 The arguments of `test` are those of a test program: a part of a name, --nocapture.";
 

@@ -113,7 +113,7 @@ fn sign(arguments: &Sign) -> Outcome {
     attached.map_err(|error| bad_signature(&error).about(path.display()))?;
     let bytes = envelope.encode();
     if bytes.len() as u64 > MAX_GUARDED_LEN {
-        let message = format!("signed it has more than {MAX_GUARDED_LEN} bytes");
+        let message = format!("the signed policy would have more than {MAX_GUARDED_LEN} bytes");
         return Err(Failure::new(Exit::Rejected, "policy-file", message).about(path.display()));
     }
     files::write(output, &bytes, Wanted::SignedPolicy)?;
@@ -135,7 +135,7 @@ impl Signed {
         let mut text = format!("{}: signed by {}\n", self.policy, self.key_id);
         for id in &self.dropped {
             text.push_str(&format!(
-                "  the signature by {id} is no longer there: it was over another policy\n"
+                "  the signature by {id} was removed: it was over another policy\n"
             ));
         }
         text

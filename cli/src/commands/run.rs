@@ -77,8 +77,8 @@ impl Arguments {
         let first = self.program.first();
         if first.is_some_and(|word| word == "--help" || word == "-h") {
             return failure.hint(
-                "`edgec run --help` is the help of edgec; for the program's, say whose signatures \
-                 count: name a public key with --key, or a trust policy with --trust",
+                "`edgec run --help` is the help of edgec; for the program's help, name a public \
+                 key with --key, or a trust policy with --trust",
             );
         }
         let words = self.program.iter().map(|word| word.to_string_lossy());
@@ -100,7 +100,7 @@ impl Arguments {
             _ => "the program's first argument".to_owned(),
         };
         failure.hint(format!(
-            "`{option}` behind {behind} was given to the program; put it in front of the artifact"
+            "`{option}` after {behind} was given to the program; put it before the artifact"
         ))
     }
 }

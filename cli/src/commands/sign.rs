@@ -156,7 +156,7 @@ impl Signed {
         let mut text = format!("{}: signed by {}\n", self.artifact, self.key_id);
         for id in &self.dropped {
             text.push_str(&format!(
-                "  the signature by {id} is no longer there (--append keeps it)\n"
+                "  the signature by {id} was removed (--append keeps it)\n"
             ));
         }
         text + &format!(

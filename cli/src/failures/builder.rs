@@ -68,8 +68,8 @@ pub(crate) fn room_failure(error: &RoomError) -> Failure {
             );
             let failure = Failure::new(Exit::Rejected, "too-many-imports", message);
             failure.with_safe_message().hint(
-                "every import is signed by name, since policies decide over imports: link what is imported into the \
-                 program, or give the imports shorter names",
+                "every import is signed by name, because policies check imports: link what is \
+                 imported into the program, or give the imports shorter names",
             )
         }
         RoomError::Resources {
@@ -110,7 +110,7 @@ fn self_audit_failure(error: &SelfAuditError) -> Failure {
         SelfAuditError::Table(error) => table_failure(CODE, error),
         _ => Failure::rejected(CODE, error).hint(
             "a defect of edgec or of the engine, so nothing was written: please report it; \
-             where the audit is wrong, --no-self-audit builds without it",
+             if the audit is wrong, --no-self-audit builds without it",
         ),
     }
 }
@@ -124,7 +124,7 @@ pub(crate) fn table_failure(code: &'static str, error: &TableError) -> Failure {
             machine_failure(error, cause)
         }
         TableError::Read(ReadError::Unreadable { .. }) => Failure::rejected(code, error).hint(
-            "the engine's table of functions is not as the compiler writes it: do not run it",
+            "the compiler does not write such a table of functions: do not run it",
         ),
         _ => Failure::rejected(code, error).hint(
             "the engine's table of functions could not be read within limits: nothing is known of it",
@@ -137,7 +137,7 @@ pub(crate) fn unserved_failure(unserved: &Unserved) -> Failure {
     let unfit = &unserved.unfit;
     Failure::rejected(unfit.code(), unfit)
         .about_safe(format!("host `{}`", render::safe(&unserved.host)))
-        .hint("a host of the fleet could not load what is built for it")
+        .hint("a host of the fleet could not load the artifact for it")
 }
 
 /// Why the input of this name could not be rebuilt.

@@ -98,15 +98,15 @@ pub(super) fn init_failure(error: &InitError) -> Failure {
         InitError::Kind => {
             "--init is for components; a component that edgec makes of a core module has no such function"
         }
-        InitError::Unsupported { .. } => "docs/init.md has what a snapshot can hold",
+        InitError::Unsupported { .. } => "docs/init.md says what a snapshot can hold",
         InitError::Function { .. } => {
             "name an export without parameters and results: FUNCTION or INTERFACE.FUNCTION"
         }
         InitError::Failed { .. } => {
-            "while it runs nothing answers its imports: no clock, no random numbers, no files"
+            "while it runs, nothing answers its imports: no clock, no random numbers, no files"
         }
         InitError::Timeout { .. } => MORE_TIME,
-        InitError::Memory { .. } => "one that is this large may have more: --worker-memory",
+        InitError::Memory { .. } => "for a larger component, give more memory: --worker-memory MIB",
         InitError::Machine { source } => return machine_failure(error, source),
         _ => INIT_DEFECT,
     };
@@ -116,13 +116,13 @@ pub(super) fn init_failure(error: &InitError) -> Failure {
 /// What to do about a `wasm-opt` program that does not start, or that lacks something.
 const NOT_STARTED: &str = match cfg!(feature = "binaryen") {
     true => {
-        "--wasm-opt names a program of Binaryen: see that the file is there and \
+        "--wasm-opt names a program of Binaryen: check that the file exists and \
          runs here; it opens no other files, and starts only programs of the system, of its own \
          folder and of PATH (docs/environment.md)"
     }
     false => {
         "this edgec is built without Binaryen and starts the `wasm-opt` on PATH, or the one that \
-         --wasm-opt names: see that it is there and runs here; it opens no other files, and starts \
+         --wasm-opt names: check that it exists and runs here; it opens no other files, and starts \
          only programs of the system, of its own folder and of PATH (docs/environment.md)"
     }
 };
@@ -136,7 +136,7 @@ pub(crate) fn version_failure(error: &VersionError) -> Failure {
         }
         VersionError::Machine(source) => return machine_failure(error, source),
         VersionError::Timeout { .. } => {
-            "see that it answers `--version` and ends; --optimizer-timeout SECONDS and \
+            "check that it answers `--version` and ends; --optimizer-timeout SECONDS and \
              --compile-timeout SECONDS give it more time"
         }
         VersionError::Memory { .. } => "--worker-memory MIB gives it more memory",
@@ -229,7 +229,7 @@ fn invalid_failure(error: &ValidateError) -> Failure {
         let failure = Failure::new(Exit::Rejected, "unsupported", text).with_safe_message();
         return match feature.as_str() {
             "legacy_exceptions" => failure.hint(
-                "these are exceptions as they were before the standard; Emscripten makes standard \
+                "these are legacy exceptions, from before the standard; Emscripten makes standard \
                  ones with -sWASM_LEGACY_EXCEPTIONS=0, clang with -mllvm \
                  -wasm-use-legacy-eh=false; a newer wasm-opt translates them with \
                  --translate-to-exnref",

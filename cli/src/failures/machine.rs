@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure, chain};
 pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failure {
     if let MachineError::Program { program, .. } = cause {
         let hint = format!(
-            "`{}` is the program that --wasm-opt names: see that it is whole and runs here; \
+            "`{}` is the program that --wasm-opt names: check that it is complete and runs here; \
              it reads /dev/stdin and writes /dev/stdout, opens no other files, and starts only programs of \
              the system, of its own folder and of PATH (docs/environment.md)",
             program.display()
@@ -71,9 +71,8 @@ const WALLS: &str = "Landlock needs Linux 5.13 and a kernel that has it switched
     /sys/kernel/security/lsm), closed descriptors need Linux 5.9;\n\
     in a container or sandbox, its seccomp profile must allow the calls landlock_create_ruleset, \
     landlock_add_rule, landlock_restrict_self, close_range, prctl and seccomp;\n\
-    `edgec host` says what is missing; without --require-confinement, edgec works behind the walls that \
-    there are (docs/environment.md)";
+    `edgec host` says what is missing; without --require-confinement, edgec works with the walls that \
+    exist (docs/environment.md)";
 
 /// What to do when the temporary folder cannot be written to.
-const TEMPORARY: &str =
-    "name a folder that can be written to, and has room, in the variable TMPDIR";
+const TEMPORARY: &str = "set the variable TMPDIR to a folder that can be written to and has space";

@@ -35,7 +35,7 @@ pub(crate) fn package_failure(error: &PackageError) -> Failure {
         ),
         PackageError::Layout(LayoutError::EnvelopeLength { .. }) => (
             "package",
-            "every reader has this limit: `edgec sign --remove` takes signatures away",
+            "every reader has this limit: `edgec sign --remove` removes signatures",
         ),
         _ => return Failure::rejected("package", error),
     };

@@ -47,13 +47,13 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
         | VerifyError::CompilerDenied { .. } => {
             "build it again with an edgec whose engine the policy accepts"
         }
-        VerifyError::PolicyExpired { .. } => "fetch the policy's newest edition",
+        VerifyError::PolicyExpired { .. } => "fetch the newest version of the policy",
         VerifyError::Import { imports } if imports.iter().any(|it| it.starts_with(PREVIEW1)) => {
             "the program is a core module: one that was a component has these imports now (docs/preview1.md); \
              `[allow] imports` of the policy lists what is allowed"
         }
         VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is allowed",
-        VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
+        VerifyError::Audit { .. } => "`edgec audit` lists the findings; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { .. } => "deploy a newer release",
         VerifyError::NotYetValid { .. } => "wait until then, or look at the clock of this machine",
@@ -95,7 +95,7 @@ pub(crate) fn state_failure(error: &PolicyStateError, state: &Path) -> Failure {
         _ => Exit::Rejected,
     };
     // Nothing was seen if this file does not exist.
-    let seen = format!("what was seen is in {}", state.display());
+    let seen = format!("the newest policy seen is in {}", state.display());
     let seen = Some(seen).filter(|_| state.symlink_metadata().is_ok());
     let failure = Failure::new(exit, error.code(), chain(error));
     let hints: Vec<String> = state_remedy(error).into_iter().chain(seen).collect();
@@ -121,7 +121,7 @@ fn state_remedy(error: &PolicyStateError) -> Option<String> {
         PolicyStateError::Beside { path, source } => Some(match source {
             GuardError::Readable { .. } => format!("chmod 600 {}", path.display()),
             _ => format!(
-                "another user may have put it there: look at it, and remove {}",
+                "another user may have put it there: inspect it, and remove {}",
                 path.display()
             ),
         }),
@@ -146,7 +146,7 @@ pub(crate) fn policy_failure(error: &PolicyFileError, path: &Path) -> Failure {
             let failure = failure.hint("sign it with `edgec policy sign`");
             explain_file(failure, path, Wanted::Policy)
         }
-        PolicyFileError::Expired { .. } => failure.hint("fetch the policy's newest edition"),
+        PolicyFileError::Expired { .. } => failure.hint("fetch the newest version of the policy"),
         _ => failure,
     }
 }
@@ -166,7 +166,7 @@ pub(crate) fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> 
         error => Failure::rejected(error.code(), error),
     };
     let failure = failure.about(path.display());
-    let no_file = "write it to a file of your own first: of a pipe it is not known who writes it";
+    let no_file = "write it to a file of your own first: edgec cannot know who writes to a pipe";
     match error {
         GuardError::Io(_) => failure.hint(no_file),
         GuardError::SymbolicLink if leads_to_no_file(path) => failure.hint(no_file),

@@ -106,7 +106,7 @@ fn refuse_folder_name(path: &Path, kind: Wanted) -> Result<(), Failure> {
     let above = path.parent().unwrap_or(Path::new(""));
     let there = above.ancestors().find(|it| it.symlink_metadata().is_ok());
     if let Some(file) = there.filter(|there| !there.is_dir()) {
-        let message = "this is not a folder, so that nothing can be written in it";
+        let message = "this is not a folder, so nothing can be written in it";
         return Err(Failure::usage("output", message)
             .about(file.display())
             .hint("name another folder, or remove this file first"));
@@ -115,7 +115,7 @@ fn refuse_folder_name(path: &Path, kind: Wanted) -> Result<(), Failure> {
         let message = format!("the name of a folder, and {} is one file", kind.what());
         return Err(Failure::usage("output", message)
             .about(path.display())
-            .hint("name a file, without `/` behind it"));
+            .hint("name a file, without `/` at the end"));
     }
     Ok(())
 }
@@ -130,7 +130,7 @@ pub(crate) fn spare(read: &[PathBuf], written: &Path, kind: Wanted) -> Result<()
 pub(crate) fn spare_inputs(read: &[PathBuf], written: &Path) -> Result<(), Failure> {
     refuse_dash(written)?;
     if read.iter().any(|read| same(read, written)) {
-        let message = "this file is read, and would be overwritten";
+        let message = "this file is an input, and would be overwritten";
         return Err(Failure::usage("output", message)
             .about(written.display())
             .hint("name another file or folder with -o"));
@@ -142,7 +142,7 @@ pub(crate) fn spare_inputs(read: &[PathBuf], written: &Path) -> Result<(), Failu
 pub(crate) fn refuse_stdin_twice(read: &[PathBuf]) -> Result<(), Failure> {
     let read = read.iter().filter(|path| path.as_os_str() == STDIN);
     if read.count() > 1 {
-        let message = "standard input is named for more than one of the files that are read";
+        let message = "standard input is named for more than one input";
         return Err(Failure::usage("stdin", message)
             .hint("`-` can be used only once; name a file for the others"));
     }

@@ -25,7 +25,7 @@ pub(crate) fn with_tips(mut error: clap::Error, verb: &str, arguments: &[OsStrin
                 error.insert(ContextKind::SuggestedArg, ContextValue::String(near));
             }
             with_dash(&options, wrong, arguments).or_else(|| {
-                let of_program = "what is for the program goes behind the artifact: \
+                let of_program = "put the program's arguments after the artifact: \
                                   edgec run ARTIFACT -- ARGUMENTS";
                 (verb == "edgec run").then(|| of_program.to_owned())
             })
@@ -135,7 +135,7 @@ fn taken(options: &[&Arg], missing: &[String], arguments: &[OsString]) -> Option
         .filter_map(|option| option.get_long())
         .find(is_given)?;
     Some(format!(
-        "'--{name}' took what stands behind it: put {own} in front of '--{name}', or behind '--'"
+        "'--{name}' took everything after it: put {own} before '--{name}', or after '--'"
     ))
 }
 

@@ -60,7 +60,7 @@ pub enum ImageError {
         name: String,
     },
     /// A section refers to other sections by their numbers or places, which change.
-    #[error("section `{name}` depends on where others are, and cannot be kept")]
+    #[error("section `{name}` depends on the places of others, and cannot be kept")]
     Bound {
         /// The section's name.
         name: String,
@@ -345,7 +345,7 @@ mod tests {
         let mut whole = Image::parse(&image).unwrap();
         assert_eq!(
             whole.write().unwrap_err().to_string(),
-            "section `.symtab` depends on where others are, and cannot be kept"
+            "section `.symtab` depends on the places of others, and cannot be kept"
         );
         let mut unwinding = stripped(&image);
         unwinding.sections[0].name = UNWIND.to_owned();

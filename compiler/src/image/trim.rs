@@ -191,7 +191,7 @@ fn check<A: Artifacts>(before: &[u8], after: &[u8]) -> Result<(), TrimError> {
         return Err(TrimError::Differs("names and types"));
     }
     if to_allocvec(&new)? != before {
-        return Err(TrimError::Differs("something that was not to be trimmed"));
+        return Err(TrimError::Differs("something that must not be trimmed"));
     }
     Ok(())
 }
@@ -361,8 +361,8 @@ mod tests {
         let imports = wrong(&|it| module(it, &|it| it.initializers = Default::default()));
         assert_eq!(imports, "names and types");
         let kept = wrong(&|it| it.info.component.num_lowerings += 1);
-        assert_eq!(kept, "something that was not to be trimmed");
+        assert_eq!(kept, "something that must not be trimmed");
         let escaping = wrong(&|it| module(it, &|it| it.num_escaped_funcs += 1));
-        assert_eq!(escaping, "something that was not to be trimmed");
+        assert_eq!(escaping, "something that must not be trimmed");
     }
 }

@@ -315,7 +315,7 @@ impl<'a> Totals<'a> {
         let place = Place { offset, within };
         Some(Beyond {
             message: format!("component types are nested more than {limit} deep {place}"),
-            advice: "define types beside each other, not in each other",
+            advice: "define types side by side, not nested",
         })
     }
 
@@ -340,7 +340,7 @@ impl<'a> Totals<'a> {
             (
                 &self.names_copied,
                 "imports and exports of components, counted again for each core module and \
-                 component behind them,",
+                 component after them,",
                 "build it as several programs",
             ),
             (

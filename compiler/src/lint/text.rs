@@ -37,7 +37,7 @@ impl Rule {
                     "`edgec build --init FUNCTION` runs it before the build, if the component exports a function to name (docs/init.md)"
                 }
                 Kind::Module => {
-                    "a tool such as Wizer can run it before the build; or do its work when that is needed first"
+                    "a tool such as Wizer can run it before the build; or do its work when it is first needed"
                 }
             },
             Self::StartupCode => "`edgec build` names the segment or the function",
@@ -98,7 +98,7 @@ impl fmt::Display for Work {
             ),
             Self::Fill { elements } => write!(f, "{} set one by one", Are(elements, "element")),
             Self::Compute { globals } => write!(f, "{} computed", Are(globals, "global")),
-            Self::Run { .. } => write!(f, "code of its own runs first"),
+            Self::Run { .. } => write!(f, "its own code runs first"),
             Self::Startup { bytes } => write!(f, "{} of code runs first", Size(bytes)),
             Self::Enter { segments } => {
                 write!(f, "{} entered one by one", Are(segments, "data segment"))
@@ -159,7 +159,7 @@ impl fmt::Display for Cause {
                 "is far from the others: an image of 16 MiB or more would not be half full"
             }
             Reason::TooLarge => "reaches beyond element 1048576",
-            Reason::NotFunctions => "is not of functions",
+            Reason::NotFunctions => "does not hold functions",
             Reason::Expressions => "lists expressions, not functions",
             Reason::InitialValue => "begins with a value that is not null",
             Reason::Passive => "is passive",

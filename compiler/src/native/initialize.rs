@@ -81,7 +81,7 @@ pub(crate) fn initialize(program: &ValidComponent, function: &str) -> Result<Vec
     }
     match snapshot {
         Some(snapshot) => snapshot.map_err(unsupported),
-        None => Err(Refusal::Unsupported("its state was not there".to_owned())),
+        None => Err(Refusal::Unsupported("its state is missing".to_owned())),
     }
 }
 

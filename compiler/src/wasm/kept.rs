@@ -14,7 +14,7 @@ pub const BINARYEN_VERSION: &str = "116";
 #[non_exhaustive]
 pub enum Failure {
     /// The user asked for it.
-    #[error("it was to be left as it is")]
+    #[error("the user asked for it")]
     Spared,
     /// The module uses a feature that Binaryen 116 does not read.
     #[error("Binaryen {BINARYEN_VERSION} does not read {features}")]

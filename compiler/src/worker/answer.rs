@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn somebody_elses_arguments_are_refused() {
+    fn other_arguments_are_refused() {
         for wrong in [&[][..], &["1"], &["much", "a"], &["1", "a", "b"]] {
             let wrong = wrong.iter().map(OsString::from);
             assert_eq!(arguments::<1>(wrong), Err(usage()));

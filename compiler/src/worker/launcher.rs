@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_arguments_are_refused() {
+    fn other_arguments_are_refused() {
         for wrong in [&[][..], &["1000000000"], &["much", "/bin/true"]] {
             let wrong = wrong.iter().map(OsString::from);
             assert_eq!(launcher_worker(wrong), Err(worker::usage()));

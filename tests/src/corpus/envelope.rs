@@ -19,7 +19,7 @@ const SMALL_ORDER: [u8; 32] = {
 pub(super) fn cases(forge: &Forge, material: &Material) -> Vec<Case> {
     let mut cases = missing(forge);
     cases.extend(counted_twice(forge, material));
-    cases.extend(somebody_elses(forge, material));
+    cases.extend(of_other_keys(forge, material));
     cases.extend(malleable(forge));
     cases.extend(other_statements(forge, material));
     cases.extend(downgrades(forge));
@@ -119,7 +119,7 @@ fn spki([first, between, last]: [u8; 3]) -> String {
 }
 
 /// Rows 4 and 10.
-fn somebody_elses(forge: &Forge, material: &Material) -> Vec<Case> {
+fn of_other_keys(forge: &Forge, material: &Material) -> Vec<Case> {
     let id = forge.key_id();
     let message = pae(PAYLOAD_TYPE, &forge.payload);
     let theirs = material.attacker.sign(&message);

@@ -254,7 +254,7 @@ impl InputReport {
         let Some(built) = &self.built else { return };
         if let Some(lacks) = built.kind_choice.iter().find_map(|it| it.lacks.as_ref()) {
             eprintln!(
-                "warning: {}: the component may not behave as the core module does: {lacks}",
+                "warning: {}: the component may behave differently from the core module: {lacks}",
                 self.input
             );
         }

@@ -31,9 +31,7 @@ impl Replaced {
         let Some(version) = self.version.filter(|_| self.version == new.version()) else {
             return;
         };
-        let message = format!(
-            "the signed policy that was there had version {version} as well, and other content"
-        );
+        let message = format!("the replaced policy also had version {version}, but other content");
         Failure::usage("same-version", message)
             .about(output.display())
             .hint("hosts that remember the other one refuse this one: raise `version`")
@@ -62,7 +60,7 @@ pub(super) fn find(output: &Path, new: &TrustPolicy) -> Result<Option<Replaced>,
         Some((envelope, policy))
     });
     let Some((envelope, old)) = old else {
-        let message = "a signed policy that this edgec does not read lies there";
+        let message = "a signed policy that this edgec does not read is there";
         let hint = "name another file, or remove this one first";
         return refused("other-policy", message.to_owned(), hint);
     };

@@ -224,7 +224,7 @@ fn ended(error: &wasmtime::Error, shown: &str) -> Outcome {
 const EXPLAINED: [(&str, &str); 2] = [
     (
         "missing required memory export",
-        "WASI preview 1 works on an exported memory of the name `memory`, which it lacks",
+        "WASI preview 1 needs an exported memory of the name `memory`, which the program lacks",
     ),
     (
         "exit with invalid exit status outside of [0..126)",

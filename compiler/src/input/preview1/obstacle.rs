@@ -67,7 +67,7 @@ impl fmt::Display for Lacks {
 #[non_exhaustive]
 pub enum Obstacle {
     /// An import that no adapter implements.
-    #[error("it imports `{import}`, which is not of WASI preview 1")]
+    #[error("it imports `{import}`, which does not belong to WASI preview 1")]
     OtherImport {
         /// `module::name`.
         import: String,
@@ -79,7 +79,7 @@ pub enum Obstacle {
         import: String,
     },
     /// An import of `wasi_snapshot_preview1` with the wrong type.
-    #[error("it imports `{import}` with the type {found}, WASI preview 1 has it as {expected}")]
+    #[error("it imports `{import}` with the type {found}; in WASI preview 1 it has {expected}")]
     ImportType {
         /// `module::name`.
         import: String,
@@ -122,7 +122,7 @@ pub enum Obstacle {
     },
     /// The program may fill the memory before the adapter gets its pages.
     #[error(
-        "its memory may have at most {}, and it may grow to that before the adapter has its own",
+        "its memory may have at most {}, and it may grow to that before the adapter has its pages",
         pages(*maximum)
     )]
     Maximum {

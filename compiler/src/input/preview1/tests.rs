@@ -231,7 +231,7 @@ fn each_obstacle_has_a_case_and_names_what_is_in_the_way() {
             import(
                 r#"(import "wasi_snapshot_preview1" "fd_close" (func (param i64) (result i32)))"#,
             ),
-            "with the type (i64) -> (i32), WASI preview 1 has it as (i32) -> (i32)",
+            "with the type (i64) -> (i32); in WASI preview 1 it has (i32) -> (i32)",
         ),
         (start(""), "it exports no `_start`"),
         (

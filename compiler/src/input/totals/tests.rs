@@ -80,7 +80,7 @@ fn names_count_again_for_each_definition_behind_them() {
     check(&with_names(5000, 799)).unwrap();
     let error = refused(with_names(5000, 800));
     let begins = "more than 4000000 imports and exports of components, counted again for each \
-                  core module and component behind them, are not supported: the program has \
+                  core module and component after them, are not supported: the program has \
                   4005000 and";
     assert!(error.starts_with(begins), "{error}");
     // Copies before the names do not count.
