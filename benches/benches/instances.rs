@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use edgec_benches::{Contender, Guest, Stock, guests, medians, prepare, print};
-use edgec_loader::store::{LoadFromStore as _, Store};
+use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
 use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, LoadedComponent, PoolPlan};
 use edgec_tests::Sandbox;
 use wasmtime::component::{Component, InstancePre};
@@ -46,7 +46,7 @@ fn edge(sandbox: &Sandbox, guest: &Guest) -> (HostEngine, LoadedComponent) {
     let key = ["--key", "key.pem", "-o", "guest.cwasm"];
     sandbox.ok(&[&build[..], &[std::env::consts::ARCH], &key].concat());
     let policy = sandbox.policy();
-    let store = Store::create(sandbox.path().join("store")).unwrap();
+    let store = ArtifactStore::create(sandbox.path().join("store")).unwrap();
     let artifact = sandbox.path().join("guest.cwasm");
     store.add(artifact, &policy, &Expected::anything()).unwrap();
     let plan =

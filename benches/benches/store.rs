@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use edgec_artifact::{Artifact, verity};
 use edgec_benches::{Contender, Stock, deserialize, guests, medians, print};
-use edgec_loader::store::{Application, LoadFromStore as _, Store};
+use edgec_loader::store::{Application, ArtifactStore, LoadFromStore as _};
 use edgec_loader::{EngineProfile, Expected, Limits, TrustPolicy};
 use edgec_tests::Sandbox;
 use wasmtime::InstanceAllocationStrategy;
@@ -39,11 +39,14 @@ fn loads(name: &str, sandbox: &Sandbox, stock: &Stock, policy: &TrustPolicy, art
     let small = sandbox.path().join("small");
     let full = sandbox.path().join("full");
     for (folder, count) in [(&small, 10), (&full, MANY)] {
-        let store = Store::create(folder).unwrap();
+        let store = ArtifactStore::create(folder).unwrap();
         store.add(artifact, policy, &Expected::anything()).unwrap();
         fill(folder, count);
     }
-    let (store, full) = (Store::open(&small).unwrap(), Store::open(&full).unwrap());
+    let (store, full) = (
+        ArtifactStore::open(&small).unwrap(),
+        ArtifactStore::open(&full).unwrap(),
+    );
     let [image] = &store.image_paths("guest").unwrap()[..] else {
         panic!("the store has one image of the guest");
     };
@@ -59,7 +62,7 @@ fn loads(name: &str, sandbox: &Sandbox, stock: &Stock, policy: &TrustPolicy, art
             full.load(&engine, "guest", policy).unwrap()
         }),
         Contender::making("store of 10: opened and loaded, nothing cached", || {
-            let store = Store::open(&small).unwrap();
+            let store = ArtifactStore::open(&small).unwrap();
             store.load(&engine, "guest", policy).unwrap()
         }),
     ];
@@ -91,7 +94,7 @@ fn fill(store: &Path, count: usize) {
 fn admission(name: &str, sandbox: &Sandbox, policy: &TrustPolicy, artifact: &Path) {
     let bytes = fs::read(artifact).unwrap();
     let image = Artifact::decode(&bytes).unwrap().image().to_vec();
-    let store = Store::create(sandbox.path().join("admissions")).unwrap();
+    let store = ArtifactStore::create(sandbox.path().join("admissions")).unwrap();
     let mut contenders = [
         Contender::new("fs-verity digest, two threads", || {
             verity::digest(&image);
@@ -113,7 +116,7 @@ fn admission(name: &str, sandbox: &Sandbox, policy: &TrustPolicy, artifact: &Pat
 }
 
 /// A store that is emptied between measurements, so that the next image is new again.
-struct Gone<'a>(&'a Store);
+struct Gone<'a>(&'a ArtifactStore);
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {

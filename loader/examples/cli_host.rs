@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edgec_loader::store::{Deployment, Distrusted, Store, StoreError};
+use edgec_loader::store::{ArtifactStore, Deployment, Distrusted, StoreError};
 use edgec_loader::{EngineProfile, HostEngine, LoadError, Status, error_chain, wasmtime};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Trap, UpdateDeadline};
@@ -81,7 +81,7 @@ fn host(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
 
     // What this host trusts, and where it keeps what was verified.
     let policy = trust.policy(policy);
-    let store = Store::open(store)?;
+    let store = ArtifactStore::open(store)?;
 
     // Once a process: the engine that artifacts of the edge profile fit, and what it offers to
     // programs.

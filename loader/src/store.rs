@@ -1,15 +1,15 @@
 //! Loading from an admission store, and programs that are replaced while requests run.
 //!
-//! [`Store`] is of `edgec-store`, which links no engine: an artifact is verified once, when it is
-//! admitted. [`LoadFromStore`] loads from it, in constant time, also after a restart.
+//! [`ArtifactStore`] is of `edgec-store`, which links no engine: an artifact is verified once, when
+//! it is admitted. [`LoadFromStore`] loads from it, in constant time, also after a restart.
 //!
 //! ```no_run
-//! use edgec_loader::store::{LoadFromStore as _, Store};
+//! use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
 //! use edgec_loader::{Clock as _, EngineProfile, Limits, SystemClock, TrustPolicy, engine};
 //!
 //! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], SystemClock.now()?)?;
 //! let engine = engine(EngineProfile::Edge, &Limits::OnDemand)?;
-//! let store = Store::open("/var/lib/edgec")?;
+//! let store = ArtifactStore::open("/var/lib/edgec")?;
 //! let component = store.load(&engine, "acme/shop", &policy)?;
 //! println!("{}", component.report().mode);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -27,9 +27,9 @@ mod trust;
 mod versions;
 
 pub use edgec_store::{
-    Admission, AdmissionError, Application, Candidates, Change, Choice, Collected, Collection,
-    Condition, CurrentManifests, Entry, FolderError, Listing, NewStore, OpenedImage, OtherKind,
-    Problem, Removal, Standing, Store, StoreError, StoredArtifact, Verification, Verifications,
+    Admission, AdmissionError, Application, ArtifactStore, Candidates, Change, Choice, Collected,
+    Collection, Condition, CurrentManifests, Entry, FolderError, Listing, NewStore, OpenedImage,
+    OtherKind, Problem, Removal, Standing, StoreError, StoredArtifact, Verification, Verifications,
 };
 
 pub use crate::distrust::{Distrust, Distrusted};

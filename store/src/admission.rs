@@ -21,7 +21,7 @@ use super::history::History;
 use super::release::{Application, Entry, OtherKind, Release, Standing};
 use super::stable::StableFile;
 use super::verity::{self, Enabled, Measured};
-use super::{AdmissionError, CHANGES, Store, StoreError, open_artifact};
+use super::{AdmissionError, ArtifactStore, CHANGES, StoreError, open_artifact};
 
 /// How often sealing is tried while a process has the file open for writing.
 const BUSY_TRIES: usize = 50;
@@ -64,7 +64,7 @@ pub enum Change {
     },
 }
 
-impl Store {
+impl ArtifactStore {
     /// Verifies an artifact as [`Self::add`] does, at the time `now`, and keeps nothing. So a store
     /// can be made only if there is an artifact for it.
     ///

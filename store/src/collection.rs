@@ -8,7 +8,7 @@ use edgec_verifier::{Sha256Digest, VerityDigest};
 use serde::Serialize;
 
 use super::survey::Problem;
-use super::{CHANGES, Store, StoreError};
+use super::{ArtifactStore, CHANGES, StoreError};
 
 /// What a collection did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -60,7 +60,7 @@ impl Kind {
     }
 }
 
-impl Store {
+impl ArtifactStore {
     /// Removes what no name points at and no process has in use, and the remains of admissions that
     /// did not end. Waits until admissions that run have ended.
     ///

@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
 use super::release::{Application, Entry};
-use super::{Store, StoreError};
+use super::{ArtifactStore, StoreError};
 
-impl Store {
+impl ArtifactStore {
     /// Judges modes and owners as an opening does: of the store's folders, of the application's
     /// folder and of the artifact's envelope. The code that opens the image judges that.
     pub(super) fn guard(&self, application: &Application, entry: &Entry) -> Result<(), StoreError> {

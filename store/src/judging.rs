@@ -10,9 +10,9 @@ use edgec_verifier::{
 
 use super::release::{Application, Entry};
 use super::verity::{self, Measured};
-use super::{AdmissionError, MAX_SMALL_LEN, Store, StoreError};
+use super::{AdmissionError, ArtifactStore, MAX_SMALL_LEN, StoreError};
 
-impl Store {
+impl ArtifactStore {
     /// How an image's file is kept from changing.
     pub(super) fn mode_of(&self, file: &File, entry: &Entry) -> Result<LoadMode, StoreError> {
         let name = || self.0.artifacts.name(&entry.image_name());

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! ```
-//! use edgec_store::{Change, Expected, Standing, Store, TrustPolicy};
+//! use edgec_store::{Change, Expected, Standing, ArtifactStore, TrustPolicy};
 //!
 //! // A host reads it from a file that only its owner can change: `TrustPolicy::read`.
 //! let policy = TrustPolicy::from_toml(
@@ -29,7 +29,7 @@
 //! # let artifact = "../fuzz/seeds/verify/signed.cwasm";
 //! # let folder = format!("edgec-store-example-{}", std::process::id());
 //! # let folder = std::env::temp_dir().join(folder);
-//! let store = Store::create(&folder)?;
+//! let store = ArtifactStore::create(&folder)?;
 //!
 //! // A refused artifact leaves the store as it was.
 //! assert!(store.add(artifact, &policy, &Expected::application("shop")).is_err());
@@ -57,11 +57,11 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | which version a name stands for, and rolling back | [`Application`], [`Standing`], [`Store::make_current`] |
-//! | a pool that has room for every program | [`Store::manifests`] |
-//! | what a loader takes | [`Store::candidates`], [`Store::open_entry`] |
-//! | a clock other than the system's | [`Store::with_clock`] |
-//! | a new store that goes again if nothing is admitted | [`Store::create_new`] |
+//! | which version a name has, and rolling back | [`Application`], [`Standing`], [`ArtifactStore::make_current`] |
+//! | a pool that has room for every program | [`ArtifactStore::manifests`] |
+//! | what a loader takes | [`ArtifactStore::candidates`], [`ArtifactStore::open_entry`] |
+//! | a clock other than the system's | [`ArtifactStore::with_clock`] |
+//! | a new store that goes again if nothing is admitted | [`ArtifactStore::create_new`] |
 //!
 //! An error names the file that it is about, and prints itself and not its source:
 //! [`error_chain`](edgec_verifier::error_chain) prints both.
@@ -178,7 +178,7 @@ const LOCKS: [&str; 3] = [TURN, ADMISSIONS, CHANGES];
 /// one folder. It takes the time from the system's clock, or from another one
 /// ([`Self::with_clock`]).
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>, Arc<dyn Clock>);
+pub struct ArtifactStore(Arc<Inner>, Arc<dyn Clock>);
 
 #[derive(Debug)]
 struct Inner {
@@ -191,7 +191,7 @@ struct Inner {
     known: KnownReleases,
 }
 
-impl Store {
+impl ArtifactStore {
     /// Opens a store that is there.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::release::{Application, Entry, Release};
 use super::survey::{Problem, Survey};
-use super::{Store, StoreError};
+use super::{ArtifactStore, StoreError};
 
 /// How often something is begun again when what it is about changes.
 pub(super) const TRIES: usize = 3;
@@ -101,7 +101,7 @@ pub(super) struct Examination {
     pub(super) fault: Option<StoreError>,
 }
 
-impl Store {
+impl ArtifactStore {
     /// What a look at the store finds, without reading an image.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::history::History;
 use super::list::TRIES;
 use super::release::{Application, OtherKind, Release};
 use super::survey::Problem;
-use super::{Store, StoreError};
+use super::{ArtifactStore, StoreError};
 
 /// The manifests of all current artifacts of a store.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct CurrentManifests {
     pub problems: Vec<Problem>,
 }
 
-impl Store {
+impl ArtifactStore {
     /// The manifests of all current artifacts, for a plan of the pool that holds them.
     ///
     /// # Errors

@@ -3,9 +3,9 @@
 use edgec_files::Hold;
 
 use super::release::{Application, OtherKind};
-use super::{CHANGES, Store, StoreError};
+use super::{ArtifactStore, CHANGES, StoreError};
 
-/// What [`Store::make_current`] did.
+/// What [`ArtifactStore::make_current`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Choice {
@@ -19,7 +19,7 @@ pub struct Choice {
     pub other_kind: Option<OtherKind>,
 }
 
-/// What [`Store::remove`] did.
+/// What [`ArtifactStore::remove`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removal {
@@ -32,7 +32,7 @@ pub struct Removal {
     pub other_kind: Option<OtherKind>,
 }
 
-impl Store {
+impl ArtifactStore {
     /// Makes a version of an application the current one, for example to roll back a bad release. A
     /// version in `application` is ignored. If it is the newest version, newer ones can replace it
     /// again.

@@ -14,7 +14,7 @@ use edgec_verifier::{
 use super::release::{Application, Entry, Release};
 use super::stable::StableFile;
 use super::verdicts::Subject;
-use super::{AdmissionError, Store, StoreError, demand_mode};
+use super::{AdmissionError, ArtifactStore, StoreError, demand_mode};
 
 /// The artifacts of a release that a host may be able to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct OpenedImage {
     pub image: VerityDigest,
 }
 
-impl Store {
+impl ArtifactStore {
     /// The artifacts of an engine profile that a host's CPU can run.
     ///
     /// # Errors

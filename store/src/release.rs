@@ -123,7 +123,7 @@ pub enum Standing {
         /// The version that is current.
         current: u64,
     },
-    /// An older one was made current ([`super::Store::make_current`]), and stays current until
+    /// An older one was made current ([`super::ArtifactStore::make_current`]). It stays so until
     /// another is made current.
     Chosen {
         /// The version that is current.

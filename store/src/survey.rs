@@ -4,7 +4,7 @@ use edgec_files::FolderError;
 
 use super::history::{History, Releases};
 use super::release::Release;
-use super::{Store, StoreError};
+use super::{ArtifactStore, StoreError};
 
 /// A problem that a survey of a store found and skipped.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ pub(super) struct Survey {
     pub(super) empty: Vec<String>,
 }
 
-impl Store {
+impl ArtifactStore {
     pub(super) fn survey(&self) -> Result<Survey, StoreError> {
         let mut survey = Survey::default();
         for key in self.0.names.names()? {

@@ -8,7 +8,7 @@ use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, fsverity_
 use super::list::{Examination, StoredArtifact};
 use super::release::{Application, Entry};
 use super::survey::Problem;
-use super::{AdmissionError, Store, StoreError, demand_mode};
+use super::{AdmissionError, ArtifactStore, StoreError, demand_mode};
 
 /// An artifact of a store that was verified again.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Verifications {
     }
 }
 
-impl Store {
+impl ArtifactStore {
     /// Hashes every image, and verifies every artifact that a name points at under a policy, as a
     /// host does that sees it for the first time.
     ///

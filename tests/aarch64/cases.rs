@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{LoadFromStore as _, Store, StoreError};
+use edgec_loader::store::{ArtifactStore, LoadFromStore as _, StoreError};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, Misfit, PublicKey,
     TrustPolicy, TrustedKey, Unfit, engine, load,
@@ -108,9 +108,9 @@ impl Case<'_> {
     }
 
     /// A new store with the artifacts for these targets.
-    fn store(&self, targets: &[&str]) -> Result<Store, LoadError> {
+    fn store(&self, targets: &[&str]) -> Result<ArtifactStore, LoadError> {
         let name = [&[self.name, self.profile], targets].concat().join("-");
-        let store = Store::create(self.stores.join(name))?;
+        let store = ArtifactStore::create(self.stores.join(name))?;
         for target in targets {
             let expected = Expected::application(self.name);
             store.add(self.artifact(target), self.policy, &expected)?;

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use edgec_artifact::Manifest;
 use edgec_loader::Expected;
-use edgec_loader::store::{Application, Change, Condition, LoadFromStore as _, Store};
+use edgec_loader::store::{Application, ArtifactStore, Change, Condition, LoadFromStore as _};
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
 use edgec_tests::{fifo, skipped, words};
@@ -102,7 +102,7 @@ fn row_32_folders_of_others() {
     }
     // In a folder like `/tmp`, only the owner of a file can move it.
     fs::set_permissions(above, Permissions::from_mode(0o1777)).unwrap();
-    Store::open(store).unwrap();
+    ArtifactStore::open(store).unwrap();
     for folder in ["artifacts", "names", "temporary"] {
         let folder = store.join(folder);
         let kept = above.join("kept");
@@ -117,7 +117,7 @@ fn row_32_folders_of_others() {
     }
     // The way to the store may contain links: their targets are judged.
     symlink("store", above.join("link")).unwrap();
-    Store::open(above.join("link")).unwrap();
+    ArtifactStore::open(above.join("link")).unwrap();
 }
 
 /// Row 32: the lock files are judged like all others, also by a process that opened the store
@@ -242,7 +242,7 @@ fn row_32_made_under_any_mask() {
             format!("umask {mask}; exec \"$0\" store --store a/b/c add --key key.pub.pem a.cwasm");
         let edgec = edgec_tests::binary().to_str().unwrap();
         host.sandbox.tool("sh", &["-c", &script, edgec]);
-        let made = Store::open(host.sandbox.path().join("a/b/c")).unwrap();
+        let made = ArtifactStore::open(host.sandbox.path().join("a/b/c")).unwrap();
         made.load(&host.engine, "hello", &host.policy).unwrap();
     }
 }
@@ -306,7 +306,7 @@ fn row_32_exchanged_in_the_store() {
     ] {
         let file = forge.with_manifest(change);
         let _ = fs::remove_dir_all(other.store.path());
-        let store = Store::create(other.store.path()).unwrap();
+        let store = ArtifactStore::create(other.store.path()).unwrap();
         let path = other.sandbox.write("a.cwasm", file);
         store
             .add(path, &other.policy, &Expected::anything())
@@ -338,7 +338,7 @@ fn row_32_exchanged_in_the_store() {
             _ => "store-damaged",
         };
         overwrite(&current, release.to_string().as_bytes());
-        let strict = Store::open(host.store.path()).unwrap();
+        let strict = ArtifactStore::open(host.store.path()).unwrap();
         let application = Application::new("hello").version(0);
         let loaded = strict.load(&host.engine, application, &host.policy);
         assert_eq!(loaded.map(|_| ()).unwrap_err().code(), refused_as);

@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use edgec_loader::Expected;
-use edgec_loader::store::{Application, Collection, LoadFromStore as _, Store};
+use edgec_loader::store::{Application, ArtifactStore, Collection, LoadFromStore as _};
 use edgec_tests::corpus::{Forge, material};
 use edgec_tests::stock;
 use edgec_tests::store_host::{StoreHost, assert_hello};
@@ -94,7 +94,7 @@ fn row_37_one_digest_at_once() {
             "an image and its envelope"
         );
         assert_eq!(scene.files("temporary"), Vec::<String>::new());
-        let store = Store::open(scene.store.path()).unwrap();
+        let store = ArtifactStore::open(scene.store.path()).unwrap();
         assert_eq!(store.list().unwrap().artifacts.len(), 1);
         assert!(store.verify(&scene.policy).unwrap().is_clean());
         let loaded = store.load(&scene.engine, "hello", &scene.policy).unwrap();
@@ -123,8 +123,8 @@ fn row_37_admissions_loads_and_collections() {
         write(folder, "1.cwasm", &named(&evil, 1)),
         write(folder, "2.cwasm", &named(&hello, 2)),
     ];
-    let store = || Store::create(scene.store.path()).unwrap();
-    let add = |store: &Store, file: &Path| {
+    let store = || ArtifactStore::create(scene.store.path()).unwrap();
+    let add = |store: &ArtifactStore, file: &Path| {
         let added = store.add(file, &scene.policy, &Expected::anything());
         added.unwrap();
     };
@@ -193,7 +193,7 @@ fn row_37_what_is_in_use_stays() {
         files.retain(|name| name.ends_with(".elf"));
         files
     };
-    let store = Store::open(scene.store.path()).unwrap();
+    let store = ArtifactStore::open(scene.store.path()).unwrap();
     let loaded = store.load(&scene.engine, "hello", &scene.policy).unwrap();
     let before = images();
     assert_eq!(scene.collect(), Collection::default());

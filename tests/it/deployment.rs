@@ -8,8 +8,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use edgec_loader::store::{
-    Application, Deployment, Distrust, LoadFromStore as _, PolicyFile, PolicySource, RefreshError,
-    Refreshed, Store, StoreError,
+    Application, ArtifactStore, Deployment, Distrust, LoadFromStore as _, PolicyFile, PolicySource,
+    RefreshError, Refreshed, StoreError,
 };
 use edgec_loader::{
     HostEngine, Limits, LoadError, LoadMode, Loaded, LoadedComponent, LoadedPre, TrustPolicy,
@@ -24,7 +24,7 @@ use wasmtime::component::{InstancePre, Linker};
 #[test]
 fn what_hosts_share_can_be_shared() {
     fn shared<T: Send + Sync + 'static>() {}
-    shared::<Store>();
+    shared::<ArtifactStore>();
     shared::<HostEngine>();
     shared::<TrustPolicy>();
     shared::<LoadedComponent>();
@@ -357,7 +357,7 @@ fn what_is_unloaded_may_go() {
     let deployment = stored.deploy(&engine);
     let typed = stored.load(&engine).unwrap().try_map(Ok::<_, ()>);
     let version = deployment.current().unwrap();
-    let other = Store::open(stored.path("store")).unwrap();
+    let other = ArtifactStore::open(stored.path("store")).unwrap();
     other.remove(&Application::new("app")).unwrap();
     let in_use = || {
         let collected = other.collect().unwrap().collection;

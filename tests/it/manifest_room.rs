@@ -77,7 +77,7 @@ fn imports_up_to_the_limit_are_all_listed() {
     if cfg!(target_os = "linux") {
         sandbox.admit("most.cwasm");
         sandbox.ok(&words("store --store store verify --key key.pub.pem"));
-        let store = edgec_loader::store::Store::open(sandbox.path().join("store")).unwrap();
+        let store = edgec_loader::store::ArtifactStore::open(sandbox.path().join("store")).unwrap();
         store
             .load_module(&engine, "most", &sandbox.policy())
             .unwrap();

@@ -3,7 +3,9 @@
 
 #![cfg(target_os = "linux")]
 
-use edgec_loader::store::{Application, Deployment, LoadFromStore as _, RefreshError, Store};
+use edgec_loader::store::{
+    Application, ArtifactStore, Deployment, LoadFromStore as _, RefreshError,
+};
 use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError, Verdict};
 use edgec_tests::Sandbox;
 use edgec_tests::stock::State;
@@ -66,7 +68,7 @@ fn that_a_program_changed_its_kind_is_named() {
 }
 
 /// A store with a program that was built with these options.
-fn admitted(sandbox: &Sandbox, text: &str, version: &str, options: &[&str]) -> Store {
+fn admitted(sandbox: &Sandbox, text: &str, version: &str, options: &[&str]) -> ArtifactStore {
     sandbox.write("app.wat", text);
     let build = [
         "build",
@@ -89,7 +91,7 @@ fn admitted(sandbox: &Sandbox, text: &str, version: &str, options: &[&str]) -> S
     ];
     sandbox.ok(&[&build[..], &named, options].concat());
     sandbox.admit("app.cwasm");
-    Store::open(sandbox.path().join("store")).unwrap()
+    ArtifactStore::open(sandbox.path().join("store")).unwrap()
 }
 
 fn hello_and_exit(code: i32) -> String {
@@ -104,7 +106,7 @@ fn edge() -> HostEngine {
 /// In the way of docs/hosting.md.
 fn run_command(
     engine: &HostEngine,
-    store: &Store,
+    store: &ArtifactStore,
     sandbox: &Sandbox,
 ) -> wasmtime::Result<(String, i32)> {
     let policy = sandbox.policy();

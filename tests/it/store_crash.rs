@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use edgec_loader::store::{Application, Condition, LoadFromStore as _, Store};
+use edgec_loader::store::{Application, ArtifactStore, Condition, LoadFromStore as _};
 use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, TrustPolicy, engine};
 use edgec_tests::strace::{Call, Fault, faulty, strace_present, traced};
 use edgec_tests::{Sandbox, words};
@@ -61,7 +61,7 @@ fn world() -> &'static World {
 
 impl World {
     fn add(&self, store: &Path, version: u64) {
-        let store = Store::create(store).unwrap();
+        let store = ArtifactStore::create(store).unwrap();
         let file = self.sandbox.path().join(format!("{version}.cwasm"));
         store
             .add(file, &self.policy, &Expected::anything())
@@ -80,7 +80,7 @@ impl World {
 type State = Vec<(u64, bool)>;
 
 fn state(store: &Path) -> State {
-    let store = match Store::open(store) {
+    let store = match ArtifactStore::open(store) {
         Ok(store) => store,
         Err(error) => {
             assert!(matches!(error.code(), "io" | "not-a-store"), "{error}");
@@ -203,7 +203,7 @@ impl Change {
     /// be used.
     fn sound(&self, path: &Path, title: &str) {
         let World { engine, policy, .. } = world();
-        if let Ok(store) = Store::open(path) {
+        if let Ok(store) = ArtifactStore::open(path) {
             let verified = store.verify(policy).unwrap();
             let problems = verified.problems;
             assert!(problems.is_empty(), "{title}: {problems:?}");
@@ -231,7 +231,7 @@ impl Change {
             "{title}"
         );
 
-        let store = Store::open(path).unwrap();
+        let store = ArtifactStore::open(path).unwrap();
         store.collect().unwrap();
         let second = store.collect().unwrap();
         assert_eq!(second.collection, Default::default(), "{title}");
@@ -335,7 +335,7 @@ fn an_application_goes() {
 fn a_collection() {
     changes(&["gc"], |world, store| {
         both(world, store);
-        let opened = Store::open(store).unwrap();
+        let opened = ArtifactStore::open(store).unwrap();
         opened.remove(&Application::new(NAME).version(2)).unwrap();
         fs::write(store.join("temporary/1.2.3"), "of an admission").unwrap();
         fs::create_dir(store.join("names").join("0".repeat(64))).unwrap();

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use edgec_artifact::{UnixTime, Validity};
 use edgec_loader::Expected;
-use edgec_loader::store::{AdmissionError, Application, LoadFromStore as _, Store};
+use edgec_loader::store::{AdmissionError, Application, ArtifactStore, LoadFromStore as _};
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, VERIFY, app, overwrite};
 use serde_json::json;
@@ -263,7 +263,7 @@ fn a_store_has_the_clock_that_it_was_given() {
     };
     let (early, late) = (at(3_999_999_999), at(4_000_000_000));
     assert_eq!(late.clock().now(), Ok(expires));
-    let add = |store: &Store| store.add(&path, &host.policy, &Expected::anything());
+    let add = |store: &ArtifactStore| store.add(&path, &host.policy, &Expected::anything());
     assert_eq!(add(&late).unwrap_err().code(), "expired");
     add(&early).unwrap();
     assert!(early.verify(&host.policy).unwrap().is_clean());
@@ -272,7 +272,7 @@ fn a_store_has_the_clock_that_it_was_given() {
     let error = verified.artifacts[0].error.as_ref();
     assert_eq!(error.map(AdmissionError::code), Some("expired"));
     // A load uses the same clock.
-    let load = |store: &Store| store.load(&host.engine, "hello", &host.policy);
+    let load = |store: &ArtifactStore| store.load(&host.engine, "hello", &host.policy);
     load(&early).unwrap();
     let error = load(&late).err();
     assert_eq!(error.map(|error| error.code()), Some("expired"));

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{AdmissionError, Change, LoadFromStore as _, Store};
+use edgec_loader::store::{AdmissionError, ArtifactStore, Change, LoadFromStore as _};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
 };
@@ -21,7 +21,7 @@ pub struct StoreHost {
     /// The keys that it trusts.
     pub policy: TrustPolicy,
     /// Its store, `store` in the sandbox.
-    pub store: Store,
+    pub store: ArtifactStore,
 }
 
 impl StoreHost {
@@ -39,7 +39,7 @@ impl StoreHost {
         Self {
             engine: engine(EngineProfile::Default, &Limits::OnDemand).unwrap(),
             policy: sandbox.policy(),
-            store: Store::create(sandbox.path().join("store")).unwrap(),
+            store: ArtifactStore::create(sandbox.path().join("store")).unwrap(),
             sandbox,
         }
     }
@@ -112,7 +112,7 @@ impl StoreHost {
     ///
     /// If it does not.
     pub fn refuses(&self, code: &str, what: &str) {
-        let opened = Store::open(self.store.path()).map_err(LoadError::from);
+        let opened = ArtifactStore::open(self.store.path()).map_err(LoadError::from);
         let loaded = opened.and_then(|s| s.load(&self.engine, "hello", &self.policy));
         let error = loaded.map(|_| ()).unwrap_err();
         assert_eq!(error.code(), code, "{what}: {error}");

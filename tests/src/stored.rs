@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use edgec_loader::store::{Deployment, LoadFromStore as _, PolicySource, Standing, Store};
+use edgec_loader::store::{ArtifactStore, Deployment, LoadFromStore as _, PolicySource, Standing};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
 };
@@ -21,7 +21,7 @@ pub struct Stored {
     /// The folder.
     pub sandbox: Sandbox,
     /// The store in it.
-    pub store: Store,
+    pub store: ArtifactStore,
     /// A policy that trusts the sandbox's key.
     pub policy: TrustPolicy,
     /// The policy that deployments follow, if they have one.
@@ -40,7 +40,7 @@ impl Stored {
         let sandbox = Sandbox::new();
         let policy = sandbox.policy();
         Self {
-            store: Store::create(sandbox.path().join("store")).unwrap(),
+            store: ArtifactStore::create(sandbox.path().join("store")).unwrap(),
             followed: Arc::new(Mutex::new(Some(policy.clone()))),
             policy,
             sandbox,

@@ -7,7 +7,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use edgec_loader::store::{LoadFromStore as _, Store};
+use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
 use edgec_loader::{
     EngineProfile, Expected, Limits, LoadMode, PublicKey, TrustPolicy, TrustedKey, engine,
 };
@@ -64,12 +64,12 @@ fn policy() -> Result<TrustPolicy, Box<dyn Error>> {
 }
 
 /// A new store on the disk, with the artifact in it.
-fn store(name: &str) -> Result<Store, Box<dyn Error>> {
+fn store(name: &str) -> Result<ArtifactStore, Box<dyn Error>> {
     let path = disk(name);
     if path.exists() {
         fs::remove_dir_all(&path)?;
     }
-    let store = Store::create(path)?;
+    let store = ArtifactStore::create(path)?;
     let admitted = store.add(ARTIFACT, &policy()?, &Expected::anything())?;
     same("admitted", admitted.mode, LoadMode::FsVerity)?;
     Ok(store)
@@ -84,14 +84,14 @@ fn image(name: &str) -> Result<PathBuf, Box<dyn Error>> {
 /// Loads the artifact of a store in this process, and says how it was stored.
 pub(crate) fn serve(path: &Path) -> Outcome {
     let engine = engine(EngineProfile::Default, &Limits::OnDemand)?;
-    let loaded = Store::open(path)?.load(&engine, NAME, &policy()?)?;
+    let loaded = ArtifactStore::open(path)?.load(&engine, NAME, &policy()?)?;
     println!("loaded {:?}", loaded.report().mode);
     Ok(())
 }
 
 /// Admits the artifact to a store in this process, and says how it is stored.
 pub(crate) fn admit(path: &Path) -> Outcome {
-    let admitted = Store::create(path)?.add(ARTIFACT, &policy()?, &Expected::anything())?;
+    let admitted = ArtifactStore::create(path)?.add(ARTIFACT, &policy()?, &Expected::anything())?;
     println!("admitted {:?}", admitted.mode);
     Ok(())
 }

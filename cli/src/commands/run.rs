@@ -6,7 +6,7 @@ use std::env::VarError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Application, LoadFromStore as _, Store, StoreError};
+use edgec_loader::store::{Application, ArtifactStore, LoadFromStore as _, StoreError};
 use edgec_loader::{
     Check, EngineProfile, HostEngine, HostProfile, Kind, Limits, LoadError, LoadedComponent,
     LoadedModule, Status, VerifiedFile, best_of,
@@ -185,7 +185,7 @@ fn from_store(
     application: &Path,
     trust: &Trust,
 ) -> Result<(HostEngine, Program), Failure> {
-    let store = Store::open(at).map_err(|error| store_failure(&error))?;
+    let store = ArtifactStore::open(at).map_err(|error| store_failure(&error))?;
     let mut wanted = Application::new(application.to_string_lossy());
     if let Some(channel) = trust.expected.wanted_channel() {
         wanted = wanted.in_channel(channel);

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use edgec_artifact::MAX_VERSION;
 use edgec_loader::Kind;
-use edgec_loader::store::{Application, OtherKind, Problem, Store};
+use edgec_loader::store::{Application, ArtifactStore, OtherKind, Problem};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let failure = Failure::usage("store", "no store is named");
         return Err(failure.hint("name its folder with --store, or in EDGEC_STORE"));
     };
-    let open = || Store::open(at).map_err(|error| store_failure(&error));
+    let open = || ArtifactStore::open(at).map_err(|error| store_failure(&error));
     match &arguments.command {
         Command::Add(add) => {
             let trust = add.trust.resolve()?;
@@ -162,7 +162,7 @@ fn conclude<R: Serialize>(
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
-fn print_paths(store: &Store, path: &Path) -> Outcome {
+fn print_paths(store: &ArtifactStore, path: &Path) -> Outcome {
     let paths = store.image_paths(path.named.version(path.app_version));
     let paths = paths.map_err(|error| store_failure(&error))?;
     let paths: Vec<String> = paths.iter().map(|path| render::path(path)).collect();

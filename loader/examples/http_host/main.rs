@@ -20,7 +20,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edgec_loader::store::{Deployment, Distrusted, RefreshError, Refreshed, Store, StoreError};
+use edgec_loader::store::{
+    ArtifactStore, Deployment, Distrusted, RefreshError, Refreshed, StoreError,
+};
 use edgec_loader::wasmtime::component::Linker;
 use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError, PoolPlan, error_chain, wasmtime};
 use hyper::{Request, Response, body::Incoming};
@@ -63,7 +65,7 @@ impl Host {
             let usage = format!("usage: http_host {options} STORE NAME POLICY ADDRESS [SECONDS]");
             return Err(usage.into());
         };
-        let store = Store::open(store)?;
+        let store = ArtifactStore::open(store)?;
         // A pool for everything that is in the store now.
         let current = store.manifests()?;
         for problem in &current.problems {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use edgec_store::{Application, Store};
+use edgec_store::{Application, ArtifactStore};
 use wasmtime::component::{InstancePre, Linker};
 
 use super::at_work::AtWork;
@@ -56,7 +56,7 @@ impl<T: 'static> Deployment<InstancePre<T>> {
     /// As [`LoadFromStore::load`](super::LoadFromStore::load); [`LoadError::Policy`] when no policy
     /// can be read; [`LoadError::Link`] when the linker lacks an import.
     pub fn new(
-        store: &Store,
+        store: &ArtifactStore,
         engine: &HostEngine,
         application: impl Into<Application>,
         policy: impl Into<PolicySource>,
@@ -76,7 +76,7 @@ impl<P> Deployment<P> {
     ///
     /// As [`Deployment::new`]; [`LoadError::Link`] with the error of `prepare`.
     pub fn with<T: 'static>(
-        store: &Store,
+        store: &ArtifactStore,
         engine: &HostEngine,
         application: impl Into<Application>,
         policy: impl Into<PolicySource>,
@@ -92,7 +92,7 @@ impl<P> Deployment<P> {
     ///
     /// ```no_run
     /// # fn deploy(
-    /// #     store: &edgec_loader::store::Store,
+    /// #     store: &edgec_loader::store::ArtifactStore,
     /// #     engine: &edgec_loader::HostEngine,
     /// #     linker: edgec_loader::wasmtime::Linker<()>,
     /// # ) -> Result<(), edgec_loader::LoadError> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use edgec_store::{Application, Entry, OpenedImage, Store, StoreError};
+use edgec_store::{Application, ArtifactStore, Entry, OpenedImage, StoreError};
 use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 
 use crate::loaded::{component_imports, declared, fit, module_imports};
@@ -14,7 +14,7 @@ use crate::{
 /// How often a load looks again when what the name pointed at is gone.
 const TRIES: usize = 8;
 
-/// Loads from a [`Store`].
+/// Loads from an [`ArtifactStore`].
 pub trait LoadFromStore {
     /// Loads the component of that name, in its current version or the requested one. Among the
     /// artifacts that fit the engine's profile and this machine, it takes the one that uses most
@@ -43,7 +43,7 @@ pub trait LoadFromStore {
     ) -> Result<LoadedModule, LoadError>;
 }
 
-impl LoadFromStore for Store {
+impl LoadFromStore for ArtifactStore {
     fn load(
         &self,
         engine: &HostEngine,
@@ -67,7 +67,7 @@ impl LoadFromStore for Store {
 
 /// As [`opened`]; the engine's observer is told of an error.
 fn observed(
-    store: &Store,
+    store: &ArtifactStore,
     engine: &HostEngine,
     application: &Application,
     policy: &TrustPolicy,
@@ -134,7 +134,7 @@ impl StoredImage {
 /// The artifacts of the engine's profile that this CPU can run, the one that uses most of it first,
 /// and the very version of the application that they are of. Never none.
 pub(super) fn candidates(
-    store: &Store,
+    store: &ArtifactStore,
     engine: &HostEngine,
     application: &Application,
 ) -> Result<(Vec<Entry>, Application), StoreError> {
@@ -144,7 +144,7 @@ pub(super) fn candidates(
 
 /// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
 pub(super) fn judge_again(
-    store: &Store,
+    store: &ArtifactStore,
     engine: &HostEngine,
     application: &Application,
     entry: Entry,
@@ -157,7 +157,7 @@ pub(super) fn judge_again(
 
 /// What the name points at, open and known to be what the policy accepts.
 pub(super) fn opened(
-    store: &Store,
+    store: &ArtifactStore,
     engine: &HostEngine,
     application: &Application,
     policy: &TrustPolicy,
@@ -198,7 +198,7 @@ fn times(read: Duration, verified: Duration) -> LoadTimes {
 /// An artifact of the right CPU may still be of another engine, or too large for the pool: its
 /// manifest says so. Then the next best one is taken.
 fn first_that_fits(
-    store: &Store,
+    store: &ArtifactStore,
     engine: &HostEngine,
     application: &Application,
     entries: Vec<Entry>,
@@ -224,7 +224,7 @@ fn first_that_fits(
 
 /// The image, open, known to be what the policy accepts, and of a kind that this engine can load.
 fn open_entry(
-    store: &Store,
+    store: &ArtifactStore,
     engine: &HostEngine,
     application: &Application,
     entry: Entry,

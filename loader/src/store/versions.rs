@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use edgec_store::{Application, Entry, Store, StoreError};
+use edgec_store::{Application, ArtifactStore, Entry, StoreError};
 use edgec_verifier::{Expected, Kind, TrustPolicy, UnixTime};
 
 use super::loading::{self, StoredImage, candidates};
@@ -22,7 +22,7 @@ pub struct Versions(Origin);
 
 #[derive(Clone)]
 enum Origin {
-    Store(Store, Application),
+    Store(ArtifactStore, Application),
     Source(Arc<dyn ArtifactSource>, Expected),
 }
 
@@ -58,7 +58,7 @@ impl Opened {
 impl Versions {
     /// The versions that an admission store has: its current one, or the one that `application`
     /// names.
-    pub fn in_store(store: &Store, application: impl Into<Application>) -> Self {
+    pub fn in_store(store: &ArtifactStore, application: impl Into<Application>) -> Self {
         Self(Origin::Store(store.clone(), application.into()))
     }
 

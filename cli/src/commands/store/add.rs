@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Admission, Change, FolderError, NewStore, Standing, Store, StoreError};
+use edgec_loader::store::{
+    Admission, ArtifactStore, Change, FolderError, NewStore, Standing, StoreError,
+};
 use edgec_loader::{Check, LoadError, LoadMode, Status};
 use serde::Serialize;
 
@@ -104,7 +106,7 @@ pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
 }
 
 /// A store, and what was made if the store is new.
-type Opened = (Store, Option<NewStore>);
+type Opened = (ArtifactStore, Option<NewStore>);
 
 /// The existing store, or a new one, which is made when the first artifact is verified. If no
 /// artifact is verified, returns the reasons, and no store remains.
@@ -113,7 +115,7 @@ fn opened(
     arguments: &Arguments,
     trust: &Trust,
 ) -> Result<Result<Opened, Vec<LoadError>>, Failure> {
-    match Store::open(at) {
+    match ArtifactStore::open(at) {
         Err(error) if is_no_store_yet(&error) => {}
         Err(error) => return Err(store_failure(&error)),
         Ok(store) => return Ok(Ok((store, None))),
@@ -121,9 +123,9 @@ fn opened(
     let now = time::now()?;
     let mut refused = Vec::new();
     for path in &arguments.artifacts {
-        match Store::admissible(path, &trust.policy, &trust.expected, now) {
+        match ArtifactStore::admissible(path, &trust.policy, &trust.expected, now) {
             Ok(()) => {
-                return Store::create_new(at)
+                return ArtifactStore::create_new(at)
                     .map(Ok)
                     .map_err(|error| not_made(&error));
             }

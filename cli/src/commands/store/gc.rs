@@ -1,6 +1,6 @@
 //! `edgec store gc`: removes images that no name points at.
 
-use edgec_loader::store::{Collection, Store};
+use edgec_loader::store::{ArtifactStore, Collection};
 use serde::Serialize;
 
 use super::{conclude, problem_failure};
@@ -24,7 +24,7 @@ struct Report {
     problems: Vec<Failure>,
 }
 
-pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
     let collected = store.collect().map_err(|error| store_failure(&error))?;
     let problems: Vec<Failure> = collected.problems.iter().map(problem_failure).collect();
     let report = Report {

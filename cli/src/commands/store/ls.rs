@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use edgec_loader::store::{Condition, Problem, Store, StoredArtifact};
+use edgec_loader::store::{ArtifactStore, Condition, Problem, StoredArtifact};
 use serde::Serialize;
 
 use super::problem_failure;
@@ -54,7 +54,7 @@ impl ProblemRow {
     }
 }
 
-pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
     let listing = store.list().map_err(|error| store_failure(&error))?;
     let problems = listing.problems.into_iter();
     let problems = problems.map(ProblemRow::new).map(Row::Problem);

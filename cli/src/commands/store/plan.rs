@@ -1,7 +1,7 @@
 //! `edgec store plan`: prints the pool that admits every current program.
 
 use edgec_loader::PoolPlan;
-use edgec_loader::store::{CurrentManifests, Store};
+use edgec_loader::store::{ArtifactStore, CurrentManifests};
 use serde::Serialize;
 
 use super::{conclude, problem_failure};
@@ -43,7 +43,7 @@ struct Pool {
     address_space: u64,
 }
 
-pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
     let CurrentManifests {
         manifests,
         problems,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use edgec_loader::store::Store;
+use edgec_loader::store::ArtifactStore;
 use serde::Serialize;
 
 use super::{Named, kind_warning, version};
@@ -36,7 +36,7 @@ struct Report<'a> {
     warnings: Vec<Failure>,
 }
 
-pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
     let named = &arguments.named;
     let removal = store.remove(&named.version(arguments.app_version));
     let removal = removal.map_err(|error| store_failure(&error))?;

@@ -1,6 +1,6 @@
 //! `edgec store verify`: hashes every image, and verifies every artifact again.
 
-use edgec_loader::store::{Store, StoredArtifact, Verification};
+use edgec_loader::store::{ArtifactStore, StoredArtifact, Verification};
 use serde::Serialize;
 
 use super::ls::ProblemRow;
@@ -38,7 +38,7 @@ enum About {
     Problem(ProblemRow),
 }
 
-pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
     let trust = arguments.trust.resolve()?;
     let expected = &trust.expected;
     if expected.wanted_application().is_some() || expected.wanted_channel().is_some() {
