@@ -122,11 +122,11 @@ fn imports_that_nothing_uses_are_named() {
     let one = module(&[import("a")]);
     let kept = build(&sandbox, &one, "-O0");
     assert_eq!(kept["importsRemoved"], serde_json::json!([]));
-    let removed = build(&sandbox, &one, "-O1");
+    let removed = build(&sandbox, &one, "-O2");
     assert_eq!(removed["importsRemoved"], serde_json::json!(["env::a"]));
     let told = |text: &str| {
         sandbox.write("app.wat", text);
-        let output = sandbox.run(&["build", "app.wat", "--key", "key.pem", "-o", "out"]);
+        let output = sandbox.run(&["build", "-O2", "app.wat", "--key", "key.pem", "-o", "out"]);
         assert!(output.status.success(), "{output:?}");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (text(output.stdout), text(output.stderr))
@@ -141,12 +141,12 @@ fn imports_that_nothing_uses_are_named() {
     assert!(notes.contains(note), "{notes}");
     // Used imports stay, and so do those of a component.
     let used = r#"(module (import "env" "a" (func $a)) (func (export "_start") (call $a)))"#;
-    let used = build(&sandbox, used, "-O1");
+    let used = build(&sandbox, used, "-O2");
     assert_eq!(used["importsRemoved"], serde_json::json!([]));
     let component = r#"(component (import "a" (func $a)) (core func $f (canon lower (func $a)))
         (core module $m (import "env" "f" (func)))
         (core instance (instantiate $m (with "env" (instance (export "f" (func $f)))))))"#;
-    let component = build(&sandbox, component, "-O1");
+    let component = build(&sandbox, component, "-O2");
     assert_eq!(component["importsRemoved"], serde_json::json!([]));
 }
 
