@@ -137,8 +137,8 @@ pub enum ElfError {
     },
 }
 
-/// The tables of an image with code. Without them the engine would run the code, and where the
-/// guest should end, the host's process would end.
+/// The tables of an image with code. Without them the engine would run the code, and end the host's
+/// process instead of the guest.
 const TABLES: [&str; 2] = [".wasmtime.exceptions", ".wasmtime.traps"];
 /// Each of these tables begins with two counts. This is their length in bytes.
 const COUNTS: u64 = 8;
