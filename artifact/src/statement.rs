@@ -58,7 +58,9 @@ pub enum StatementError {
         length: u64,
     },
     /// A version that other JSON readers would round (RFC 7493, section 2.2).
-    #[error("version {found} is above {MAX_VERSION}, the largest integer that every JSON reader keeps")]
+    #[error(
+        "version {found} is above {MAX_VERSION}, the largest integer that every JSON reader keeps"
+    )]
     Version {
         /// The version in the manifest.
         found: u64,
