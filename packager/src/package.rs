@@ -41,7 +41,9 @@ pub enum PackageError {
         key_id: String,
     },
     /// Without its last signature, an artifact is useless.
-    #[error("all signatures are under the key id {key_id}: without them, the artifact has no signature")]
+    #[error(
+        "all signatures are under the key id {key_id}: without them, the artifact has no signature"
+    )]
     LastSignature {
         /// The id whose signatures should be removed.
         key_id: String,

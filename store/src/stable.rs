@@ -69,9 +69,9 @@ impl Deref for View<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `start` is the start of a readable mapping of `len` bytes, or dangling with `len`
-        // 0. It is unmapped only when `self` is dropped. The bytes do not change: a `StableFile`
-        // states that.
+        // SAFETY: `start` is the start of a readable mapping of `len` bytes. If `len` is 0, it is
+        // dangling. The mapping ends only when `self` is dropped. The bytes do not change: a
+        // `StableFile` states that.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
