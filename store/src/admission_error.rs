@@ -9,22 +9,22 @@ use edgec_verifier::{ClockError, LoadMode, MAX_ARTIFACT_LEN, TrustPolicy, Verify
 
 use super::StoreError;
 
-/// Why an artifact is not admitted, or what is wrong with one that was.
+/// Why an artifact is not admitted, or what is wrong with an admitted one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdmissionError {
     /// The file cannot be opened or read, or there is no memory.
     #[error("cannot read `{}`", path.display())]
     Io {
-        /// The artifact, as the caller named it.
+        /// The path of the artifact, as the caller gave it.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// A folder, a pipe or a device: something without a known length.
+    /// The file is a folder, a pipe or a device, which has no known length.
     #[error("not a regular file")]
     NotAFile,
-    /// Longer than any artifact.
+    /// The file is longer than any artifact.
     #[error("the file has {len} bytes, an artifact has at most {MAX_ARTIFACT_LEN}")]
     TooLong {
         /// The file's length in bytes.
@@ -36,9 +36,9 @@ pub enum AdmissionError {
     /// The policy requires stronger protection of the bytes.
     #[error("the policy requires load mode {wanted} or better, and this would be {found}")]
     Mode {
-        /// How they would be kept.
+        /// The load mode of the artifact.
         found: LoadMode,
-        /// What the policy wants at least.
+        /// The weakest load mode that the policy accepts.
         wanted: LoadMode,
     },
     /// The clock does not know the time, so no validity can be checked.
@@ -77,7 +77,7 @@ impl From<FolderError> for AdmissionError {
     }
 }
 
-/// Opens an artifact to be read from beginning to end, and gives its length in bytes.
+/// Opens an artifact, to read it from beginning to end. Returns the file and its length in bytes.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ pub(crate) fn open_artifact(path: &Path) -> Result<(File, u64), AdmissionError> 
     })
 }
 
-/// Whether `found` is what the policy wants at least.
+/// Checks that the policy accepts the load mode `found`.
 ///
 /// # Errors
 ///

@@ -1,19 +1,19 @@
-//! What can be wrong with a store.
+//! Errors of a store.
 
 use std::io;
 
 use edgec_files::FolderError;
 use edgec_verifier::NameError;
 
-/// What is wrong with a store, or with a wish to it.
+/// What is wrong with a store, or why it cannot do what a caller asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A file or folder of it cannot be read or written, is of another kind, or others may change
-    /// it.
+    /// One of its files or folders cannot be read or written, is of another kind, or can be changed
+    /// by other users.
     #[error(transparent)]
     Folder(FolderError),
-    /// There is no folder of that name.
+    /// The folder does not exist.
     #[error("`{name}`: there is no store")]
     Absent {
         /// The folder.
@@ -25,7 +25,7 @@ pub enum StoreError {
         /// The folder.
         name: String,
     },
-    /// What is there is not what was admitted.
+    /// A file is not as it was admitted.
     #[error("`{name}` is damaged: {what}")]
     Damaged {
         /// The file.
@@ -33,8 +33,8 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// `current` is not as it was written: which version loads take is not known, the versions are
-    /// there.
+    /// `current` is not as it was written. So it is unknown which version loads take, but the
+    /// versions are there.
     #[error("`{name}` is damaged: {what}")]
     Current {
         /// The file.
@@ -42,21 +42,21 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// Nothing of that name was admitted.
+    /// No artifact with this name was admitted.
     #[error("the store has no {what}")]
     Unknown {
         /// The application, its channel and version.
         what: String,
     },
-    /// Artifacts were admitted, and none is for this machine and engine.
+    /// Artifacts were admitted, but none of them fits this machine and engine.
     #[error("the store has {what} for {}, none of which fits this host", targets.join(", "))]
     NoFit {
         /// The application, its channel and version.
         what: String,
-        /// Target and engine profile of each.
+        /// The target and engine profile of each artifact.
         targets: Vec<String>,
     },
-    /// No name of an application or channel.
+    /// The text is not a valid name of an application or channel.
     #[error(transparent)]
     Name(#[from] NameError),
 }
@@ -95,7 +95,7 @@ impl StoreError {
         Self::Damaged { name, what }
     }
 
-    /// That something is not there, which should be.
+    /// The same error about a file that should be there: its absence is damage.
     #[must_use]
     pub fn lost(self) -> Self {
         match self {
@@ -106,12 +106,12 @@ impl StoreError {
         }
     }
 
-    /// Whether it is that something is not there.
+    /// Whether the error is that something does not exist.
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::Folder(error) if error.is_absence())
     }
 
-    /// Whether it is that users other than the owner and root can change something.
+    /// Whether the error is that users other than the owner and root can change something.
     pub fn is_exposure(&self) -> bool {
         matches!(
             self,
@@ -120,7 +120,7 @@ impl StoreError {
     }
 
     /// Whether the file is there, but is not as the store wrote it. Only the owner could write to
-    /// its folder, so a change may put a good file in its place.
+    /// its folder, so a change may replace it with a good file.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(
             self,

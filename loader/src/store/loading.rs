@@ -1,4 +1,4 @@
-//! Loading from a store: find the name, open the image, map it.
+//! Loads from a store: finds the name, opens the image, maps it.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use crate::{
     HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule, mapped,
 };
 
-/// How often a load looks again when what the name pointed at is gone.
+/// How often a load tries again if the files under the name have disappeared.
 const TRIES: usize = 8;
 
 /// Loads from an [`ArtifactStore`].
 pub trait LoadFromStore {
-    /// Loads the component of that name, in its current version or the requested one. Among the
+    /// Loads the component with this name, in its current version or the requested one. Among the
     /// artifacts that fit the engine's profile and this machine, it takes the one that uses most
     /// features of the CPU.
     ///
@@ -30,11 +30,11 @@ pub trait LoadFromStore {
         policy: &TrustPolicy,
     ) -> Result<LoadedComponent, LoadError>;
 
-    /// Loads the core module of that name.
+    /// Loads the core module with this name.
     ///
     /// # Errors
     ///
-    /// As [`Self::load`].
+    /// The errors of [`Self::load`].
     fn load_module(
         &self,
         engine: &HostEngine,
@@ -65,7 +65,7 @@ impl LoadFromStore for ArtifactStore {
     }
 }
 
-/// As [`opened`]; the engine's observer is told of an error.
+/// Like [`opened`], and reports an error to the engine's observer.
 fn observed(
     store: &ArtifactStore,
     engine: &HostEngine,
@@ -80,15 +80,14 @@ fn observed(
     opened.map(|(_, image)| image)
 }
 
-/// An image of a store, open and known to be what the policy accepts, and of a kind that the engine
-/// can load.
+/// An open image of a store. The policy accepts it, and the engine can load its kind.
 pub(super) struct StoredImage {
     image: OpenedImage,
     times: LoadTimes,
 }
 
 impl StoredImage {
-    /// Loads the component in it.
+    /// Loads the component in the image.
     pub(super) fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
@@ -102,7 +101,7 @@ impl StoredImage {
         Ok(self.loaded(component, begin, engine))
     }
 
-    /// Loads the core module in it.
+    /// Loads the core module in the image.
     pub(super) fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
@@ -116,7 +115,7 @@ impl StoredImage {
         Ok(self.loaded(module, begin, engine))
     }
 
-    /// What an engine, which began at `begin`, made of it.
+    /// Puts together a program of the engine and its report. The engine began at `begin`.
     fn loaded<P>(self, program: P, begin: Instant, engine: &HostEngine) -> Loaded<P> {
         let Self { image, mut times } = self;
         times.engine = begin.elapsed();
@@ -131,8 +130,8 @@ impl StoredImage {
     }
 }
 
-/// The artifacts of the engine's profile that this CPU can run, the one that uses most of it first,
-/// and the very version of the application that they are of. Never none.
+/// The artifacts of the engine's profile that this CPU can run, and the exact version of the
+/// application. The first artifact uses most of the CPU. There is at least one.
 pub(super) fn candidates(
     store: &ArtifactStore,
     engine: &HostEngine,
@@ -142,7 +141,7 @@ pub(super) fn candidates(
     Ok((found.entries, found.application))
 }
 
-/// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
+/// Judges a loaded version again. Returns how long the verdict holds. Loads nothing.
 pub(super) fn judge_again(
     store: &ArtifactStore,
     engine: &HostEngine,
@@ -155,7 +154,7 @@ pub(super) fn judge_again(
     opened.map(|opened| opened.facts.holds())
 }
 
-/// What the name points at, open and known to be what the policy accepts.
+/// The image under the name, open and accepted by the policy.
 pub(super) fn opened(
     store: &ArtifactStore,
     engine: &HostEngine,
@@ -169,8 +168,8 @@ pub(super) fn opened(
         let (entries, named) = candidates(store, engine, application)?;
         let read = begin.elapsed();
         match first_that_fits(store, engine, &named, entries, policy, wanted) {
-            // The name was given another artifact since, and a collection took this one. What
-            // is still not there after that is lost.
+            // The name got another artifact since, and a collection removed this one. If it is
+            // still missing after the last try, it is lost.
             Err(LoadError::Store(error)) if error.is_absence() => {
                 tries += 1;
                 if tries == TRIES {
@@ -186,7 +185,7 @@ pub(super) fn opened(
     }
 }
 
-/// The times of a load that has its image `verified` after its beginning.
+/// The times of a load whose image was verified at `verified` after its beginning.
 fn times(read: Duration, verified: Duration) -> LoadTimes {
     LoadTimes {
         read,
@@ -195,8 +194,8 @@ fn times(read: Duration, verified: Duration) -> LoadTimes {
     }
 }
 
-/// An artifact of the right CPU may still be of another engine, or too large for the pool: its
-/// manifest says so. Then the next best one is taken.
+/// An artifact for the right CPU can be for another engine, or too large for the pool, as its
+/// manifest states. Then the next best artifact is taken.
 fn first_that_fits(
     store: &ArtifactStore,
     engine: &HostEngine,
@@ -209,7 +208,7 @@ fn first_that_fits(
     for entry in entries {
         match open_entry(store, engine, application, entry.clone(), policy, wanted) {
             Err(error @ LoadError::Unfit(_)) => {
-                // Why the best one does not fit is what is told.
+                // The error is about the best artifact.
                 unfit.get_or_insert(error);
             }
             opened => return Ok((entry, opened?)),
@@ -222,7 +221,7 @@ fn first_that_fits(
     Err(unfit.unwrap_or_else(unknown))
 }
 
-/// The image, open, known to be what the policy accepts, and of a kind that this engine can load.
+/// The open image. The policy accepts it, and this engine can load its kind.
 fn open_entry(
     store: &ArtifactStore,
     engine: &HostEngine,
