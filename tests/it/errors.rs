@@ -320,14 +320,14 @@ const CASES: &[Case] = &[
         line: "run a.cwasm -- --trust=a.toml",
         exit: 2,
         begins: "error[no-trust]: ",
-        says: &["hint: `--trust` behind `--` was given to the program"],
+        says: &["hint: `--trust` after `--` was given to the program"],
     },
     Case {
         // A value that may be a secret of the program is not repeated.
         line: "run a.cwasm --token=x --key key.pub.pem",
         exit: 2,
         begins: "error[no-trust]: ",
-        says: &["hint: `--key` behind the program's first argument was given to the program"],
+        says: &["hint: `--key` after the program's first argument was given to the program"],
     },
     Case {
         line: "run a.cwasm input.txt",
