@@ -239,7 +239,7 @@ const NAMED: &str = r#"(module
 fn what_is_said_of_functions_names_them_as_the_program_does() {
     let sandbox = Sandbox::new();
     sandbox.write("a.wat", NAMED);
-    for level in ["-O1", "-O2", "-Oz"] {
+    for level in ["-O2", "-Oz"] {
         let (stdout, stderr) = built_twice(&sandbox, level);
         assert!(
             stdout.contains("1 of 1 core module without 1 unused import, all but 1 function, "),
@@ -266,7 +266,7 @@ fn a_module_that_is_kept_says_why() {
     let sandbox = Sandbox::new();
     let text = r#"(module (memory 1) (data (i32.const 65537) "") (func (export "run")))"#;
     sandbox.write("a.wat", text);
-    let (_, stderr) = built_twice(&sandbox, "-O1");
+    let (_, stderr) = built_twice(&sandbox, "-O2");
     let reason = "active data segment 0 may be out of bounds, and Binaryen would drop its trap";
     assert!(stderr.contains(reason), "{stderr}");
 }

@@ -42,13 +42,10 @@ fn the_stack_does_not_decide() {
 fn a_small_stack_is_no_crash() {
     let sandbox = Sandbox::new();
     let hello = hello();
-    sandbox.ok(&[BUILD, &[hello.as_str()]].concat());
+    let build = [BUILD, &["-O2", hello.as_str()]].concat();
+    sandbox.ok(&build);
     let whole = sandbox.read("a.cwasm");
-    let output = after(
-        &sandbox,
-        "ulimit -S -s 64",
-        &[BUILD, &[hello.as_str()]].concat(),
-    );
+    let output = after(&sandbox, "ulimit -S -s 64", &build);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(sandbox.read("a.cwasm"), whole);
     for limit in ["ulimit -s 64", "ulimit -s 1024"] {
@@ -67,11 +64,7 @@ fn a_small_stack_is_no_crash() {
         }
     }
     std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
-    let output = after(
-        &sandbox,
-        "ulimit -s 64",
-        &[BUILD, &[hello.as_str()]].concat(),
-    );
+    let output = after(&sandbox, "ulimit -s 64", &build);
     let stderr = machines_fault(&sandbox, &output, "limit");
     assert!(stderr.contains("`ulimit -s`"), "{stderr}");
 }

@@ -38,7 +38,10 @@ fn what_was_found_does_not_come_back() {
             let report = bench.case_of(host, Made::Module, &wasm);
             assert_eq!(report.skipped, None, "{what}");
             assert!(report.difference.is_none(), "{what}: {report:#?}");
-            assert!(report.kept.is_empty(), "{what}: {report:#?}");
+            // `-O1` leaves a module of which it gains nothing.
+            let mut kept = report.kept.keys();
+            let fails = |why: &String| !why.starts_with("-O1 would gain next to nothing");
+            assert!(!kept.any(fails), "{what}: {report:#?}");
             assert!(report.compared > 0, "{what}: {report:#?}");
         }
     }
