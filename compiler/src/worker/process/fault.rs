@@ -30,6 +30,8 @@ const NO_THREAD: &[&str] = &[
     NO_THREADS,
     "terminate called after throwing an instance of 'std::system_error'",
     "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
+    // Its threads run while the exception of one that did not start destroys them.
+    "terminate called without an active exception",
 ];
 
 /// The beginnings of messages if the machine prevented the work of a process in another way.
