@@ -3,36 +3,22 @@
 #[cfg(target_os = "linux")]
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
 
 use edgec_verifier::{
-    EngineVersion, Kind, LoadMode, MAX_ARTIFACT_LEN, Refusal, Unfit, VerifyError, error_chain,
+    ArtifactFileError, ClockError, EngineVersion, Kind, LoadModeError, Refusal, Unfit, VerifyError,
+    error_chain,
 };
 
 /// Why an artifact was not loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file cannot be opened or read, or there is no memory for it.
-    #[error("cannot read `{}`", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The artifact's file cannot be read.
+    #[error(transparent)]
+    File(#[from] ArtifactFileError),
     /// The system gives no memory for a copy that no process can change.
     #[error("cannot keep the artifact in memory")]
     Memory(#[source] io::Error),
-    /// A folder, a pipe or a device: something without a known length.
-    #[error("not a regular file")]
-    NotAFile,
-    /// Longer than any artifact.
-    #[error("the file has {len} bytes, an artifact has at most {MAX_ARTIFACT_LEN}")]
-    TooLong {
-        /// The file's length in bytes.
-        len: u64,
-    },
     /// The artifact fails verification under the policy.
     #[error("the artifact is not trusted")]
     Verify(#[source] VerifyError),
@@ -41,13 +27,8 @@ pub enum LoadError {
     #[error("the artifact is not the one that was asked for")]
     Unexpected(#[source] VerifyError),
     /// The policy requires stronger protection of the bytes.
-    #[error("the policy requires load mode {wanted} or better, and this would be {found}")]
-    Mode {
-        /// How they would be kept.
-        found: LoadMode,
-        /// What the policy wants at least.
-        wanted: LoadMode,
-    },
+    #[error(transparent)]
+    Mode(#[from] LoadModeError),
     /// The artifact holds a core module where a component is wanted, or the other way.
     #[error(
         "the artifact holds a {}, a {} is wanted: their imports differ, and so does how they are instantiated",
@@ -60,9 +41,9 @@ pub enum LoadError {
         /// What the caller asked for.
         wanted: Kind,
     },
-    /// The clock is before 1970: it was never set, so no validity can be checked.
-    #[error("the clock is not set")]
-    Clock,
+    /// The clock does not know the time, so no validity can be checked.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// There is no policy to check against.
     #[cfg(target_os = "linux")]
     #[error("there is no trust policy to check it against")]
@@ -128,13 +109,12 @@ impl LoadError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io { .. } | Self::Memory(_) => "io",
-            Self::NotAFile => "not-a-file",
-            Self::TooLong { .. } => "too-long",
+            Self::File(error) => error.code(),
+            Self::Memory(_) => "io",
             Self::Verify(error) | Self::Unexpected(error) => error.code(),
-            Self::Mode { .. } => "load-mode",
+            Self::Mode(_) => "load-mode",
             Self::Kind { .. } => "kind",
-            Self::Clock => "clock",
+            Self::Clock(_) => "clock",
             #[cfg(target_os = "linux")]
             Self::Policy(error) => error.code(),
             Self::Unfit(error) => error.code(),
@@ -169,12 +149,10 @@ impl From<edgec_store::AdmissionError> for LoadError {
     fn from(error: edgec_store::AdmissionError) -> Self {
         use edgec_store::AdmissionError;
         match error {
-            AdmissionError::Io { path, source } => Self::Io { path, source },
-            AdmissionError::NotAFile => Self::NotAFile,
-            AdmissionError::TooLong { len } => Self::TooLong { len },
+            AdmissionError::File(error) => Self::File(error),
             AdmissionError::Verify(error) => error.into(),
-            AdmissionError::Mode { found, wanted } => Self::Mode { found, wanted },
-            AdmissionError::Clock(_) => Self::Clock,
+            AdmissionError::Mode(error) => Self::Mode(error),
+            AdmissionError::Clock(error) => Self::Clock(error),
             AdmissionError::Store(error) => Self::Store(error),
             // There is no other one yet.
             error => Self::Source(error.into()),

@@ -144,13 +144,13 @@ pub use distrust::{Distrust, Distrusted};
 /// The crate of verification, for everything around a policy and a manifest.
 pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
-    AcceptedSignature, Check, CheckName, Clock, ClockError, Contradiction, Discount, Discounted,
-    ENGINE_VERSION, EngineProfile, EngineVersion, Expected, GuardError, HostCpu, HostProfile,
-    HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, NameError,
-    NewestPolicy, ParseVersionError, PolicyError, PolicyFileError, PolicyStateError, PoolLimits,
-    PoolMisfit, PublicKey, Refusal, Seen, Sha256Digest, Status, SystemClock, TrustPolicy,
-    TrustedKey, Unfit, UnixTime, UnknownProfile, Verdict, VerifyError, VerityDigest, WayError,
-    error_chain, remember,
+    AcceptedSignature, ArtifactFileError, Check, CheckName, Clock, ClockError, Contradiction,
+    Discount, Discounted, ENGINE_VERSION, EngineProfile, EngineVersion, Expected, GuardError,
+    HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode,
+    LoadModeError, Manifest, Misfit, NameError, NewestPolicy, ParseVersionError, PolicyError,
+    PolicyFileError, PolicyStateError, PoolLimits, PoolMisfit, PublicKey, Refusal, Seen,
+    Sha256Digest, Status, SystemClock, TrustPolicy, TrustedKey, Unfit, UnixTime, UnknownProfile,
+    Verdict, VerifyError, VerityDigest, WayError, error_chain, remember,
 };
 pub use engine::{HostEngine, HostEngineBuilder, Ticker, engine};
 pub use error::LoadError;

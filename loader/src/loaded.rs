@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edgec_verifier::{
-    AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, TrustPolicy, Verdict, VerityDigest,
-    import_text,
+    AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, Verdict, VerityDigest, import_text,
 };
 use wasmtime::component::{self, Component, InstancePre, Linker};
 use wasmtime::{AsContextMut, Engine, Module};
@@ -304,14 +303,6 @@ pub(crate) fn declared(
     match imports.as_slice() {
         [] => Ok(()),
         _ => Err(LoadError::Undeclared { imports }),
-    }
-}
-
-/// Whether `found` is what the policy wants at least.
-pub(crate) fn demand(policy: &TrustPolicy, found: LoadMode) -> Result<(), LoadError> {
-    match policy.minimum_load_mode() {
-        Some(wanted) if found < wanted => Err(LoadError::Mode { found, wanted }),
-        _ => Ok(()),
     }
 }
 

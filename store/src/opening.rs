@@ -14,7 +14,7 @@ use edgec_verifier::{
 use super::release::{Application, Entry, Release};
 use super::stable::StableFile;
 use super::verdicts::Subject;
-use super::{AdmissionError, ArtifactStore, StoreError, demand_mode};
+use super::{AdmissionError, ArtifactStore, StoreError};
 
 /// The artifacts of a release that a host may be able to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl ArtifactStore {
         let (file, len) = self.0.artifacts.file(&name)?;
         self.guard(application, &entry)?;
         let mode = self.mode_of(&file, &entry)?;
-        demand_mode(policy, mode)?;
+        policy.check_load_mode(mode)?;
         // No collection takes it while it is in use. Where a lock cannot be had, it is one that
         // looks whether the file can go, and the file stays for processes that have it open.
         let _ = try_lock(&file, Hold::Shared);

@@ -41,3 +41,14 @@ impl fmt::Display for LoadMode {
         self.name().fmt(f)
     }
 }
+
+/// The policy requires stronger protection of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the policy requires load mode {wanted} or better, and this would be {found}")]
+#[non_exhaustive]
+pub struct LoadModeError {
+    /// How they would be kept.
+    pub found: LoadMode,
+    /// What the policy wants at least.
+    pub wanted: LoadMode,
+}

@@ -337,7 +337,7 @@ impl<P> Deployment<P> {
         match at_work.judge(versions, &self.engine, policy, self.preparation.kind) {
             Ok(holds) => Trust::trusted(followed, holds),
             Err(
-                reason @ (LoadError::Verify(_) | LoadError::Unexpected(_) | LoadError::Mode { .. }),
+                reason @ (LoadError::Verify(_) | LoadError::Unexpected(_) | LoadError::Mode(_)),
             ) => Trust::distrusted(Distrust::Refused(reason)),
             Err(LoadError::Store(reason)) if reason.is_exposure() => {
                 Trust::distrusted(Distrust::Exposed(reason))

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use edgec_store::{Application, ArtifactStore, Entry, OpenedImage, StoreError};
 use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 
-use crate::loaded::{component_imports, declared, fit, module_imports};
-use crate::{
-    HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule, mapped,
-};
+use crate::load::{component, module};
+use crate::loaded::fit;
+use crate::{HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule};
 
 /// How often a load looks again when what the name pointed at is gone.
 const TRIES: usize = 8;
@@ -92,11 +91,7 @@ impl StoredImage {
     pub(super) fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
-        let component = mapped::component(file, engine, facts).map_err(LoadError::Engine);
-        let component = component.and_then(|component| {
-            declared(facts, || component_imports(engine, &component))?;
-            Ok(component)
-        });
+        let component = component(file, engine, facts);
         let name = || facts.manifest().name.clone();
         let component = engine.observed().refusal(name, component)?;
         Ok(self.loaded(component, begin, engine))
@@ -106,11 +101,7 @@ impl StoredImage {
     pub(super) fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
-        let module = mapped::module(file, engine, facts).map_err(LoadError::Engine);
-        let module = module.and_then(|module| {
-            declared(facts, || module_imports(&module))?;
-            Ok(module)
-        });
+        let module = module(file, engine, facts);
         let name = || facts.manifest().name.clone();
         let module = engine.observed().refusal(name, module)?;
         Ok(self.loaded(module, begin, engine))

@@ -190,6 +190,5 @@ fn read(
     policy: &TrustPolicy,
 ) -> Result<VerifiedFile, LoadError> {
     let bytes = source.read(candidate).map_err(LoadError::Source)?;
-    let now = engine.now().map_err(|_| LoadError::Clock)?;
-    VerifiedFile::from_bytes_at(&bytes, policy, expected, now)
+    VerifiedFile::from_bytes_at(&bytes, policy, expected, engine.now()?)
 }
