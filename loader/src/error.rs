@@ -10,6 +10,20 @@ use edgec_verifier::{
 };
 
 /// Why an artifact was not loaded.
+///
+/// | error | what a host does about it |
+/// |---|---|
+/// | [`File`](Self::File), [`Memory`](Self::Memory), `Source`, `Cancelled` | the machine, or the host's own source, did not give the artifact: it may try again |
+/// | [`Clock`](Self::Clock), `Policy` | nothing can be judged: set the clock, repair the policy |
+/// | [`Verify`](Self::Verify) | the file must not run: [`VerifyError::refusal`] says whether it may be an attack |
+/// | [`Unexpected`](Self::Unexpected) | the file is genuine, and another one is wanted: correct the name |
+/// | [`Mode`](Self::Mode) | admit it to a store, on a file system that has what the policy wants |
+/// | [`Kind`](Self::Kind), [`Unfit`](Self::Unfit), [`NoneFits`](Self::NoneFits) | build it for this host, or give it to one that it is for |
+/// | [`EngineUntested`](Self::EngineUntested) | run the tests of `docs/edge.md`, and state that they passed |
+/// | [`Mixed`](Self::Mixed) | give the artifacts of one release |
+/// | [`Link`](Self::Link) | put what the program imports into the linker |
+/// | [`Undeclared`](Self::Undeclared), [`Engine`](Self::Engine) | a trusted key signed what does not hold: ask its owner |
+/// | `Store` | its own documentation says what |
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {

@@ -45,7 +45,7 @@
 //!     Ok(answer.call(&mut store, ())?)
 //! }
 //!
-//! // A host reads it from a file that is read again: `PolicyFile`.
+//! // A host reads it from a file that is read again: `store::PolicyFile`.
 //! let policy = TrustPolicy::from_toml(
 //!     "threshold = 1
 //! [[key]]
@@ -78,24 +78,28 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | a policy file that is read again, signed by a root key, never older than one before | `PolicyFile` |
-//! | loading in constant time, from a store that verified at admission | `store::LoadFromStore` |
-//! | serving a name while newer versions come, and while trust is withdrawn | `store::Deployment` |
-//! | artifacts from a store or a registry of the host's own | `store::ArtifactSource`, [`VerifiedFile::from_bytes`] |
+//! | a policy file that is read again, signed by a root key, never older than one before | [`store::PolicyFile`] |
+//! | loading in constant time, from a store that verified at admission | [`store::LoadFromStore`] |
+//! | serving a name while newer versions come, and while trust is withdrawn | [`store::Deployment`] |
+//! | artifacts from a store or a registry of the host's own | [`store::ArtifactSource`], [`VerifiedFile::from_bytes`] |
+//! | the artifact for this CPU, among several files | [`best_of`] |
 //! | memory that is set up once for many instances | [`Limits::Pooled`], [`PoolPlan`] |
 //! | an engine with settings of the host's own, or of a later patch | [`HostEngine::builder`] |
 //! | logs and metrics of loads, refusals, verdicts and instances | [`Observer`], [`Event`] |
 //! | why an artifact was refused | [`LoadError`], [`error_chain`] |
 //!
-//! Stores and deployments need Linux. `docs/hosting.md` has two whole hosts to copy.
+//! Stores, deployments and policy files that are read again need Linux: they are in [`store`].
+//! `docs/hosting.md` and `loader/examples` have two whole hosts to copy, of `wasi:cli` programs and
+//! of `wasi:http` programs.
 //!
 //! # Time
 //!
 //! Validities are compared with the system's clock at each load, or with a [`Clock`] of the host's
-//! own: of an engine ([`HostEngineBuilder::clock`]), of a policy's file (`PolicyFile::with_clock`),
-//! of a store (`store::Store::with_clock`). While a clock does not know the time, as the system's
-//! before it was set, nothing is loaded ([`LoadError::Clock`]). How long ago a policy was read is
-//! measured on the clock that never goes back.
+//! own: of an engine ([`HostEngineBuilder::clock`]), of a policy's file
+//! ([`store::PolicyFile::with_clock`]), of a store ([`store::ArtifactStore::with_clock`]). While a
+//! clock does not know the time, as the system's before it was set, nothing is loaded
+//! ([`LoadError::Clock`]). How long ago a policy was read is measured on the clock that never goes
+//! back.
 //!
 //! # Cargo features
 //!
@@ -139,8 +143,6 @@ pub mod store;
 #[cfg(feature = "async")]
 pub use asynchronous::{load_async, load_module_async};
 pub use best::best_of;
-#[cfg(target_os = "linux")]
-pub use distrust::{Distrust, Distrusted};
 /// The crate of verification, for everything around a policy and a manifest.
 pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
@@ -162,7 +164,5 @@ pub use loaded::{
 #[cfg(feature = "tracing")]
 pub use observer::trace;
 pub use observer::{Event, Observer};
-#[cfg(target_os = "linux")]
-pub use policy_source::{PolicyFile, PolicySource, PolicySourceError};
 /// The engine: the patch of version 48 that the host links.
 pub use wasmtime;

@@ -13,7 +13,8 @@ pub enum StoreError {
     /// it.
     #[error(transparent)]
     Folder(FolderError),
-    /// There is no folder of that name.
+    /// There is no folder of that name. [`ArtifactStore::create`](super::ArtifactStore::create)
+    /// makes a store.
     #[error("`{name}`: there is no store")]
     Absent {
         /// The folder.
@@ -25,7 +26,8 @@ pub enum StoreError {
         /// The folder.
         name: String,
     },
-    /// What is there is not what was admitted.
+    /// What is there is not what was admitted. To admit the artifact again puts a good file in its
+    /// place.
     #[error("`{name}` is damaged: {what}")]
     Damaged {
         /// The file.
@@ -34,7 +36,8 @@ pub enum StoreError {
         what: String,
     },
     /// `current` is not as it was written: which version loads take is not known, the versions are
-    /// there.
+    /// there. [`ArtifactStore::make_current`](super::ArtifactStore::make_current) puts a good file
+    /// in its place.
     #[error("`{name}` is damaged: {what}")]
     Current {
         /// The file.
@@ -42,7 +45,8 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// Nothing of that name was admitted.
+    /// Nothing of that name was admitted. [`ArtifactStore::list`](super::ArtifactStore::list) says
+    /// what there is.
     #[error("the store has no {what}")]
     Unknown {
         /// The application, its channel and version.

@@ -7,18 +7,20 @@ use crate::error::VerifyError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Nothing is known about the artifact: the trust policy has expired.
+    /// Nothing is known about the artifact: the trust policy has expired. Fetch the newest policy.
     PolicyExpired,
-    /// It is damaged, or something else than an artifact that this edgec reads.
+    /// It is damaged, or something else than an artifact that this edgec reads. Fetch it again.
     Malformed,
-    /// Too few keys that count have signed it, or a signature is wrong.
+    /// Too few keys that count have signed it, or a signature is wrong. This may be an attack, or a
+    /// policy that lacks a key.
     Signature,
     /// It was signed, but the image is not the one that was signed, or not what its manifest says.
+    /// This may be an attack.
     Image,
     /// It is genuine, but not the application or the channel that the caller named
-    /// ([`Expected`](crate::Expected)).
+    /// ([`Expected`](crate::Expected)). Correct the name.
     Unexpected,
-    /// It is genuine, but a rule of the trust policy refuses it.
+    /// It is genuine, but a rule of the trust policy refuses it. [`VerifyError::code`] says which.
     Policy,
 }
 

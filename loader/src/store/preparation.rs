@@ -11,7 +11,24 @@ use crate::{HostEngine, LoadError, Loaded};
 type Prepare<P> = dyn Fn(&HostEngine, Opened) -> Result<Loaded<P>, LoadError> + Send + Sync;
 
 /// What a host makes of each version, once for all its requests: the kind of its programs, what it
-/// offers to them, and the form in which requests get them.
+/// offers to them, and the form in which requests get them. A [`Deployment`](super::Deployment)
+/// takes it; this one serves a core module:
+///
+/// ```no_run
+/// # fn deploy(
+/// #     store: &edgec_loader::store::ArtifactStore,
+/// #     engine: &edgec_loader::HostEngine,
+/// #     linker: edgec_loader::wasmtime::Linker<()>,
+/// # ) -> Result<(), edgec_loader::LoadError> {
+/// use edgec_loader::store::{Deployment, PolicyFile, Preparation, Versions};
+///
+/// let versions = Versions::in_store(store, "acme/command");
+/// let policy = PolicyFile::new("trust.toml");
+/// let deployment = Deployment::of(versions, engine, policy, Preparation::module(linker))?;
+/// # drop(deployment);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Preparation<P> {
     pub(super) kind: Kind,
     prepare: Box<Prepare<P>>,
