@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 /// One difference. If one side has no value, it is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Difference {
     /// Where the two differ.
     pub at: Place,

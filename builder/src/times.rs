@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
 
-/// A stopwatch for one stage after the other.
+/// Measures one stage after the other.
 #[derive(Debug)]
-pub struct Clock {
+pub struct Stopwatch {
     lap: Instant,
 }
 
-impl Clock {
+impl Stopwatch {
     /// Starts the first lap.
     pub fn start() -> Self {
         Self {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use edgec_builder::{BuiltArtifact, Clock, Signed, Unsigned, at_once};
+use edgec_builder::{BuiltArtifact, Signed, Stopwatch, Unsigned, at_once};
 
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
@@ -140,7 +140,7 @@ struct Done<A> {
 /// Compiles an input to unsigned artifacts.
 fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Done<Unsigned>, Failure> {
     progress.begin(&job.name, steps(plan));
-    let clock = Clock::start();
+    let clock = Stopwatch::start();
     let input = files::read(&job.input)?;
     let reading = clock.elapsed();
     let (program, artifacts) = plan.build.compile(&job.name, input, progress)?;
@@ -176,7 +176,7 @@ fn check_and_write(
     let built = artifacts.check(&plan.build)?;
     let mut times = built.times;
     let (artifacts, files) = reported(job, built.artifacts)?;
-    let clock = Clock::start();
+    let clock = Stopwatch::start();
     write(files)?;
     times.reading = reading;
     times.writing = clock.elapsed();
