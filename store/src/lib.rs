@@ -12,7 +12,7 @@
 //! ```
 //!
 //! ```
-//! use edgec_store::{Change, Expected, Standing, ArtifactStore, TrustPolicy};
+//! use edgec_store::{ArtifactStore, Change, Expected, Standing, TrustPolicy};
 //!
 //! // A host reads it from a file that only its owner can change: `TrustPolicy::read`.
 //! let policy = TrustPolicy::from_toml(
@@ -46,7 +46,7 @@
 //! assert!(store.verify(&policy)?.is_clean());
 //!
 //! // A name is removed at once, and its images by the next collection.
-//! store.remove(&"signed".into())?;
+//! store.remove("signed")?;
 //! let collected = store.collect()?;
 //! assert_eq!(collected.collection.images.len(), 1);
 //! # std::fs::remove_dir_all(&folder)?;

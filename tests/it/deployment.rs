@@ -8,8 +8,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use edgec_loader::store::{
-    Application, ArtifactStore, Deployment, Distrust, LoadFromStore as _, PolicyFile, PolicySource,
-    Preparation, RefreshError, Refreshed, StoreError, Versions,
+    ArtifactStore, Deployment, Distrust, LoadFromStore as _, PolicyFile, PolicySource, Preparation,
+    RefreshError, Refreshed, StoreError, Versions,
 };
 use edgec_loader::{
     HostEngine, Limits, LoadError, LoadMode, Loaded, LoadedComponent, LoadedPre, TrustPolicy,
@@ -163,7 +163,7 @@ fn a_version_that_cannot_be_loaded_replaces_nothing() {
     assert_eq!(kept(&stored.policy).code(), "store-no-fit");
 
     // No version at all.
-    stored.store.remove(&Application::new("app")).unwrap();
+    stored.store.remove("app").unwrap();
     assert_eq!(kept(&stored.policy).code(), "store-unknown");
 
     // The version in use itself, whatever else the store has.
@@ -360,7 +360,7 @@ fn what_is_unloaded_may_go() {
     let typed = stored.load(&engine).unwrap().try_map(Ok::<_, ()>);
     let version = deployment.current().unwrap();
     let other = ArtifactStore::open(stored.path("store")).unwrap();
-    other.remove(&Application::new("app")).unwrap();
+    other.remove("app").unwrap();
     let in_use = || {
         let collected = other.collect().unwrap().collection;
         assert_eq!(collected.images.len() + collected.in_use.len(), 1);

@@ -65,7 +65,7 @@
 //! | the bytes of an artifact's file | [`open_artifact`] |
 //! | an artifact that is verified again and again | [`verify_stored`], [`Facts`] |
 //! | the time | [`UnixTime`], [`Clock`]: nothing here asks for the time by itself |
-//! | what an artifact says of itself, if trust does not matter | [`describe_unsigned`] |
+//! | what an artifact says of itself, if trust does not matter | [`describe_unsigned`]; of an envelope, [`stated`] |
 //! | whether a machine can run an artifact | [`HostProfile`], [`Fleet`] |
 //! | instructions that do not belong into the code | [`audit`](mod@audit) (`docs/audit.md`) |
 //! | faults of the engine that made the code | [`SHIPPED`] |
@@ -131,7 +131,7 @@ pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
 pub use expected::Expected;
 pub use facts::{Facts, Verdict};
-pub use fleet::{Fleet, FleetError, FleetHost, takes_from_here};
+pub use fleet::{Fleet, FleetError, FleetHost};
 pub use host::{ENGINE_VERSION, HostProfile, Unfit};
 pub use host_file::HostProfileError;
 pub use load_mode::{LoadMode, LoadModeError};
