@@ -7,7 +7,7 @@
 //! use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
 //! use edgec_loader::{Clock as _, EngineProfile, Limits, SystemClock, TrustPolicy, engine};
 //!
-//! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], SystemClock.now()?)?;
+//! let policy = TrustPolicy::read("trust.toml", &[], SystemClock.now()?)?;
 //! let engine = engine(EngineProfile::Edge, &Limits::OnDemand)?;
 //! let store = ArtifactStore::open("/var/lib/edgec")?;
 //! let component = store.load(&engine, "acme/shop", &policy)?;

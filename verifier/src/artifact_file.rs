@@ -53,7 +53,8 @@ impl ArtifactFileError {
 /// # Errors
 ///
 /// [`ArtifactFileError`].
-pub fn open_artifact(path: &Path) -> Result<(File, u64), ArtifactFileError> {
+pub fn open_artifact(path: impl AsRef<Path>) -> Result<(File, u64), ArtifactFileError> {
+    let path = path.as_ref();
     open_regular(path, MAX_ARTIFACT_LEN).map_err(|error| match error {
         OpenError::Io(error) => ArtifactFileError::io(path, error),
         OpenError::Folder | OpenError::NotAFile => ArtifactFileError::NotAFile,
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn an_error_of_a_file_names_it_and_does_not_repeat_its_source() {
-        let error = open_artifact(Path::new("/nonexistent/app.cwasm")).unwrap_err();
+        let error = open_artifact("/nonexistent/app.cwasm").unwrap_err();
         assert_eq!(error.code(), "io");
         assert_eq!(error.to_string(), "cannot read `/nonexistent/app.cwasm`");
         assert!(error.source().is_some());
