@@ -118,6 +118,6 @@ pub use progress::{Progress, Step};
 pub use rebuild::Rebuild;
 pub use recipe::Recipe;
 pub use room::check_room;
-pub use times::{ArtifactTimes, Stopwatch, Times};
+pub use times::{ArtifactTimes, Times};
 pub use tools::{Limits, Tools};
 pub use worker::{NoWorker, Role, WorkerProgram, answer};
