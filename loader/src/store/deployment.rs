@@ -36,6 +36,7 @@ const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// [`Deployment::never_stale`] is for a host that does not refresh on purpose.
 ///
 /// ```no_run
+/// use std::io::Write as _;
 /// use std::sync::Arc;
 /// use std::time::Duration;
 ///
@@ -58,7 +59,8 @@ const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 ///     loop {
 ///         std::thread::sleep(Duration::from_secs(1));
 ///         if let Err(error) = refreshed.refresh() {
-///             eprintln!("refresh: {}", error_chain(&error));
+///             // Not `eprintln!`, which ends the thread when its pipe is closed.
+///             let _ = writeln!(std::io::stderr(), "refresh: {}", error_chain(&error));
 ///         }
 ///     }
 /// });
