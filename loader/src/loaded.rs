@@ -294,6 +294,28 @@ pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<()
     engine.tested()
 }
 
+/// The first of several artifacts of `what` that `open` finds fit. An artifact of the right CPU may
+/// still be of another engine, or too large for the pool: its manifest says so.
+#[cfg(target_os = "linux")]
+pub(crate) fn first_that_fits<C, O>(
+    candidates: Vec<C>,
+    open: impl Fn(&C) -> Result<O, LoadError>,
+    what: impl FnOnce() -> String,
+) -> Result<(C, O), LoadError> {
+    let mut unfit = None;
+    for candidate in candidates {
+        match open(&candidate) {
+            Err(error @ LoadError::Unfit(_)) => {
+                // Why the best one does not fit is what is told.
+                unfit.get_or_insert(error);
+            }
+            opened => return Ok((candidate, opened?)),
+        }
+    }
+    let unknown = || LoadError::Store(edgec_store::StoreError::Unknown { what: what() });
+    Err(unfit.unwrap_or_else(unknown))
+}
+
 /// A policy judges the imports that the manifest states; the program must not have others.
 pub(crate) fn declared(
     facts: &Facts,

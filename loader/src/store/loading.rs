@@ -7,7 +7,7 @@ use edgec_store::{Application, ArtifactStore, Entry, OpenedImage, StoreError};
 use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 
 use crate::load::{component, module};
-use crate::loaded::fit;
+use crate::loaded::{first_that_fits, fit};
 use crate::{HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule};
 
 /// How often a load looks again when what the name pointed at is gone.
@@ -159,7 +159,8 @@ pub(super) fn opened(
     loop {
         let (entries, named) = candidates(store, engine, application)?;
         let read = begin.elapsed();
-        match first_that_fits(store, engine, &named, entries, policy, wanted) {
+        let open = |entry: &Entry| open_entry(store, engine, &named, entry.clone(), policy, wanted);
+        match first_that_fits(entries, open, || named.to_string()) {
             // The name was given another artifact since, and a collection took this one. What
             // is still not there after that is lost.
             Err(LoadError::Store(error)) if error.is_absence() => {
@@ -184,33 +185,6 @@ fn times(read: Duration, verified: Duration) -> LoadTimes {
         verify: verified.saturating_sub(read),
         ..LoadTimes::default()
     }
-}
-
-/// An artifact of the right CPU may still be of another engine, or too large for the pool: its
-/// manifest says so. Then the next best one is taken.
-fn first_that_fits(
-    store: &ArtifactStore,
-    engine: &HostEngine,
-    application: &Application,
-    entries: Vec<Entry>,
-    policy: &TrustPolicy,
-    wanted: Kind,
-) -> Result<(Entry, OpenedImage), LoadError> {
-    let mut unfit = None;
-    for entry in entries {
-        match open_entry(store, engine, application, entry.clone(), policy, wanted) {
-            Err(error @ LoadError::Unfit(_)) => {
-                // Why the best one does not fit is what is told.
-                unfit.get_or_insert(error);
-            }
-            opened => return Ok((entry, opened?)),
-        }
-    }
-    let unknown = || {
-        let what = application.to_string();
-        LoadError::Store(StoreError::Unknown { what })
-    };
-    Err(unfit.unwrap_or_else(unknown))
 }
 
 /// The image, open, known to be what the policy accepts, and of a kind that this engine can load.
