@@ -19,6 +19,7 @@
 mod asynchronous;
 mod at_work;
 mod deployment;
+mod load_from_store;
 mod loading;
 mod preparation;
 mod refreshed;
@@ -36,7 +37,7 @@ pub use crate::distrust::{Distrust, Distrusted};
 pub use crate::policy_source::{PolicyFile, PolicySource, PolicySourceError};
 
 pub use self::deployment::Deployment;
-pub use self::loading::LoadFromStore;
+pub use self::load_from_store::LoadFromStore;
 pub use self::preparation::Preparation;
 pub use self::refreshed::{RefreshError, Refreshed};
 pub use self::source::{ArtifactSource, Candidate, SourceFailure};
