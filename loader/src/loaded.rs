@@ -99,6 +99,17 @@ impl<P> Loaded<P> {
         self.facts.holds()
     }
 
+    /// Another form of the program, under the same verdict.
+    fn with<Q>(&self, program: Q) -> Loaded<Q> {
+        Loaded {
+            program,
+            facts: Arc::clone(&self.facts),
+            report: self.report,
+            in_use: self.in_use.clone(),
+            observed: self.observed.clone(),
+        }
+    }
+
     /// What was loaded.
     pub fn program(&self) -> &P {
         &self.program
@@ -173,13 +184,7 @@ impl LoadedComponent {
         &self,
         linker: &Linker<T>,
     ) -> wasmtime::Result<LoadedPre<T>> {
-        Ok(Loaded {
-            program: linker.instantiate_pre(&self.program)?,
-            facts: Arc::clone(&self.facts),
-            report: self.report,
-            in_use: self.in_use.clone(),
-            observed: self.observed.clone(),
-        })
+        Ok(self.with(linker.instantiate_pre(&self.program)?))
     }
 }
 
@@ -194,13 +199,7 @@ impl LoadedModule {
         &self,
         linker: &wasmtime::Linker<T>,
     ) -> wasmtime::Result<LoadedModulePre<T>> {
-        Ok(Loaded {
-            program: linker.instantiate_pre(&self.program)?,
-            facts: Arc::clone(&self.facts),
-            report: self.report,
-            in_use: self.in_use.clone(),
-            observed: self.observed.clone(),
-        })
+        Ok(self.with(linker.instantiate_pre(&self.program)?))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use edgec_verifier::Kind;
+use edgec_verifier::{Kind, Manifest};
 use wasmtime::component::{InstancePre, Linker};
 
 use super::versions::Opened;
@@ -58,12 +58,8 @@ impl<P> Preparation<P> {
     ) -> Self {
         let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
             let loaded = opened.component(engine)?;
-            let name = || loaded.manifest().name.clone();
-            let prepared = loaded.instantiate_pre(&linker);
-            let prepared = prepared.and_then(|loaded| loaded.try_map(&change));
-            engine
-                .observed()
-                .refusal(name, prepared.map_err(LoadError::Link))
+            let linked = loaded.instantiate_pre(&linker);
+            changed(engine, loaded.manifest(), linked, &change)
         };
         Self {
             kind: Kind::Component,
@@ -78,12 +74,8 @@ impl<P> Preparation<P> {
     ) -> Self {
         let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
             let loaded = opened.module(engine)?;
-            let name = || loaded.manifest().name.clone();
-            let prepared = loaded.instantiate_pre(&linker);
-            let prepared = prepared.and_then(|loaded| loaded.try_map(&change));
-            engine
-                .observed()
-                .refusal(name, prepared.map_err(LoadError::Link))
+            let linked = loaded.instantiate_pre(&linker);
+            changed(engine, loaded.manifest(), linked, &change)
         };
         Self {
             kind: Kind::Module,
@@ -99,6 +91,19 @@ impl<P> Preparation<P> {
     ) -> Result<Loaded<P>, LoadError> {
         (self.prepare)(engine, opened)
     }
+}
+
+/// What the host makes of a program whose imports were looked up. The engine's observer is told of
+/// an error.
+fn changed<T, P>(
+    engine: &HostEngine,
+    manifest: &Manifest,
+    linked: wasmtime::Result<Loaded<T>>,
+    change: impl FnOnce(T) -> wasmtime::Result<P>,
+) -> Result<Loaded<P>, LoadError> {
+    let changed = linked.and_then(|loaded| loaded.try_map(change));
+    let changed = changed.map_err(LoadError::Link);
+    engine.observed().refusal(|| manifest.name.clone(), changed)
 }
 
 impl<P> fmt::Debug for Preparation<P> {
