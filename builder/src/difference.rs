@@ -224,8 +224,7 @@ impl Differences {
     /// Adds a difference for two lists that differ only in their order.
     fn add_order(&mut self, at: Place) {
         if self.has_room() {
-            let order = |text: &str| Some(text.to_owned());
-            let (a, b) = (order("in one order"), order("in another"));
+            let [a, b] = ["in one order", "in another"].map(|text| Some(text.to_owned()));
             self.named.push(Difference { at, a, b });
         }
     }

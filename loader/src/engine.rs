@@ -118,7 +118,8 @@ impl HostEngineBuilder {
     }
 
     /// What loads into this engine and its deployments take the time from; without this, the
-    /// system's clock. A store and a [`PolicyFile`](crate::store::PolicyFile) have clocks of their own.
+    /// system's clock. A store and a [`PolicyFile`](crate::store::PolicyFile) have clocks of their
+    /// own.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         let clock = Arc::new(clock);
         Self { clock, ..self }
