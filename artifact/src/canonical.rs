@@ -1,10 +1,10 @@
 //! JSON with one spelling.
 //!
-//! An artifact's JSON is exactly what this crate's encoder writes: no white space,
-//! fields in the declared order, the shortest escapes and numbers. Reading parses
-//! strictly and then compares with the re-encoded value, so that two parsers can never
-//! read two things out of one file: duplicate fields, other number forms, a
-//! byte-order mark and trailing bytes are all errors with an offset.
+//! An artifact's JSON is exactly what this crate's encoder writes: no white space, fields in the
+//! declared order, the shortest escapes and numbers. A reader parses strictly, and then compares
+//! the text with the encoding of the value. So two parsers can never read two different values from
+//! one file: duplicate fields, other number forms, a byte-order mark and trailing bytes are all
+//! errors with an offset.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -43,8 +43,8 @@ pub(crate) fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T,
 
 /// Encodes a value of this crate's own types.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    // The types have string keys and no failing `Serialize`; an empty document is
-    // refused by every reader, should that ever change.
+    // The types have string keys, and their `Serialize` never fails. If that ever changes, every
+    // reader refuses the empty document.
     serde_json::to_vec(value).unwrap_or_default()
 }
 

@@ -60,8 +60,8 @@ digest! {
 }
 
 digest! {
-    /// An fs-verity digest: what a Linux kernel measures of a file that has verity on,
-    /// with SHA-256, 4096-byte blocks and no salt. See [`crate::verity`].
+    /// An fs-verity digest: what a Linux kernel measures for a file with fs-verity, with SHA-256,
+    /// 4096-byte blocks and no salt. See [`crate::verity`].
     VerityDigest
 }
 

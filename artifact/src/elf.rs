@@ -1,8 +1,8 @@
-//! Reading an image strictly: an ELF file as Wasmtime 48 writes it, and nothing else.
+//! Reads an image strictly: only an ELF file as Wasmtime 48 writes it is accepted.
 //!
-//! The engine takes the last of two sections with one name and ignores bytes between
-//! them; two readers of such a file could see two programs. Here names are unique and
-//! known, the regions do not overlap, and what lies between them is zero.
+//! If two sections have one name, the engine takes the last one, and it ignores bytes between
+//! sections. Two readers of such a file could see two programs. Here names are unique and known,
+//! the regions do not overlap, and all bytes between them are zero.
 //!
 //! Sources: System V gABI, chapter 4 (ELF); `wasmtime-environ` 48, `obj.rs` (section
 //! names, `e_flags`); `wasmtime` 48, `engine/serialization.rs` (`.wasmtime.engine`).
@@ -40,7 +40,7 @@ pub struct ElfImage {
     pub kind: Kind,
     /// The sections in file order.
     pub sections: Vec<Section>,
-    /// What the engine wrote about its settings.
+    /// The engine's statements about its settings.
     pub engine: EngineFacts,
 }
 
@@ -80,7 +80,8 @@ pub enum ElfError {
         /// What was read when it failed.
         what: &'static str,
     },
-    /// Not marked as the engine's, or marked as both or neither module and component.
+    /// The mark of the engine is missing, or the image is marked as both or neither of module and
+    /// component.
     #[error("not a Wasmtime 48 image: {what} is {found:#x}")]
     NotWasmtime {
         /// The field of the ELF header.
@@ -94,8 +95,8 @@ pub enum ElfError {
         /// The section's name.
         name: String,
     },
-    /// A section that every image has, or every one with code, is not there, or is too short to be
-    /// it.
+    /// A required section is missing, or is too short. Some sections are required in every image,
+    /// others in images with code.
     #[error("no section `{name}` in the image")]
     MissingSection {
         /// The section's name.
@@ -107,10 +108,10 @@ pub enum ElfError {
         /// The name.
         name: String,
     },
-    /// A section whose flags say something else than what becomes of it: `.text` is executable, no
-    /// other section is, and none is writable.
+    /// The flags of a section differ from its use: `.text` is executable, no other section is, and
+    /// none is writable.
     #[error(
-        "the access flags of section `{name}` are wrong: `.text` is executable, nothing else is, and nothing is writable"
+        "the access flags of section `{name}` are wrong: only `.text` is executable, and no section is writable"
     )]
     Access {
         /// The section's name.
@@ -136,18 +137,18 @@ pub enum ElfError {
     },
 }
 
-/// What an image with code has. Without these tables the engine would run the code, and end the
-/// host's process where it should end the guest.
+/// The tables of an image with code. Without them the engine would run the code, and end the host's
+/// process instead of the guest.
 const TABLES: [&str; 2] = [".wasmtime.exceptions", ".wasmtime.traps"];
-/// What each of them begins with, in bytes: two counts.
+/// Each of these tables begins with two counts. This is their length in bytes.
 const COUNTS: u64 = 8;
 
 impl ElfImage {
-    /// Reads an image's headers; the code itself is not looked at.
+    /// Reads an image's headers. It does not read the code.
     ///
     /// # Errors
     ///
-    /// [`ElfError`] when the image is not laid out as Wasmtime 48 does.
+    /// [`ElfError`] if the layout of the image is not Wasmtime 48's.
     pub fn parse(image: &[u8]) -> Result<Self, ElfError> {
         let header = FileHeader64::<LE>::parse(image).map_err(|_| malformed("file header"))?;
         let kind = kind(header)?;
@@ -157,7 +158,7 @@ impl ElfImage {
             found: machine.into(),
         })?;
         if header.e_phoff.get(LE) != 0 || header.e_phnum.get(LE) != 0 {
-            return Err(malformed("program headers, of which there are none"));
+            return Err(malformed("program headers, which an image never has"));
         }
 
         let table = header
@@ -166,8 +167,8 @@ impl ElfImage {
         if table.len() > MAX_SECTIONS {
             return Err(malformed("section table, which is too long"));
         }
-        // Counts that do not fit into the header, and tables that cannot be read in place, are
-        // for other files than the engine's.
+        // The engine's files have no counts that do not fit into the header, and no tables that
+        // cannot be read in place.
         if table.len() != usize::from(header.e_shnum.get(LE)) || header.e_shoff.get(LE) % 8 != 0 {
             return Err(malformed("section table, which is extended or not aligned"));
         }
@@ -209,7 +210,9 @@ impl ElfImage {
             let (offset, size) = (section.sh_offset(LE), section.sh_size(LE));
             // The engine makes whole pages executable.
             if name == ".text" && (offset | size) % arch.page_size() != 0 {
-                return Err(malformed("code, which does not begin and end with a page"));
+                return Err(malformed(
+                    "code, which does not begin and end at a page boundary",
+                ));
             }
             regions.push((offset, size));
             sections.push(Section {
@@ -257,8 +260,8 @@ fn kind(header: &FileHeader64<LE>) -> Result<Kind, ElfError> {
     if header.e_ident.abi_version != 0 {
         return not_wasmtime("EI_ABIVERSION", header.e_ident.abi_version.into());
     }
-    // The engine tests only that the bit it wants is set; an image with both bits
-    // would be a module to one caller and a component to another.
+    // The engine tests only the bit that it wants. An image with both bits would be a module to one
+    // caller and a component to another.
     match header.e_flags.get(LE) {
         EF_WASMTIME_MODULE => Ok(Kind::Module),
         EF_WASMTIME_COMPONENT => Ok(Kind::Component),
@@ -309,8 +312,9 @@ fn check_section(name: &str, section: &SectionHeader64<LE>) -> Result<(), ElfErr
     if matches!(section.sh_type(LE), SHT_REL | SHT_RELA) && !name.starts_with(".rela.debug_") {
         return Err(ElfError::Relocations { name: name.into() });
     }
-    // The engine makes `.text` executable, whatever its flags say, or with the first of them not at
-    // all. Here every section says what becomes of it.
+    // The engine makes `.text` executable whatever its flags say, unless it has the lowest flag
+    // (`SH_WASMTIME_NOT_EXECUTED`, ELF's `SHF_WRITE`). Here the flags of every section state its
+    // use.
     let access = section.sh_flags(LE) & u64::from(SHF_WRITE | SHF_EXECINSTR);
     let expected = match name {
         ".text" => u64::from(SHF_EXECINSTR),
@@ -319,10 +323,10 @@ fn check_section(name: &str, section: &SectionHeader64<LE>) -> Result<(), ElfErr
     if access != expected {
         return Err(ElfError::Access { name: name.into() });
     }
-    // The engine goes by names and takes these for sections like any other.
+    // The engine goes by names, and uses these like any other section.
     match section.sh_type(LE) {
         SHT_NOBITS => Err(malformed("section without bytes")),
-        SHT_NULL => Err(malformed("section that is marked as none")),
+        SHT_NULL => Err(malformed("section of type SHT_NULL")),
         _ => Ok(()),
     }
 }
@@ -365,8 +369,8 @@ enum FlagValue<'a> {
 type Flags<'a> = Vec<(&'a str, FlagValue<'a>)>;
 
 impl EngineFacts {
-    /// `u8` 0, `u8` length, version, then postcard: triple, shared flags, ISA flags;
-    /// the tunables and features behind them are the engine's own to compare.
+    /// `u8` 0, `u8` length, version, then postcard: triple, shared flags, ISA flags. The engine
+    /// compares the tunables and features after them.
     fn parse(data: &[u8]) -> Result<Self, ElfError> {
         let bad = || malformed("engine section");
         if data.len() > MAX_ENGINE_LEN {

@@ -2,7 +2,7 @@
 //!
 //! SubjectPublicKeyInfo in PEM (RFC 8410, RFC 7468); the 32 bytes of RFC 8032 in base64; and
 //! OpenSSH's line (RFC 4253, section 6.6; RFC 8709, section 4). Each is read strictly: one spelling
-//! of the base64, lengths that fit, nothing behind the key. In every encoding, weak keys are
+//! of the base64, lengths that fit, nothing after the key. In every encoding, weak keys are
 //! refused.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -15,7 +15,7 @@ const PUBLIC_KEY: &str = "PUBLIC KEY";
 /// The type of an Ed25519 key in OpenSSH's text and inside of its blob (RFC 8709, section 4).
 const SSH_ED25519: &str = "ssh-ed25519";
 
-/// How OpenSSH's key types begin, those that are no Ed25519 keys too.
+/// How OpenSSH's key types begin, with those of other algorithms than Ed25519.
 const SSH_PREFIXES: [&str; 3] = ["ssh-", "ecdsa-", "sk-"];
 
 /// How a public key is written.
@@ -42,13 +42,13 @@ impl KeyEncoding {
 }
 
 impl PublicKey {
-    /// The key in a text, and how it was written there. White space around it and a byte-order mark
-    /// do not count. PEM is read as OpenSSL reads it ([`tidy_pem`](crate::tidy_pem)), except that
-    /// text before the document is an error.
+    /// The key in a text, and the encoding of the text. White space around the key and a byte-order
+    /// mark are ignored. PEM is read as OpenSSL reads it ([`tidy_pem`](crate::tidy_pem)), except
+    /// that text before the document is an error.
     ///
     /// # Errors
     ///
-    /// [`KeyError`] when the text is no encoding of a key, or the key is unfit.
+    /// [`KeyError`] if the text does not encode a key, or the key is unfit.
     pub fn from_text(text: &str) -> Result<(Self, KeyEncoding), KeyError> {
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.starts_with("-----BEGIN") {
@@ -60,7 +60,7 @@ impl PublicKey {
             )?;
             Ok((Self::from_pem(&tidy)?, KeyEncoding::Pem))
         } else if text.contains("\n-----BEGIN") {
-            // Fails, and its error says that there is text before the document.
+            // This fails, and the error says that there is text before the document.
             Ok((Self::from_pem(text)?, KeyEncoding::Pem))
         } else if SSH_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
             Ok((from_openssh(text)?, KeyEncoding::OpenSsh))
@@ -80,7 +80,7 @@ impl PublicKey {
         }
     }
 
-    /// Type and key, each behind its length (RFC 4251, section 5: `string`).
+    /// The type and the key, each after its length (RFC 4251, section 5: `string`).
     fn openssh_blob(&self) -> Vec<u8> {
         // 11 and 32: the lengths of the type's name and of a key.
         let mut blob = vec![0, 0, 0, 11];
@@ -119,11 +119,11 @@ fn from_openssh(line: &str) -> Result<PublicKey, KeyError> {
         .map_err(|_| malformed("the key is not standard base64"))?;
     let (kind, rest) = string(&blob).ok_or(malformed("the key was cut off"))?;
     if kind != SSH_ED25519.as_bytes() {
-        return Err(malformed("the key is of another type than its line says"));
+        return Err(malformed("the key has another type than its line states"));
     }
     let (key, rest) = string(rest).ok_or(malformed("the key was cut off"))?;
     if !rest.is_empty() {
-        return Err(malformed("bytes behind the key"));
+        return Err(malformed("bytes after the key"));
     }
     let key = key
         .try_into()
@@ -131,7 +131,7 @@ fn from_openssh(line: &str) -> Result<PublicKey, KeyError> {
     PublicKey::from_bytes(key)
 }
 
-/// Splits off a length of 32 bits, big-endian, and so many bytes.
+/// Splits off a big-endian length of 32 bits, and that many bytes.
 fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
@@ -142,7 +142,7 @@ fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
-    /// RFC 8410, section 10.1, and the same key behind the lengths of OpenSSH.
+    /// RFC 8410, section 10.1, and the same key with the lengths of OpenSSH before it.
     const RAW: &str = "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
     const OPENSSH: &str =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBm/RAlphM3+hUG6wWfcO5bIUIaqMLa2ywxcOK1wMWbh";
@@ -250,9 +250,9 @@ mod tests {
             ("ssh-ed25519 /////w==".to_owned(), "the key was cut off"),
             (
                 line(b"ssh-ed448", &key, b""),
-                "the key is of another type than its line says",
+                "the key has another type than its line states",
             ),
-            (line(b"ssh-ed25519", &key, b"\0"), "bytes behind the key"),
+            (line(b"ssh-ed25519", &key, b"\0"), "bytes after the key"),
         ] {
             assert_eq!(
                 PublicKey::from_text(&text),
@@ -268,7 +268,7 @@ mod tests {
             );
             assert_eq!(PublicKey::from_text(&STANDARD.encode(bytes)), error);
         }
-        // Without padding, of the other alphabet, with stray bits; and no key at all.
+        // Without padding, in the other alphabet, with stray bits; and texts without a key.
         for text in [
             &RAW[..43],
             &RAW.replace(['/', 'E'], "_"),

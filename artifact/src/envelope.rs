@@ -1,8 +1,8 @@
 //! The DSSE envelope: a payload and the signatures over it.
 //!
 //! Source: DSSE v1.0.2, `protocol.md` and `envelope.md`
-//! (<https://github.com/secure-systems-lab/dsse>). Stricter than DSSE where DSSE leaves
-//! room: standard base64 with padding, one spelling of the JSON, Ed25519 only.
+//! (<https://github.com/secure-systems-lab/dsse>). It is stricter where DSSE leaves room: standard
+//! base64 with padding, one spelling of the JSON, Ed25519 only.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -12,10 +12,10 @@ use crate::{KeyId, PublicKey};
 
 /// The payload type in artifacts: an in-toto Statement.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-/// More signatures than this are refused before any is checked: each costs time.
+/// More signatures than this are refused before any is checked, because each check costs time.
 const MAX_SIGNATURES: usize = 64;
 
-/// A DSSE envelope with Ed25519 signatures; of an artifact, the payload type is
+/// A DSSE envelope with Ed25519 signatures. The payload type of an artifact's envelope is
 /// [`PAYLOAD_TYPE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -32,7 +32,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// A signature (RFC 8032, 64 bytes) and the hint that says whose it is.
+    /// A signature (RFC 8032, 64 bytes) and the id of its key as a hint.
     pub fn new(key_id: &str, bytes: [u8; 64]) -> Self {
         Self {
             key_id: key_id.to_owned(),
@@ -40,7 +40,7 @@ impl Signature {
         }
     }
 
-    /// The key id: a hint that anyone can write, never proof of who signed.
+    /// The key id: a hint that anyone can write. It never proves who signed.
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
@@ -55,10 +55,10 @@ impl Signature {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
-    /// Not the JSON of an envelope, or not in its one spelling.
+    /// The text is not the JSON of an envelope, or not in its one spelling.
     #[error("malformed envelope")]
     Json(#[from] JsonError),
-    /// Something else is signed than what is wanted.
+    /// The signed payload is of another type than the wanted one.
     #[error("payload type `{found}` is not `{wanted}`")]
     PayloadType {
         /// The type in the envelope.
@@ -81,19 +81,19 @@ pub enum EnvelopeError {
         len: usize,
     },
     /// The list of signatures is longer than any threshold needs.
-    #[error("{count} signatures are more than the {MAX_SIGNATURES} that are read")]
+    #[error("the envelope has {count} signatures, and {MAX_SIGNATURES} is the limit")]
     TooManySignatures {
-        /// How many there are.
+        /// Their number.
         count: usize,
     },
 }
 
-/// A signature that is not the signer's, or not over this.
+/// A signature that another key made, or that covers other bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signature is not by key {key_id} over this payload")]
 #[non_exhaustive]
 pub struct BadSignature {
-    /// The key that was said to have signed.
+    /// The key that is stated to have signed.
     pub key_id: KeyId,
 }
 
@@ -123,7 +123,7 @@ impl Envelope {
         }
     }
 
-    /// An envelope about a payload of another type, which is not signed yet.
+    /// An envelope with a payload of another type, without signatures.
     pub fn of_type(payload_type: &'static str, payload: Vec<u8>) -> Self {
         Self {
             payload_type,
@@ -132,7 +132,7 @@ impl Envelope {
         }
     }
 
-    /// The payload. Do not parse it before a signature over it was accepted.
+    /// The payload. Do not parse it before a signature over it is accepted.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
@@ -151,7 +151,7 @@ impl Envelope {
     ///
     /// # Errors
     ///
-    /// [`EnvelopeError`]; an empty list of signatures is not one, no policy accepts it.
+    /// [`EnvelopeError`]. An empty list of signatures is accepted here, and no policy accepts it.
     pub fn decode(json: &[u8]) -> Result<Self, EnvelopeError> {
         Self::decode_type(PAYLOAD_TYPE, json)
     }
@@ -202,8 +202,8 @@ impl Envelope {
     }
 
     /// Takes over the signatures of an envelope with the same payload, except those under a key id
-    /// that has one here. None of them is verified. `false`, and nothing is taken over, if the
-    /// payload or its type differs.
+    /// that has a signature here. None of them is verified. If the payload or its type differs,
+    /// this takes over nothing and returns `false`.
     pub fn merge(&mut self, other: &Self) -> bool {
         if (self.payload_type, &self.payload) != (other.payload_type, &other.payload) {
             return false;
@@ -223,12 +223,13 @@ impl Envelope {
             .any(|signature| signature.key_id == key_id)
     }
 
-    /// Puts the signature of `signer` over [`Self::pae`] in the place of the one that stood
-    /// under its key id, or behind the others.
+    /// Adds the signature of `signer` over [`Self::pae`]. It replaces the signature under the same
+    /// key id, or comes after all others.
     ///
     /// # Errors
     ///
-    /// [`BadSignature`] unless it is that, judged as strictly as a verifier does.
+    /// [`BadSignature`] if it is not `signer`'s signature over these bytes. The check is as strict
+    /// as a verifier's.
     pub fn attach(&mut self, signer: &PublicKey, bytes: [u8; 64]) -> Result<(), BadSignature> {
         let key_id = signer.id();
         if !signer.accepts(&self.pae(), &bytes) {
@@ -257,7 +258,7 @@ impl Envelope {
     }
 }
 
-/// DSSE's pre-authentication encoding: the bytes that are signed for a payload of a type.
+/// DSSE's pre-authentication encoding: the bytes that a signature over a typed payload covers.
 ///
 /// `"DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload`, lengths in decimal.
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
@@ -318,7 +319,7 @@ mod tests {
                 r#"{{"payload":"{payload}","payloadType":"{PAYLOAD_TYPE}","signatures":[{signatures}]}}"#
             ))
         };
-        // Not padded, and padded with stray bits: each has a canonical twin.
+        // Without padding, and with stray bits before the padding: each has a canonical twin.
         for payload in ["e30", "e31=", "e3 0="] {
             assert_eq!(
                 with(payload, ""),

@@ -48,7 +48,7 @@ pub struct ExportSum {
 }
 
 impl Exports {
-    /// The exports with these names: listed or summed up, as the length decides.
+    /// The exports with these names: listed or summed up, depending on the length.
     pub fn of(names: impl IntoIterator<Item = String>) -> Self {
         let mut names: Vec<String> = names.into_iter().collect();
         names.sort_unstable();
@@ -72,7 +72,7 @@ impl Exports {
         }
     }
 
-    /// How many there are.
+    /// The number of exports.
     pub fn count(&self) -> u64 {
         match self {
             Self::Listed(names) => names.len() as u64,
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Exports {
 mod tests {
     use super::*;
 
-    /// So many names that the list has exactly this many bytes.
+    /// As many names as give a list of exactly this length in bytes.
     fn names(length: u64) -> Vec<String> {
         // `["` and `"]`, and between two names `","`.
         let length = usize::try_from(length).unwrap() - 1;

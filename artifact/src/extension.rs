@@ -1,8 +1,8 @@
-//! Statements that a manifest carries for other readers: signed and shown, but read by no rule.
+//! Statements in a manifest for other readers. They are signed and shown, but no rule reads them.
 //!
 //! A version of the format never gets another field, since readers refuse unknown fields. Only
 //! `extensions` may hold what a reader need not understand. Its values have one spelling too:
-//! strings, booleans, integers that every reader of JSON keeps, lists, and objects whose keys are
+//! strings, booleans, integers that every JSON reader keeps, lists, and objects whose keys are
 //! sorted.
 
 use std::cell::Cell;
@@ -22,14 +22,14 @@ pub const MAX_EXTENSIONS_LEN: u64 = 1 << 16;
 pub const MAX_EXTENSIONS_DEPTH: usize = 8;
 
 /// More values than this do not fit into [`MAX_EXTENSIONS_LEN`]: each takes at least two bytes of
-/// JSON, with the comma behind it. In memory a value can take some hundred bytes, so they are
-/// counted while they are read.
+/// JSON, with the comma after it. In memory a value can take some hundred bytes, so the reader
+/// counts values while it reads.
 const MAX_VALUES: usize = 1 << 15;
 
 /// The largest integer of an extension: RFC 7493, section 2.2.
 const MAX_NUMBER: u64 = (1 << 53) - 1;
 
-/// Extensions by name; there is at least one, and all are within their limits.
+/// Extensions by name. There is at least one, and all are within their limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Extensions(BTreeMap<String, ExtensionValue>);
 
@@ -57,13 +57,13 @@ pub enum ExtensionValue {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtensionError {
-    /// There are none. Then the field must be left out.
+    /// There are no extensions. Then the field must be left out.
     #[error("the extensions are empty")]
     Empty,
-    /// A name is invalid. It begins with a domain of those who define the extension.
+    /// A name is invalid. A name begins with a domain of the authors of the extension.
     #[error("an extension's name")]
     Name(#[from] NameError),
-    /// An integer that some readers of JSON would round.
+    /// An integer that some JSON readers would round.
     #[error("the integer {found} in an extension is above {MAX_NUMBER}")]
     Integer {
         /// The integer.
@@ -72,11 +72,11 @@ pub enum ExtensionError {
     /// Lists and objects are nested too deep.
     #[error("extensions are nested {depth} deep, and {MAX_EXTENSIONS_DEPTH} is the limit")]
     Depth {
-        /// How deep they are.
+        /// The depth.
         depth: usize,
     },
     /// Too long.
-    #[error("extensions of {len} bytes are more than {MAX_EXTENSIONS_LEN}")]
+    #[error("extensions of {len} bytes are longer than the limit of {MAX_EXTENSIONS_LEN}")]
     Length {
         /// The length of their JSON in bytes.
         len: u64,
@@ -118,7 +118,7 @@ impl Extensions {
         Ok(Self(values))
     }
 
-    /// Names and values, by name.
+    /// The names and values, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ExtensionValue)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
@@ -136,7 +136,7 @@ impl<'de> Deserialize<'de> for Extensions {
 }
 
 impl ExtensionValue {
-    /// How deep lists and objects are nested. An integer above its range is an error.
+    /// Measures how deep lists and objects are nested. An integer above its range is an error.
     fn measure(&self) -> Result<usize, ExtensionError> {
         let children: Box<dyn Iterator<Item = &Self>> = match self {
             Self::Integer(found) if *found > MAX_NUMBER => {
@@ -168,7 +168,7 @@ impl<'de> Deserialize<'de> for ExtensionValue {
     }
 }
 
-/// Reads a value and the values in it, as long as there are not too many.
+/// Reads a value and the values in it, up to the limit of their number.
 #[derive(Clone, Copy)]
 struct Value<'c> {
     left: &'c Cell<usize>,
@@ -304,7 +304,7 @@ mod tests {
         let len = MAX_EXTENSIONS_LEN + 1;
         assert_eq!(long(len).unwrap_err(), ExtensionError::Length { len });
 
-        // In memory each of these values takes a hundred times its text.
+        // In memory each of these values takes a hundred times the size of its text.
         let many = |count: usize| decode(&format!(r#"{{"x":[{}]}}"#, vec!["{}"; count].join(",")));
         let error = many(30_000).unwrap_err().to_string();
         assert!(error.starts_with("extensions of 90007 bytes"), "{error}");

@@ -1,8 +1,8 @@
 //! Public keys and their names.
 //!
-//! Ed25519 (RFC 8032), keys as SubjectPublicKeyInfo (RFC 8410), PEM (RFC 7468).
-//! A [`PublicKey`] is never weak and has one encoding; verification is the strict one,
-//! which also refuses small-order `R` and an `S` that is not below the group order.
+//! Ed25519 (RFC 8032), keys as SubjectPublicKeyInfo (RFC 8410), PEM (RFC 7468). A [`PublicKey`] is
+//! never weak and has one encoding. Verification is strict: it also refuses a small-order `R`, and
+//! an `S` that is not below the group order.
 
 use std::fmt;
 
@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Sha256Digest;
 
-/// An Ed25519 public key that is fit to be trusted: on the curve, canonical, not weak.
+/// An Ed25519 public key that is fit for trust: on the curve, canonical, not weak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
-/// SHA-256 of a key's SubjectPublicKeyInfo (DER): names a key, proves nothing.
+/// SHA-256 of a key's SubjectPublicKeyInfo (DER). It names a key, and proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(Sha256Digest);
@@ -28,28 +28,28 @@ pub struct KeyId(Sha256Digest);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Not the PEM of an Ed25519 SubjectPublicKeyInfo.
+    /// The text is not the PEM of an Ed25519 SubjectPublicKeyInfo.
     #[error("not an Ed25519 public key in PEM (`BEGIN PUBLIC KEY`): {reason}")]
     Pem {
         /// What the parser said.
         reason: String,
     },
-    /// Neither PEM, nor OpenSSH's line, nor base64.
+    /// The text is neither PEM, nor OpenSSH's line, nor base64.
     #[error(
         "not a public key: neither PEM (`BEGIN PUBLIC KEY`), nor an OpenSSH line \
          (`ssh-ed25519 ...`), nor standard base64 of 32 bytes"
     )]
     Text,
-    /// A key of another length.
+    /// The key has another length.
     #[error("the public key has {len} bytes, an Ed25519 key has 32")]
     RawLength {
         /// Its length in bytes.
         len: usize,
     },
-    /// Not OpenSSH's line of an Ed25519 key.
+    /// The text is not OpenSSH's line of an Ed25519 key.
     #[error("not an OpenSSH Ed25519 public key: {reason}")]
     OpenSsh {
-        /// What is wrong with it.
+        /// What is wrong with the line.
         reason: &'static str,
     },
     /// The 32 bytes are not a point on the curve.
@@ -58,7 +58,7 @@ pub enum KeyError {
     /// The bytes encode a point that has another, canonical encoding.
     #[error("the public key is not in its canonical encoding")]
     NonCanonical,
-    /// A key for which one signature fits many messages.
+    /// For this key, one signature fits many messages.
     #[error("the public key is weak: its point has small order")]
     Weak,
 }
@@ -84,10 +84,10 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Pem`] for another document, else as [`Self::from_bytes`].
+    /// [`KeyError::Pem`] for another document; otherwise as [`Self::from_bytes`].
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let text = text.trim();
-        // RFC 7468 allows text in front, which people would take for the key.
+        // RFC 7468 allows text before the document. People would take that text for the key.
         if !text.starts_with("-----BEGIN") {
             let reason = "it does not begin with `-----BEGIN PUBLIC KEY-----`".to_owned();
             return Err(KeyError::Pem { reason });
@@ -109,7 +109,7 @@ impl PublicKey {
         self.0.to_public_key_pem(LineEnding::LF).unwrap_or_default()
     }
 
-    /// The key's name.
+    /// The key's id.
     pub fn id(&self) -> KeyId {
         // RFC 8410, section 4: the DER of an Ed25519 SubjectPublicKeyInfo is this
         // prefix and the key.
@@ -120,7 +120,7 @@ impl PublicKey {
         KeyId(Sha256Digest::of(&der))
     }
 
-    /// Whether `signature` (64 bytes) over `message` is by this key, judged strictly.
+    /// Whether this key made `signature` (64 bytes) over `message`. The check is strict.
     pub fn accepts(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
         self.0.verify_strict(message, &signature).is_ok()

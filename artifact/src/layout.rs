@@ -11,8 +11,8 @@
 //! | 28 | 4 | reserved, zero |
 //! | 32 | 8 | magic, `89 65 64 67 65 63 0d 0a` |
 //!
-//! The regions tile the file: there is exactly one way to lay out an image and an
-//! envelope, and `decode` accepts no other.
+//! The regions tile the file. An image and an envelope have exactly one layout, and `decode`
+//! accepts no other.
 
 use crate::{Envelope, EnvelopeError};
 
@@ -24,11 +24,11 @@ pub const MAX_ARTIFACT_LEN: u64 = 1 << 30;
 /// import thousands by mangled names.
 pub const MAX_ENVELOPE_LEN: u64 = 1 << 22;
 
-/// Not text, not ELF, and damaged by a transfer that changes line ends.
+/// The magic is neither text nor ELF, and a transfer that changes line ends damages it.
 const MAGIC: [u8; 8] = *b"\x89edgec\r\n";
 const FOOTER_LEN: usize = 40;
 
-/// A file that was split into its regions; nothing in it has been verified.
+/// A file that was split into its regions. Nothing in it is verified.
 #[derive(Debug)]
 pub struct Artifact<'a> {
     image: &'a [u8],
@@ -46,14 +46,14 @@ pub enum LayoutError {
         /// The file's length in bytes.
         len: u64,
     },
-    /// Longer than any artifact may be.
+    /// The file is longer than any artifact may be.
     #[error("{len} bytes are more than the {MAX_ARTIFACT_LEN} that an artifact may have")]
     TooLong {
         /// The file's length in bytes.
         len: u64,
     },
-    /// The last eight bytes are not the magic: another kind of file, a truncated
-    /// artifact, or one with bytes behind it.
+    /// The last eight bytes are not the magic: the file is of another kind, is truncated, or has
+    /// bytes after the artifact.
     #[error("not a .cwasm artifact, or cut off: no edgec footer at its end (offset {offset:#x})")]
     Magic {
         /// Where the magic should stand.
@@ -95,7 +95,7 @@ pub enum LayoutError {
     /// A padding byte is not zero.
     #[error("the padding byte at offset {offset:#x} is not zero")]
     Padding {
-        /// Where it stands.
+        /// Where the byte stands.
         offset: u64,
     },
     /// The envelope is not a canonical DSSE envelope.
@@ -103,7 +103,7 @@ pub enum LayoutError {
     Envelope {
         /// Where the envelope begins.
         offset: u64,
-        /// What is wrong with it.
+        /// What is wrong with the envelope.
         source: EnvelopeError,
     },
 }
@@ -175,7 +175,7 @@ impl<'a> Artifact<'a> {
         &self.envelope
     }
 
-    /// The envelope, taken out, and its bytes.
+    /// Returns the envelope as a value and as bytes.
     pub fn into_envelope(self) -> (Envelope, &'a [u8]) {
         (self.envelope, self.envelope_bytes)
     }
@@ -200,7 +200,7 @@ impl Footer {
                 offset: at + words.len() as u64,
             });
         }
-        // `words` is 32 bytes, so that all fields are there.
+        // `words` has 32 bytes, so every field is there.
         let number = |from: usize, len: usize| {
             let field = words.iter().skip(from).take(len).rev();
             field.fold(0u64, |value, byte| value << 8 | u64::from(*byte))
@@ -230,12 +230,12 @@ impl Footer {
 /// # Errors
 ///
 /// [`LayoutError::EnvelopeLength`], [`LayoutError::Envelope`] or [`LayoutError::TooLong`]
-/// when a reader would refuse the result.
+/// if a reader would refuse the result.
 pub fn encode(image: &[u8], envelope: &Envelope) -> Result<Vec<u8>, LayoutError> {
     append_envelope(image.to_vec(), envelope)
 }
 
-/// As [`encode`], in the memory of the image, which may be long.
+/// Like [`encode`], but reuses the memory of the image, which may be long.
 ///
 /// # Errors
 ///

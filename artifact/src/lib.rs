@@ -4,9 +4,9 @@
 //! no files, holds no private key and knows no compiler. Nothing that it returns is trusted: the
 //! verifier decides about trust.
 //!
-//! The way of a reader: [`Artifact::decode`] splits the file into image and
-//! [`Envelope`]; [`Envelope::pae`] is what signatures cover; only when one was accepted
-//! may [`Statement::decode`] parse the payload.
+//! A reader takes these steps: [`Artifact::decode`] splits the file into image and [`Envelope`];
+//! [`Envelope::pae`] gives the bytes that signatures cover; [`Statement::decode`] may parse the
+//! payload only after a signature was accepted.
 
 #![forbid(unsafe_code)]
 #![warn(

@@ -1,4 +1,4 @@
-//! The manifest: what a signer says about an image.
+//! The manifest: a signer's statements about an image.
 //!
 //! `docs/format.md` describes each field. The manifest is the predicate of an in-toto
 //! Statement; its JSON has one spelling, with the fields in the order below.
@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Exports, Extensions, Sha256Digest, UnixTime, VerityDigest};
 
-/// The highest version of an application or a policy: the largest integer that every reader
-/// of JSON keeps exactly (RFC 7493, section 2.2).
+/// The highest version of an application or a policy: the largest integer that every JSON reader
+/// keeps exactly (RFC 7493, section 2.2).
 pub const MAX_VERSION: u64 = (1 << 53) - 1;
 
-/// Everything that is signed about one image.
+/// All statements that are signed about one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Manifest {
-    /// The application's name, which a host asks for.
+    /// The application's name. A host asks for it.
     pub name: String,
-    /// A number that only grows with each release, so that a host can refuse older ones.
+    /// A number that grows with each release, so that a host can refuse older releases.
     pub version: u64,
     /// The version as people write it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -46,7 +46,7 @@ pub struct Manifest {
     pub resources: Resources,
     /// The WebAssembly features that the program uses, by wasmparser's names, sorted.
     pub wasm_features: Vec<String>,
-    /// When the artifact was issued and may be used; absent unless asked for.
+    /// When the artifact was issued and may be used. It is absent unless the build states it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub validity: Option<Validity>,
     /// How to make the same image again.
@@ -100,7 +100,7 @@ pub struct Image {
 pub struct Source {
     /// The input as it was read.
     pub input: Bytes,
-    /// The WebAssembly that was compiled: adapted and optimized.
+    /// The WebAssembly that was compiled, after adapting and optimizing.
     pub optimized: Bytes,
 }
 
@@ -141,7 +141,7 @@ pub struct TargetCpu {
 }
 
 impl TargetCpu {
-    /// The CPU family: what stands first in the triple.
+    /// The CPU family: the first part of the triple.
     pub fn family(&self) -> &str {
         self.triple.split('-').next().unwrap_or("")
     }
@@ -156,16 +156,16 @@ pub struct Engine {
     pub name: String,
     /// The full version. The engine itself compares only the major version at load.
     pub version: String,
-    /// The engine profile, which fixes every setting that a host must share.
+    /// The engine profile. It fixes every setting that a host must share.
     pub profile: String,
     /// The settings that the profile fixes, by name.
     pub tunables: BTreeMap<String, String>,
-    /// SHA-256 over everything that the engine itself says its code depends on.
+    /// SHA-256 over every setting that the engine's code depends on, as the engine lists them.
     pub compatibility_hash: Sha256Digest,
 }
 
 impl Engine {
-    /// The major version: all that the engine itself compares.
+    /// The major version. The engine itself compares only this part.
     pub fn major(&self) -> &str {
         self.version.split('.').next().unwrap_or("")
     }
@@ -177,38 +177,38 @@ impl Engine {
 #[non_exhaustive]
 pub struct Capabilities {
     /// Imports: interfaces with versions, or `module::name` of a core module, as
-    /// [`edgec_targets::import_text`] writes it. Sorted, and always all of them, since policies
-    /// decide over them.
+    /// [`edgec_targets::import_text`] writes it. The list is sorted and always complete, since
+    /// policies have rules for imports.
     pub imports: Vec<String>,
-    /// Exports: names, or what sums up a long list of them.
+    /// Exports: the names, or the sum of a long list of names.
     pub exports: Exports,
 }
 
-/// What one instance needs: a host's pool must allow at least this.
+/// The needs of one instance. A host's pool must allow at least this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Resources {
-    /// Core instances made from the core modules inside. The engine adds one for each
-    /// adapter between two components that call each other.
+    /// Core instances of the program's core modules. The engine adds one for each adapter between
+    /// two components that call each other.
     pub core_instances: u64,
     /// The linear memories of those instances, each with its limits in bytes.
     pub memories: Vec<LimitRange>,
     /// The tables of those instances, each with its limits in elements.
     pub tables: Vec<LimitRange>,
-    /// Whether the counts are complete. They are not when core modules or components
-    /// are imported, which edgec cannot see into.
+    /// Whether the counts are complete. If the program imports core modules or components, they are
+    /// not, since edgec cannot see into those.
     pub complete: bool,
 }
 
-/// A minimum and, where the program states one, a maximum.
+/// A minimum, and a maximum if the program states one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct LimitRange {
     /// At instantiation.
     pub minimum: u64,
-    /// After growth; absent when the program states none.
+    /// After growth; absent if the program states no maximum.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub maximum: Option<u64>,
 }
@@ -230,7 +230,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// `None` if nothing is stated, as the manifest requires.
+    /// Returns `None` if nothing is stated, as the manifest requires.
     pub fn into_stated(self) -> Option<Self> {
         (self != Self::default()).then_some(self)
     }

@@ -1,7 +1,7 @@
 //! The names of applications and channels.
 //!
-//! A name may have folders in front, as in `tenant/shop`, which policies match with
-//! `tenant/*`. It never leads out of a folder that it is appended to.
+//! A name may begin with folders, as in `tenant/shop`. Policies match those with `tenant/*`. If a
+//! name is appended to a folder, the result always lies in that folder.
 
 use unicode_normalization::is_nfc;
 
@@ -10,13 +10,13 @@ use crate::unseen::is_unseen;
 /// The longest application name, in bytes.
 const MAX_NAME: usize = 128;
 
-/// A text that names nothing.
+/// A text that cannot be a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{name}` cannot name an application or a channel: 1 to {MAX_NAME} bytes, parts between slashes not \
-     empty, with no dot in front and no space at either end, no control character, backslash or asterisk, \
-     no white space but single spaces, no character that shows nothing, all in Unicode's Normalization \
-     Form C"
+    "`{name}` cannot name an application or a channel: a name has 1 to {MAX_NAME} bytes, in Unicode's \
+     Normalization Form C; no part between slashes is empty, begins with a dot, or begins or ends with a \
+     space; control characters, invisible characters, backslashes, asterisks, and white space other than \
+     single spaces are not allowed"
 )]
 #[non_exhaustive]
 pub struct NameError {
@@ -24,11 +24,11 @@ pub struct NameError {
     pub name: String,
 }
 
-/// Whether `name` can be an application's name, or a channel's.
+/// Checks that `name` can be the name of an application or a channel.
 ///
 /// # Errors
 ///
-/// [`NameError`] when it is empty, longer than 128 bytes, could leave a folder, could be taken for
+/// [`NameError`] if it is empty, is longer than 128 bytes, could leave a folder, could be taken for
 /// a pattern, or could look like another name.
 pub fn check_name(name: &str) -> Result<(), NameError> {
     let refused = |c: char| is_unseen(c) || matches!(c, '\\' | '*');
@@ -100,7 +100,7 @@ mod tests {
             "\u{1eb9}\u{301}k\u{1ecd}",
             "\u{1f980}",
             "\u{5e97}/\u{8349}",
-            // No character yet: a later Unicode may have a letter there.
+            // This code point is not assigned. A later version of Unicode may make it a letter.
             "acme/\u{378}",
         ] {
             assert_eq!(check_name(name), Ok(()), "{name:?}");

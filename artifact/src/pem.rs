@@ -1,10 +1,10 @@
 //! PEM as OpenSSL reads it, converted to the one form that the parsers of keys read (RFC 7468,
 //! "strict").
 //!
-//! Read like OpenSSL 3 (`PEM_read_bio`, crypto/pem/pem_lib.c): a byte-order mark, lines of any
-//! length, white space at their ends and among the data, CRLF, text before and after the document.
-//! Everything else is an error that names the line. So is a second key, although OpenSSL would take
-//! the first: edgec does not guess which key is meant.
+//! It reads like OpenSSL 3 (`PEM_read_bio`, crypto/pem/pem_lib.c): a byte-order mark, lines of any
+//! length, white space at their ends and among the data, CRLF, and text before and after the
+//! document are allowed. Everything else is an error that names the line. So is a second key,
+//! although OpenSSL would take the first: edgec does not guess which key is meant.
 
 /// Why a text has no PEM document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum PemError {
         /// The line, from 1.
         line: usize,
     },
-    /// A document on one line.
+    /// The document stands on one line.
     #[error(
         "line {line} holds more than `-----BEGIN ...-----`: the line breaks of the document are missing"
     )]
@@ -33,10 +33,10 @@ pub enum PemError {
         line: usize,
     },
     /// Line breaks that were written as a backslash and an `n`.
-    #[error("the line breaks are written as `\\n`: put real ones in their place (`printf '%b'`)")]
+    #[error("the line breaks are written as `\\n`: replace them with real ones (`printf '%b'`)")]
     Escaped,
     /// The document's end is missing.
-    #[error("the document was cut off: there is no line `-----END ...-----` behind line {line}")]
+    #[error("the document was cut off: there is no line `-----END ...-----` after line {line}")]
     NoEnd {
         /// Where the document begins, from 1.
         line: usize,
@@ -47,7 +47,7 @@ pub enum PemError {
         /// The line, from 1.
         line: usize,
     },
-    /// A private key under a passphrase in the form of OpenSSL before version 1.0.
+    /// A private key with a passphrase, in the form of OpenSSL before version 1.0.
     #[error(
         "line {line} is a header (such as `Proc-Type`): write the key again with `openssl pkcs8 -topk8`"
     )]
@@ -55,13 +55,13 @@ pub enum PemError {
         /// The line, from 1.
         line: usize,
     },
-    /// Something else than base64 where the data are.
+    /// Text other than base64 where the data should be.
     #[error("line {line} is not base64")]
     Data {
         /// The line, from 1.
         line: usize,
     },
-    /// Two documents of which either could be meant.
+    /// There are two documents, and either could be meant.
     #[error("there is a second document at line {line}: which one is meant?")]
     Second {
         /// Where the second begins, from 1.
@@ -75,13 +75,13 @@ const DASHES: &str = "-----";
 /// RFC 7468, section 2: generators write lines of 64 characters.
 const WIDTH: usize = 64;
 
-/// Finds the one document whose label `fits`, and writes it into `tidy` with the lines that a
-/// strict parser wants. `tidy` should be empty. `wanted` is the label for the message. The caller
-/// owns the buffer, so that it can wipe it: the buffer does not grow if it has room for twice the
-/// text.
+/// Finds the one document whose label `fits`, and writes it into `tidy` with the line breaks that a
+/// strict parser requires. `tidy` should be empty. `wanted` is the label for the message. The
+/// caller owns the buffer, so that it can wipe it: the buffer does not grow if it has room for
+/// twice the text.
 ///
 /// # Errors
-/// [`PemError`], which repeats nothing of the text.
+/// [`PemError`]. It does not repeat any of the text.
 pub fn tidy_pem(
     text: &str,
     wanted: &'static str,

@@ -1,8 +1,8 @@
 //! The payload: an in-toto Statement v1 about the image.
 //!
 //! Source: <https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>. The one subject
-//! is the image, the predicate is the [`Manifest`]; everything else in the statement follows from
-//! the manifest. A statement that differs is not canonical, and is refused.
+//! is the image, and the predicate is the [`Manifest`]. Everything else in the statement follows
+//! from the manifest. A statement that differs is not canonical, and is refused.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub struct Statement {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatementError {
-    /// Not the JSON of a statement with a manifest, or not in its one spelling.
+    /// The payload is not the JSON of a statement with a manifest, or not in its one spelling.
     #[error("malformed manifest")]
     Json(#[from] JsonError),
     /// A statement of another kind, for example provenance.
@@ -45,7 +45,7 @@ pub enum StatementError {
     /// The subject is not the image that the manifest describes.
     #[error("the statement's subject is not the image in its manifest")]
     Subject,
-    /// A validity that states nothing: leaving it out is the one spelling of that.
+    /// A validity that states nothing. Its one spelling is to leave it out.
     #[error("the manifest's validity is empty")]
     EmptyValidity,
     /// Exports are summed up although their list is short enough to be stated.
@@ -57,8 +57,10 @@ pub enum StatementError {
         /// The stated length of the list's JSON in bytes.
         length: u64,
     },
-    /// A version that other readers of JSON would round (RFC 7493, section 2.2).
-    #[error("version {found} is above {MAX_VERSION}, the largest integer of all JSON readers")]
+    /// A version that other JSON readers would round (RFC 7493, section 2.2).
+    #[error(
+        "version {found} is above {MAX_VERSION}, the largest integer that every JSON reader keeps"
+    )]
     Version {
         /// The version in the manifest.
         found: u64,
@@ -79,7 +81,7 @@ struct Wire<Predicate> {
     predicate: Predicate,
 }
 
-/// Only the types, of a statement whose predicate may be anything.
+/// Only the types of a statement, whose predicate can be anything.
 #[derive(Deserialize)]
 struct Types {
     #[serde(rename = "_type")]
@@ -120,7 +122,7 @@ impl Statement {
     ///
     /// [`StatementError`] if the payload is not exactly what [`Self::encode`] writes.
     pub fn decode(payload: &[u8]) -> Result<Self, StatementError> {
-        // Another kind of statement deserves that answer, not "unknown field".
+        // A statement of another kind gets an error that says so, instead of "unknown field".
         if let Ok(types) = serde_json::from_slice::<Types>(payload) {
             for (found, expected) in [
                 (types.statement_type, STATEMENT_TYPE),

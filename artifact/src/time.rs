@@ -1,15 +1,15 @@
-//! Points in time: what a manifest and a policy state, and what a clock says.
+//! Points in time, in manifests, in policies and from clocks.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, SystemTimeError, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// The first second that RFC 3339 cannot write: the year 10000 begins.
+/// The first second that RFC 3339 cannot write: the beginning of the year 10000.
 const AFTER_9999: u64 = 253_402_300_800;
 
 /// A point in time, in whole seconds since 1970-01-01T00:00:00Z, as POSIX counts them: every day
-/// has 86,400 seconds. In JSON it is that number.
+/// has 86,400 seconds. In JSON, a time is that number.
 ///
 /// ```
 /// use edgec_artifact::UnixTime;
@@ -23,28 +23,28 @@ const AFTER_9999: u64 = 253_402_300_800;
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// 1970-01-01T00:00:00Z, the earliest time that there is.
+    /// 1970-01-01T00:00:00Z, the earliest time.
     pub const EPOCH: Self = Self(0);
-    /// The latest time that there is, in a year far behind 9999.
+    /// The latest time, in a year long after 9999.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// So many seconds after 1970.
+    /// The time this many seconds after 1970.
     pub const fn from_seconds(seconds: u64) -> Self {
         Self(seconds)
     }
 
-    /// How many seconds after 1970 it is.
+    /// The number of seconds after 1970.
     pub const fn seconds(self) -> u64 {
         self.0
     }
 
-    /// The time that is so much later, in whole seconds. `None` if it is later than [`Self::MAX`].
+    /// The time after `duration`, in whole seconds. `None` if it is later than [`Self::MAX`].
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         self.0.checked_add(duration.as_secs()).map(Self)
     }
 }
 
-/// Parts of a second are dropped.
+/// Drops parts of a second.
 ///
 /// # Errors
 ///

@@ -5,14 +5,14 @@
 //! `DerivedGeneralCategory.txt`, `DerivedCoreProperties.txt`, `PropList.txt`):
 //!
 //! - general category Cc (control), Cf (format), Zl, Zp (ends of lines and paragraphs), Zs (spaces)
-//!   but for the space, Co (private use: what it shows depends on the font);
-//! - `Default_Ignorable_Code_Point`: characters that show nothing if they are not supported. Among
+//!   except the space, Co (private use: its look depends on the font);
+//! - `Default_Ignorable_Code_Point`: characters that are invisible if they are not supported. Among
 //!   them are the Hangul fillers, variation selectors, tags, and places reserved for more of them;
 //! - `Noncharacter_Code_Point`;
-//! - characters that are blank in the code charts, for which there is no property: [`BLANK`].
+//! - characters that are blank in the code charts. They have no property: [`BLANK`].
 //!
-//! Other code points that are not assigned show a box, and a later version of Unicode may make them
-//! letters. They are not among these characters.
+//! Other unassigned code points are shown as a box, and a later version of Unicode may make them
+//! letters. So they do not count as unseen.
 
 /// The blank pattern of braille, the null notehead, the blanks of Egyptian hieroglyphs, and the
 /// filler of the Khitan small script.
@@ -24,7 +24,7 @@ pub const BLANK: [char; 5] = [
     '\u{1d159}',
 ];
 
-/// Whether a reader does not see the character, or does not see which one it is.
+/// Whether a reader cannot see the character, or cannot see which character it is.
 ///
 /// The rule never changes within a version of the format, since it decides which names are valid
 /// (`docs/format.md`).
@@ -37,8 +37,8 @@ pub fn is_unseen(c: char) -> bool {
     UNSEEN.get(place).is_some_and(|(first, _)| *first <= c)
 }
 
-/// All of them, first and last of each range, in order. `tests/it/unseen.rs` computes it from the
-/// properties, and says what to write here when it differs.
+/// All such characters: the first and last of each range, in order. `tests/it/unseen.rs` computes
+/// the list from the properties, and if it differs, prints the lines for this file.
 const UNSEEN: [(char, char); 49] = [
     ('\u{0}', '\u{1f}'),
     ('\u{7f}', '\u{a0}'),

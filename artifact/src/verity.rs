@@ -1,8 +1,8 @@
 //! The fs-verity digest of a file, computed in user space.
 //!
-//! Source: Linux, `Documentation/filesystems/fsverity.rst`, "Merkle tree" and "File
-//! digest computation". SHA-256, 4096-byte blocks, no salt: the digest that
-//! `FS_IOC_MEASURE_VERITY` gives for a file that was sealed with these parameters.
+//! Source: Linux, `Documentation/filesystems/fsverity.rst`, "Merkle tree" and "File digest
+//! computation". SHA-256, 4096-byte blocks, no salt: the digest that `FS_IOC_MEASURE_VERITY` gives
+//! for a file that was sealed with these parameters.
 
 use sha2::{Digest as _, Sha256};
 
@@ -14,8 +14,8 @@ const PARALLEL_FROM: usize = 256 * 1024;
 
 /// The fs-verity digest of `data`, computed on up to two threads.
 ///
-/// Two, because a build or a host has other work for its cores, and because hashing
-/// is bound by memory soon after.
+/// It uses two threads at most, because builds and hosts have other work for their cores, and
+/// because with more threads memory soon limits the speed of hashing.
 pub fn digest(data: &[u8]) -> VerityDigest {
     let root = match data.len() {
         0 => [0; 32],
@@ -36,7 +36,7 @@ fn merkle_root(data: &[u8]) -> [u8; 32] {
     while level.len() > 32 {
         level = hash_blocks(&level);
     }
-    // One hash is left. It is 32 bytes because each level is a whole number of them.
+    // One hash is left. It has 32 bytes, because each level is a whole number of hashes.
     level.try_into().unwrap_or([0; 32])
 }
 
@@ -48,7 +48,7 @@ fn block_hashes(data: &[u8]) -> Vec<u8> {
     let half = (data.len() / 2).next_multiple_of(BLOCK);
     let (first, second) = data.split_at(half);
     std::thread::scope(|scope| {
-        // Where no thread is to be had, this one does all of it.
+        // If the system gives no thread, this one does all the work.
         let worker = std::thread::Builder::new().spawn_scoped(scope, || hash_blocks(first));
         let mut tail = hash_blocks(second);
         let theirs = worker.ok().and_then(|worker| worker.join().ok());

@@ -1,11 +1,11 @@
-//! A host of `wasi:cli` programs: takes one from a store by its name, and runs it for a minute at
-//! most. It reads its policy again while the program runs, and ends the program if that is not
-//! trusted any more.
+//! A host of `wasi:cli` programs. It takes a program from a store by its name, and runs it for at
+//! most a minute. While the program runs, the host reads its policy again. It ends the program if
+//! the policy no longer trusts it.
 //!
 //! `cargo run -p edgec-loader --example cli_host -- (--root KEY... | --no-root) (--state FILE |
-//! --no-state) STORE NAME POLICY [ARGUMENT]...`, for artifacts of `edgec build --profile edge`. The
-//! policy must be signed by each root key (`edgec policy sign`). The state file remembers the newest
-//! policy: then no later run follows an older one, and the policy must state a version.
+//! --no-state) STORE NAME POLICY [ARGUMENT]...`, for artifacts of `edgec build --profile edge`.
+//! Each root key must have signed the policy (`edgec policy sign`). The state file remembers the
+//! newest policy. With it, a later run refuses older policies, and the policy must state a version.
 
 #[path = "common/trust.rs"]
 mod trust;
@@ -26,16 +26,17 @@ use wasmtime::{Trap, UpdateDeadline};
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
-/// How often the engine looks whether a program's time is over, and whether it is still trusted.
+/// The interval at which the engine checks a program's deadline and whether the program is still
+/// trusted.
 const TICK: Duration = Duration::from_millis(100);
-/// How many of these ticks a program has.
+/// The number of ticks until a program's deadline.
 const DEADLINE: u64 = 600;
-/// How often the policy is read again.
+/// The interval at which the policy is read again.
 const REFRESH: Duration = Duration::from_secs(1);
-/// If the last reading is longer ago, for instance as the disk does not answer, nothing is trusted.
+/// If the last reading is older, for instance because the disk does not answer, nothing is trusted.
 const STALE_AFTER: Duration = Duration::from_secs(30);
 
-/// What belongs to one run of a program.
+/// The state of one run of a program.
 struct Run {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -60,12 +61,12 @@ fn main() -> ExitCode {
     })
 }
 
-/// To standard error; lost if that is closed, where `eprintln!` panics.
+/// Writes to standard error. If that is closed, the line is lost, and `eprintln!` would panic.
 fn log(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// The short name that the library's errors have.
+/// The stable code of the library's errors.
 fn code(error: &(dyn Error + 'static)) -> &'static str {
     let load = error.downcast_ref().map(LoadError::code);
     let store = error.downcast_ref().map(StoreError::code);
@@ -81,19 +82,19 @@ fn host(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         return Err(format!("usage: cli_host {options} STORE NAME POLICY [ARGUMENT]...").into());
     };
 
-    // What this host trusts, and where it keeps what was verified.
+    // The trust policy of this host, and the store of its verified artifacts.
     let policy = trust.policy(policy);
     let store = ArtifactStore::open(store)?;
 
-    // Once a process: the engine that artifacts of the edge profile fit, and what it offers to
-    // programs.
+    // Once for the process: an engine for artifacts of the edge profile, and the imports that it
+    // gives to programs.
     let engine = HostEngine::builder(EngineProfile::Edge).build()?;
     let _ticker = engine.tick(TICK);
     let mut linker = Linker::<Run>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
 
-    // Once a program: found, judged and mapped. What the policy only warns about is the host's to
-    // log.
+    // Once for each program: it is found, judged and mapped. The host must log the policy's
+    // warnings.
     let versions = Versions::in_store(&store, name.as_str());
     let preparation = Preparation::component_as(linker, CommandPre::new);
     let deployment = Deployment::of(versions, &engine, policy, preparation)?;
@@ -114,7 +115,7 @@ fn host(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         }
     });
 
-    // Once a run: an instance of its own, and a deadline.
+    // Once for each run: a new instance with a deadline.
     let mut wasi = WasiCtx::builder();
     wasi.inherit_stdio().arg(name).args(program);
     let run = Run {

@@ -1,5 +1,5 @@
-//! Loads for asynchronous hosts. Reading, hashing and mapping block, so they run on the threads that
-//! Tokio has for blocking work, and never on those of the executor.
+//! Loads for asynchronous hosts. Reading, hashing and mapping block, so they run on Tokio's threads
+//! for blocking work, and never on the threads of the executor.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,11 @@ use edgec_verifier::{Expected, TrustPolicy};
 
 use crate::{HostEngine, LoadError, LoadedComponent, LoadedModule};
 
-/// As [`load`](fn@crate::load). Must be called in a Tokio runtime.
+/// Like [`load`](fn@crate::load). Call it in a Tokio runtime.
 ///
 /// # Errors
 ///
-/// As [`load`](fn@crate::load); [`LoadError::Cancelled`] when the runtime ends.
+/// The errors of [`load`](fn@crate::load), and [`LoadError::Cancelled`] if the runtime ends.
 pub async fn load_async(
     engine: &HostEngine,
     path: impl Into<PathBuf>,
@@ -23,7 +23,7 @@ pub async fn load_async(
     off_executor(move || crate::load(&engine, path, &policy, &expected)).await?
 }
 
-/// As [`load_module`](crate::load_module). Must be called in a Tokio runtime.
+/// Like [`load_module`](crate::load_module). Call it in a Tokio runtime.
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub async fn load_module_async(
     off_executor(move || crate::load_module(&engine, path, &policy, &expected)).await?
 }
 
-/// Runs what blocks on a thread that is there for that. A panic goes on in the caller.
+/// Runs blocking work on a thread for blocking work. A panic continues in the caller.
 pub(crate) async fn off_executor<R: Send + 'static>(
     work: impl FnOnce() -> R + Send + 'static,
 ) -> Result<R, LoadError> {

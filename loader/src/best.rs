@@ -1,21 +1,21 @@
-//! Chooses, from several artifacts of one release, the one that fits this host best: as a store
-//! does, but for files.
+//! Chooses the artifact that fits this host best, from several artifacts of one release. A store
+//! makes the same choice; this is for files.
 
 use edgec_verifier::{HostProfile, Manifest};
 
 use crate::{LoadError, VerifiedFile};
 
-/// Returns the index of the verified file that uses most features of `host`; if two use as many,
-/// the first. A host without an engine yet is [`HostProfile::here`], one with an engine
-/// [`HostEngine::host`](crate::HostEngine::host).
+/// Returns the index of the verified file that uses most features of `host`. If several use the
+/// same number, it is the first. Before a host has an engine, use [`HostProfile::here`], and
+/// afterwards [`HostEngine::host`](crate::HostEngine::host).
 ///
-/// All files are verified first, also those that are not chosen. Otherwise a user who can plant a
-/// file could decide which of the others runs.
+/// All files are verified first, including those that are not chosen. Otherwise a user who can add
+/// a file could decide which of the others runs.
 ///
 /// # Errors
 ///
-/// [`LoadError::Mixed`] when the files are not of one release (application, channel and version);
-/// [`LoadError::NoneFits`] says of each what is in the way.
+/// [`LoadError::Mixed`] if the files are not of one release (application, channel and version);
+/// [`LoadError::NoneFits`] has the problem of each file.
 pub fn best_of(
     host: &HostProfile,
     mut files: Vec<VerifiedFile>,

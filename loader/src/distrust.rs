@@ -8,7 +8,7 @@ use edgec_store::StoreError;
 use crate::LoadError;
 use crate::policy_source::PolicySourceError;
 
-/// The version in use is not trusted: no request may get it.
+/// The version in use is not trusted, so no request may get it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the version in use is not trusted any more")]
 pub struct Distrusted(#[source] Arc<Distrust>);
@@ -47,7 +47,7 @@ impl Distrusted {
         Self(Arc::new(why))
     }
 
-    /// Why.
+    /// The reason.
     pub fn reason(&self) -> &Distrust {
         &self.0
     }

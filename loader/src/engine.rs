@@ -1,5 +1,4 @@
-//! Engines that artifacts fit: a profile, which artifact and host share, and limits, which
-//! are the host's own.
+//! Engines for artifacts: artifact and host share a profile, and the host sets its own limits.
 
 use std::fmt;
 use std::ops::Deref;
@@ -20,8 +19,9 @@ use crate::{Limits, LoadError, Observer};
 /// The configuration that a host must use for artifacts of `profile`.
 fn config(profile: EngineProfile) -> Config {
     let mut config = Config::new();
-    // The list's values, which but for these are the engine's defaults; it compares them at load.
-    // Named here is what differs by profile, or what follows a cargo feature or the environment.
+    // Most values in the list of settings are the engine's defaults, and the engine compares them
+    // at load. This sets the values that differ by profile, or depend on a cargo feature or the
+    // environment.
     config.collector(Collector::Copying);
     let settings = profile.settings();
     config.concurrency_support(settings.concurrency_support);
@@ -30,7 +30,7 @@ fn config(profile: EngineProfile) -> Config {
     match profile {
         EngineProfile::Default => {}
         EngineProfile::Edge => {
-            // The artifacts have nothing in them that a backtrace could name.
+            // The artifacts contain no names for a backtrace.
             config.wasm_backtrace_max_frames(None);
         }
     }
@@ -39,25 +39,26 @@ fn config(profile: EngineProfile) -> Config {
 
 /// An engine with the profile of its artifacts. [`engine`] or [`HostEngine::builder`] makes one.
 ///
-/// Cheap to clone; all clones are one engine. One process may have several, for instance one for
-/// each profile: each takes the artifacts of its own profile.
+/// Cloning is cheap, and all clones are one engine. One process may have several engines, for
+/// instance one for each profile. Each loads the artifacts of its own profile.
 #[derive(Clone, Debug)]
 pub struct HostEngine {
     engine: Engine,
     profile: EngineProfile,
     host: Arc<HostProfile>,
     version: EngineVersion,
-    /// The version with which the host ran the tests of what reads images of the edge profile.
+    /// The version with which the host ran the tests of the readers of edge images.
     readers_tested: Option<EngineVersion>,
     clock: Arc<dyn Clock>,
     observed: Observed,
 }
 
-/// An engine for artifacts of `profile`, on this machine. [`HostEngine::builder`] has more settings.
+/// An engine for artifacts of `profile`, on this machine. [`HostEngine::builder`] has more
+/// settings.
 ///
 /// # Errors
 ///
-/// As [`HostEngineBuilder::build`].
+/// The errors of [`HostEngineBuilder::build`].
 pub fn engine(profile: EngineProfile, limits: &Limits) -> Result<HostEngine> {
     HostEngine::builder(profile).limits(limits.clone()).build()
 }
@@ -89,26 +90,27 @@ pub struct HostEngineBuilder {
 }
 
 impl HostEngineBuilder {
-    /// How instances get their memory; without this, on demand.
+    /// Sets how instances get their memory. The default is memory on demand.
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
     /// Changes settings that artifacts do not depend on (stack sizes, the allocator), after all
-    /// others are set. The engine refuses artifacts whose settings differ from its own, unless it
-    /// is told not to compare versions (`Config::module_version`), which a host must not do.
+    /// other settings. The engine refuses artifacts whose settings differ from its own, unless it
+    /// is told not to compare versions (`Config::module_version`). A host must not do that.
     pub fn configure(mut self, change: impl FnOnce(&mut Config) + Send + 'static) -> Self {
         self.changes.push(Box::new(change));
         self
     }
 
-    /// States that the host ran the tests of what reads images of the edge profile with the engine
-    /// of this very version, and that they passed; `docs/edge.md` names them.
+    /// States that the host ran the tests of the readers of edge images with exactly this version
+    /// of the engine, and that they passed. `docs/edge.md` names these tests.
     ///
-    /// Without this, an engine that is later than [`ENGINE_VERSION`](crate::ENGINE_VERSION) loads
-    /// no images of that profile ([`LoadError::EngineUntested`]): they lack metadata that the
-    /// tested version does not read, and a later one may read more. The version is stated, so that
-    /// the statement does not go on to the next patch by itself.
+    /// Without this statement, an engine that is later than
+    /// [`ENGINE_VERSION`](crate::ENGINE_VERSION) loads no images of the edge profile
+    /// ([`LoadError::EngineUntested`]): they lack metadata that the tested version does not read,
+    /// and a later version may read more. The statement has a version so that it does not apply to
+    /// the next patch by itself.
     pub fn edge_readers_tested(self, version: EngineVersion) -> Self {
         let readers_tested = Some(version);
         Self {
@@ -117,7 +119,7 @@ impl HostEngineBuilder {
         }
     }
 
-    /// What loads into this engine and its deployments take the time from; without this, the
+    /// Sets the clock for loads into this engine and for its deployments. The default is the
     /// system's clock. A store and a [`PolicyFile`](crate::store::PolicyFile) have clocks of their
     /// own.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
@@ -125,7 +127,7 @@ impl HostEngineBuilder {
         Self { clock, ..self }
     }
 
-    /// Who is told of loads, refusals, verdicts and instances of this engine.
+    /// Sets the observer of this engine's loads, refusals, verdicts and instances.
     pub fn observer(self, observer: impl Observer + 'static) -> Self {
         let observed = Observed::by(observer);
         Self { observed, ..self }
@@ -202,13 +204,13 @@ impl HostEngine {
         &self.engine
     }
 
-    /// The full version of the Wasmtime that runs. It need not be the one of the compiler: a host
-    /// may link a later patch.
+    /// The full version of the running Wasmtime. It can differ from the compiler's version, since a
+    /// host may link a later patch.
     pub fn version(&self) -> EngineVersion {
         self.version
     }
 
-    /// Whether images of the engine's profile were tested with its version.
+    /// Checks that images of the engine's profile were tested with its version.
     pub(crate) fn tested(&self) -> Result<(), LoadError> {
         tested(self.profile, self.version, self.readers_tested)
     }
@@ -217,7 +219,7 @@ impl HostEngine {
     ///
     /// # Errors
     ///
-    /// [`ClockError`] if the clock does not know it.
+    /// [`ClockError`] if the clock does not know the time.
     pub fn now(&self) -> Result<UnixTime, ClockError> {
         self.clock.now()
     }
@@ -231,7 +233,7 @@ impl HostEngine {
         self.profile
     }
 
-    /// This machine's profile, which artifacts are compared with. It is detected once.
+    /// This machine's profile. Artifacts are compared with it. It is detected once.
     pub fn host(&self) -> &HostProfile {
         &self.host
     }
@@ -267,9 +269,9 @@ impl Deref for HostEngine {
     }
 }
 
-/// Advances an engine's epoch while it lives.
+/// Advances an engine's epoch as long as this value exists.
 #[derive(Debug)]
-#[must_use = "epochs pass for as long as it lives; without them no deadline comes"]
+#[must_use = "epochs advance as long as this value exists; without them, no deadline is reached"]
 pub struct Ticker {
     stop: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,
@@ -280,7 +282,7 @@ impl Drop for Ticker {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // It does nothing that panics.
+            // The thread does nothing that panics.
             let _ = thread.join();
         }
     }

@@ -1,9 +1,8 @@
-//! The version of the engine that this process links, and whether what the edge profile relies on
-//! was tested with it.
+//! The version of the engine that this process links, and whether edge images were tested with it.
 //!
-//! A host may link a later patch of Wasmtime than the compiler does. Images of the edge profile
-//! lack metadata that the engine does not read, which was argued on the source of one version
-//! (`docs/edge.md`). Another version may read more.
+//! A host may link a later patch of Wasmtime than the compiler does. Edge images lack metadata that
+//! the engine does not read. That is shown for the source of one version (`docs/edge.md`), and
+//! another version may read more.
 
 use std::hash::{Hash as _, Hasher};
 
@@ -12,7 +11,7 @@ use wasmtime::ModuleVersionStrategy;
 
 use crate::LoadError;
 
-/// Keeps the bytes that are hashed into it.
+/// A hasher that keeps the hashed bytes.
 #[derive(Default)]
 struct Recorder(Vec<u8>);
 
@@ -26,22 +25,23 @@ impl Hasher for Recorder {
     }
 }
 
-/// The engine's full version; none if the engine does not say it any more.
+/// The engine's full version; `None` if the engine no longer states it.
 ///
-/// Wasmtime has no constant for it. `Engine::precompile_compatibility_hash` hashes it, by hashing
-/// this strategy (`wasmtime` 48, `config.rs`), which engines without a compiler have too.
+/// Wasmtime has no constant for its version. `Engine::precompile_compatibility_hash` hashes the
+/// version by hashing this strategy (`wasmtime` 48, `config.rs`), which engines without a compiler
+/// have too.
 pub(crate) fn running() -> Option<EngineVersion> {
     let mut recorder = Recorder::default();
     ModuleVersionStrategy::WasmtimeVersion.hash(&mut recorder);
     let digits = recorder.0.into_iter();
-    // The end of a text is hashed too, as a byte that no text has.
+    // The end of a text is hashed too, as a byte that no text contains.
     let text = digits.take_while(|byte| byte.is_ascii_digit() || *byte == b'.');
     let text: String = text.map(char::from).collect();
     text.parse().ok()
 }
 
-/// Whether images of `profile` may be loaded by the engine of version `running`. `stated` is the
-/// version with which the host ran the tests of the images' readers.
+/// Checks that an engine of version `running` may load images of `profile`. `stated` is the version
+/// with which the host ran the tests of the images' readers.
 pub(crate) fn tested(
     profile: EngineProfile,
     running: EngineVersion,
@@ -60,7 +60,7 @@ pub(crate) fn tested(
 mod tests {
     use super::*;
 
-    /// If a host links another version than this repository, its own test has this assertion.
+    /// If a host links another version than this repository, its own test needs this assertion.
     #[test]
     fn the_engine_says_its_version() {
         assert_eq!(running(), Some(ENGINE_VERSION));

@@ -43,16 +43,16 @@ pub enum LoadError {
     /// The policy requires stronger protection of the bytes.
     #[error(transparent)]
     Mode(#[from] LoadModeError),
-    /// The artifact holds a core module where a component is wanted, or the other way.
+    /// The artifact holds a core module, and a component is wanted, or the other way around.
     #[error(
         "the artifact holds a {}, a {} is wanted: their imports differ, and so does how they are instantiated",
         found.name(),
         wanted.name()
     )]
     Kind {
-        /// What the manifest says.
+        /// The kind in the manifest.
         found: Kind,
-        /// What the caller asked for.
+        /// The kind that the caller asked for.
         wanted: Kind,
     },
     /// The clock does not know the time, so no validity can be checked.
@@ -65,15 +65,15 @@ pub enum LoadError {
     /// The artifact is for another engine or another CPU.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// The image is of the edge profile, and this engine is later than the version that such images
-    /// were tested with. The setting
-    /// [`edge_readers_tested`](crate::HostEngineBuilder::edge_readers_tested) says that the host ran
-    /// the tests.
+    /// The image is of the edge profile, and this engine is later than the version that edge images
+    /// were tested with. With the setting
+    /// [`edge_readers_tested`](crate::HostEngineBuilder::edge_readers_tested), a host states that
+    /// it ran the tests.
     #[error(
         "images of the edge profile were tested with Wasmtime {tested}, and this host runs {running}"
     )]
     EngineUntested {
-        /// The version of the engine that runs.
+        /// The version of the running engine.
         running: EngineVersion,
         /// The version that the images were tested with.
         tested: EngineVersion,
@@ -81,15 +81,15 @@ pub enum LoadError {
     /// There are several artifacts, but none is for this host.
     #[error("none of the artifacts fits this host{}", reasons(unfit))]
     NoneFits {
-        /// The target of each, and what is in the way.
+        /// The target of each artifact, and its problem.
         unfit: Vec<(String, Unfit)>,
     },
-    /// Several artifacts that are not of one release.
+    /// Several artifacts belong to different releases.
     #[error("the artifacts are of different releases: {first}, and {other}")]
     Mixed {
-        /// Application, channel and version of the first.
+        /// Application, channel and version of the first artifact.
         first: String,
-        /// Of one that differs.
+        /// The same of an artifact that differs.
         other: String,
     },
     /// The program has an import that its manifest does not state, so no policy has checked it.
@@ -113,7 +113,7 @@ pub enum LoadError {
     #[cfg(target_os = "linux")]
     #[error("the host's source of artifacts failed")]
     Source(#[source] Box<dyn Error + Send + Sync>),
-    /// The asynchronous runtime ended before the work was begun.
+    /// The asynchronous runtime ended before the work began.
     #[cfg(feature = "async")]
     #[error("the asynchronous runtime has ended")]
     Cancelled,
@@ -148,7 +148,7 @@ impl LoadError {
     }
 }
 
-/// A wrong name is told apart from a wrong signature.
+/// Tells a wrong name apart from a wrong signature.
 impl From<VerifyError> for LoadError {
     fn from(error: VerifyError) -> Self {
         match error.refusal() {
@@ -168,7 +168,7 @@ impl From<edgec_store::AdmissionError> for LoadError {
             AdmissionError::Mode(error) => Self::Mode(error),
             AdmissionError::Clock(error) => Self::Clock(error),
             AdmissionError::Store(error) => Self::Store(error),
-            // There is no other one yet.
+            // There are no other errors yet.
             error => Self::Source(error.into()),
         }
     }

@@ -1,19 +1,19 @@
 //! Loads signed WebAssembly artifacts into Wasmtime: what a runtime links.
 //!
-//! `edgec build` compiles and signs. A host decides with a [`TrustPolicy`] whom it trusts, and this
-//! crate gives it programs that were verified, and whose bytes no process can change any more. A
-//! file that does not verify never gets near the engine.
+//! `edgec build` compiles and signs. A host has a [`TrustPolicy`], which says whom it trusts. This
+//! crate gives the host verified programs whose bytes no process can change any more. A file that
+//! fails verification never reaches the engine.
 //!
 //! ```toml
 //! [dependencies]
 //! edgec-loader = "0.1"
-//! # Only if the host gives WASI to its programs; the version is that of `edgec_loader::wasmtime`.
+//! # Only if the host gives WASI to its programs. The version is that of `edgec_loader::wasmtime`.
 //! wasmtime-wasi = { version = "48", default-features = false, features = ["p2"] }
 //! ```
 //!
 //! # A host
 //!
-//! This one runs a core module that answers with a number. For components, use [`load()`] and
+//! This host runs a core module that answers with a number. For components, use [`load()`] and
 //! [`wasmtime::component::Linker`].
 //!
 //! ```
@@ -28,16 +28,16 @@
 //!     artifact: &std::path::Path,
 //!     policy: &TrustPolicy,
 //! ) -> Result<i32, Box<dyn std::error::Error>> {
-//!     // The name says which application is wanted. Another one is refused, although the policy
+//!     // The name says which application is expected. Another one is refused, although the policy
 //!     // trusts its signer.
 //!     let expected = Expected::application("acme/answer").in_channel("stable");
 //!     let loaded = load_module(engine, artifact, policy, &expected)?;
 //!     for check in loaded.checks() {
 //!         println!("{}: {}", check.name, check.evidence);
 //!     }
-//!     // Once a program.
+//!     // Once for each program.
 //!     let program = loaded.instantiate_pre(&Linker::new(engine))?;
-//!     // Once a request: an instance of its own, with a deadline in ticks of the engine's clock.
+//!     // Once for each request: a new instance, with a deadline in ticks of the engine's clock.
 //!     let mut store = Store::new(engine, ());
 //!     store.set_epoch_deadline(100);
 //!     let instance = program.instantiate(&mut store)?;
@@ -45,7 +45,7 @@
 //!     Ok(answer.call(&mut store, ())?)
 //! }
 //!
-//! // A host reads it from a file that is read again: `store::PolicyFile`.
+//! // A host reads its policy from a file, again and again: `store::PolicyFile`.
 //! let policy = TrustPolicy::from_toml(
 //!     "threshold = 1
 //! [[key]]
@@ -57,18 +57,18 @@
 //! '''
 //! ",
 //! )?;
-//! // Once a process.
+//! // Once for the process.
 //! let engine = engine(EngineProfile::Edge, &Default::default())?;
 //! let _ticker = engine.tick(std::time::Duration::from_millis(10));
 //!
 //! # let artifact = std::path::Path::new("../fuzz/seeds/verify/signed.cwasm");
-//! // This artifact is signed with that key, and holds another application: a wrong name is not a
+//! // That key signed this artifact, but it is another application: a wrong name is not a
 //! // wrong key. Each error has a code, which does not change between releases.
 //! let error = answer(&engine, artifact, &policy).unwrap_err();
 //! let error: &LoadError = error.downcast_ref().ok_or("another error")?;
 //! assert!(matches!(error, LoadError::Unexpected(_)));
 //! assert_eq!(error.code(), "application");
-//! // No engine is needed to look at what is in a file.
+//! // No engine is needed to read a verified file.
 //! let file = VerifiedFile::open(artifact, &policy, &Expected::application("signed"))?;
 //! assert_eq!(file.manifest().target.id, "x86_64");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -78,9 +78,9 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | a policy file that is read again, signed by a root key, never older than one before | [`store::PolicyFile`] |
+//! | a policy file that is read again, signed by a root key, with refusal of older versions | [`store::PolicyFile`] |
 //! | loading in constant time, from a store that verified at admission | [`store::LoadFromStore`] |
-//! | serving a name while newer versions come, and while trust is withdrawn | [`store::Deployment`] |
+//! | serving a name while newer versions come, or trust is withdrawn | [`store::Deployment`] |
 //! | artifacts from a store or a registry of the host's own | [`store::ArtifactSource`], [`VerifiedFile::from_bytes`] |
 //! | the artifact for this CPU, among several files | [`best_of`] |
 //! | memory that is set up once for many instances | [`Limits::Pooled`], [`PoolPlan`] |
@@ -89,26 +89,25 @@
 //! | why an artifact was refused | [`LoadError`], [`error_chain`] |
 //!
 //! Stores, deployments and policy files that are read again need Linux: they are in [`store`].
-//! `docs/hosting.md` and `loader/examples` have two whole hosts to copy, of `wasi:cli` programs and
-//! of `wasi:http` programs.
+//! `docs/hosting.md` and `loader/examples` have two complete hosts to copy, for `wasi:cli` programs
+//! and for `wasi:http` programs.
 //!
 //! # Time
 //!
-//! Validities are compared with the system's clock at each load, or with a [`Clock`] of the host's
-//! own: of an engine ([`HostEngineBuilder::clock`]), of a policy's file
-//! ([`store::PolicyFile::with_clock`]), of a store ([`store::ArtifactStore::with_clock`]). While a
-//! clock does not know the time, as the system's before it was set, nothing is loaded
-//! ([`LoadError::Clock`]). How long ago a policy was read is measured on the clock that never goes
-//! back.
+//! At each load, validities are compared with the system's clock, or with the host's own [`Clock`]:
+//! of an engine ([`HostEngineBuilder::clock`]), of a policy's file
+//! ([`store::PolicyFile::with_clock`]), of a store ([`store::ArtifactStore::with_clock`]). As long
+//! as a clock does not know the time, for example a system clock that was never set, nothing is
+//! loaded ([`LoadError::Clock`]). A monotonic clock measures how long ago a policy was read.
 //!
 //! # Cargo features
 //!
-//! - `async`: loads and refreshes that run on Tokio's threads for blocking work (`load_async`,
-//!   `Deployment::refresh_async`). Calls into programs are asynchronous without it.
+//! - `async`: loads and refreshes on Tokio's threads for blocking work (`load_async`,
+//!   `Deployment::refresh_async`). Calls into programs can be asynchronous without it.
 //! - `tracing`: an [`Observer`] that writes events with the crate `tracing` (`trace`).
 //!
-//! `unsafe` is allowed in the modules that hand verified code to the engine or state that bytes
-//! stay as they are, and nowhere else.
+//! `unsafe` is allowed only in the modules that hand verified code to the engine, or state that
+//! bytes do not change.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs, unnameable_types)]
 

@@ -1,33 +1,35 @@
-//! What a host gives to instances: memory on demand, or a pool of slots that is set up once.
+//! The memory that a host gives to instances: on demand, or from a pool of slots that is set up
+//! once.
 //!
-//! A pool is what makes a request's instance cheap: slots keep their address space, and a
-//! memory is reset by the kernel. Its dimensions must admit every program that the host
-//! runs, so they are computed from what the manifests say ([`PoolPlan::fitting`]).
+//! A pool makes the instance of a request cheap: slots keep their address space, and the kernel
+//! resets a memory. The pool must have room for every program that the host runs, so its dimensions
+//! come from the manifests ([`PoolPlan::fitting`]).
 
 use edgec_verifier::{Manifest, PoolLimits};
 use serde::Serialize;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
 
-/// Address space that a linear memory takes in the pool, in bytes: the reservation of 4 GiB and
-/// a guard of 32 MiB, which the code of both profiles relies on.
+/// The address space of a linear memory in the pool, in bytes: the reservation of 4 GiB and a guard
+/// of 32 MiB. The code of both profiles relies on it.
 const SLOT: u64 = (4 << 30) + (32 << 20);
-/// What Wasmtime gives a table at least, in elements.
+/// The smallest size that Wasmtime gives a table, in elements.
 const TABLE_ELEMENTS: u64 = 20_000;
-/// The address space of a process that a pool may take, in bytes (64 TiB of the 128 that Linux has
-/// on both CPU families with the usual page tables).
+/// The address space of a process that a pool may take, in bytes: 64 TiB of the 128 TiB that Linux
+/// has on both CPU families with the usual page tables.
 const ADDRESS_SPACE: u64 = 64 << 40;
-/// The most that an instance's own state may take, in bytes (1 GiB): the engine's default, 1 MiB,
-/// is passed by a program with some thirty thousand functions in tables.
+/// The largest size of an instance's own state, in bytes (1 GiB). A program with about thirty
+/// thousand functions in tables exceeds the engine's default, 1 MiB.
 const MAX_INSTANCE: usize = 1 << 30;
-/// What stays resident of a memory and of a table when its slot is given back, in bytes: written
-/// over instead of unmapped, which is cheaper for the pages that every request touches.
+/// The part of a memory and of a table that stays resident when its slot is given back, in bytes.
+/// It is overwritten instead of unmapped, which is cheaper for the pages that every request
+/// touches.
 const KEEP_RESIDENT: usize = 256 << 10;
 
 /// How instances get their memory.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Limits {
-    /// From the system, for each instance; no limit but the system's own.
+    /// From the system, for each instance, with the system's own limit only.
     #[default]
     OnDemand,
     /// From a pool.
@@ -39,15 +41,15 @@ pub enum Limits {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct PoolPlan {
-    /// Components that can be instantiated at one time.
+    /// The number of components that can be instantiated at one time.
     pub instances: u32,
     /// Memories in one component, at most.
     pub memories: u32,
     /// Tables in one component, at most.
     pub tables: u32,
-    /// Elements of one table, at most; a program's table cannot grow beyond.
+    /// Elements of one table, at most. A program's table cannot grow beyond this.
     pub table_elements: u64,
-    /// Bytes of one memory, at most; a program's memory cannot grow beyond.
+    /// Bytes of one memory, at most. A program's memory cannot grow beyond this.
     pub memory_bytes: u64,
 }
 
@@ -55,7 +57,7 @@ pub struct PoolPlan {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// A manifest does not say everything that the program's instances need.
+    /// A manifest does not state everything that the program's instances need.
     #[error("the manifest of `{name}` does not state all that the program needs")]
     Incomplete {
         /// The application.
@@ -68,12 +70,12 @@ pub enum PlanError {
         name: String,
         /// A memory or a table.
         what: &'static str,
-        /// How many bytes or elements.
+        /// The bytes or elements that the program needs.
         needed: u64,
-        /// How many there can be.
+        /// The bytes or elements that a pool can hold.
         most: u64,
     },
-    /// More address space than a process has for it.
+    /// The pool needs more address space than a process has for it.
     #[error(
         "{instances} instances of `{name}` with {memories} {} each take {} GiB of address space, more than {} GiB",
         if *memories == 1 { "memory" } else { "memories" }, needed >> 30, ADDRESS_SPACE >> 30
@@ -102,8 +104,8 @@ impl PlanError {
 }
 
 impl PoolPlan {
-    /// The smallest pool in which `instances` of any of these programs run at one time, each memory
-    /// with at most `memory_bytes` (up to 4 GiB).
+    /// The smallest pool in which `instances` of any of these programs run at one time. Each memory
+    /// has at most `memory_bytes` (up to 4 GiB).
     ///
     /// # Errors
     ///
@@ -121,7 +123,7 @@ impl PoolPlan {
     }
 
     /// Like [`Self::fitting`], but leaves out programs that fit no such pool, so that one tenant's
-    /// needs do not keep a host from starting. Loads of these programs are refused.
+    /// needs do not prevent a host from starting. Loads of these programs are refused.
     pub fn fitting_most<'a>(
         instances: u32,
         memory_bytes: u64,
@@ -145,7 +147,7 @@ impl PoolPlan {
         }
     }
 
-    /// Makes room for a program; if there is none, nothing changes.
+    /// Makes room for a program. If there is no room, nothing changes.
     fn include(&mut self, manifest: &Manifest) -> Result<(), PlanError> {
         let needs = &manifest.resources;
         let name = || manifest.name.clone();
@@ -168,8 +170,8 @@ impl PoolPlan {
             }
         }
         for table in &needs.tables {
-            // Eight bytes an element: what a slot of this size takes is address space, until it is
-            // used.
+            // Each element takes eight bytes. A slot of this size takes only address space until it
+            // is used.
             const MOST: u64 = 10_000_000;
             if table.minimum > MOST {
                 return Err(PlanError::TooLarge {
@@ -200,7 +202,7 @@ impl PoolPlan {
         Ok(())
     }
 
-    /// The largest of each that one instance may have in this pool.
+    /// The limits of one instance in this pool.
     pub fn limits(&self) -> PoolLimits {
         let mut limits = PoolLimits::unlimited();
         limits.memories = self.memories.max(1);
@@ -210,7 +212,7 @@ impl PoolPlan {
         limits
     }
 
-    /// The address space that the pool's memories take, in bytes. It is reserved, not used.
+    /// The address space of the pool's memories, in bytes. It is reserved, not used.
     pub fn address_space(&self) -> u64 {
         let memories = u64::from(self.instances) * u64::from(self.memories);
         memories.saturating_mul(SLOT)
@@ -221,12 +223,12 @@ impl PoolPlan {
         let total = |each: u32| self.instances.saturating_mul(each.max(1));
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(self.instances)
-            // Counted, and nothing is set aside for them; the engine's adapters between components
-            // are some as well, and no manifest says how many.
+            // The pool counts them, and reserves nothing for them. The engine's adapters between
+            // components are core instances as well, and no manifest states their number.
             .total_core_instances(u32::MAX)
             .max_core_instances_per_component(u32::MAX)
-            // Compared with what a program needs, and nothing is set aside for it either: what an
-            // instance takes follows from its functions and tables.
+            // The pool compares this with a program's need, and reserves nothing for it either: the
+            // size of an instance follows from its functions and tables.
             .max_core_instance_size(MAX_INSTANCE)
             .max_component_instance_size(MAX_INSTANCE)
             .total_memories(total(self.memories))

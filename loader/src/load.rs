@@ -1,9 +1,9 @@
 //! From a file to a component that can be instantiated.
 //!
-//! The file is opened once and read once, into memory that no other process can change; that memory
-//! is what is verified and what is loaded. A path is never opened a second time. The same is done
-//! with the bytes of a file that a host has from elsewhere. A host that loads often should admit
-//! artifacts to a store instead ([`crate::store`]).
+//! The file is opened once and read once, into memory that no other process can change. That memory
+//! is verified, and loaded. A path is never opened a second time. The bytes of a file from another
+//! source are treated in the same way. A host that loads often should admit artifacts to a store
+//! instead ([`crate::store`]).
 
 #[cfg(target_os = "linux")]
 use std::ops::Range;
@@ -38,8 +38,8 @@ use crate::private::{self as mapped, MODE, PrivateBytes as StableBytes, read};
 ///
 /// # Errors
 ///
-/// [`LoadError`] names the first problem. Except for [`LoadError::Engine`] and
-/// [`LoadError::Undeclared`], the engine has not seen any byte when the error occurs. No code runs.
+/// [`LoadError`] names the first problem. For all errors except [`LoadError::Engine`] and
+/// [`LoadError::Undeclared`], the engine has not seen any byte. No code runs.
 pub fn load(
     engine: &HostEngine,
     path: impl AsRef<Path>,
@@ -53,7 +53,7 @@ pub fn load(
 ///
 /// # Errors
 ///
-/// As [`load`].
+/// The errors of [`load`].
 pub fn load_module(
     engine: &HostEngine,
     path: impl AsRef<Path>,
@@ -63,7 +63,7 @@ pub fn load_module(
     opened(engine, path.as_ref(), policy, expected)?.module(engine)
 }
 
-/// The file, verified at the engine's time. The engine's observer is told of an error.
+/// The file, verified at the engine's time. Reports an error to the engine's observer.
 fn opened(
     engine: &HostEngine,
     path: &Path,
@@ -75,7 +75,7 @@ fn opened(
     engine.observed().refusal(|| wanted(expected), file)
 }
 
-/// A verified file that no engine has seen yet. Its manifest says which engine it fits.
+/// A verified file that no engine has seen yet. Its manifest states which engine it fits.
 #[derive(Debug)]
 pub struct VerifiedFile {
     bytes: StableBytes,
@@ -85,7 +85,7 @@ pub struct VerifiedFile {
 
 impl VerifiedFile {
     /// Reads a file into memory that no process can change, and verifies that memory, at the time
-    /// that the system's clock has.
+    /// of the system's clock.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl VerifiedFile {
         Self::open_at(path, policy, expected, SystemClock.now()?)
     }
 
-    /// As [`Self::open`], at the time `now`.
+    /// Like [`Self::open`], at the time `now`.
     ///
     /// # Errors
     ///
@@ -117,9 +117,9 @@ impl VerifiedFile {
         Self::verified(bytes, begin.elapsed(), policy, expected, now)
     }
 
-    /// As [`Self::open`], for the bytes of a file that the host has from elsewhere. They are copied
-    /// into memory that no process can change, and the copy is verified: where the bytes come from
-    /// makes no difference.
+    /// Like [`Self::open`], for the bytes of a file from another source. They are copied into
+    /// memory that no process can change, and the copy is verified. So their source makes no
+    /// difference.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl VerifiedFile {
         Self::from_bytes_at(bytes, policy, expected, SystemClock.now()?)
     }
 
-    /// As [`Self::from_bytes`], at the time `now`.
+    /// Like [`Self::from_bytes`], at the time `now`.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl VerifiedFile {
         Self::verified(copy, begin.elapsed(), policy, expected, now)
     }
 
-    /// Verifies bytes that took `read` to get here.
+    /// Verifies bytes. `read` is the time that it took to get them.
     fn verified(
         bytes: StableBytes,
         read: Duration,
@@ -183,16 +183,16 @@ impl VerifiedFile {
         })
     }
 
-    /// The manifest, which is what its signers say about it.
+    /// The manifest: the signers' statements about the artifact.
     pub fn manifest(&self) -> &Manifest {
         self.facts.manifest()
     }
 
-    /// Loads the component in it.
+    /// Loads the component in the file.
     ///
     /// # Errors
     ///
-    /// As [`load`].
+    /// The errors of [`load`].
     pub fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         let begin = Instant::now();
         let component = fit(&self.facts, engine, Kind::Component)
@@ -201,11 +201,11 @@ impl VerifiedFile {
         Ok(self.loaded(component, begin, engine))
     }
 
-    /// Loads the core module in it.
+    /// Loads the core module in the file.
     ///
     /// # Errors
     ///
-    /// As [`load`].
+    /// The errors of [`load`].
     pub fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
         let begin = Instant::now();
         let module = fit(&self.facts, engine, Kind::Module)
@@ -218,19 +218,19 @@ impl VerifiedFile {
         self.manifest().name.clone()
     }
 
-    /// Whether an engine can load it as a program of this kind.
+    /// Checks that an engine can load the file as a program of this kind.
     #[cfg(target_os = "linux")]
     pub(crate) fn fit(&self, engine: &HostEngine, kind: Kind) -> Result<(), LoadError> {
         fit(&self.facts, engine, kind)
     }
 
-    /// The times at which its verdict is the same.
+    /// The times at which the verdict is the same.
     #[cfg(target_os = "linux")]
     pub(crate) fn holds(&self) -> Range<UnixTime> {
         self.facts.holds()
     }
 
-    /// What an engine, which began at `begin`, made of it.
+    /// Puts together a program of the engine and its report. The engine began at `begin`.
     fn loaded<P>(self, program: P, begin: Instant, engine: &HostEngine) -> Loaded<P> {
         let mut report = self.report;
         report.times.engine = begin.elapsed();
@@ -249,7 +249,7 @@ pub(crate) fn component(
     Ok(component)
 }
 
-/// The core module in verified bytes, as [`component`].
+/// The core module in verified bytes, like [`component`].
 pub(crate) fn module(
     bytes: &StableBytes,
     engine: &HostEngine,
@@ -260,7 +260,7 @@ pub(crate) fn module(
     Ok(module)
 }
 
-/// What a host expects, for messages and observers.
+/// The application that a host expects, for messages and observers.
 pub(crate) fn wanted(expected: &Expected) -> String {
     let application = expected.wanted_application().unwrap_or("any application");
     match expected.wanted_channel() {

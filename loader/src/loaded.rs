@@ -1,4 +1,4 @@
-//! A verified program in an engine, and what is known about it.
+//! A verified program in an engine, and the facts about it.
 
 use std::fs::File;
 use std::ops::Deref;
@@ -20,7 +20,7 @@ use crate::{Event, HostEngine, LoadError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadReport {
-    /// How its bytes are kept from changing.
+    /// How its bytes are protected from changes.
     pub mode: LoadMode,
     /// Whether signatures and policy were checked for this load, or for an earlier load of the same
     /// image and manifest under the same policy.
@@ -31,14 +31,16 @@ pub struct LoadReport {
     pub times: LoadTimes,
 }
 
-/// How long the steps of a load took, on the clock of the system that never goes back.
+/// How long the steps of a load took, by the system's monotonic clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadTimes {
-    /// Copying the bytes into memory that no process can change. From a store: looking the name up.
+    /// The time to copy the bytes into memory that no process can change. From a store: the time to
+    /// look up the name.
     pub read: Duration,
-    /// Verification: the signatures, the digest of the bytes and the policy. From a store, also
-    /// opening the image; there the digest is known and a verdict may be remembered.
+    /// The time of the verification: the signatures, the digest of the bytes and the policy. From a
+    /// store, this includes opening the image; there, the digest is known and a verdict may be
+    /// remembered.
     pub verify: Duration,
     /// The engine: mapping the code, decoding the metadata, and comparing the imports with the
     /// manifest.
@@ -51,7 +53,7 @@ pub struct Loaded<P> {
     program: P,
     facts: Arc<Facts>,
     report: LoadReport,
-    /// Locked for as long as the file is in use, so that no collection takes it.
+    /// The file is locked as long as it is in use, so that no collection removes it.
     in_use: Option<Arc<File>>,
     observed: Observed,
 }
@@ -63,11 +65,11 @@ pub type LoadedModule = Loaded<Module>;
 /// A verified component with resolved imports, ready for instantiation by requests (`instantiate`
 /// and `instantiate_async` are those of Wasmtime's `InstancePre`).
 pub type LoadedPre<T> = Loaded<InstancePre<T>>;
-/// The same of a verified core module.
+/// The same for a verified core module.
 pub type LoadedModulePre<T> = Loaded<wasmtime::InstancePre<T>>;
 
 impl<P> Loaded<P> {
-    /// A program that was just loaded; `file` is its file in a store.
+    /// A program that was just loaded. `file` is its file in a store.
     pub(crate) fn new(
         program: P,
         facts: Arc<Facts>,
@@ -87,13 +89,13 @@ impl<P> Loaded<P> {
         }
     }
 
-    /// The file in a store that it was loaded from.
+    /// The file in a store from which the program was loaded.
     #[cfg(target_os = "linux")]
     pub(crate) fn file(&self) -> Option<&File> {
         self.in_use.as_deref()
     }
 
-    /// How long its verdict holds: from when until when.
+    /// The times at which the verdict is the same.
     #[cfg(target_os = "linux")]
     pub(crate) fn holds(&self) -> Range<edgec_verifier::UnixTime> {
         self.facts.holds()
@@ -110,19 +112,19 @@ impl<P> Loaded<P> {
         }
     }
 
-    /// What was loaded.
+    /// The program in the engine.
     pub fn program(&self) -> &P {
         &self.program
     }
 
-    /// The manifest, which is what its signers say about it.
+    /// The manifest: the signers' statements about the artifact.
     pub fn manifest(&self) -> &Manifest {
         self.facts.manifest()
     }
 
-    /// Returns the program alone. This drops what is known about it, and for a program from a store
-    /// also the lock on its image: a collection may then remove the image's file. The mapped pages
-    /// stay as long as the program lives.
+    /// Returns only the program. This drops the facts about it. For a program from a store, it also
+    /// drops the lock on its image, so a collection may remove the image's file. The mapped pages
+    /// stay as long as the program exists.
     pub fn into_program(self) -> P {
         self.program
     }
@@ -130,13 +132,14 @@ impl<P> Loaded<P> {
     /// Converts the program to another form, for example to the typed one that `bindgen!` makes
     /// from an `InstancePre`.
     ///
-    /// The caller must make sure that the result of `change` is made from this program and from
-    /// nothing else: manifest and report still describe what was verified. A copy of the program
-    /// that `change` keeps elsewhere holds no lock on its file, as after [`Self::into_program`].
+    /// The caller must make sure that `change` makes its result from this program and from nothing
+    /// else: the manifest and the report still describe the verified program. If `change` keeps a
+    /// copy of the program elsewhere, that copy holds no lock on its file, as after
+    /// [`Self::into_program`].
     ///
     /// # Errors
     ///
-    /// That of `change`.
+    /// The error of `change`.
     pub fn try_map<Q, E>(self, change: impl FnOnce(P) -> Result<Q, E>) -> Result<Loaded<Q>, E> {
         Ok(Loaded {
             program: change(self.program)?,
@@ -147,9 +150,10 @@ impl<P> Loaded<P> {
         })
     }
 
-    /// Tells the engine's [`Observer`](crate::Observer) of an instance that the host made from a
-    /// form of its own ([`Self::try_map`]), or failed to make. `begin` is when it began. Instances
-    /// of a [`LoadedPre`] or [`LoadedModulePre`] are told of without this.
+    /// Reports an instance to the engine's [`Observer`](crate::Observer). Use it if the host makes
+    /// instances from a form of its own ([`Self::try_map`]), also for failures. `begin` is the time
+    /// before the attempt. Instances of a [`LoadedPre`] or [`LoadedModulePre`] are reported without
+    /// this.
     pub fn tell_instantiated<I>(&self, begin: Instant, instance: &wasmtime::Result<I>) {
         self.observed.tell(&Event::Instantiated {
             manifest: self.manifest(),
@@ -163,7 +167,7 @@ impl<P> Loaded<P> {
         self.facts.accepted()
     }
 
-    /// Every check that was made. The host should log those that warn.
+    /// Every check that was made. The host should log the warnings.
     pub fn checks(&self) -> &[Check] {
         self.facts.checks()
     }
@@ -175,7 +179,7 @@ impl<P> Loaded<P> {
 }
 
 impl LoadedComponent {
-    /// Looks the component's imports up in `linker` once, for all its instances.
+    /// Resolves the component's imports in `linker` once, for all its instances.
     ///
     /// # Errors
     ///
@@ -189,7 +193,7 @@ impl LoadedComponent {
 }
 
 impl LoadedModule {
-    /// Looks the module's imports up in `linker` once, for all its instances. For WASI preview 1,
+    /// Resolves the module's imports in `linker` once, for all its instances. For WASI preview 1,
     /// fill the linker with `wasmtime_wasi::p1::add_to_linker_sync` or `add_to_linker_async`.
     ///
     /// # Errors
@@ -204,7 +208,7 @@ impl LoadedModule {
 }
 
 impl<T: 'static> LoadedPre<T> {
-    /// As Wasmtime's `InstancePre::instantiate`.
+    /// Like Wasmtime's `InstancePre::instantiate`.
     ///
     /// # Errors
     ///
@@ -219,7 +223,7 @@ impl<T: 'static> LoadedPre<T> {
         instance
     }
 
-    /// As Wasmtime's `InstancePre::instantiate_async`.
+    /// Like Wasmtime's `InstancePre::instantiate_async`.
     ///
     /// # Errors
     ///
@@ -236,7 +240,7 @@ impl<T: 'static> LoadedPre<T> {
 }
 
 impl<T: 'static> LoadedModulePre<T> {
-    /// As Wasmtime's `InstancePre::instantiate`.
+    /// Like Wasmtime's `InstancePre::instantiate`.
     ///
     /// # Errors
     ///
@@ -251,7 +255,7 @@ impl<T: 'static> LoadedModulePre<T> {
         instance
     }
 
-    /// As Wasmtime's `InstancePre::instantiate_async`.
+    /// Like Wasmtime's `InstancePre::instantiate_async`.
     ///
     /// # Errors
     ///
@@ -283,7 +287,7 @@ impl<T: 'static> Deref for LoadedPre<T> {
     }
 }
 
-/// Whether what is described can be loaded as `wanted`, into this engine, on this machine.
+/// Checks that this machine and this engine can load the artifact as `wanted`.
 pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<(), LoadError> {
     let found = facts.manifest().kind;
     if found != wanted {
@@ -293,8 +297,9 @@ pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<()
     engine.tested()
 }
 
-/// The first of several artifacts of `what` that `open` finds fit. An artifact of the right CPU may
-/// still be of another engine, or too large for the pool: its manifest says so.
+/// The first of several artifacts of `what` that `open` finds fit. An artifact for the right CPU can
+/// be for another engine, or too large for the pool, as its manifest states. Then the next best
+/// artifact is taken.
 #[cfg(target_os = "linux")]
 pub(crate) fn first_that_fits<C, O>(
     candidates: Vec<C>,
@@ -305,7 +310,7 @@ pub(crate) fn first_that_fits<C, O>(
     for candidate in candidates {
         match open(&candidate) {
             Err(error @ LoadError::Unfit(_)) => {
-                // Why the best one does not fit is what is told.
+                // The error is about the best artifact.
                 unfit.get_or_insert(error);
             }
             opened => return Ok((candidate, opened?)),
@@ -315,7 +320,7 @@ pub(crate) fn first_that_fits<C, O>(
     Err(unfit.unwrap_or_else(unknown))
 }
 
-/// A policy judges the imports that the manifest states; the program must not have others.
+/// A policy judges only the imports in the manifest, so the program must have no others.
 pub(crate) fn declared(
     facts: &Facts,
     imports: impl FnOnce() -> Vec<String>,

@@ -1,4 +1,4 @@
-//! What a host is told of the loader's work: loads, refusals, verdicts, instances.
+//! Reports of the loader's work to a host: loads, refusals, verdicts, instances.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use edgec_verifier::Manifest;
 use crate::distrust::Distrusted;
 use crate::{LoadError, LoadReport};
 
-/// Is told of what the loader does, for logs and metrics. An engine's builder names it
+/// Receives the loader's events, for logs and metrics. An engine's builder sets it
 /// ([`HostEngineBuilder::observer`](crate::HostEngineBuilder::observer)). A function that takes an
 /// event is an observer:
 ///
@@ -28,10 +28,10 @@ use crate::{LoadError, LoadReport};
 /// # Ok::<(), edgec_loader::wasmtime::Error>(())
 /// ```
 ///
-/// The thread that does the work makes the call, and waits for it. A panic of an observer is the
-/// caller's.
+/// The thread that does the work makes the call, and waits for it. A panic of an observer continues
+/// in the caller.
 pub trait Observer: Send + Sync {
-    /// Something happened.
+    /// Receives an event.
     fn observe(&self, event: &Event<'_>);
 }
 
@@ -41,7 +41,7 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
     }
 }
 
-/// What happened. Texts of a manifest quote the artifact: escape them before you print them to a
+/// An event. Texts of a manifest quote the artifact: escape them before you print them to a
 /// terminal.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -51,15 +51,15 @@ pub enum Event<'a> {
     Loaded {
         /// Its manifest.
         manifest: &'a Manifest,
-        /// How it was loaded, and how long that took.
+        /// How it was loaded, and the durations.
         report: LoadReport,
     },
     /// A program was not loaded.
     #[non_exhaustive]
     Refused {
-        /// The application: as the host named it, or as its manifest does.
+        /// The application, as the host or the manifest names it.
         application: &'a str,
-        /// Why.
+        /// The reason.
         error: &'a LoadError,
     },
     /// A deployment judged the version in use: at each refresh, and when a validity ends.
@@ -68,23 +68,23 @@ pub enum Event<'a> {
     Judged {
         /// The manifest of the version in use.
         manifest: &'a Manifest,
-        /// Why it is not trusted; none: it is.
+        /// Why it is not trusted; `None` if it is.
         distrusted: Option<&'a Distrusted>,
     },
-    /// An instance was made, or failed to be.
+    /// An instance was made, or could not be made.
     #[non_exhaustive]
     Instantiated {
         /// The program's manifest.
         manifest: &'a Manifest,
-        /// How long that took. For an asynchronous host, with the time in which it waited.
+        /// The duration. For an asynchronous host, it includes the time in which the call waited.
         took: Duration,
         /// Why there is no instance.
         error: Option<&'a wasmtime::Error>,
     },
 }
 
-/// Writes events with the crate `tracing`, under the target `edgec_loader`: refusals and distrust as
-/// warnings, loads as information, the rest for debugging. It is an [`Observer`].
+/// Writes events with the crate `tracing`, under the target `edgec_loader`: refusals and distrust
+/// as warnings, loads as information, and the others for debugging. It is an [`Observer`].
 #[cfg(feature = "tracing")]
 pub fn trace(event: &Event<'_>) {
     use edgec_verifier::error_chain;
@@ -139,7 +139,7 @@ pub fn trace(event: &Event<'_>) {
     }
 }
 
-/// An engine's observer, if the host named one.
+/// An engine's observer, if the host set one.
 #[derive(Clone, Default)]
 pub(crate) struct Observed(Option<Arc<dyn Observer>>);
 
@@ -154,7 +154,7 @@ impl Observed {
         }
     }
 
-    /// Tells of an error, and gives the outcome back.
+    /// Reports an error, and returns the result.
     pub(crate) fn refusal<R>(
         &self,
         application: impl FnOnce() -> String,

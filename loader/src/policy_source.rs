@@ -1,4 +1,4 @@
-//! Where a host gets its policy from, at each refresh.
+//! The source from which a host gets its policy at each refresh.
 
 use std::error::Error;
 use std::fmt;
@@ -11,14 +11,14 @@ use edgec_verifier::{
     SystemClock, TrustPolicy, remember,
 };
 
-/// Why a host has no policy. Nothing is trusted then.
+/// Why a host has no policy. Then nothing is trusted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicySourceError {
     /// The file cannot be read, others may write it, it is not a policy, or the policy has expired.
     #[error(transparent)]
     File(#[from] PolicyFileError),
-    /// The policy is older than one that the host used before, or the newest policy seen cannot be
+    /// The policy is older than one that the host used before, or the newest policy cannot be
     /// remembered.
     #[error(transparent)]
     State(#[from] PolicyStateError),
@@ -41,8 +41,8 @@ impl PolicySourceError {
         }
     }
 
-    /// Whether nothing was read that could say whom to trust: the system does not give the file, or
-    /// the host's own source failed. All else says that what is there must not be followed.
+    /// Whether no policy was read at all: the system does not give the file, or the host's own
+    /// source failed. All other errors mean that the host must not follow the policy that was read.
     pub fn is_unread(&self) -> bool {
         match self {
             Self::File(PolicyFileError::Guard { source, .. }) => {
@@ -54,10 +54,10 @@ impl PolicySourceError {
     }
 }
 
-/// A policy's file, which is read again each time that the policy is asked for.
+/// A policy's file. It is read again each time that a host asks for the policy.
 ///
-/// If policies have a version, a policy older than one that was read before is refused: as long as
-/// this value lives, and with [`Self::remembered_in`] also after a restart.
+/// If policies have a version, a policy that is older than an earlier one is refused, as long as
+/// this value exists. With [`Self::remembered_in`], this holds also after a restart.
 #[derive(Debug)]
 pub struct PolicyFile {
     path: PathBuf,
@@ -68,7 +68,7 @@ pub struct PolicyFile {
 }
 
 impl PolicyFile {
-    /// The file at `path`, read as [`TrustPolicy::read`] does.
+    /// The file at `path`. It is read like [`TrustPolicy::read`] does.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -79,13 +79,13 @@ impl PolicyFile {
         }
     }
 
-    /// The policy must be signed by every one of these keys.
+    /// Requires a signature on the policy by every one of these keys.
     #[must_use]
     pub fn signed_by(self, roots: Vec<PublicKey>) -> Self {
         Self { roots, ..self }
     }
 
-    /// Remembers the newest policy seen in this file, as [`remember`] does; policies then need a
+    /// Remembers the newest policy in this file, like [`remember`] does. Then policies need a
     /// version.
     #[must_use]
     pub fn remembered_in(self, state: impl Into<PathBuf>) -> Self {
@@ -93,14 +93,14 @@ impl PolicyFile {
         Self { state, ..self }
     }
 
-    /// Takes the time from this clock, and not from the system's.
+    /// Takes the time from this clock instead of the system's.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         let clock = Arc::new(clock);
         Self { clock, ..self }
     }
 
-    /// Reads the policy as it is now.
+    /// Reads the current policy.
     ///
     /// # Errors
     ///
@@ -117,14 +117,14 @@ impl PolicyFile {
     }
 }
 
-/// A policy, and when it was asked for.
+/// A policy, and the time at which the host asked for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Followed {
     pub(crate) policy: TrustPolicy,
     pub(crate) read: Instant,
 }
 
-/// Gives a [`Deployment`](crate::store::Deployment) its policy, again at each refresh.
+/// Gives a [`Deployment`](crate::store::Deployment) its policy, at each refresh anew.
 #[derive(Clone)]
 pub struct PolicySource(Arc<Source>);
 
@@ -141,7 +141,7 @@ impl PolicySource {
     }
 
     pub(crate) fn read(&self) -> Result<Followed, PolicySourceError> {
-        // Before the reading, which may take long: what it finds may be as old as this.
+        // This is before the reading, which may take long: the policy may be as old as this time.
         let read = Instant::now();
         let policy = (self.0)()?;
         Ok(Followed { policy, read })
@@ -154,7 +154,7 @@ impl From<PolicyFile> for PolicySource {
     }
 }
 
-/// A policy that stays the same. It can still expire, and then nothing is trusted.
+/// A policy that stays the same. It can still expire. Then nothing is trusted.
 impl From<TrustPolicy> for PolicySource {
     fn from(policy: TrustPolicy) -> Self {
         Self(Arc::new(move || Ok(policy.clone())))

@@ -3,7 +3,7 @@
     target_os = "linux",
     allow(
         dead_code,
-        reason = "Linux seals; the code is compiled and tested there all the same"
+        reason = "Linux uses sealed files, but this code is compiled and tested there as well"
     )
 )]
 
@@ -16,7 +16,7 @@ use wasmtime::{Engine, Module, Result};
 
 use crate::LoadMode;
 
-/// What it guarantees.
+/// The load mode of these bytes.
 pub(crate) const MODE: LoadMode = LoadMode::PrivateCopy;
 
 /// A buffer that was read once.
@@ -29,22 +29,21 @@ impl PrivateBytes {
         Ok(&self.0)
     }
 
-    /// What was signed; behind it lies the envelope.
+    /// The signed image. The envelope lies after it.
     fn image(&self, facts: &Facts) -> &[u8] {
         let len = usize::try_from(facts.manifest().image.length).unwrap_or(usize::MAX);
         self.0.get(..len).unwrap_or(&self.0)
     }
 }
 
-/// The component in it. The facts are the proof that it was verified.
+/// The component in the bytes. The facts prove that it was verified.
 pub(crate) fn component(bytes: &PrivateBytes, engine: &Engine, facts: &Facts) -> Result<Component> {
-    // SAFETY: the engine wants bytes that an engine of its own version wrote; it copies
-    // them. A signer that the caller trusts vouches for that, which is what the facts
-    // prove.
+    // SAFETY: the engine requires bytes that an engine of its own version wrote, and copies them. A
+    // signer that the caller trusts vouches for that, and the facts prove it.
     unsafe { Component::deserialize(engine, bytes.image(facts)) }
 }
 
-/// The core module in it, as [`component`].
+/// The core module in the bytes, like [`component`].
 pub(crate) fn module(bytes: &PrivateBytes, engine: &Engine, facts: &Facts) -> Result<Module> {
     // SAFETY: as in `component`.
     unsafe { Module::deserialize(engine, bytes.image(facts)) }
@@ -54,7 +53,7 @@ pub(crate) fn module(bytes: &PrivateBytes, engine: &Engine, facts: &Facts) -> Re
 ///
 /// # Errors
 ///
-/// What the system says; `UnexpectedEof` when the file became shorter meanwhile.
+/// The system's error; `UnexpectedEof` if the file became shorter meanwhile.
 pub(crate) fn read(source: impl Read, len: u64) -> io::Result<PrivateBytes> {
     let bytes = read_bounded(source.take(len), len, len)?;
     if bytes.len() as u64 != len {

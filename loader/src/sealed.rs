@@ -1,9 +1,9 @@
-//! Bytes in a memory file that the kernel keeps as they are.
+//! Bytes in a memory file that the kernel protects from changes.
 //!
 //! Source: `memfd_create(2)`, `fcntl(2)` "File sealing"; Linux,
-//! `Documentation/userspace-api/mfd_noexec.rst`. Sealed before anything looks at
-//! them, against writing, shrinking, growing and further seals; the engine maps the same
-//! file through `/proc`, so what was verified is what runs.
+//! `Documentation/userspace-api/mfd_noexec.rst`. Before any code looks at the bytes, the file is
+//! sealed against writing, shrinking, growing and further seals. The engine maps the same file
+//! through `/proc`, so the verified bytes are the bytes that run.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,15 +15,15 @@ use rustix::io::Errno;
 
 use crate::LoadMode;
 
-/// What it guarantees.
+/// The load mode of these bytes.
 pub(crate) const MODE: LoadMode = LoadMode::SealedMemfd;
 
 /// Copies `len` bytes of `source` and seals the copy.
 ///
 /// # Errors
 ///
-/// What the kernel says; `UnexpectedEof` when there are fewer bytes, as in a file that became
-/// shorter meanwhile.
+/// The kernel's error; `UnexpectedEof` if there are fewer bytes, for example because the file
+/// became shorter meanwhile.
 pub(crate) fn read(source: impl Read, len: u64) -> io::Result<StableFile> {
     let mut file = memory_file(|flags| memfd_create("edgec-artifact", flags))?;
     let copied = io::copy(&mut source.take(len), &mut file)?;
@@ -32,17 +32,17 @@ pub(crate) fn read(source: impl Read, len: u64) -> io::Result<StableFile> {
     }
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     fcntl_add_seals(&file, seals)?;
-    // SAFETY: the kernel holds the file to that for every process that has it open.
+    // SAFETY: the kernel enforces the seals for every process that has the file open.
     unsafe { StableFile::new(file, len) }
 }
 
-/// A memory file that takes seals, and that no process can execute as a program. Code in it can
+/// A memory file that can be sealed, and that no process can execute as a program. Code in it can
 /// still be mapped for execution. With `vm.memfd_noexec=2` the kernel gives no other memory files:
 /// it refuses `MFD_EXEC`, and before Linux 6.6 also a file with neither flag.
 fn memory_file(create: impl Fn(MemfdFlags) -> rustix::io::Result<OwnedFd>) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let made = match create(flags | MemfdFlags::NOEXEC_SEAL) {
-        // Before Linux 6.3, which does not know the flag.
+        // The kernel is older than Linux 6.3, which does not know the flag.
         Err(Errno::INVAL) => create(flags),
         made => made,
     };
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(seals.contains(SealFlags::EXEC), known, "{seals:?}");
 
         let protection = ProtFlags::READ | ProtFlags::EXEC;
-        // SAFETY: nothing else knows of the mapping, at a place that the kernel chooses.
+        // SAFETY: the mapping is new, at a place that the kernel chooses.
         let mapped = unsafe {
             mmap(
                 std::ptr::null_mut(),
@@ -107,7 +107,7 @@ mod tests {
             )
         };
         let mapped = mapped.unwrap();
-        // SAFETY: it is this mapping, and nothing refers to it.
+        // SAFETY: this is the same mapping, and nothing refers to it.
         let unmapped = unsafe { munmap(mapped, 4096) };
         unmapped.unwrap();
     }

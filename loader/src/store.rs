@@ -1,7 +1,8 @@
-//! Loading from an admission store, and programs that are replaced while requests run.
+//! Loads from an admission store, and replaces programs while requests run.
 //!
-//! [`ArtifactStore`] is of `edgec-store`, which links no engine: an artifact is verified once, when
-//! it is admitted. [`LoadFromStore`] loads from it, in constant time, also after a restart.
+//! [`ArtifactStore`] comes from `edgec-store`, which links no engine. An artifact is verified once,
+//! when it is admitted. [`LoadFromStore`] loads from the store in constant time, also after a
+//! restart.
 //!
 //! ```no_run
 //! use edgec_loader::store::{ArtifactStore, LoadFromStore as _};

@@ -1,9 +1,9 @@
 //! Private keys under a passphrase: PKCS#8 `EncryptedPrivateKeyInfo` (RFC 5958, section 3)
 //! with PBES2 (RFC 8018, section 6.2), which `openssl pkey` reads and writes as well.
 //!
-//! Written with scrypt and AES-256-CBC; read with scrypt or PBKDF2 over SHA-2, and AES in CBC or
-//! GCM. The file itself says how much work its passphrase needs. edgec checks a limit before it
-//! does any work.
+//! edgec writes scrypt and AES-256-CBC. It reads scrypt or PBKDF2 over SHA-2, and AES in CBC or GCM
+//! mode. The file itself states how much work its passphrase takes. edgec compares that with a
+//! limit before it does any work.
 
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::{
@@ -26,18 +26,18 @@ type Written = EncryptedPrivateKeyInfo<OctetString>;
 /// RFC 7468's label of these documents.
 const LABEL: &str = Written::PEM_LABEL;
 
-/// scrypt's N, r and p: as much work as OWASP's password storage cheat sheet asks for, in
-/// 16 MiB, since OpenSSL refuses more than 32 MiB.
+/// scrypt's N, r and p. They are as much work as OWASP's password storage cheat sheet recommends.
+/// They take 16 MiB, since OpenSSL refuses more than 32 MiB.
 const SCRYPT: (u64, u16, u16) = (1 << 14, 8, 5);
 /// The most memory that a file may make scrypt use, in bytes.
 const MAX_SCRYPT_BYTES: u64 = 256 << 20;
-/// The most work that a file may make scrypt do, as N * r * p: some ten seconds.
+/// The most work that a file may make scrypt do, as N * r * p. It takes about ten seconds.
 const MAX_SCRYPT_WORK: u64 = 1 << 25;
-/// The most iterations that a file may make PBKDF2 do; OWASP asks for 600,000.
+/// The most iterations that a file may make PBKDF2 do. OWASP recommends 600,000.
 const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 
 impl SecretKey {
-    /// Whether a PEM document is a key that a passphrase opens.
+    /// Whether a PEM document is a private key with a passphrase.
     pub fn is_encrypted(pem: &str) -> bool {
         pem.lines().any(|line| {
             let line = line.trim_start_matches('\u{feff}');
@@ -51,8 +51,8 @@ impl SecretKey {
     /// # Errors
     ///
     /// [`SecretKeyError::Document`], [`SecretKeyError::EncryptedPem`], [`SecretKeyError::Cipher`],
-    /// [`SecretKeyError::TooCostly`], or [`SecretKeyError::Passphrase`] if the passphrase does not
-    /// open it; [`SecretKeyError::Pem`] if the content is not an Ed25519 key.
+    /// [`SecretKeyError::TooCostly`], or [`SecretKeyError::Passphrase`] if the passphrase is wrong;
+    /// [`SecretKeyError::Pem`] if the content is not an Ed25519 key.
     pub fn from_encrypted_pem(pem: &str, passphrase: &[u8]) -> Result<Self, SecretKeyError> {
         let pem = tidy(pem).map_err(|error| match error {
             SecretKeyError::Pem => SecretKeyError::EncryptedPem,
@@ -80,7 +80,7 @@ impl SecretKey {
                     _ => SecretKeyError::Passphrase,
                 })?,
         );
-        // One wrong passphrase in 256 leaves something that looks padded; it is not DER.
+        // One wrong passphrase in 256 gives bytes that look padded, but those are not DER.
         if PrivateKeyInfoRef::from_der(&opened).is_err() {
             return Err(SecretKeyError::Passphrase);
         }
@@ -91,8 +91,8 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`SecretKeyError::Random`] without random numbers for salt and initialization
-    /// vector; [`SecretKeyError::EncryptedPem`] should an encoder fail, which nothing makes it do.
+    /// [`SecretKeyError::Random`] if there are no random numbers for salt and initialization
+    /// vector; [`SecretKeyError::EncryptedPem`] if an encoder fails, which is not expected.
     pub fn to_encrypted_pem(&self, passphrase: &[u8]) -> Result<Zeroizing<String>, SecretKeyError> {
         let mut salt = [0; 16];
         let mut iv = [0; 16];
@@ -136,7 +136,7 @@ fn check_cost(kdf: &pbes2::Kdf) -> Result<(), SecretKeyError> {
             let n = scrypt.cost_parameter;
             let r = u64::from(scrypt.block_size);
             let p = u64::from(scrypt.parallelization);
-            // RFC 7914, section 2: N is a power of two above 1. The crate below relies on it.
+            // RFC 7914, section 2: N is a power of two above 1. The crate `scrypt` relies on it.
             if !n.is_power_of_two() || n < 2 || r == 0 || p == 0 {
                 return Err(SecretKeyError::Cipher);
             }

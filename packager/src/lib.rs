@@ -1,6 +1,6 @@
-//! Putting image and manifest together, and signing them.
+//! Puts image and manifest together, and signs them.
 //!
-//! Private keys are in this crate, or outside of edgec: the holder of a key signs
+//! A private key is either in this crate or outside of edgec. In the second case, its holder signs
 //! [`UnsignedArtifact::pae`]. A verified signature turns an [`UnsignedArtifact`] into a
 //! [`SignedArtifact`]. Only a signed artifact has bytes to write.
 
@@ -19,5 +19,5 @@ pub use edgec_artifact::{
 pub use package::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 pub use secret::{SecretKey, SecretKeyError};
 pub use signer::Signer;
-/// What overwrites a private key in memory when it is dropped.
+/// A wrapper that overwrites a private key in memory when it is dropped.
 pub use zeroize::Zeroizing;

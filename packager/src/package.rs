@@ -5,20 +5,20 @@ use edgec_artifact::{
     Statement, StatementError, append_envelope,
 };
 
-/// An image and the statement about it, which is not signed yet.
+/// An image and the statement about it, without a signature.
 #[derive(Debug)]
 pub struct UnsignedArtifact {
     image: Vec<u8>,
     payload: Vec<u8>,
 }
 
-/// An artifact with a signature that was verified when it was put there: a whole `.cwasm` file.
+/// A whole `.cwasm` file, with a signature that was verified when it was added.
 #[derive(Debug)]
 pub struct SignedArtifact {
     bytes: Vec<u8>,
 }
 
-/// Why there is no artifact.
+/// Why an artifact cannot be made or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackageError {
@@ -28,28 +28,31 @@ pub enum PackageError {
     /// The payload of an existing artifact is not a manifest.
     #[error(transparent)]
     Statement(#[from] StatementError),
-    /// The manifest describes another image than the one beside it.
+    /// The manifest describes another image.
     #[error("the image is not the one that its manifest describes")]
     OtherImage,
-    /// The signature is by another key, or over something else.
+    /// Another key made the signature, or it covers other bytes.
     #[error(transparent)]
     BadSignature(#[from] BadSignature),
     /// There is no signature under this key id.
     #[error("there is no signature under the key id {key_id}")]
     NoSuchSignature {
-        /// The id that was looked for.
+        /// The id that was asked for.
         key_id: String,
     },
-    /// Without its last signature an artifact is worth nothing.
-    #[error("all signatures are under the key id {key_id}: the artifact would have none")]
+    /// Without its last signature, an artifact is useless.
+    #[error(
+        "all signatures are under the key id {key_id}: without them, the artifact has no signature"
+    )]
     LastSignature {
-        /// The id whose signatures were to go.
+        /// The id whose signatures should be removed.
         key_id: String,
     },
 }
 
 impl UnsignedArtifact {
-    /// Puts an image and its manifest together; `manifest` gets the image's digests.
+    /// Puts an image and its manifest together. `manifest` makes the manifest from the image's
+    /// digests.
     pub fn new(image: Vec<u8>, manifest: impl FnOnce(Image) -> Manifest) -> Self {
         let manifest = manifest(Image::of(&image));
         Self {
@@ -58,13 +61,12 @@ impl UnsignedArtifact {
         }
     }
 
-    /// Takes a signed artifact apart, to sign it again. The signatures on it are given
-    /// back unverified.
+    /// Takes a signed artifact apart, to sign it again. The returned signatures are not verified.
     ///
     /// # Errors
     ///
-    /// [`PackageError`] when the file is not an artifact or contradicts itself: such
-    /// a file must not be signed.
+    /// [`PackageError`] if the file is not an artifact or contradicts itself. Such a file must not
+    /// be signed.
     pub fn reopen(file: &[u8]) -> Result<(Self, Vec<Signature>), PackageError> {
         let artifact = Artifact::decode(file)?;
         let image = artifact.image();
@@ -85,12 +87,13 @@ impl UnsignedArtifact {
         edgec_artifact::pae(edgec_artifact::PAYLOAD_TYPE, &self.payload)
     }
 
-    /// Puts the signature of `signer` over [`Self::pae`] beside the signatures in `kept`.
+    /// Adds the signature of `signer` over [`Self::pae`] to the signatures in `kept`.
     ///
     /// # Errors
     ///
-    /// [`PackageError::BadSignature`] unless it is that, judged as strictly as a verifier
-    /// does; [`PackageError::Layout`] when the artifact would be longer than a reader accepts.
+    /// [`PackageError::BadSignature`] if it is not `signer`'s signature over these bytes. The check
+    /// is as strict as a verifier's. [`PackageError::Layout`] if the artifact would be longer than
+    /// a reader accepts.
     pub fn attach(
         self,
         signer: &PublicKey,
@@ -110,8 +113,8 @@ impl UnsignedArtifact {
 ///
 /// # Errors
 ///
-/// [`PackageError`] when the file is not an artifact or contradicts itself, when there is no
-/// such signature, and when there is no other.
+/// [`PackageError`] if the file is not an artifact or contradicts itself, if there is no such
+/// signature, and if there is no other.
 pub fn remove_signatures(file: &[u8], key_id: &str) -> Result<Vec<u8>, PackageError> {
     let (UnsignedArtifact { image, payload }, mut signatures) = UnsignedArtifact::reopen(file)?;
     let before = signatures.len();

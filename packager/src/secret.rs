@@ -1,8 +1,8 @@
-//! Private keys: made, read, written and used for signing; never printed.
+//! Private keys: edgec makes, reads and writes them, signs with them, and never prints them.
 //!
-//! PKCS#8 PEM (RFC 5958, RFC 8410), which `openssl genpkey -algorithm ed25519` makes and reads as
-//! well; `encrypted.rs` has those under a passphrase. Memory that held a key is overwritten when it
-//! is dropped.
+//! The form is PKCS#8 PEM (RFC 5958, RFC 8410), which `openssl genpkey -algorithm ed25519` makes
+//! and reads as well. `encrypted.rs` has keys with a passphrase. When memory that held a key is
+//! dropped, it is overwritten.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub struct SecretKey {
     public: PublicKey,
 }
 
-/// Why there is no private key.
+/// Why a private key cannot be read, made or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretKeyError {
@@ -29,26 +29,26 @@ pub enum SecretKeyError {
         /// What the system said.
         reason: String,
     },
-    /// Not the PEM of an Ed25519 PKCS#8 key. The text is not repeated.
+    /// The text is not the PEM of an Ed25519 PKCS#8 key. The error does not repeat it.
     #[error("not an Ed25519 private key in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
     Pem,
-    /// A damaged or unsupported PEM document. The text is not repeated.
+    /// The PEM document is damaged or unsupported. The error does not repeat its text.
     #[error("the private key's PEM cannot be read")]
     Document(#[from] PemError),
-    /// The key is encrypted, and no passphrase was given.
-    #[error("the private key is encrypted: it takes a passphrase")]
+    /// The key is encrypted, and there is no passphrase.
+    #[error("the private key is encrypted: a passphrase is needed")]
     Encrypted,
-    /// Not the PEM of an encrypted PKCS#8 key.
+    /// The text is not the PEM of an encrypted PKCS#8 key.
     #[error("not an encrypted private key in PKCS#8 PEM (`BEGIN ENCRYPTED PRIVATE KEY`)")]
     EncryptedPem,
-    /// Encrypted by a scheme that is not read.
+    /// The encryption is not supported.
     #[error(
-        "the private key is encrypted in a way that is not read: PBES2 with scrypt or \
-         PBKDF2 over SHA-2, and AES in CBC or GCM mode, are"
+        "the private key's encryption is not supported: edgec reads PBES2 with scrypt or \
+         PBKDF2 over SHA-2, and AES in CBC or GCM mode"
     )]
     Cipher,
-    /// The file asks for more work than a passphrase is worth.
-    #[error("to derive the key from a passphrase would take more work than is done for a file")]
+    /// The file demands more work for its passphrase than edgec does.
+    #[error("the passphrase of this private key takes more work than edgec does for a file")]
     TooCostly,
     /// The passphrase does not open the key, or the file was damaged.
     #[error("the passphrase does not open this private key")]
@@ -63,18 +63,18 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`SecretKeyError::Random`] when there is no randomness to be had.
+    /// [`SecretKeyError::Random`] if the system gives no random bytes.
     pub fn generate() -> Result<Self, SecretKeyError> {
         let mut seed = Zeroizing::new([0u8; 32]);
         random(seed.as_mut())?;
         Self::new(SigningKey::from_bytes(&seed))
     }
 
-    /// The key in a PKCS#8 PEM document, which is read as OpenSSL reads it ([`tidy_pem`]).
+    /// The key in a PKCS#8 PEM document. It is read as OpenSSL reads it ([`tidy_pem`]).
     ///
     /// # Errors
     ///
-    /// [`SecretKeyError::Encrypted`] for a key that a passphrase opens,
+    /// [`SecretKeyError::Encrypted`] for a key with a passphrase,
     /// [`SecretKeyError::Document`] for damaged or unsupported PEM, [`SecretKeyError::Pem`] for any
     /// other document.
     pub fn from_pem(pem: &str) -> Result<Self, SecretKeyError> {
@@ -95,13 +95,13 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`SecretKeyError::Pem`] should the encoder fail, which a 32-byte key never makes it do.
+    /// [`SecretKeyError::Pem`] if the encoder fails, which cannot happen with a 32-byte key.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, SecretKeyError> {
         let pem = self.pair().to_pkcs8_pem(LineEnding::LF);
         pem.map_err(|_| SecretKeyError::Pem)
     }
 
-    /// Version 1, without the public key: OpenSSL before 3.5 reads no other.
+    /// Version 1, without the public key: OpenSSL before 3.5 reads no other version.
     pub(crate) fn pair(&self) -> Pair {
         Pair(KeypairBytes {
             secret_key: self.key.to_bytes(),
@@ -122,7 +122,7 @@ impl SecretKey {
 
 /// The PEM of a private key in the form that a strict parser reads.
 pub(crate) fn tidy(pem: &str) -> Result<Zeroizing<String>, SecretKeyError> {
-    // A buffer that grows leaves copies behind.
+    // If a buffer grows, it leaves copies behind.
     let mut tidy = Zeroizing::new(String::with_capacity(2 * pem.len() + 64));
     let fits = |label: &str| matches!(label, "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY");
     match tidy_pem(pem, "PRIVATE KEY", fits, &mut tidy) {
@@ -132,7 +132,8 @@ pub(crate) fn tidy(pem: &str) -> Result<Zeroizing<String>, SecretKeyError> {
     }
 }
 
-/// What is encoded; overwritten when it is dropped, which its crate leaves to a feature.
+/// The encoded key pair. It is overwritten when it is dropped; its crate does that only with a
+/// feature.
 pub(crate) struct Pair(KeypairBytes);
 
 impl std::ops::Deref for Pair {

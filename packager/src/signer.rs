@@ -1,4 +1,4 @@
-//! Who signs: the holder of a private key, wherever that is.
+//! Signers: the holders of private keys.
 
 use edgec_artifact::{PublicKey, Signature};
 
@@ -7,17 +7,17 @@ use crate::secret::SecretKey;
 
 /// The holder of a private key: a [`SecretKey`] in memory, a program, a token, a service.
 pub trait Signer {
-    /// Why nothing was signed. What is wrong with a signature is part of it.
+    /// Why nothing was signed. It includes the errors about the signature.
     type Error: From<PackageError>;
 
-    /// The public key that belongs to what signs.
+    /// The public key of this signer.
     fn public(&self) -> PublicKey;
 
-    /// The Ed25519 signature over `message` (RFC 8032). It is verified before it is used.
+    /// The Ed25519 signature over `message` (RFC 8032). edgec verifies it before it is used.
     ///
     /// # Errors
     ///
-    /// What is in the way of the holder.
+    /// Anything that prevents the signature.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], Self::Error>;
 }
 
@@ -34,11 +34,11 @@ impl Signer for SecretKey {
 }
 
 impl UnsignedArtifact {
-    /// Has `signer` sign, and puts its signature beside the signatures in `kept`.
+    /// Asks `signer` to sign, and adds its signature to the signatures in `kept`.
     ///
     /// # Errors
     ///
-    /// What the signer says; and as [`attach`](Self::attach).
+    /// The errors of `signer`, and those of [`attach`](Self::attach).
     pub fn sign<S: Signer>(
         self,
         signer: &S,

@@ -1,9 +1,9 @@
-//! Admission: verify once, then keep.
+//! Admission: edgec verifies an artifact once, and then keeps it.
 //!
-//! The source is copied into a file that no other user can open; that file is what is verified and
-//! what is kept. In this order, each step on the disk before the next: image and envelope; their
-//! names; the release that names them. A crash between two leaves files that no release names,
-//! which a collection takes.
+//! An admission copies the source into a file that no other user can open. It verifies this copy
+//! and keeps it. These steps go to the disk one after the other: image and envelope; their names;
+//! the release that names them. A crash between two steps leaves files that no release names, and a
+//! collection removes those.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -24,50 +24,51 @@ use super::stable::StableFile;
 use super::verity::{self, Enabled, Measured};
 use super::{AdmissionError, ArtifactStore, CHANGES, StoreError};
 
-/// How often sealing is tried while a process has the file open for writing.
+/// The number of tries to enable fs-verity while a process has the file open for writing.
 const BUSY_TRIES: usize = 50;
-/// What is copied at once, in bytes: it stays in a processor's cache.
+/// The number of bytes that are copied at once. They stay in a processor's cache.
 const CHUNK: usize = 1 << 20;
 
-/// An artifact that is in a store.
+/// The result of an admission: the artifact is in the store.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Admission {
-    /// The manifest, which is what its signers say about it.
+    /// The manifest: the signers' statements about the artifact.
     pub manifest: Manifest,
     /// Every check that was made.
     pub checks: Vec<Check>,
-    /// How a load will find it kept: [`LoadMode::FsVerity`] or [`LoadMode::TrustedStore`].
+    /// How the store protects the bytes: [`LoadMode::FsVerity`] or [`LoadMode::TrustedStore`].
     pub mode: LoadMode,
-    /// What was there before.
+    /// The change in the store.
     pub change: Change,
-    /// Whether loads of the name take it.
+    /// Whether loads of the name take this version.
     pub standing: Standing,
     /// The version that was current before, if it is of another kind: hosts that load it cannot
     /// load this one.
     pub other_kind: Option<OtherKind>,
 }
 
-/// What an admission found in a store, and what it made of that.
+/// What an admission changed in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// The version had none for the same target and engine profile.
+    /// The version had no artifact for the same target and engine profile.
     Added,
-    /// The artifact was there, whole.
+    /// The artifact was in the store, and whole.
     Unchanged,
-    /// The artifact was there, and image, envelope or release were missing or damaged.
+    /// The artifact was in the store, and its image, envelope or release were missing or damaged.
     Repaired,
-    /// Another artifact of the same version, target and profile was there.
+    /// The version had another artifact for the same target and profile.
     Replaced {
-        /// That one's image; this one's, when it was signed again.
+        /// The earlier artifact's image. If the artifact was only signed again, it is the same
+        /// image.
         image: VerityDigest,
     },
 }
 
 impl ArtifactStore {
-    /// Verifies an artifact as [`Self::add`] does, at the time `now`, and keeps nothing. So a store
-    /// can be made only if there is an artifact for it.
+    /// Verifies an artifact like [`Self::add`], at the time `now`, and keeps nothing. So a caller
+    /// can avoid making a store that has no artifact.
     ///
     /// # Errors
     ///
@@ -80,21 +81,21 @@ impl ArtifactStore {
     ) -> Result<(), AdmissionError> {
         let path = source.as_ref();
         let (source, len) = open_artifact(path)?;
-        // Not into a memory file, on which a limit on the length of files would fall.
+        // It does not use a memory file, since a limit on the length of files would apply to it.
         let bytes = read_bounded(source.take(len), len, len);
         let bytes = bytes.map_err(|error| ArtifactFileError::io(path, error))?;
         verify(&bytes, policy, expected, now)?;
         Ok(())
     }
 
-    /// Verifies an artifact and keeps it, under its name and version. A version that is newer than
-    /// the current one becomes that, as soon as it has an artifact for all that the current one has
-    /// one for and unless an older one was chosen ([`Standing`]); one that is there already, for
-    /// the same target and engine profile, is replaced.
+    /// Verifies an artifact and keeps it, under its name and version. A newer version becomes the
+    /// current one as soon as it has an artifact for every target and engine profile of the current
+    /// version, unless an older version was chosen ([`Standing`]). If the version already has an
+    /// artifact for the same target and engine profile, that one is replaced.
     ///
     /// # Errors
     ///
-    /// [`AdmissionError`]; the store is then as it was.
+    /// [`AdmissionError`]. Then the store has not changed.
     pub fn add(
         &self,
         source: impl AsRef<Path>,
@@ -103,7 +104,7 @@ impl ArtifactStore {
     ) -> Result<Admission, AdmissionError> {
         let path = source.as_ref();
         let (source, len) = open_artifact(path)?;
-        // No collection takes what is not named yet.
+        // No collection removes files that are not named yet.
         let _gate = self.admissions(Hold::Shared)?;
         let mut copy = Temporary::new(&self.0.temporary)?;
         let name = self.0.temporary.name(copy.name());
@@ -119,7 +120,8 @@ impl ArtifactStore {
         let entry = Entry::of(&manifest, &envelope);
         copy.file().set_len(manifest.image.length).map_err(failed)?;
         copy.file().sync_all().map_err(failed)?;
-        // Before the mode takes the owner's right to write away, which the kernel asks for.
+        // This comes before the change of the mode, which takes away the owner's right to write.
+        // The kernel requires that right.
         let (copy, mode) = self.seal(copy.reopened()?, &entry)?;
         copy.finish()?;
 
@@ -134,8 +136,8 @@ impl ArtifactStore {
             artifacts.put(&self.0.temporary, &entry.envelope_name(), &envelope)?;
             kept = false;
         }
-        // Also for files that were there: the process that admitted them may have been stopped
-        // before they were on the disk.
+        // This includes files that were in the store before: the process that admitted them may
+        // have been stopped before they were on the disk.
         artifacts.sync()?;
         let other_kind = self.other_kind(&Application::of(&manifest), manifest.kind);
         let (mut change, standing) = self.name(&manifest, entry)?;
@@ -152,7 +154,7 @@ impl ArtifactStore {
         })
     }
 
-    /// Has the kernel keep the image as it is, where it can.
+    /// Asks the kernel to protect the image from changes, if it can.
     fn seal<'a>(
         &self,
         image: Temporary<'a>,
@@ -164,7 +166,8 @@ impl ArtifactStore {
             if enabled != Enabled::Busy {
                 break;
             }
-            // A process that another thread is just starting has the writing descriptor until then.
+            // Until then, a process that another thread is just starting has the writing
+            // descriptor.
             std::thread::sleep(Duration::from_millis(10));
             enabled = verity::enable(image.file()).map_err(failed)?;
         }
@@ -177,14 +180,14 @@ impl ArtifactStore {
         }
     }
 
-    /// Points the names at an artifact; says what they pointed at before.
+    /// Points the names at an artifact. Returns how the store changed.
     fn name(&self, manifest: &Manifest, entry: Entry) -> Result<(Change, Standing), StoreError> {
         let application = Application::of(manifest);
         let key = application.folder();
         let folder = self.0.names.folder_or_new(&key)?;
         let history = History::new(folder, key, &self.0.temporary);
         let (found, damaged) = match history.find(&application) {
-            // It is what is replaced.
+            // A damaged release is replaced.
             Err(error) if error.is_damage() => (None, true),
             found => (found?, false),
         };
@@ -204,14 +207,15 @@ impl ArtifactStore {
         })
     }
 
-    /// Whether the image is there, whole, and kept as `copy` is. Loads do not look at its bytes, so
-    /// that an admission does; what is not as it should be is replaced.
+    /// Whether the image is in the store, whole, and protected like `copy`. Loads do not read its
+    /// bytes, so an admission does. A wrong image is replaced.
     fn keeps_image(&self, entry: &Entry, copy: &File, len: u64, mode: LoadMode) -> bool {
         let Ok((kept, kept_len)) = self.0.artifacts.file(&entry.image_name()) else {
             return false;
         };
         match (verity::measure(&kept), mode) {
-            // Also under fs-verity: its digest says nothing of pages that the disk has lost since.
+            // This also applies under fs-verity, whose digest does not show pages that the disk has
+            // lost since.
             (Ok(Measured::Digest(digest)), _) => {
                 digest == entry.image && same_bytes(&kept, copy, len).unwrap_or(false)
             }
@@ -223,14 +227,14 @@ impl ArtifactStore {
     }
 }
 
-/// What an admission takes of a verified copy.
+/// The parts of a verified copy that an admission uses.
 struct Verified {
     manifest: Manifest,
     checks: Vec<Check>,
     envelope: Vec<u8>,
 }
 
-/// Verifies a copy while it goes to the disk.
+/// Verifies a copy while it is written to the disk.
 fn verified(
     copy: &File,
     len: u64,
@@ -240,8 +244,8 @@ fn verified(
     failed: impl Fn(io::Error) -> StoreError,
 ) -> Result<Verified, AdmissionError> {
     let file = copy.try_clone().map_err(&failed)?;
-    // SAFETY: only this process's user can open the file, which has had no name but for that user;
-    // this function writes nothing, and the value does not outlive it.
+    // SAFETY: only this process's user can open the file, and only this user could ever open it by
+    // a name. This function does not write to it, and the value does not outlive the function.
     let stable = unsafe { StableFile::new(file, len) }.map_err(&failed)?;
     let view = stable.view().map_err(&failed)?;
     thread::scope(|scope| {
@@ -251,7 +255,7 @@ fn verified(
         let envelope = artifact.envelope().to_vec();
         let checks = artifact.checks().to_vec();
         let manifest = artifact.into_manifest();
-        // Joining fails when the thread panicked, which writing does not.
+        // Joining fails if the thread panicked, and syncing does not panic.
         let panicked = |_| Err(io::Error::other("the writing thread failed"));
         let written = match writing {
             Ok(thread) => thread.join().unwrap_or_else(panicked),
@@ -266,7 +270,7 @@ fn verified(
     })
 }
 
-/// Copies `len` bytes. Blocks of zeros are not written: they become holes, which take no place.
+/// Copies `len` bytes. Blocks of zeros are not written: they become holes, which take no space.
 fn copy_sparse(
     mut source: File,
     to: &mut File,

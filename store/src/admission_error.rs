@@ -5,7 +5,7 @@ use edgec_verifier::{ArtifactFileError, ClockError, LoadModeError, VerifyError};
 
 use super::StoreError;
 
-/// Why an artifact is not admitted, or what is wrong with one that was.
+/// Why an artifact is not admitted, or what is wrong with an admitted one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdmissionError {

@@ -1,5 +1,5 @@
-//! Removing what no name points at. Only what a store writes is removed, and no artifact while
-//! anything that may name one cannot be read.
+//! Removes files that no name points at. It removes only files that a store writes. It removes no
+//! artifact if anything that may name one cannot be read.
 
 use std::collections::BTreeSet;
 
@@ -10,35 +10,35 @@ use serde::Serialize;
 use super::survey::Problem;
 use super::{ArtifactStore, CHANGES, StoreError};
 
-/// What a collection did.
+/// The results of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Collection {
     /// The images that were removed.
     pub images: Vec<String>,
-    /// How many envelopes were.
+    /// The number of removed envelopes.
     pub envelopes: usize,
-    /// What they took on the disk, in bytes.
+    /// The space that the removed files took on the disk, in bytes.
     pub bytes: u64,
-    /// Images that no name points at and that a process has in use; the next collection looks
+    /// Images that no name points at, but a process has in use. The next collection looks at them
     /// again.
     pub in_use: Vec<String>,
-    /// Remains of admissions and removals that did not end.
+    /// The number of files that were left by unfinished admissions and removals.
     pub remains: usize,
-    /// What is nothing of a store's, and was left alone.
+    /// Files that do not belong to a store. They were not touched.
     pub foreign: Vec<String>,
-    /// Whether all artifacts were kept, as something that may name any of them cannot be read.
+    /// Whether all artifacts were kept, because something that may name one of them cannot be read.
     pub spared: bool,
 }
 
-/// What a collection did, and what was in its way.
+/// The results of a collection, and its problems.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Collected {
-    /// What it did.
+    /// The results.
     pub collection: Collection,
-    /// What could not be read or removed.
+    /// The problems with files that could not be read or removed.
     pub problems: Vec<Problem>,
 }
 
@@ -61,12 +61,12 @@ impl Kind {
 }
 
 impl ArtifactStore {
-    /// Removes what no name points at and no process has in use, and the remains of admissions that
-    /// did not end. Waits until admissions that run have ended.
+    /// Removes artifacts that no name points at and no process has in use, and files that were left
+    /// by unfinished admissions. It waits until running admissions have ended.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when a folder of the store cannot be read.
+    /// [`StoreError`] if a folder of the store cannot be read.
     pub fn collect(&self) -> Result<Collected, StoreError> {
         let _gate = self.admissions(Hold::Exclusive)?;
         let _changes = self.locked(CHANGES, Hold::Exclusive)?;
@@ -137,7 +137,7 @@ impl ArtifactStore {
         // A process may have changed a name and ended before the change was on the disk. The old
         // name must not come back without its image.
         self.0.root.sync_all()?;
-        // Images first: what is in use keeps its envelopes, by which it is judged again.
+        // Images first: an image in use keeps its envelopes, since it is judged by them again.
         for name in images {
             match self.collect_image(name, collection) {
                 Err(error) if error.is_absence() => {}
@@ -157,10 +157,10 @@ impl ArtifactStore {
     }
 
     fn collect_image(&self, name: String, collection: &mut Collection) -> Result<(), StoreError> {
-        // Whatever its mode: loads may have taken it before that changed.
+        // The mode does not matter: loads may have taken the file before its mode changed.
         let file = match self.0.artifacts.open_unjudged(&name) {
             Ok(file) => file,
-            // Nothing that a load has taken, and nothing of a store's.
+            // No load has taken this, and it does not belong to the store.
             Err(FolderError::NotAFile { name }) => {
                 collection.foreign.push(name);
                 return Ok(());
@@ -175,7 +175,7 @@ impl ArtifactStore {
         Ok(())
     }
 
-    /// Removes a file; leaves anything that is not a regular file.
+    /// Removes a regular file. Does not touch anything else.
     fn collect_file(&self, name: &str, collection: &mut Collection) -> Result<bool, StoreError> {
         let artifacts = &self.0.artifacts;
         let Some(freed) = artifacts.freed_without(name)? else {

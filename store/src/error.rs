@@ -1,20 +1,20 @@
-//! What can be wrong with a store.
+//! Errors of a store.
 
 use std::io;
 
 use edgec_files::FolderError;
 use edgec_verifier::NameError;
 
-/// What is wrong with a store, or with a wish to it.
+/// What is wrong with a store, or why it cannot do what a caller asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A file or folder of it cannot be read or written, is of another kind, or others may change
-    /// it.
+    /// One of its files or folders cannot be read or written, is of another kind, or can be changed
+    /// by other users.
     #[error(transparent)]
     Folder(FolderError),
-    /// There is no folder of that name. [`ArtifactStore::create`](super::ArtifactStore::create)
-    /// makes a store.
+    /// The folder does not exist. [`ArtifactStore::create`](super::ArtifactStore::create) makes a
+    /// store.
     #[error("`{name}`: there is no store")]
     Absent {
         /// The folder.
@@ -26,7 +26,7 @@ pub enum StoreError {
         /// The folder.
         name: String,
     },
-    /// What is there is not what was admitted. To admit the artifact again puts a good file in its
+    /// A file is not as it was admitted. Admit the artifact again: that puts a good file in its
     /// place.
     #[error("`{name}` is damaged: {what}")]
     Damaged {
@@ -35,9 +35,9 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// `current` is not as it was written: which version loads take is not known, the versions are
-    /// there. [`ArtifactStore::make_current`](super::ArtifactStore::make_current) puts a good file
-    /// in its place.
+    /// `current` is not as it was written. So it is unknown which version loads take, but the
+    /// versions are there. [`ArtifactStore::make_current`](super::ArtifactStore::make_current) puts
+    /// a good file in its place.
     #[error("`{name}` is damaged: {what}")]
     Current {
         /// The file.
@@ -45,22 +45,22 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// Nothing of that name was admitted. [`ArtifactStore::list`](super::ArtifactStore::list) says
-    /// what there is.
+    /// No artifact with this name was admitted. [`ArtifactStore::list`](super::ArtifactStore::list)
+    /// lists what is there.
     #[error("the store has no {what}")]
     Unknown {
         /// The application, its channel and version.
         what: String,
     },
-    /// Artifacts were admitted, and none is for this machine and engine.
+    /// Artifacts were admitted, but none of them fits this machine and engine.
     #[error("the store has {what} for {}, none of which fits this host", targets.join(", "))]
     NoFit {
         /// The application, its channel and version.
         what: String,
-        /// Target and engine profile of each.
+        /// The target and engine profile of each artifact.
         targets: Vec<String>,
     },
-    /// No name of an application or channel.
+    /// The text is not a valid name of an application or channel.
     #[error(transparent)]
     Name(#[from] NameError),
 }
@@ -99,7 +99,7 @@ impl StoreError {
         Self::Damaged { name, what }
     }
 
-    /// That something is not there, which should be.
+    /// The same error about a file that should be there: its absence is damage.
     #[must_use]
     pub fn lost(self) -> Self {
         match self {
@@ -110,12 +110,12 @@ impl StoreError {
         }
     }
 
-    /// Whether it is that something is not there.
+    /// Whether the error is that something does not exist.
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::Folder(error) if error.is_absence())
     }
 
-    /// Whether it is that users other than the owner and root can change something.
+    /// Whether the error is that users other than the owner and root can change something.
     pub fn is_exposure(&self) -> bool {
         matches!(
             self,
@@ -124,7 +124,7 @@ impl StoreError {
     }
 
     /// Whether the file is there, but is not as the store wrote it. Only the owner could write to
-    /// its folder, so a change may put a good file in its place.
+    /// its folder, so a change may replace it with a good file.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(
             self,

@@ -1,5 +1,6 @@
-//! Whether users other than the owner and root can change a store after it was opened. Its folders
-//! stay open, and a program's image stays mapped, while their modes and owners may change.
+//! Checks whether users other than the owner and root can change a store after it was opened. The
+//! store's folders stay open, and a program's image stays mapped, while their modes and owners may
+//! change.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,8 +10,9 @@ use super::release::{Application, Entry};
 use super::{ArtifactStore, StoreError};
 
 impl ArtifactStore {
-    /// Judges modes and owners as an opening does: of the store's folders, of the application's
-    /// folder and of the artifact's envelope. The code that opens the image judges that.
+    /// Checks modes and owners like an opening does: those of the store's folders, of the
+    /// application's folder and of the artifact's envelope. The code that opens the image checks
+    /// the image.
     pub(super) fn guard(&self, application: &Application, entry: &Entry) -> Result<(), StoreError> {
         let store = &self.0;
         for folder in [
@@ -25,8 +27,9 @@ impl ArtifactStore {
         Ok(store.artifacts.judge_if_there(&entry.envelope_name())?)
     }
 
-    /// Judges the very file that a program was loaded from, and whether it was written since:
-    /// `written` is what [`written`] gave then. The image's name may lead to another file now.
+    /// Checks the very file that a program was loaded from, and whether it was written since.
+    /// `written` is the value that [`written`] returned at the load. The image's name may lead to
+    /// another file now.
     ///
     /// # Errors
     ///
@@ -48,19 +51,20 @@ impl ArtifactStore {
         }
     }
 
-    /// Whether the image's name leads to another file than the one that a program was loaded from.
+    /// Whether the image's name now leads to another file than the one that a program was loaded
+    /// from.
     pub fn is_renewed(&self, mapped: &File, entry: &Entry) -> bool {
         let found = self.0.artifacts.file(&entry.image_name());
         found.is_ok_and(|(file, _)| !is_same(mapped, &file))
     }
 }
 
-/// When a file was last written. Only its owner and root can set that back.
+/// When a file was last written. Only its owner and root can change that time.
 pub fn written(file: &File) -> Option<SystemTime> {
     file.metadata().ok()?.modified().ok()
 }
 
-/// Whether two open files are one. If the system does not say, they are.
+/// Whether two open files are the same file. If the system does not say, the answer is yes.
 fn is_same(one: &File, other: &File) -> bool {
     match (one.metadata(), other.metadata()) {
         (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),

@@ -1,8 +1,8 @@
-//! The folder of an application: its releases, and which of them loads take.
+//! The folder of an application: its releases, and the one that loads take.
 //!
-//! Every change is one renaming or one removal, so that a crash leaves the folder as it was or as
-//! it should become. For that, `current` counts: what it says of its version is so, and the
-//! version's own file follows. When a crash came between, the next change makes that good.
+//! Every change is one renaming or one removal, so a crash leaves the folder as it was or as it
+//! should become. Therefore `current` decides: its statement about its version is true, and the
+//! version's own file follows. If a crash came between the two, the next change completes the work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -16,9 +16,9 @@ use super::{MAX_SMALL_LEN, StoreError};
 /// The folder of an application.
 pub(crate) struct History<'a> {
     folder: Folder,
-    /// The folder's name, which says whose releases belong in it.
+    /// The folder's name. It determines whose releases belong in the folder.
     key: String,
-    /// Where its files are made.
+    /// The folder where its files are made.
     temporary: &'a Folder,
 }
 
@@ -27,9 +27,9 @@ pub(crate) struct Releases {
     pub(crate) by_version: BTreeMap<u64, Release>,
     /// The current version.
     pub(crate) current: Option<u64>,
-    /// What cannot be read, and of which version it is; none: `current`.
+    /// The files that cannot be read, with their version; `None`: `current`.
     pub(crate) unreadable: Vec<(Option<u64>, StoreError)>,
-    /// The names of what is nothing of a store's.
+    /// The names of files that do not belong to a store.
     pub(crate) foreign: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Opens the folder of an application that has one.
+    /// Opens the folder of an application, if it has one.
     pub(crate) fn of(
         names: &Folder,
         temporary: &'a Folder,
@@ -57,13 +57,13 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The release that is meant, if there is one.
+    /// The release of `application`, if there is one.
     pub(crate) fn find(&self, application: &Application) -> Result<Option<Release>, StoreError> {
         let found = self.find_open(application)?;
         Ok(found.map(|(release, _)| release))
     }
 
-    /// As [`Self::find`], with the file that it was read from.
+    /// Like [`Self::find`], with the file that the release was read from.
     pub(crate) fn find_open(
         &self,
         application: &Application,
@@ -75,13 +75,13 @@ impl<'a> History<'a> {
         match current {
             Ok(Some(current)) if current.0.version == version => Ok(Some(current)),
             Ok(_) => self.read_open(&version.to_string()),
-            // It says nothing about another.
+            // A damaged `current` does not affect other versions.
             Err(error) if error.is_damage() => self.read_open(&version.to_string()),
             Err(error) => Err(error),
         }
     }
 
-    /// All that is there: what cannot be read hides nothing else.
+    /// All releases. A file that cannot be read does not hide others.
     pub(crate) fn all(&self) -> Result<Releases, StoreError> {
         let mut all = Releases {
             by_version: BTreeMap::new(),
@@ -99,8 +99,8 @@ impl<'a> History<'a> {
                 None => {}
             }
         }
-        // Last, and also when it was not listed: what it says counts, and while the folder is read,
-        // it may be replaced.
+        // `current` is read last, even if it was not listed: its statement decides, and it may be
+        // replaced while the folder is read.
         match self.read(CURRENT) {
             Ok(current) => {
                 all.current = current.as_ref().map(|current| current.version);
@@ -111,17 +111,16 @@ impl<'a> History<'a> {
         Ok(all)
     }
 
-    /// Whether nothing was ever put in.
+    /// Whether the folder is empty.
     pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
         Ok(self.folder.names()?.is_empty())
     }
 
-    /// Puts a release in; the newest becomes the current one, unless hosts would lose the
-    /// application by that, or an older one was chosen. Says also whether that repaired a damaged
-    /// `current`.
+    /// Adds a release. The newest becomes the current one, unless hosts would lose the application
+    /// by that, or an older one was chosen. Also returns whether this repaired a damaged `current`.
     pub(crate) fn put(&self, mut release: Release) -> Result<(Standing, bool), StoreError> {
         let (current, mended) = match self.settled() {
-            // It is what is replaced, by nothing older than what there is.
+            // A damaged `current` is replaced, if the release is at least as new as all others.
             Err(error) if error.is_damage() && self.newest()? <= Some(release.version) => {
                 (None, true)
             }
@@ -140,10 +139,10 @@ impl<'a> History<'a> {
         Ok((standing, mended))
     }
 
-    /// Makes a release the current one; says which one was.
+    /// Makes a release the current one. Returns the previous one.
     pub(crate) fn make_current(&self, mut release: Release) -> Result<Choice, StoreError> {
         let previous = match self.settled() {
-            // It is what is replaced.
+            // A damaged `current` is replaced.
             Err(error) if error.is_damage() => None,
             settled => settled?.map(|current| current.version),
         };
@@ -156,26 +155,26 @@ impl<'a> History<'a> {
         })
     }
 
-    /// The versions that there are, also those that cannot be read.
+    /// The existing versions, including those that cannot be read.
     pub(crate) fn versions(&self) -> Result<BTreeSet<u64>, StoreError> {
         let names = self.folder.names()?;
         Ok(names.iter().filter_map(|name| version_of(name)).collect())
     }
 
-    /// The newest of them.
+    /// The newest of these versions.
     fn newest(&self) -> Result<Option<u64>, StoreError> {
         Ok(self.versions()?.pop_last())
     }
 
-    /// Removes a version; says which one is current then. If the current one went, the one before
-    /// it becomes current, and if there is none, the newest, of those that can be read. When none
-    /// would be left, nothing is done and there is no answer.
+    /// Removes a version. Returns the version that is current afterwards. If the current version is
+    /// removed, the readable version before it becomes current, or else the newest readable one. If
+    /// no version would be left, this does nothing and returns `None`.
     pub(crate) fn remove(
         &self,
         application: &Application,
         going: u64,
     ) -> Result<Option<u64>, StoreError> {
-        // What is damaged can be removed.
+        // A damaged release can be removed.
         let current = match self.read(CURRENT) {
             Err(error) if error.is_damage() => None,
             current => current?,
@@ -194,7 +193,7 @@ impl<'a> History<'a> {
             Some(current) if current != going => None,
             _ => Some(self.next(going, &versions)?),
         };
-        // While `current` still has it, it is there.
+        // As long as `current` has the release, the version exists.
         self.folder.remove(&going.to_string())?;
         self.folder.sync()?;
         match next {
@@ -207,7 +206,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// What becomes current when a version goes.
+    /// The release that becomes current if a version is removed.
     fn next(&self, going: u64, others: &BTreeSet<u64>) -> Result<Release, StoreError> {
         let (before, after) = (others.range(..going), others.range(going..));
         let mut first_error = None;
@@ -220,11 +219,11 @@ impl<'a> History<'a> {
             }
         }
         let nothing =
-            || StoreError::damaged(self.folder.name(CURRENT), "no other version is there");
+            || StoreError::damaged(self.folder.name(CURRENT), "there is no other version");
         Err(first_error.unwrap_or_else(nothing))
     }
 
-    /// The current release, after what a crash left undone of it.
+    /// The current release, after completing a change that a crash interrupted.
     fn settled(&self) -> Result<Option<Release>, StoreError> {
         let current = self.read(CURRENT)?;
         if let Some(current) = &current {
@@ -261,7 +260,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The release, if it is one that belongs in this file.
+    /// The release, if it belongs in this file.
     fn decode(&self, file: &str, bytes: &[u8]) -> Result<Release, StoreError> {
         let damaged = |what: String| StoreError::damaged(self.folder.name(file), what);
         let release = Release::decode(bytes).map_err(|error| damaged(error.to_string()))?;

@@ -1,5 +1,5 @@
-//! Checks of stored artifacts: how they are kept, and whether a policy accepts them under the name
-//! that points at them.
+//! Checks of stored artifacts: how they are protected, and whether a policy accepts them under the
+//! name that points at them.
 
 use std::fs::File;
 
@@ -13,7 +13,7 @@ use super::verity::{self, Measured};
 use super::{AdmissionError, ArtifactStore, MAX_SMALL_LEN, StoreError};
 
 impl ArtifactStore {
-    /// How an image's file is kept from changing.
+    /// How an image's file is protected from changes.
     pub(super) fn mode_of(&self, file: &File, entry: &Entry) -> Result<LoadMode, StoreError> {
         let name = || self.0.artifacts.name(&entry.image_name());
         match verity::measure(file).map_err(|error| StoreError::io(name(), error))? {
@@ -26,7 +26,7 @@ impl ArtifactStore {
         }
     }
 
-    /// The envelope that a release means.
+    /// The envelope that a release names.
     pub(super) fn envelope(&self, entry: &Entry) -> Result<Vec<u8>, StoreError> {
         let name = entry.envelope_name();
         let envelope = self.0.artifacts.read(&name, MAX_SMALL_LEN)?;
@@ -37,15 +37,15 @@ impl ArtifactStore {
         Ok(envelope)
     }
 
-    /// What the signers of an artifact say about it, as its envelope has it.
+    /// The manifest in an artifact's envelope: the signers' statements.
     pub(super) fn manifest(&self, entry: &Entry) -> Result<Manifest, StoreError> {
         let manifest = stated(&self.envelope(entry)?);
         let name = || self.0.artifacts.name(&entry.envelope_name());
         manifest.map_err(|error| StoreError::damaged(name(), error))
     }
 
-    /// Verifies an image whose digest is known: its envelope, what it is, the policy, and that it
-    /// is what the name says.
+    /// Verifies an image with a known digest: its envelope, its manifest, the policy, and that it
+    /// is the artifact that the name states.
     pub(super) fn judge(
         &self,
         image: &[u8],
@@ -77,7 +77,7 @@ impl ArtifactStore {
         );
         if named != signed {
             let name = self.0.artifacts.name(&entry.envelope_name());
-            let what = "it is another version, channel, target or profile than its name says";
+            let what = "its version, channel, target or profile differs from its name";
             return Err(StoreError::damaged(name, what).into());
         }
         Ok(Facts::of(artifact))

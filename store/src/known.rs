@@ -1,8 +1,8 @@
-//! Current releases that were read before: one look at a file's name says whether a release is
-//! still what it was, where reading it again takes two openings and a parser.
+//! Current releases that were read before. One look at a file's name shows whether a release is
+//! still the same. Reading it again takes two openings and a parser.
 //!
-//! A release's file is not written again, but replaced by another. The file that was read stays
-//! open here, and while it does, the kernel gives no other file its number.
+//! The store never writes a release's file again, but replaces it with another file. The file that
+//! was read stays open here. As long as it is open, the kernel gives its number to no other file.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,16 +12,16 @@ use edgec_files::{Folder, Identity};
 
 use super::release::{Application, CURRENT, Release};
 
-/// How many are kept: each is an open file of the process.
+/// The highest number of kept releases. Each is an open file of the process.
 const MOST: usize = 256;
 
-/// By applications that name no version.
+/// The releases, by applications without a version.
 #[derive(Debug, Default)]
 pub(super) struct KnownReleases(Mutex<HashMap<Application, Arc<Known>>>);
 
 #[derive(Debug)]
 struct Known {
-    /// The name of its folder.
+    /// The name of the application's folder.
     folder: String,
     identity: Identity,
     release: Arc<Release>,
@@ -29,15 +29,15 @@ struct Known {
 }
 
 impl KnownReleases {
-    /// The application's current release, if it was read before and is still the same file,
-    /// unchanged.
+    /// The application's current release, if it was read before and is still the same unchanged
+    /// file.
     pub(super) fn get(&self, names: &Folder, application: &Application) -> Option<Arc<Release>> {
         let known = {
             let releases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(releases.get(application)?)
         };
-        // A user who may change the folder may change `current`, so the folder is judged as when it
-        // is opened.
+        // A user who may change the folder may change `current`. So the folder is checked like when
+        // it is opened.
         names.judge_inner(&known.folder).ok()?;
         let place = format!("{}/{CURRENT}", known.folder);
         let same = names.identity(&place) == Some(known.identity);
@@ -45,7 +45,7 @@ impl KnownReleases {
     }
 
     pub(super) fn put(&self, application: &Application, file: File, release: &Arc<Release>) {
-        // Where the kernel does not say what file it is, nothing is known.
+        // If the kernel does not identify the file, the release counts as unknown.
         let Some(identity) = Identity::of(&file) else {
             return;
         };

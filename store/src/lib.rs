@@ -1,10 +1,10 @@
-//! A host's store of artifacts: each is verified once, when it is admitted, and from then on opened
-//! in constant time, also after a restart.
+//! A host's store of artifacts. Each artifact is verified once, when it is admitted. From then on
+//! it is opened in constant time, also after a restart.
 //!
-//! [`verify`](edgec_verifier::verify) hashes a whole image. A host that starts programs all the
-//! time does that once, and trusts the folder from then on: only this user or root may be able to
-//! change it or anything above it, and every opening checks that. `edgec-loader` loads from a
-//! store. This crate links no engine, for tools that admit, list and collect. It needs Linux.
+//! [`verify`](edgec_verifier::verify) hashes a whole image. A host that often starts programs does
+//! that once, and trusts the folder from then on: only this user or root may be able to change the
+//! folder or anything above it, and every opening checks that. `edgec-loader` loads from a store.
+//! This crate links no engine, so that tools can use it to admit, list and collect. It needs Linux.
 //!
 //! ```toml
 //! [dependencies]
@@ -36,7 +36,7 @@
 //! let added = store.add(artifact, &policy, &Expected::application("signed"))?;
 //! assert_eq!((added.change, added.standing), (Change::Added, Standing::Current));
 //!
-//! // Every result about a whole store has the problems beside what could be read.
+//! // Every result about a whole store also has the problems with unreadable parts.
 //! let listing = store.list()?;
 //! for artifact in &listing.artifacts {
 //!     println!("{} {} for {}", artifact.name, artifact.version, artifact.target);
@@ -57,11 +57,11 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | which version a name has, and rolling back | [`Application`], [`Standing`], [`ArtifactStore::make_current`] |
+//! | the version that loads take, and rolling back | [`Application`], [`Standing`], [`ArtifactStore::make_current`] |
 //! | a pool that has room for every program | [`ArtifactStore::manifests`] |
-//! | what a loader takes | [`ArtifactStore::candidates`], [`ArtifactStore::open_entry`] |
+//! | the steps of a loader | [`ArtifactStore::candidates`], [`ArtifactStore::open_entry`] |
 //! | a clock other than the system's | [`ArtifactStore::with_clock`] |
-//! | a new store that goes again if nothing is admitted | [`ArtifactStore::create_new`] |
+//! | a new store that is removed again if nothing is admitted | [`ArtifactStore::create_new`] |
 //!
 //! An error names the file that it is about, and prints itself and not its source:
 //! [`error_chain`](edgec_verifier::error_chain) prints both.
@@ -81,12 +81,12 @@
 //!   admissions, changes, turn    locks
 //! ```
 //!
-//! Finished files are never written again, only replaced by renaming or removed. Their mode forbids
-//! writing, and where the file system has fs-verity, the kernel forbids it too. Only the store's
-//! owner, who is this user or root, can change the folders: that is what a load in
-//! [`LoadMode::TrustedStore`] relies on, and what every opening checks.
+//! Finished files are never written again. They are only replaced by renaming, or removed. Their
+//! mode forbids writing, and if the file system has fs-verity, the kernel forbids it too. Only the
+//! store's owner, who is this user or root, can change the folders. A load in
+//! [`LoadMode::TrustedStore`] relies on that, and every opening checks it.
 
-// A store relies on what Linux has: folders by their descriptors, and fs-verity.
+// A store relies on two things that Linux has: folders by their descriptors, and fs-verity.
 #![cfg(target_os = "linux")]
 #![warn(
     clippy::exhaustive_enums,
@@ -154,28 +154,29 @@ use self::known::KnownReleases;
 use self::release::Release;
 use self::verdicts::Verdicts;
 
-/// What the folder says that it is.
+/// The content of the file that identifies a store.
 const FORMAT: &[u8] = b"edgec store 1\n";
 const FORMAT_FILE: &str = "edgec-store";
-/// The longest release or envelope that is read, in bytes: no envelope that is admitted is longer.
+/// The longest release or envelope, in bytes: no longer envelope is admitted.
 const MAX_SMALL_LEN: u64 = edgec_verifier::MAX_ENVELOPE_LEN;
-/// In which everything lies.
+/// The folders of a store.
 const FOLDERS: [&str; 3] = ["artifacts", "names", "temporary"];
-/// Held shared by an admission until its files are named, exclusively by a collection.
+/// An admission holds this lock shared until its files are named. A collection holds it
+/// exclusively.
 const ADMISSIONS: &str = "admissions";
-/// Held while a process waits for [`ADMISSIONS`], and released when it has that. The kernel grants
-/// shared locks even while an exclusive one is waited for: without a turn, a collection would wait
-/// for as long as admissions overlap.
+/// A process holds this lock while it waits for [`ADMISSIONS`], and releases it when it has that
+/// one. The kernel grants shared locks even while a process waits for an exclusive one. So without
+/// a turn, a collection would wait as long as admissions overlap.
 const TURN: &str = "turn";
-/// Held while names are changed, and while a store is made.
+/// A process holds this lock while it changes names, or makes a store.
 const CHANGES: &str = "changes";
-/// The files that are there to be locked.
+/// The files that exist only as locks.
 const LOCKS: [&str; 3] = [TURN, ADMISSIONS, CHANGES];
 
 /// A folder of artifacts that were verified when they were admitted.
 ///
-/// Cheap to clone; clones share what they know of signatures. Any number of processes may use
-/// one folder. It takes the time from the system's clock, or from another one
+/// Cloning is cheap, and clones share their signature verdicts. Any number of processes may use one
+/// folder. The store takes the time from the system's clock, or from another one
 /// ([`Self::with_clock`]).
 #[derive(Clone, Debug)]
 pub struct ArtifactStore(Arc<Inner>, Arc<dyn Clock>);
@@ -192,11 +193,11 @@ struct Inner {
 }
 
 impl ArtifactStore {
-    /// Opens a store that is there.
+    /// Opens an existing store.
     ///
     /// # Errors
     ///
-    /// [`StoreError`], also when users other than this one and root can change the folder or one
+    /// [`StoreError`], also if users other than this one and root can change the folder or one
     /// above it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
@@ -227,11 +228,11 @@ impl ArtifactStore {
         Ok(Self(Arc::new(inner), Arc::new(SystemClock)))
     }
 
-    /// Makes a store, where there is an empty folder or none, or opens the one that is there.
+    /// Makes a store if the folder is empty or does not exist. Opens an existing store.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; nothing new is then left behind.
+    /// [`StoreError`]. Then nothing new is left behind.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let (store, new) = Self::create_new(path)?;
         if let Some(new) = new {
@@ -240,30 +241,30 @@ impl ArtifactStore {
         Ok(store)
     }
 
-    /// As [`Self::create`]; also gives what was made if the store was not there. Unless that is
-    /// kept, the store is removed again.
+    /// Like [`Self::create`]. If it made the store, it also returns a [`NewStore`]. Unless that
+    /// value is kept, the store is removed again.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; nothing new is then left behind.
+    /// [`StoreError`]. Then nothing new is left behind.
     pub fn create_new(path: impl AsRef<Path>) -> Result<(Self, Option<NewStore>), StoreError> {
         let path = path.as_ref();
         let new = NewStore::make(path)?;
         Ok((Self::open(path)?, new))
     }
 
-    /// The same store, which takes the time from this clock. Clones of it do so too.
+    /// The same store with another clock. Clones use this clock too.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self(self.0, Arc::new(clock))
     }
 
-    /// Where the store takes the time from: [`SystemClock`], if no other clock was given.
+    /// The store's clock: [`SystemClock`], if no other clock was given.
     pub fn clock(&self) -> &dyn Clock {
         &*self.1
     }
 
-    /// Where the store lies.
+    /// The store's folder.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
@@ -273,7 +274,7 @@ impl ArtifactStore {
         self.1.now()
     }
 
-    /// The release that is meant.
+    /// The release of `application`.
     fn release(&self, application: &Application) -> Result<Arc<Release>, StoreError> {
         if let Some(release) = self.0.known.get(&self.0.names, application) {
             return Ok(release);
@@ -287,18 +288,18 @@ impl ArtifactStore {
         Ok(release)
     }
 
-    /// The releases of an application that has some.
+    /// The releases of an application, if it has any.
     fn history(&self, application: &Application) -> Result<History<'_>, StoreError> {
         History::of(&self.0.names, &self.0.temporary, application)
     }
 
-    /// Waits until no collection runs, or, for one, no admission either.
+    /// Waits until no collection runs. A collection also waits until no admission runs.
     fn admissions(&self, hold: Hold) -> Result<File, StoreError> {
         let _turn = self.locked(TURN, hold)?;
         self.locked(ADMISSIONS, hold)
     }
 
-    /// Waits for a lock; it is held until the file is dropped.
+    /// Waits for a lock. The lock is held until the file is dropped.
     fn locked(&self, name: &str, hold: Hold) -> Result<File, StoreError> {
         Ok(self.0.root.locked(name, hold)?)
     }

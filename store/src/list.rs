@@ -1,4 +1,4 @@
-//! The content of a store, as far as it can be seen without reading images.
+//! The content of a store, as far as it is visible without reading images.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use super::release::{Application, Entry, Release};
 use super::survey::{Problem, Survey};
 use super::{ArtifactStore, StoreError};
 
-/// How often something is begun again when what it is about changes.
+/// The number of tries if the files change during an operation.
 pub(super) const TRIES: usize = 3;
 
 /// One artifact of a store.
@@ -28,32 +28,32 @@ pub struct StoredArtifact {
     pub version: u64,
     /// Whether loads of the name take this version.
     pub current: bool,
-    /// The CPU that it is for.
+    /// The CPU that the artifact is for.
     pub target: String,
-    /// The engine profile that it is for.
+    /// The engine profile that the artifact is for.
     pub profile: String,
     /// The image's fs-verity digest.
     pub image: VerityDigest,
-    /// Whether it is there, as far as can be seen without reading the image.
+    /// Whether the artifact is there, as far as that is visible without reading the image.
     pub condition: Condition,
     /// The length of the image's file in bytes.
     pub length: u64,
-    /// Its size on the disk, in bytes: holes take nothing.
+    /// The size of the image's file on the disk, in bytes. Holes take no space.
     pub disk: u64,
-    /// The mode in which a load finds it; `None` if the image is missing, or is not in a store's
-    /// form.
+    /// The mode in which a load finds it; `None` if the image is missing, or does not have a
+    /// store's form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<LoadMode>,
 }
 
-/// Whether image and envelope of an artifact are there.
+/// Whether the image and the envelope of an artifact are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Condition {
-    /// Both are there, and the image is as long as its manifest says.
+    /// Both are there, and the image has the length in its manifest.
     Whole,
-    /// One of them is not there.
+    /// One of them is missing.
     Missing,
     /// One of them has changed since its admission.
     Damaged,
@@ -71,7 +71,7 @@ impl Condition {
         }
     }
 
-    /// In one word.
+    /// The condition in one word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Whole => "whole",
@@ -82,38 +82,38 @@ impl Condition {
     }
 }
 
-/// What is in a store.
+/// The content of a store.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Listing {
-    /// Every artifact that a name points at, sorted by name, channel, version and target; also
+    /// Every artifact that a name points at, sorted by name, channel, version and target, with
     /// those that are missing or damaged.
     pub artifacts: Vec<StoredArtifact>,
     /// Releases that could not be read.
     pub problems: Vec<Problem>,
 }
 
-/// One artifact of a store that was looked at.
+/// One examined artifact of a store.
 pub(super) struct Examination {
     pub(super) artifact: StoredArtifact,
     pub(super) entry: Entry,
-    /// What is wrong with it, as far as that is seen without reading the image.
+    /// What is wrong with it, as far as that is visible without reading the image.
     pub(super) fault: Option<StoreError>,
 }
 
 impl ArtifactStore {
-    /// What a look at the store finds, without reading an image.
+    /// The content of the store, without reading an image.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the folder of the names cannot be read.
+    /// [`StoreError`] if the folder of the names cannot be read.
     pub fn list(&self) -> Result<Listing, StoreError> {
         let mut tries = 0;
         loop {
             let (examined, problems) = self.examine()?;
             tries += 1;
-            // After a name was read, an admission and a collection may have taken what it pointed
-            // at.
+            // After a name was read, an admission and a collection may have removed the artifact
+            // that it pointed at.
             let missing = |e: &Examination| e.artifact.condition == Condition::Missing;
             if tries == TRIES || !examined.iter().any(missing) {
                 let artifacts = examined.into_iter().map(|e| e.artifact).collect();
@@ -130,7 +130,7 @@ impl ArtifactStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unknown`], or the problem with an image, as far as it can be seen without
+    /// [`StoreError::Unknown`], or the problem with an image, as far as it is visible without
     /// reading the image.
     pub fn image_paths(
         &self,
@@ -148,7 +148,7 @@ impl ArtifactStore {
         release.artifacts.iter().map(path).collect()
     }
 
-    /// Looks at every artifact that a name points at.
+    /// Examines every artifact that a name points at.
     pub(super) fn examine(&self) -> Result<(Vec<Examination>, Vec<Problem>), StoreError> {
         let Survey {
             releases, problems, ..

@@ -14,22 +14,22 @@ use super::{ArtifactStore, StoreError};
 pub struct CurrentManifests {
     /// The manifests. Their signers were checked at admission.
     pub manifests: Vec<Manifest>,
-    /// Artifacts that are left out because they could not be read.
+    /// The problems with artifacts that are left out, because they could not be read.
     pub problems: Vec<Problem>,
 }
 
 impl ArtifactStore {
-    /// The manifests of all current artifacts, for a plan of the pool that holds them.
+    /// The manifests of all current artifacts. A host plans a pool for them.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the folder of the names cannot be read.
+    /// [`StoreError`] if the folder of the names cannot be read.
     pub fn manifests(&self) -> Result<CurrentManifests, StoreError> {
         let mut tries = 0;
         loop {
             let (manifests, problems) = self.current_manifests()?;
             tries += 1;
-            // As in a list.
+            // This is the same as for a list.
             let absent = |problem: &Problem| problem.error.is_absence();
             if tries == TRIES || !problems.iter().any(absent) {
                 let problems = problems.into_iter().map(Problem::lost).collect();
@@ -42,7 +42,7 @@ impl ArtifactStore {
     }
 
     /// The current version of an application, if it is of another kind than `kind`. A version that
-    /// cannot be read is of no kind.
+    /// cannot be read does not count.
     pub(super) fn other_kind(&self, application: &Application, kind: Kind) -> Option<OtherKind> {
         let current = self.current_kind(application)?;
         (current.kind != kind).then_some(current)
@@ -71,7 +71,7 @@ impl ArtifactStore {
 
     fn current_manifests(&self) -> Result<(Vec<Manifest>, Vec<Problem>), StoreError> {
         let survey = self.survey()?;
-        // A plan counts only current versions.
+        // A plan considers only current versions.
         let mut problems = survey.problems;
         problems.retain(|problem| problem.version.is_none());
         let mut manifests = Vec::new();

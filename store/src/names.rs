@@ -1,11 +1,11 @@
-//! Which version of a name loads take, and the removal of names. Images stay until a collection.
+//! The version of a name that loads take, and the removal of names. Images stay until a collection.
 
 use edgec_files::Hold;
 
 use super::release::{Application, OtherKind};
 use super::{ArtifactStore, CHANGES, StoreError};
 
-/// What [`ArtifactStore::make_current`] did.
+/// The result of [`ArtifactStore::make_current`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Choice {
@@ -19,7 +19,7 @@ pub struct Choice {
     pub other_kind: Option<OtherKind>,
 }
 
-/// What [`ArtifactStore::remove`] did.
+/// The result of [`ArtifactStore::remove`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removal {
@@ -59,7 +59,8 @@ impl ArtifactStore {
     }
 
     /// Removes a version of an application, or all versions if none is named. If the current
-    /// version is removed, the newest remaining one becomes current.
+    /// version is removed, the version before it becomes current. If there is none, the newest
+    /// remaining one becomes current.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Making a store. It is removed again if nothing is admitted to it.
+//! Makes a store, and removes it again if nothing is admitted to it.
 
 use std::path::Path;
 
@@ -9,24 +9,24 @@ use super::{CHANGES, FOLDERS, FORMAT, FORMAT_FILE, LOCKS, StoreError};
 /// The files of a new store. If this value is dropped, they are removed, unless something was
 /// admitted or another process uses the store.
 #[derive(Debug)]
-#[must_use = "the store goes again unless it is kept"]
+#[must_use = "the store is removed again unless it is kept"]
 pub struct NewStore {
     root: Folder,
-    /// The store's own folder and those above it, as far as they were made.
+    /// The store's own folder and the folders above it that were made.
     folders: NewFolders,
-    /// Whether the folder was empty: nothing in it is anything but a store's.
+    /// Whether the folder was empty before, so everything in it belongs to a store.
     empty: bool,
     kept: bool,
 }
 
 impl NewStore {
-    /// The store stays.
+    /// Keeps the store.
     pub fn keep(mut self) {
         self.kept = true;
         std::mem::take(&mut self.folders).keep();
     }
 
-    /// Makes what is missing of a store; `None` if it was there.
+    /// Makes the missing parts of a store; `None` if the store existed.
     pub(super) fn make(path: &Path) -> Result<Option<Self>, StoreError> {
         let (root, folders) = Folder::root_or_new(path)?;
         let mut new = Self {
@@ -36,7 +36,7 @@ impl NewStore {
             kept: false,
         };
         let made = new.fill(path)?;
-        // The process that made it may have ended before it was on the disk.
+        // The process that made the store may have ended before it was on the disk.
         new.root.sync()?;
         if made {
             return Ok(Some(new));
@@ -51,7 +51,8 @@ impl NewStore {
         }
         let before = self.root.names()?;
         let ours = |name: &String| FOLDERS.contains(&&**name) || LOCKS.contains(&&**name);
-        // Checked again: another process may have made the store since, and admitted something.
+        // This is checked again, because another process may have made the store since, and
+        // admitted something.
         if !before.iter().all(ours) && !self.root.has(FORMAT_FILE) {
             let name = path.display().to_string();
             return Err(StoreError::NotAStore { name });
@@ -71,7 +72,8 @@ impl NewStore {
         Ok(true)
     }
 
-    /// Removes what is in the folder, unless something was admitted or another process is at work.
+    /// Removes the folder's content, unless something was admitted or another process uses the
+    /// store.
     fn clear(&self) -> Result<(), StoreError> {
         let root = &self.root;
         let mut held = Vec::new();
@@ -79,7 +81,7 @@ impl NewStore {
             match root.try_locked(name, Hold::Exclusive) {
                 Ok(Some(lock)) => held.push(lock),
                 Ok(None) => return Ok(()),
-                // If there is no room for the file, no other process has it either.
+                // If there is no space for the file, no other process has the file either.
                 Err(_) => {}
             }
         }
@@ -91,7 +93,7 @@ impl NewStore {
                     return Ok(());
                 }
             }
-            // First, so that no process opens a store of which a part is gone.
+            // This file is removed first, so that no process opens an incomplete store.
             root.remove(FORMAT_FILE)?;
             for application in &applications {
                 names.clear(application)?;
@@ -111,9 +113,9 @@ impl Drop for NewStore {
             return;
         }
         if self.empty {
-            // The next that makes a store here goes on with what cannot be removed.
+            // The next process that makes a store here reuses the files that could not be removed.
             let _ = self.clear();
         }
-        // The folders themselves go with `folders`.
+        // Dropping `folders` removes the folders themselves.
     }
 }

@@ -1,6 +1,7 @@
-//! What a load takes of a store: the artifacts that fit a host, and an image that the policy lets
-//! in. Nothing here takes longer for a longer image or a fuller store, except under a policy that
-//! requires an audit of the code: then the first load reads all code through a mapping.
+//! The steps of a load in a store: it finds the artifacts that fit a host, and opens an image that
+//! the policy accepts. The time does not depend on the length of the image or the number of
+//! artifacts, with one exception: if a policy requires an audit of the code, the first load reads
+//! all code through a mapping.
 
 use std::io;
 use std::sync::Arc;
@@ -20,21 +21,22 @@ use super::{AdmissionError, ArtifactStore, StoreError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Candidates {
-    /// The artifacts, the one that uses most of the host's CPU first. Never none.
+    /// The artifacts. The first uses most of the host's CPU. There is at least one.
     pub entries: Vec<Entry>,
-    /// The application, with the very version that they are of.
+    /// The application, with the exact version of the artifacts.
     pub application: Application,
 }
 
-/// An image that a policy lets in, open and locked: no collection takes it while the file is open.
+/// An image that a policy accepts, open and locked: no collection removes it while the file is
+/// open.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct OpenedImage {
-    /// The image's bytes, which stay as they are.
+    /// The image's bytes, which do not change.
     pub file: StableFile,
-    /// What verification found out about it.
+    /// The results of its verification.
     pub facts: Arc<Facts>,
-    /// How its bytes are kept from changing.
+    /// How its bytes are protected from changes.
     pub mode: LoadMode,
     /// Whether it was judged now, or for an earlier load.
     pub verdict: Verdict,
@@ -47,7 +49,7 @@ impl ArtifactStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unknown`], [`StoreError::NoFit`]; what is wrong with the release.
+    /// [`StoreError::Unknown`], [`StoreError::NoFit`], or the problem with the release.
     pub fn candidates(
         &self,
         profile: EngineProfile,
@@ -79,7 +81,7 @@ impl ArtifactStore {
     }
 
     /// Opens the image of an artifact of this application and version, and judges it under a
-    /// policy. Whether an engine can run it is not asked.
+    /// policy. It does not check whether an engine can run the image.
     ///
     /// # Errors
     ///
@@ -96,12 +98,12 @@ impl ArtifactStore {
         self.guard(application, &entry)?;
         let mode = self.mode_of(&file, &entry)?;
         policy.check_load_mode(mode)?;
-        // No collection takes it while it is in use. Where a lock cannot be had, it is one that
-        // looks whether the file can go, and the file stays for processes that have it open.
+        // No collection removes an image in use. If the lock is not granted, a collection holds it
+        // to check whether the file can be removed. The file stays for processes that have it open.
         let _ = try_lock(&file, Hold::Shared);
-        // SAFETY: the file is one that only the store's owner can change, by its folder and its
-        // mode, and that user could as well replace this program; finished files are not
-        // written by admissions or collections. With fs-verity, the kernel sees to it.
+        // SAFETY: the folder and the mode of the file let only the store's owner change it, and
+        // that user could replace this program as well. Admissions and collections never write to
+        // finished files. With fs-verity, the kernel prevents changes.
         let file = unsafe { StableFile::new(file, len) }.map_err(unmapped)?;
 
         let image = entry.image;

@@ -1,8 +1,8 @@
-//! What a name points at: the releases of an application, each an artifact per target.
+//! The releases of an application. Names point at them, and each has an artifact per target.
 //!
-//! `names/<digest>/<version>` is a release and `names/<digest>/current` the one that a load takes;
-//! the digest is SHA-256 of name and channel, with a zero byte between: any name fits into a
-//! file's.
+//! `names/<digest>/<version>` is a release, and `names/<digest>/current` is the one that a load
+//! takes. The digest is the SHA-256 of name and channel with a zero byte between them, so any name
+//! fits into a file name.
 
 use edgec_verifier::{Kind, Manifest, Sha256Digest, VerityDigest, check_name};
 use serde::{Deserialize, Serialize};
@@ -28,14 +28,14 @@ impl Application {
         }
     }
 
-    /// Of this channel.
+    /// The same application in this channel.
     #[must_use]
     pub fn in_channel(mut self, channel: impl Into<String>) -> Self {
         self.channel = Some(channel.into());
         self
     }
 
-    /// This version, current or not.
+    /// This version of the application, whether it is current or not.
     #[must_use]
     pub fn version(mut self, version: u64) -> Self {
         self.version = Some(version);
@@ -55,7 +55,7 @@ impl Application {
         Ok(())
     }
 
-    /// The name of its folder.
+    /// The name of the application's folder.
     pub(crate) fn folder(&self) -> String {
         folder_of(&self.name, self.channel.as_deref())
     }
@@ -106,40 +106,40 @@ pub(crate) struct Release {
     pub(crate) channel: Option<String>,
     pub(crate) version: u64,
     pub(crate) artifacts: Vec<Entry>,
-    /// Of the current release: it was made that although newer ones were there, and nothing newer
-    /// takes its place by itself.
+    /// For the current release: it was chosen although newer versions existed, and no newer version
+    /// replaces it by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) chosen: bool,
 }
 
-/// Whether loads of a name take a version that was admitted, and if not, why.
+/// Whether loads of a name take an admitted version, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Standing {
-    /// They do.
+    /// Loads take it.
     Current,
-    /// A newer one is current.
+    /// A newer version is current.
     Older {
-        /// The version that is current.
+        /// The current version.
         current: u64,
     },
-    /// An older one was made current ([`super::ArtifactStore::make_current`]). It stays so until
-    /// another is made current.
+    /// An older version was made current ([`super::ArtifactStore::make_current`]). It stays current
+    /// until another version is made current.
     Chosen {
-        /// The version that is current.
+        /// The current version.
         current: u64,
     },
     /// Some hosts that run the current version have no artifact of this one yet. It becomes current
     /// with the last of these artifacts, or if it is made current.
     Lacks {
-        /// The version that is current.
+        /// The current version.
         current: u64,
-        /// Target and engine profile of each.
+        /// The target and engine profile of each missing artifact.
         targets: Vec<String>,
     },
 }
 
-/// A current version with programs of another kind than those that replace it.
+/// The version that was current before, if its programs are of another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OtherKind {
@@ -155,9 +155,9 @@ pub struct OtherKind {
 pub struct Entry {
     pub(crate) target: String,
     pub(crate) profile: String,
-    /// The image, by its fs-verity digest.
+    /// The image's fs-verity digest.
     pub(crate) image: VerityDigest,
-    /// The envelope, by its SHA-256.
+    /// The envelope's SHA-256.
     pub(crate) envelope: Sha256Digest,
 }
 
@@ -171,7 +171,7 @@ impl Entry {
         }
     }
 
-    /// Target and profile, for messages.
+    /// The target and the profile, for messages.
     pub(crate) fn fits(&self) -> String {
         format!("{} ({})", self.target, self.profile)
     }
@@ -180,7 +180,8 @@ impl Entry {
         format!("{}.elf", self.image)
     }
 
-    /// An image may have been signed more than once, under other names or versions.
+    /// The name includes the envelope's digest, since an image may have been signed more than once,
+    /// under other names or versions.
     pub(crate) fn envelope_name(&self) -> String {
         format!("{}-{}.dsse", self.image, self.envelope)
     }
@@ -205,8 +206,8 @@ impl Release {
         serde_json::to_vec(self).map_err(|error| StoreError::damaged(self.name.clone(), error))
     }
 
-    /// Puts an artifact in, in place of an earlier one for the same target and profile, which is
-    /// the answer.
+    /// Adds an artifact. If the release has an artifact for the same target and profile, this
+    /// replaces and returns it.
     pub(crate) fn put(&mut self, entry: Entry) -> Option<Entry> {
         let same = |known: &Entry| known.target == entry.target && known.profile == entry.profile;
         let earlier = self.artifacts.iter().position(same);
@@ -217,7 +218,7 @@ impl Release {
         earlier
     }
 
-    /// How this release stands to the current one, which is of another version.
+    /// Whether this release replaces the current one, which has another version.
     pub(crate) fn standing(&self, other: &Self) -> Standing {
         let current = other.version;
         let lacks = |wanted: &&Entry| {
@@ -237,14 +238,14 @@ impl Release {
         }
     }
 
-    /// The name of the folder that it belongs in.
+    /// The name of the folder that the release belongs in.
     pub(crate) fn folder(&self) -> String {
         folder_of(&self.name, self.channel.as_deref())
     }
 }
 
-/// The version whose release a file of this name is, if it is one: numbers as the store writes
-/// them.
+/// The version of the release in a file of this name. `None` unless the name is a number as the
+/// store writes it.
 pub(crate) fn version_of(file: &str) -> Option<u64> {
     let version: u64 = file.parse().ok()?;
     (version.to_string() == file).then_some(version)

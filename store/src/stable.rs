@@ -1,4 +1,4 @@
-//! Files whose bytes stay as they are.
+//! Files whose bytes do not change.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-/// An open file whose bytes do not change any more.
+/// An open file whose bytes no longer change.
 #[derive(Debug)]
 pub struct StableFile {
     file: File,
@@ -17,16 +17,16 @@ pub struct StableFile {
 }
 
 impl StableFile {
-    /// States that `file` has `len` bytes and stays as it is.
+    /// States that `file` has `len` bytes and does not change.
     ///
     /// # Safety
     ///
-    /// Neither the file's first `len` bytes nor its length may change while the value lives, nor
-    /// while a program lives that was loaded from it.
+    /// Neither the file's first `len` bytes nor its length may change while the value exists, nor
+    /// while a program exists that was loaded from it.
     ///
     /// # Errors
     ///
-    /// A file that no address space holds.
+    /// The file does not fit into the address space.
     pub unsafe fn new(file: File, len: u64) -> io::Result<Self> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
         Ok(Self { file, len })
@@ -41,7 +41,7 @@ impl StableFile {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The error of the kernel.
     pub fn view(&self) -> io::Result<View<'_>> {
         Ok(View {
             start: map(&self.file, self.len)?,
@@ -50,8 +50,8 @@ impl StableFile {
         })
     }
 
-    /// A name for the open file itself. Of this thread's table of files, which a thread
-    /// may have for itself alone.
+    /// A path of the open file itself. It uses this thread's table of files, since a thread can
+    /// have a table of its own.
     pub fn path(&self) -> String {
         format!("/proc/thread-self/fd/{}", self.file.as_raw_fd())
     }
@@ -69,9 +69,9 @@ impl Deref for View<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `start` is that of a readable mapping of `len` bytes, or dangling with
-        // `len` 0; it is unmapped only when `self` is dropped. The bytes do not change: that
-        // is what a `StableFile` states.
+        // SAFETY: `start` is the start of a readable mapping of `len` bytes. If `len` is 0, it is
+        // dangling. The mapping ends only when `self` is dropped. The bytes do not change: a
+        // `StableFile` states that.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
@@ -79,8 +79,8 @@ impl Deref for View<'_> {
 impl Drop for View<'_> {
     fn drop(&mut self) {
         if self.len > 0 {
-            // SAFETY: `start` and `len` are those of a mapping that this value made, and
-            // no slice of it outlives `self`. Should unmapping fail, the memory stays.
+            // SAFETY: `start` and `len` belong to a mapping that this value made, and no slice of
+            // it outlives `self`. If unmapping fails, the memory stays mapped.
             let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
         }
     }
@@ -90,8 +90,7 @@ fn map(file: &File, len: usize) -> io::Result<NonNull<u8>> {
     if len == 0 {
         return Ok(NonNull::dangling());
     }
-    // SAFETY: a new mapping at an address that the kernel chooses touches no memory that
-    // is in use.
+    // SAFETY: a new mapping at an address that the kernel chooses touches no memory in use.
     let start = unsafe {
         mmap(
             std::ptr::null_mut(),

@@ -1,4 +1,4 @@
-//! A survey of everything that a store has names for. A damaged release does not hide others.
+//! A survey of all names in a store. A damaged release does not hide others.
 
 use edgec_files::FolderError;
 
@@ -10,7 +10,7 @@ use super::{ArtifactStore, StoreError};
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The application, if another file names it.
+    /// The application, if another file of its folder states its name.
     pub name: Option<String>,
     /// Its release channel, if it states one.
     pub channel: Option<String>,
@@ -47,7 +47,7 @@ impl Problem {
         }
     }
 
-    /// What is not there should be.
+    /// The same problem with a file that should exist.
     pub(super) fn lost(self) -> Self {
         Self {
             error: self.error.lost(),
@@ -56,16 +56,16 @@ impl Problem {
     }
 }
 
-/// All that there are names for.
+/// The content of all names.
 #[derive(Default)]
 pub(super) struct Survey {
     /// Every release of every name, and whether it is the current one.
     pub(super) releases: Vec<(Release, bool)>,
-    /// What cannot be read, and may name anything.
+    /// The parts that cannot be read, and may name anything.
     pub(super) problems: Vec<Problem>,
-    /// What is nothing of a store's.
+    /// Files that do not belong to a store.
     pub(super) foreign: Vec<String>,
-    /// Folders without anything in them.
+    /// Empty folders.
     pub(super) empty: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ impl Survey {
         if by_version.is_empty() && unreadable.is_empty() && foreign.is_empty() {
             self.empty.push(key);
         }
-        // Any release of the folder says whose it is.
+        // Any release in the folder states the application.
         let known = by_version.first_key_value().map(|(_, release)| release);
         let problems = unreadable.into_iter().map(|(version, error)| match known {
             Some(release) => Problem::of(release, version, error),
@@ -122,7 +122,7 @@ impl Survey {
     }
 }
 
-/// Whether it is the name of an application's folder.
+/// Whether this is the name of an application's folder.
 fn is_key(name: &str) -> bool {
     name.parse::<edgec_verifier::Sha256Digest>().is_ok()
 }

@@ -1,5 +1,5 @@
-//! Signature verdicts that were reached before: an image, its envelope and a policy give the
-//! same one for as long as no moment passes that one of them names.
+//! Earlier verdicts about signatures. An image, its envelope and a policy give the same verdict
+//! until a time that one of them states passes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,22 +8,22 @@ use edgec_verifier::{Facts, LoadMode, Sha256Digest, UnixTime};
 
 use super::release::{Application, Entry};
 
-/// How many are kept. Policies change seldom, and a host has not more applications than this
-/// at work.
+/// The highest number of kept verdicts. Policies change seldom, and a host does not run more
+/// applications than this at a time.
 const MOST: usize = 4096;
 
-/// What a verdict is about. Never across policies: a stricter one must not find what a laxer one
-/// said.
+/// The subject of a verdict. It includes the policy: a stricter policy must not get the verdict of
+/// a laxer one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Subject {
     pub(super) entry: Entry,
     pub(super) application: Application,
     pub(super) policy: Sha256Digest,
-    /// What is known of the digest is evidence, and depends on this.
+    /// The evidence about the digest depends on the mode.
     pub(super) mode: LoadMode,
 }
 
-/// Acceptances only: a refusal is found again each time.
+/// Only acceptances: a refusal is computed again each time.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts(Mutex<HashMap<Subject, Arc<Facts>>>);
 

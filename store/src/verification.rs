@@ -1,4 +1,4 @@
-//! Whether everything in a store is unchanged since its admission.
+//! Checks whether everything in a store is unchanged since its admission.
 
 use std::io::Read as _;
 
@@ -20,13 +20,13 @@ pub struct Verification {
     pub error: Option<AdmissionError>,
 }
 
-/// What a verification of a whole store found.
+/// The results of verifying a whole store.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Verifications {
     /// Every artifact that a name points at, in the order of a [`Listing`](super::Listing).
     pub artifacts: Vec<Verification>,
-    /// Releases that could not be read: nothing is known of their artifacts.
+    /// The problems with releases that could not be read. Nothing is known about their artifacts.
     pub problems: Vec<Problem>,
 }
 
@@ -39,12 +39,12 @@ impl Verifications {
 }
 
 impl ArtifactStore {
-    /// Hashes every image, and verifies every artifact that a name points at under a policy, as a
-    /// host does that sees it for the first time.
+    /// Hashes every image, and verifies every artifact that a name points at under a policy, like a
+    /// host that sees the artifact for the first time.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the folder of the names cannot be read.
+    /// [`StoreError`] if the folder of the names cannot be read.
     pub fn verify(&self, policy: &TrustPolicy) -> Result<Verifications, StoreError> {
         let mut artifacts = Vec::new();
         let (all, problems) = self.examine()?;
@@ -81,7 +81,7 @@ impl ArtifactStore {
         })
     }
 
-    /// Verifies an artifact whose image has the length that it should have.
+    /// Verifies an artifact whose image has the right length.
     fn verify_entry(
         &self,
         entry: &Entry,
@@ -91,8 +91,8 @@ impl ArtifactStore {
         let (file, len) = self.0.artifacts.file(&entry.image_name())?;
         let mode = self.mode_of(&file, entry)?;
         let name = || self.0.artifacts.name(&entry.image_name());
-        // Read, not mapped: to read a damaged page under fs-verity is an error, and to touch it in
-        // a mapping ends the process.
+        // The image is read and not mapped. If a page is damaged under fs-verity, reading it is an
+        // error, but touching it in a mapping ends the process.
         let len = len.min(MAX_ARTIFACT_LEN);
         let image = read_bounded(file.take(MAX_ARTIFACT_LEN), MAX_ARTIFACT_LEN, len);
         let image = image.map_err(|error| StoreError::io(name(), error))?;

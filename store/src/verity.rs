@@ -1,11 +1,11 @@
 //! fs-verity: the kernel checks a file's pages against a digest whenever it reads them.
 //!
 //! Source: Linux, `Documentation/filesystems/fsverity.rst`, "FS_IOC_ENABLE_VERITY" and
-//! "FS_IOC_MEASURE_VERITY"; `include/uapi/linux/fsverity.h`. What is enabled has the
-//! parameters of the signed digest: SHA-256, 4096-byte blocks, no salt. The measured
-//! digest covers all of them, and the length: equal digests are equal parameters.
+//! "FS_IOC_MEASURE_VERITY"; `include/uapi/linux/fsverity.h`. It is enabled with the parameters of
+//! the signed digest: SHA-256, 4096-byte blocks, no salt. The measured digest covers all of them,
+//! and the length: equal digests mean equal parameters.
 //!
-//! `tests/verity` tests this on a kernel that has it.
+//! `tests/verity` tests this on a kernel that has fs-verity.
 
 use std::fs::File;
 use std::io;
@@ -18,14 +18,15 @@ use rustix::ioctl::{Opcode, Setter, Updater, ioctl, opcode};
 const SHA256: u16 = 1;
 const BLOCK_SIZE: u32 = 4096;
 
-/// An error that the number alone, `EINVAL`, does not explain.
+/// Explains an error for which the number alone, `EINVAL`, is not enough.
 const REFUSED: &str = "the kernel has fs-verity for this file system, but refuses it with blocks \
      of 4096 bytes, which the signed digest needs (EINVAL): use a file system in blocks of 4096 \
      bytes, or one without the feature `verity`";
 
 /// `FS_IOC_ENABLE_VERITY`.
 const ENABLE: Opcode = opcode::write::<EnableArg>(b'f', 133);
-/// `FS_IOC_MEASURE_VERITY`: its number has the size of the digest's head, not of its room.
+/// `FS_IOC_MEASURE_VERITY`. Its number contains the size of the digest's head, without the room
+/// after it.
 const MEASURE: Opcode = opcode::read_write::<[u16; 2]>(b'f', 134);
 
 /// `struct fsverity_enable_arg`.
@@ -42,7 +43,7 @@ struct EnableArg {
     reserved_too: [u64; 11],
 }
 
-/// `struct fsverity_digest`, with room for the longest digest there is, SHA-512's.
+/// `struct fsverity_digest`, with room for the longest digest, SHA-512's.
 #[repr(C)]
 struct DigestArg {
     algorithm: u16,
@@ -50,42 +51,42 @@ struct DigestArg {
     digest: [u8; 64],
 }
 
-/// What came of [`enable`].
+/// The result of [`enable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Enabled {
-    /// The file is the kernel's now: no process can write it any more, only delete it.
+    /// The kernel has taken the file: no process can write it any more, only delete it.
     Now,
-    /// It was so before, with parameters and contents that [`measure`] tells.
+    /// It was enabled before. [`measure`] tells the parameters and the digest.
     Before,
-    /// A process has the file open for writing, or is enabling it at this moment.
+    /// A process has the file open for writing, or is just enabling it.
     Busy,
-    /// The kernel or the file system does not have it.
+    /// The kernel or the file system does not support it.
     NotSupported,
 }
 
-/// What the kernel says of a file.
+/// The kernel's statement about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Measured {
-    /// It does not check this file, or cannot check any there.
+    /// The kernel does not check this file, or cannot check files in this file system.
     NotEnabled,
     /// The digest. With another salt, block size or length, it is another digest.
     Digest(VerityDigest),
-    /// It checks with something else than SHA-256; by the numbers of the source, 2 is
+    /// The kernel checks with another algorithm than SHA-256. In the numbers of the source, 2 is
     /// SHA-512.
     OtherAlgorithm(u16),
 }
 
-/// Has the kernel take the file as it is, and check it from now on.
+/// Asks the kernel to take the file as it is, and to check it from now on.
 ///
-/// `file` is open for reading; who asks must be allowed to write it. The kernel reads all
-/// of the file for this and stores the hashes; they are on the disk when it returns.
+/// `file` is open for reading, and this process must be allowed to write it. The kernel reads the
+/// whole file for this, and stores the hashes. They are on the disk when it returns.
 ///
 /// # Errors
 ///
-/// What the kernel says, other than what [`Enabled`] has: no right to write the file, a
-/// read-only file system, no space for the hashes, or a kernel that asks for a signature
-/// of its own kind (`fs.verity.require_signatures`). Also that it refuses these parameters: the
-/// kernel then has fs-verity, and to go on without it would lose it silently.
+/// The kernel's errors, except those that [`Enabled`] has: no right to write the file, a read-only
+/// file system, no space for the hashes, or a kernel that requires a signature of its own kind
+/// (`fs.verity.require_signatures`). If the kernel refuses these parameters, that is an error too:
+/// the kernel then has fs-verity, and going on without it would lose it silently.
 pub(crate) fn enable(file: &File) -> io::Result<Enabled> {
     let argument = EnableArg {
         version: 1,
@@ -98,43 +99,43 @@ pub(crate) fn enable(file: &File) -> io::Result<Enabled> {
         signature: 0,
         reserved_too: [0; 11],
     };
-    // SAFETY: the number is that of an ioctl which reads an `fsverity_enable_arg`, and the
-    // type is that structure. No pointer in it is followed: both sizes are 0.
+    // SAFETY: the number belongs to an ioctl that reads an `fsverity_enable_arg`, and the type is
+    // that structure. The kernel follows no pointer in it: both sizes are 0.
     let answer = unsafe { ioctl(file, Setter::<ENABLE, EnableArg>::new(argument)) };
     came_of(answer)
 }
 
-/// What the kernel's answer to the wish for fs-verity means.
+/// The meaning of the kernel's answer to [`enable`].
 fn came_of(answer: rustix::io::Result<()>) -> io::Result<Enabled> {
     match answer {
         Ok(()) => Ok(Enabled::Now),
         Err(Errno::EXIST) => Ok(Enabled::Before),
         Err(Errno::TXTBSY | Errno::BUSY) => Ok(Enabled::Busy),
-        // No such ioctl; not configured, or not a feature of this file system; no SHA-256
-        // in the kernel.
+        // There is no such ioctl; fs-verity is not configured, or this file system lacks it; or the
+        // kernel has no SHA-256.
         Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::NOPKG) => Ok(Enabled::NotSupported),
         // Pages, or blocks of the file system, are smaller than the blocks of the tree. Before
-        // Linux 6.3 also pages of any other size.
+        // Linux 6.3, this also means pages of any other size.
         Err(Errno::INVAL) => Err(io::Error::new(io::ErrorKind::InvalidInput, REFUSED)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The digest by which the kernel checks the file. It reads no data and takes no time:
-/// the kernel knows it since the file was opened.
+/// The digest by which the kernel checks the file. This reads no data and takes no time: the kernel
+/// knows the digest since the file was opened.
 ///
 /// # Errors
 ///
-/// What the kernel says, other than what [`Measured`] has.
+/// The kernel's errors, except those that [`Measured`] has.
 pub(crate) fn measure(file: &File) -> io::Result<Measured> {
     let mut argument = DigestArg {
         algorithm: 0,
         size: 64,
         digest: [0; 64],
     };
-    // SAFETY: the number is that of an ioctl which reads and writes an `fsverity_digest`.
-    // The type is that structure; `size` says how much room follows its head, and no more
-    // than that is written.
+    // SAFETY: the number belongs to an ioctl that reads and writes an `fsverity_digest`. The type
+    // is that structure. `size` states the room after its head, and the kernel writes no more than
+    // that.
     let answer = unsafe { ioctl(file, Updater::<MEASURE, DigestArg>::new(&mut argument)) };
     match answer {
         Ok(()) => Ok(argument.measured()),
@@ -167,14 +168,14 @@ mod tests {
         assert_eq!(std::mem::offset_of!(DigestArg, digest), 4);
     }
 
-    /// A memory file has no verity, on any kernel.
+    /// A memory file has no fs-verity, on any kernel.
     #[test]
     fn where_there_is_none() {
         let flags = rustix::fs::MemfdFlags::CLOEXEC;
         let file = File::from(rustix::fs::memfd_create("edgec-test", flags).unwrap());
         assert_eq!(enable(&file).unwrap(), Enabled::NotSupported);
         assert_eq!(measure(&file).unwrap(), Measured::NotEnabled);
-        // Not a file of any file system.
+        // This is not a file of any file system.
         let (reader, _writer) = std::io::pipe().unwrap();
         let pipe = File::from(std::os::fd::OwnedFd::from(reader));
         assert_eq!(enable(&pipe).unwrap(), Enabled::NotSupported);
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!(measured(1, 32), Measured::Digest(VerityDigest([7; 32])));
         assert_eq!(measured(1, 31), Measured::OtherAlgorithm(1));
         assert_eq!(measured(2, 64), Measured::OtherAlgorithm(2));
-        // The kernel of today has no third.
+        // Current kernels have no third algorithm.
         assert_eq!(measured(3, 32), Measured::OtherAlgorithm(3));
     }
 }

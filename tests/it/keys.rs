@@ -175,7 +175,7 @@ fn unfit_public_keys_are_refused_by_name() {
         ("aGVsbG8=".to_owned(), "has 5 bytes"),
         (format!("{line}\n{line}\n"), "more than one line"),
         (line[..60].to_owned(), "cut off"),
-        (format!("{line}AAAA"), "bytes behind the key"),
+        (format!("{line}AAAA"), "bytes after the key"),
         (line.replace("AAAAC3Nz", "AAAAC3Nw"), "another type"),
         (format!("command=\"x\" {line}"), "not a public key"),
     ] {

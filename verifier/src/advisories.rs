@@ -1,14 +1,14 @@
-//! The known faults of the engine's code generation, as far as this edgec knows them.
+//! The faults of the engine's code generation that this edgec knows.
 //!
-//! Wrong code stays wrong in an artifact until it is compiled again, and a host that was
-//! upgraded still loads it: the engine compares only major versions. Faults of the engine's
-//! runtime are not listed; they go away when the host is upgraded.
+//! Wrong code stays in an artifact until the program is compiled again. A newer host still loads
+//! it, because the engine compares only major versions. Faults of the engine's runtime are not
+//! listed: an upgrade of the host fixes them.
 
 use serde::Serialize;
 
 use crate::engine_version::{EngineVersion, VersionRange};
 
-/// Code that some versions of the engine get wrong.
+/// A fault in the code that some versions of the engine make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Advisory {
@@ -16,29 +16,31 @@ pub struct Advisory {
     pub id: &'static str,
     /// What goes wrong, in a few words.
     pub title: &'static str,
-    /// Which programs are concerned, and with what effect.
+    /// Which programs are affected, and what can happen.
     pub effect: &'static str,
-    /// The versions that make such code. Only versions of the 48 line: it accepts no others.
+    /// The versions that make such code. All are versions of the 48 line, because edgec accepts no
+    /// others.
     pub affected: VersionRange,
-    /// The CPU families, as they stand first in a triple; empty: all.
+    /// The CPU families, named like the first part of a triple; empty: all.
     pub families: &'static [&'static str],
-    /// Only programs with one of these WebAssembly features, in wasmparser's names; empty: all.
+    /// The WebAssembly features, by wasmparser's names; a program with one of them is affected.
+    /// Empty: all programs.
     pub features: &'static [&'static str],
-    /// If set, only programs of this shape are affected, and this says what a build does about
+    /// If set, only programs of this shape are affected. The text says what a build does about
     /// them. Manifests do not state the shape, so no policy uses such an advisory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<&'static str>,
-    /// Where the facts come from.
+    /// The source of these facts.
     pub source: &'static str,
 }
 
-/// The advisories that this edgec ships, the newest fix first. The ones at the top are not fixed in
-/// any version of this engine line. State: November 2026.
+/// The advisories in this edgec, the newest fix first. No version of this engine line fixes the
+/// ones at the top. State: November 2026.
 pub const SHIPPED: &[Advisory] = &[
     Advisory {
         id: "EDGEC-2026-0003",
         title: "calls between a component and one inside of it always trap",
-        effect: "such a call ends with `cannot enter component instance`; later engines have them",
+        effect: "such a call ends with `cannot enter component instance`; later engines allow such calls",
         affected: VersionRange {
             from: EngineVersion::new(48, 0, 0),
             before: Some(EngineVersion::new(49, 0, 0)),
@@ -130,7 +132,7 @@ pub const SHIPPED: &[Advisory] = &[
     },
 ];
 
-/// The 48 line up to a patch, which has the fix.
+/// The 48 line before this patch. The patch has the fix.
 const fn before(patch: u64) -> VersionRange {
     VersionRange {
         from: EngineVersion::new(48, 0, 0),
@@ -139,15 +141,15 @@ const fn before(patch: u64) -> VersionRange {
 }
 
 impl Advisory {
-    /// The first version with the fix in the line of `engine`. `None` when no version of the line
-    /// has it.
+    /// The first version with the fix in the line of `engine`. `None` if no version of the line has
+    /// it.
     pub fn fixed_in(&self, engine: EngineVersion) -> Option<EngineVersion> {
         let fixed = self.affected.before;
         fixed.filter(|fixed| fixed.major == engine.major)
     }
 
-    /// Whether the advisory concerns code by `version` for `triple` of a program with `features`.
-    /// It never does if that depends on the program's shape.
+    /// Whether the advisory concerns code that engine `version` made for `triple` from a program
+    /// with `features`. If the fault depends on the program's shape, the answer is always `false`.
     pub fn concerns(&self, version: EngineVersion, triple: &str, features: &[String]) -> bool {
         if self.shape.is_some() {
             return false;

@@ -14,15 +14,15 @@ pub enum ArtifactFileError {
     /// The file cannot be opened or read, or there is no memory for it.
     #[error("cannot read `{}`", path.display())]
     Io {
-        /// The file, as the caller named it.
+        /// The path of the file, as the caller gave it.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// A folder, a pipe or a device: something without a known length. Copy it to a file first.
+    /// The file is a folder, a pipe or a device, which has no known length. Copy it to a file first.
     #[error("not a regular file")]
     NotAFile,
-    /// Longer than any artifact.
+    /// The file is longer than any artifact.
     #[error("the file has {len} bytes, an artifact has at most {MAX_ARTIFACT_LEN}")]
     TooLong {
         /// The file's length in bytes.
@@ -47,8 +47,9 @@ impl ArtifactFileError {
     }
 }
 
-/// Opens the file of an artifact, and gives its length in bytes. The file may change while it is
-/// read: verify the bytes that were read, and do not read it again.
+/// Opens the file of an artifact, to read it from beginning to end. Returns the file and its length
+/// in bytes. The file may change while it is read: verify the bytes that were read, and do not read
+/// it again.
 ///
 /// # Errors
 ///

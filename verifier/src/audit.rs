@@ -1,11 +1,12 @@
-//! Reads native code: the instructions of an image, and those that do not belong there.
+//! Reads native code: the instructions of an image, and instructions that do not belong there.
 //!
-//! This is a lint, not a proof of isolation: it sees the code, not what the code computes. Values
-//! at run time, which it does not follow, decide where an indirect branch goes, and which address a
-//! load or a store has. `docs/audit.md` says what an audit states and what it does not.
+//! An audit is a lint and proves no isolation: it sees the code, but not the values that the code
+//! computes. Those values decide where an indirect branch goes, and which address a load or a store
+//! has. `docs/audit.md` says what an audit states and what it does not.
 //!
-//! No file is opened and nothing is compiled: bytes in, findings out. What Cranelift 0.135 emits
-//! is known from its source, not by linking it.
+//! An audit takes bytes and returns findings. It opens no file and compiles nothing. This crate
+//! does not link Cranelift 0.135: the list of the instructions that Cranelift emits comes from its
+//! source.
 
 mod aarch64;
 mod aarch64_list;
@@ -30,31 +31,32 @@ use self::features::Declared;
 pub use self::finding::{Finding, Forbidden, Function, Place, Problem};
 use self::sweep::Sweep;
 
-/// The longest code that is audited, in bytes. An audit takes one byte of memory for each and
-/// twelve for every direct branch, up to twice that as the list grows: at worst, branches of two
-/// bytes and nothing else, some twenty for each byte; for a compiler's code, about four.
+/// The longest code that is audited, in bytes. An audit takes one byte of memory for each byte of
+/// code, and twelve for each direct branch, up to twice that while the list grows. At worst, the
+/// code has only branches of two bytes: then an audit takes about twenty bytes for each byte of
+/// code. For a compiler's code, it takes about four.
 pub const MAX_AUDITED_LEN: usize = 1 << 28;
-/// How many findings are listed. All are counted.
+/// The highest number of findings in a report. The audit counts all findings.
 pub const MAX_FINDINGS: usize = 100;
 
-/// What an audit found.
+/// The results of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct AuditReport {
     /// The length of the code, in bytes.
     pub length: u64,
-    /// How many functions it has: frame set-ups at a function's alignment.
+    /// The number of its functions: frame set-ups at a function's alignment.
     pub functions: u64,
     /// The number of places where the engine enters the code. Each must be the beginning of a
     /// function. Absent if the caller did not know the places.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<u64>,
-    /// How many instructions were decoded.
+    /// The number of decoded instructions.
     pub instructions: u64,
-    /// Bytes of constants and jump tables: something reads them.
+    /// Bytes of constants and jump tables, which instructions read.
     pub data: u64,
-    /// Bytes of zeros in front of aligned parts.
+    /// Bytes of zeros before aligned parts.
     pub padding: u64,
     /// CPU features beyond the family's base that the instructions need, sorted.
     pub features: Vec<String>,

@@ -1,32 +1,32 @@
-//! The checks that were made, with outcome and evidence.
+//! The checks that were made, with result and evidence.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A check that verification knows; `docs/policy.md` says when each fails.
+/// A check of a verification. `docs/policy.md` says when each check fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum CheckName {
     /// The policy itself has not expired.
     Policy,
-    /// The file is laid out as the format says.
+    /// The file has the layout of the format.
     Layout,
-    /// Enough keys that count have signed.
+    /// Enough trusted keys that count have signed.
     Signatures,
-    /// What they signed is a manifest.
+    /// The signed payload is a manifest.
     Statement,
     /// The image is the one that was signed.
     Digest,
-    /// The image is what the manifest says.
+    /// The image is as the manifest describes it.
     Image,
-    /// The artifact is what the caller asked for.
+    /// The artifact is the one that the caller expects.
     Expected,
-    /// The application is an allowed one.
+    /// The policy allows the application.
     Application,
-    /// The channel is an allowed one.
+    /// The policy allows the channel.
     Channel,
-    /// The target is an allowed one.
+    /// The policy allows the target.
     Target,
     /// The application's version is not too low.
     Version,
@@ -36,25 +36,25 @@ pub enum CheckName {
     Compiler,
     /// No advisory that edgec ships concerns the code.
     Advisories,
-    /// The engine profile is an allowed one.
+    /// The policy allows the engine profile.
     Profile,
-    /// Every import is an allowed one.
+    /// The policy allows every import.
     Imports,
     /// The time lies within the artifact's validity.
     Validity,
-    /// The artifact states when it expires, where that is required.
+    /// The artifact states when it expires, if the policy requires that.
     Expiry,
-    /// The code was audited, and nothing was found, where the policy asks for that.
+    /// The code was audited without findings, if the policy requires that.
     Audit,
-    /// The input that is named compiles to it. Not part of a verification, but of
-    /// `edgec verify --rebuild`.
+    /// The named input compiles to this image. Only `edgec verify --rebuild` makes this check; a
+    /// verification does not.
     Rebuild,
-    /// A host can run it. Not part of a verification; see [`crate::HostProfile`].
+    /// A host can run it. A verification does not check this; see [`crate::HostProfile`].
     Host,
 }
 
 impl CheckName {
-    /// The checks that a policy may turn down: all that it decides itself.
+    /// The checks whose mode a policy can set: all that the policy itself decides.
     pub(crate) const WITH_MODE: [Self; 12] = [
         Self::Application,
         Self::Channel,
@@ -110,7 +110,7 @@ impl fmt::Display for CheckName {
     }
 }
 
-/// What a policy does about a check.
+/// A policy's reaction to a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
@@ -122,20 +122,20 @@ pub(crate) enum Mode {
     Off,
 }
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Status {
-    /// It holds.
+    /// The check holds.
     Passed,
-    /// It does not hold, and the artifact is refused.
+    /// The check does not hold, and the artifact is refused.
     Failed,
-    /// It does not hold, and the policy only warns.
+    /// The check does not hold, and the policy only warns.
     Warned,
-    /// The policy turned it off; it was not made.
+    /// The policy turned the check off, so it was not made.
     Off,
-    /// There was nothing to check: the policy or the artifact says nothing about it.
+    /// There was nothing to check: neither the policy nor the artifact states anything about it.
     NotApplicable,
 }
 
@@ -159,7 +159,7 @@ pub struct Check {
     /// Which check.
     #[serde(rename = "check")]
     pub name: CheckName,
-    /// How it came out.
+    /// Its result.
     pub status: Status,
     /// What was compared, or why there was nothing to compare. It quotes the artifact: escape it
     /// before you print it to a terminal.
@@ -167,7 +167,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check that came out like this: for what a tool checks beside a verification.
+    /// A check with this result, for checks that a tool makes in addition to a verification.
     pub fn new(name: CheckName, status: Status, evidence: impl Into<String>) -> Self {
         let evidence = evidence.into();
         Self {

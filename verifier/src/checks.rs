@@ -1,4 +1,4 @@
-//! The checks of one verification, while it is under way.
+//! The checks of a verification in progress.
 
 use crate::check::{Check, CheckName, Status};
 use crate::error::{VerifyError, error_chain};

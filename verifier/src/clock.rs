@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use edgec_artifact::UnixTime;
 
-/// Where a host takes the time from. A host without a clock that it trusts, or a test, has its own.
+/// Gives a host the time. A host without a trusted system clock, or a test, can have its own.
 ///
 /// ```
 /// use edgec_verifier::{Clock, ClockError, UnixTime};
@@ -29,7 +29,7 @@ pub trait Clock: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`ClockError`] if the clock does not know it. Nothing is trusted then.
+    /// [`ClockError`] if the clock does not know the time. Then nothing is trusted.
     fn now(&self) -> Result<UnixTime, ClockError>;
 }
 
@@ -46,7 +46,7 @@ impl ClockError {
     }
 }
 
-/// The clock of the system that this runs on.
+/// The clock of this system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(
     clippy::exhaustive_structs,
@@ -57,13 +57,13 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     /// # Errors
     ///
-    /// [`ClockError`] if the clock stands before 1970: it was never set.
+    /// [`ClockError`] if the clock shows a time before 1970: it was never set.
     fn now(&self) -> Result<UnixTime, ClockError> {
         UnixTime::try_from(SystemTime::now()).map_err(|_| ClockError::new())
     }
 }
 
-/// A clock that stands still: for verdicts about a time other than now, and for tests.
+/// A clock that stands still, for verdicts about another time, and for tests.
 impl Clock for UnixTime {
     fn now(&self) -> Result<UnixTime, ClockError> {
         Ok(*self)

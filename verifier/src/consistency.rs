@@ -1,8 +1,8 @@
-//! Whether an image is what its manifest says.
+//! Checks that an image is as its manifest describes it.
 //!
-//! The signature binds manifest and image together; it does not stop a careless or
-//! compromised builder from signing an image under a false description. What the image
-//! itself states is compared: CPU family, kind, engine, triple, required CPU features.
+//! The signature binds manifest and image together. It does not prevent a careless or compromised
+//! builder from signing an image with a false description. So these statements of the image are
+//! compared with the manifest: CPU family, kind, engine, triple, required CPU features.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,24 @@ use edgec_artifact::elf::{ElfError, ElfImage};
 use edgec_artifact::{Manifest, TargetCpu};
 use edgec_targets::Arch;
 
-/// How image and manifest disagree.
+/// How image and manifest contradict each other.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Contradiction {
     /// The image is not one that the engine wrote.
     #[error(transparent)]
     Image(#[from] ElfError),
-    /// A target that this version does not know, or knows with another level, triple or
-    /// other CPU features.
+    /// A target that this version does not know, or knows with another level or triple, or other
+    /// CPU features.
     #[error(
         "the manifest's target `{id}` is not the target that this edgec knows by that name: \
-         whatever compiled it has other targets"
+         the compiler that made it has other targets"
     )]
     Target {
         /// The target's name in the manifest.
         id: String,
     },
-    /// A statement of the manifest is not what the image says.
+    /// A statement of the manifest differs from the image.
     #[error("the manifest's {field} is `{manifest}`, the image says `{image}`")]
     Field {
         /// The manifest's field.
@@ -90,7 +90,7 @@ pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradicti
     Ok(())
 }
 
-/// A target's name must mean what the registry says: hosts choose by it.
+/// A target's name must have its meaning in the registry, because hosts choose by the name.
 fn check_target(stated: &TargetCpu) -> Result<(), Contradiction> {
     let known = edgec_targets::all().find(|target| target.id == stated.id);
     let same = known.is_some_and(|target| {
@@ -113,8 +113,8 @@ fn join(features: &BTreeSet<String>) -> String {
     features.join(", ")
 }
 
-/// The CPU feature behind a Cranelift flag; what is made of an unknown flag is no feature's
-/// name, and so never matches a manifest.
+/// The CPU feature of a Cranelift flag. For an unknown flag, the result is no feature's name, so it
+/// never matches a manifest.
 fn feature(flag: &str) -> String {
     edgec_targets::all()
         .flat_map(|target| target.features)

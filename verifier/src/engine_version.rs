@@ -1,23 +1,23 @@
-//! Full versions of the engine: three numbers, nothing else.
+//! Full versions of the engine: exactly three numbers.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A version of the engine, such as 48.0.8. Ordered by age.
+/// A version of the engine, such as 48.0.8. Versions are ordered by age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct EngineVersion {
-    /// What the engine itself compares when it loads code.
+    /// The engine itself compares only this number when it loads code.
     pub major: u64,
     /// Zero in all releases so far.
     pub minor: u64,
-    /// Fixes of code generation come in patches.
+    /// Patches fix code generation.
     pub patch: u64,
 }
 
-/// Text that is not a version of three numbers.
+/// A text that is not a version of three numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an engine version is three numbers below 10^9, such as 48.0.8")]
 #[non_exhaustive]

@@ -5,12 +5,12 @@ use edgec_artifact::{LayoutError, StatementError, UnixTime, VerityDigest};
 use crate::consistency::Contradiction;
 use crate::engine_version::EngineVersion;
 
-/// Why an artifact is not to be trusted. [`Self::refusal`] says in broad terms what to do about it,
-/// and [`Self::code`] is a name for logs and metrics.
+/// Why an artifact is not trusted. [`Self::refusal`] says in broad terms what to do about it, and
+/// [`Self::code`] is a name for logs and metrics.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The policy itself is too old to be followed.
+    /// The policy has expired.
     #[error("the trust policy expired at {expires}; it is now {now}")]
     PolicyExpired {
         /// The first second after its validity.
@@ -18,47 +18,47 @@ pub enum VerifyError {
         /// The time of this verification.
         now: UnixTime,
     },
-    /// The file is not an artifact: damaged, truncated, extended, or something else.
+    /// The file is not an artifact: it is damaged, truncated, extended, or something else.
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// There is no signature at all.
+    /// There is no signature.
     #[error("the artifact carries no signature")]
     NoSignature,
-    /// A signature under a trusted key's id that is not the key's over this payload: the
-    /// artifact was changed, or a signer claims to be the key's owner.
+    /// A signature has a trusted key's id, but is not that key's signature over this payload.
+    /// Either the artifact was changed, or a signer pretends to own the key.
     #[error("the signature of trusted key `{key_name}` is not valid for this artifact")]
     BadSignature {
         /// The policy's name for the key.
         key_name: String,
     },
-    /// Two signatures under one key id.
+    /// Two signatures have one key id.
     #[error("two signatures carry the key id {key_id}")]
     SameKeyTwice {
         /// The key id.
         key_id: String,
     },
-    /// Fewer trusted keys than the policy wants have signed.
+    /// Fewer trusted keys have signed than the policy requires.
     #[error(
         "{accepted} of {threshold} required signatures by trusted keys{}",
         what(scope, discounted, untrusted)
     )]
     Threshold {
-        /// How many different keys that count have signed.
+        /// The number of different keys that have signed and count.
         accepted: usize,
-        /// How many the policy wants.
+        /// The number that the policy requires.
         threshold: usize,
-        /// The scope that wants them; none: the policy's own threshold.
+        /// The scope that requires them; `None`: the policy's own threshold.
         scope: Option<String>,
-        /// Trusted keys that have signed, validly, and do not count.
+        /// Trusted keys with a valid signature that does not count.
         discounted: Vec<Discounted>,
-        /// The other key ids in the artifact, which the policy does not know. Their signatures are
-        /// not checked.
+        /// The other key ids in the artifact. The policy does not know them, so their signatures
+        /// are not checked.
         untrusted: Vec<String>,
     },
-    /// What was signed is not a manifest.
+    /// The signed payload is not a manifest.
     #[error(transparent)]
     Statement(#[from] StatementError),
-    /// The image is longer or shorter than the manifest says.
+    /// The image is longer or shorter than the manifest states.
     #[error("the image has {found} bytes, {signed} were signed")]
     ImageLength {
         /// The image's length in bytes.
@@ -74,7 +74,7 @@ pub enum VerifyError {
         /// The digest in the manifest.
         signed: VerityDigest,
     },
-    /// The image is not what the manifest says it is.
+    /// The image differs from its manifest's description.
     #[error("the image contradicts its manifest")]
     Contradiction(#[from] Contradiction),
     /// Another application than the caller named ([`Expected`](crate::Expected)).
@@ -96,7 +96,7 @@ pub enum VerifyError {
     /// Another release channel than the caller named ([`Expected`](crate::Expected)).
     #[error("the artifact {}, `{wanted}` is wanted", of_channel(found))]
     OtherChannel {
-        /// The channel in the manifest; empty when it states none.
+        /// The channel in the manifest; empty if it states none.
         found: String,
         /// The channel that the caller gave.
         wanted: String,
@@ -104,7 +104,7 @@ pub enum VerifyError {
     /// A release channel that the policy does not allow.
     #[error("the artifact {}, {wanted} is wanted", of_channel(found))]
     Channel {
-        /// The channel in the manifest; empty when it states none.
+        /// The channel in the manifest; empty if it states none.
         found: String,
         /// The patterns of the policy.
         wanted: String,
@@ -117,7 +117,7 @@ pub enum VerifyError {
         /// The patterns of the policy.
         allowed: String,
     },
-    /// An older version than the policy accepts.
+    /// The version is older than the policy accepts.
     #[error("version {found} of `{application}` is below {minimum}, the lowest that is accepted")]
     Rollback {
         /// The application.
@@ -135,7 +135,7 @@ pub enum VerifyError {
         /// The policy's reason.
         reason: String,
     },
-    /// Code by an engine older than the policy accepts.
+    /// The engine that made the code is older than the policy accepts.
     #[error("the code was made by wasmtime {found}, {minimum} is the lowest that is accepted")]
     CompilerVersion {
         /// The version in the manifest.
@@ -143,13 +143,14 @@ pub enum VerifyError {
         /// The lowest version that is accepted.
         minimum: EngineVersion,
     },
-    /// Code by an engine whose version cannot be compared with the minimum and the denied ranges.
+    /// The engine version that made the code cannot be compared with the minimum and the denied
+    /// ranges.
     #[error("the code was made by wasmtime `{found}`, which is not a version of three numbers")]
     CompilerUnknown {
         /// The version in the manifest.
         found: String,
     },
-    /// Code by an engine version that the policy denies.
+    /// The policy denies the engine version that made the code.
     #[error("the code was made by wasmtime {found}; versions {range} are denied: {reason}")]
     CompilerDenied {
         /// The version in the manifest.
@@ -159,7 +160,7 @@ pub enum VerifyError {
         /// The policy's reason.
         reason: String,
     },
-    /// Code that an advisory says may be miscompiled.
+    /// An advisory says that the code may be miscompiled.
     #[error("the code was made by wasmtime {found} for {target}, which {id} concerns: {title}")]
     Advisory {
         /// The version in the manifest.
@@ -168,7 +169,7 @@ pub enum VerifyError {
         target: String,
         /// The advisory.
         id: &'static str,
-        /// What it is about.
+        /// The advisory's title.
         title: &'static str,
     },
     /// An engine profile that is not allowed.
@@ -188,7 +189,7 @@ pub enum VerifyError {
         /// Every import that no pattern of the policy matches.
         imports: Vec<String>,
     },
-    /// Too early.
+    /// The artifact is not valid yet.
     #[error("the artifact is not valid before {not_before}; it is now {now}")]
     NotYetValid {
         /// The first second of its validity.
@@ -196,7 +197,7 @@ pub enum VerifyError {
         /// The time of this verification.
         now: UnixTime,
     },
-    /// Too late.
+    /// The artifact has expired.
     #[error("the artifact expired at {expires}; it is now {now}")]
     Expired {
         /// The first second after its validity.
@@ -204,18 +205,18 @@ pub enum VerifyError {
         /// The time of this verification.
         now: UnixTime,
     },
-    /// The artifact never expires, and the policy wants it to.
+    /// The artifact never expires, and the policy requires an expiry.
     #[error("the artifact states no expiry, and the policy requires one")]
     NoExpiry,
-    /// The policy wants the code audited, and something was found in it.
+    /// The policy requires an audit, and the audit has findings.
     #[error("the audit of the code found {found}, the first at {first}")]
     Audit {
-        /// How many findings there are.
+        /// The number of findings.
         found: u64,
-        /// The first one.
+        /// The first finding.
         first: String,
     },
-    /// The policy wants the code audited, and it cannot be.
+    /// The policy requires an audit, and the code cannot be audited.
     #[error("the policy requires an audit of the code: {reason}")]
     NotAudited {
         /// Why not.
@@ -223,7 +224,7 @@ pub enum VerifyError {
     },
 }
 
-/// A trusted key that has signed, validly, and does not count.
+/// A trusted key with a valid signature that does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Discounted {
@@ -288,7 +289,8 @@ impl VerifyError {
                 discounted,
                 ..
             } => match discounted.first() {
-                // Only when it would have been enough with them.
+                // The discounted keys are the reason only if the threshold would be reached with
+                // them.
                 Some(first) if accepted + discounted.len() >= *threshold => first.why.code(),
                 _ => "threshold",
             },
@@ -315,7 +317,8 @@ impl VerifyError {
     }
 }
 
-/// An error and its causes in one line; a cause that the text ends with already is not repeated.
+/// An error and its causes in one line. If the text ends with a cause already, that cause is not
+/// repeated.
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -330,7 +333,7 @@ pub fn error_chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Of which channel an artifact is; a manifest need not state one.
+/// The artifact's channel in words. A manifest need not state one.
 fn of_channel(found: &str) -> String {
     match found {
         "" => "states no channel".to_owned(),
@@ -343,7 +346,7 @@ fn what(scope: &Option<String>, discounted: &[Discounted], untrusted: &[String])
     let discounted = discounted
         .iter()
         .map(|key| format!("; `{}` does not count: {}", key.key_name, key.why));
-    // The ids are the artifact's: there may be many, and they may be long.
+    // The ids come from the artifact: there may be many, and they may be long.
     let ids = untrusted.iter().take(3);
     let ids: Vec<String> = ids.map(|id| id.chars().take(64).collect()).collect();
     let untrusted = match untrusted.len() {

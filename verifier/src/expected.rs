@@ -1,7 +1,7 @@
-//! What a caller wants an artifact to be.
+//! The artifact that a caller expects.
 
-/// What the caller wants an artifact to be: a valid artifact of another application must
-/// not take its place. Always enforced.
+/// The artifact that a caller expects. A valid artifact of another application must not take its
+/// place. A policy cannot turn this off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     application: Option<String>,
@@ -9,7 +9,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Everything that the policy accepts.
+    /// Any artifact that the policy accepts.
     pub fn anything() -> Self {
         Self {
             application: None,
@@ -17,7 +17,7 @@ impl Expected {
         }
     }
 
-    /// This application.
+    /// An artifact of this application.
     pub fn application(name: impl Into<String>) -> Self {
         Self {
             application: Some(name.into()),
@@ -25,19 +25,19 @@ impl Expected {
         }
     }
 
-    /// Of this release channel.
+    /// An artifact of this release channel.
     #[must_use]
     pub fn in_channel(mut self, channel: impl Into<String>) -> Self {
         self.channel = Some(channel.into());
         self
     }
 
-    /// The application that is wanted, where one is.
+    /// The expected application, if there is one.
     pub fn wanted_application(&self) -> Option<&str> {
         self.application.as_deref()
     }
 
-    /// The channel that is wanted, where one is.
+    /// The expected channel, if there is one.
     pub fn wanted_channel(&self) -> Option<&str> {
         self.channel.as_deref()
     }

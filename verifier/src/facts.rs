@@ -1,4 +1,4 @@
-//! What a verification found out, kept beyond the bytes that it was found out about.
+//! The results of a verification, for longer than the bytes are in memory.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use crate::check::Check;
 use crate::signatures::AcceptedSignature;
 use crate::verify::VerifiedArtifact;
 
-/// When signatures and policy were checked.
+/// When the signatures and the policy were checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -20,20 +20,20 @@ pub enum Verdict {
     Cached,
 }
 
-/// What verification found out about an artifact. Only a [`VerifiedArtifact`] becomes one, so it
-/// proves that the artifact was verified.
+/// The results of verifying an artifact. Only a [`VerifiedArtifact`] becomes `Facts`, so they prove
+/// that the artifact was verified.
 #[derive(Debug)]
 pub struct Facts {
     manifest: Manifest,
     accepted: Vec<AcceptedSignature>,
     checks: Vec<Check>,
     holds: Range<UnixTime>,
-    /// Filled when the program was found to import nothing else than it states.
+    /// Set once the program was found to have no undeclared imports.
     declared: OnceLock<()>,
 }
 
 impl Facts {
-    /// What is known of an artifact, without its bytes.
+    /// The facts about an artifact, without its bytes.
     pub fn of(artifact: VerifiedArtifact<'_>) -> Self {
         Self {
             accepted: artifact.accepted().to_vec(),
@@ -44,7 +44,7 @@ impl Facts {
         }
     }
 
-    /// The manifest, which is what its signers say about it.
+    /// The manifest: the signers' statements about the artifact.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -64,9 +64,9 @@ impl Facts {
         self.holds.clone()
     }
 
-    /// The imports of the program that its manifest does not state: a policy judges those that the
-    /// manifest states, and the program must not have others. If there are none, the program is not
-    /// asked again.
+    /// The program's imports that its manifest does not state. A policy judges only the stated
+    /// imports, so the program must have no others. If it has none, later calls do not call
+    /// `imports` again.
     pub fn undeclared(&self, imports: impl FnOnce() -> Vec<String>) -> Vec<String> {
         if self.declared.get().is_some() {
             return Vec::new();
@@ -75,7 +75,7 @@ impl Facts {
         let mut imports = imports();
         imports.retain(|name| !signed.contains(name));
         if imports.is_empty() {
-            // Another thread may have found the same.
+            // Another thread may have set it already.
             let _ = self.declared.set(());
         }
         imports

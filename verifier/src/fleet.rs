@@ -1,5 +1,5 @@
-//! A fleet in a file: the hosts that a build is for, given directly or by the files of their
-//! profiles.
+//! A fleet file: the hosts that a build is for, described in the file itself or in files of their
+//! own.
 
 use edgec_targets::Cover;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use crate::HostProfile;
 use crate::host_file::{Fields, parse};
 use crate::policy_toml::without_value;
 
-/// Choosing targets compares every host with every target.
+/// The limit exists because the choice of targets compares every host with every target.
 const MAX_HOSTS: usize = 4096;
 
 /// A text that is not a fleet.
@@ -20,9 +20,9 @@ pub struct FleetError(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fleet {
-    /// Which set of targets the fleet wants, if it says so.
+    /// The set of targets that the fleet needs, if the file states it.
     pub mode: Option<Cover>,
-    /// Its hosts, in the file's order; at least one.
+    /// The hosts, in the file's order; at least one.
     pub hosts: Vec<FleetHost>,
 }
 
@@ -33,9 +33,9 @@ pub struct Fleet {
     reason = "a promise: what reads a fleet must find every host of it"
 )]
 pub enum FleetHost {
-    /// It stands in the fleet's own file, and has a name.
+    /// The fleet file itself describes the host, which has a name.
     Here(Box<HostProfile>),
-    /// It has a file; the path is relative to the fleet's.
+    /// The host has a file of its own. The path is relative to the fleet file.
     File(String),
 }
 
@@ -67,14 +67,14 @@ impl Fleet {
     ///
     /// # Errors
     ///
-    /// [`FleetError`] says where.
+    /// [`FleetError`] says where the text is wrong.
     pub fn from_toml(text: &str) -> Result<Self, FleetError> {
         let file: File = parse(text).map_err(|error| FleetError(error.0))?;
         let error = |text: String| Err(FleetError(text));
         match file.host.len() {
             0 => return error("the fleet has no host".to_owned()),
             1..=MAX_HOSTS => {}
-            many => return error(format!("{many} hosts, and {MAX_HOSTS} are the most")),
+            many => return error(format!("{many} hosts, and {MAX_HOSTS} is the limit")),
         }
         let hosts = file.host.into_iter().zip(1..);
         let hosts = hosts.map(|(table, number)| {
@@ -90,7 +90,7 @@ impl Fleet {
     }
 }
 
-/// Reads one host, or says what is wrong with it.
+/// Reads one host. The error says what is wrong with it.
 fn host(table: toml::Table) -> Result<FleetHost, String> {
     let read = |error: toml::de::Error| without_value(error.message());
     if table.contains_key("file") {
@@ -151,6 +151,6 @@ mod tests {
             "schema = 1\n{}",
             "[[host]]\nfile = 'a'\n".repeat(MAX_HOSTS + 1)
         );
-        refused(&many, "4097 hosts, and 4096 are the most");
+        refused(&many, "4097 hosts, and 4096 is the limit");
     }
 }

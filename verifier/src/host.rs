@@ -1,8 +1,8 @@
 //! Whether a host can run the program of an artifact.
 //!
-//! A [`HostProfile`] describes a machine, and artifacts are compared with it: the loader's own
-//! machine, or one in a file (`host_file.rs`). The same function compares both, so an answer for
-//! another machine is the same as its loader's.
+//! A [`HostProfile`] describes a machine: the loader's own machine, or one in a file
+//! (`host_file.rs`). The same function compares artifacts with both. So an answer for another
+//! machine is the same as the answer of the loader there.
 
 use edgec_artifact::Manifest;
 use edgec_targets::{Arch, EngineProfile, HostCpu, Misfit, Rank};
@@ -16,20 +16,20 @@ pub const ENGINE_VERSION: EngineVersion = EngineVersion::new(48, 0, 8);
 /// The first version with another layout of instances that have exception tags.
 const NEW_LAYOUT: EngineVersion = EngineVersion::new(48, 0, 6);
 
-/// What a version that cannot be read is taken for.
+/// Stands for a version that cannot be read.
 const OLDEST: EngineVersion = EngineVersion::new(0, 0, 0);
 
-/// What a host offers: a CPU and an engine.
+/// A host's CPU and engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostProfile {
     /// Its name, if it has one.
     pub(crate) name: Option<String>,
     pub(crate) cpu: HostCpu,
-    /// The kernel's page size in bytes, where it is known.
+    /// The kernel's page size in bytes, if it is known.
     pub(crate) page_size: Option<u64>,
     pub(crate) engine: EngineVersion,
     pub(crate) profiles: Vec<String>,
-    /// The pool that instances come from; none: memory on demand.
+    /// The pool of the instances; `None`: memory on demand.
     pub(crate) pool: Option<PoolLimits>,
 }
 
@@ -53,8 +53,8 @@ pub enum Unfit {
         /// The host's version.
         host: EngineVersion,
     },
-    /// Code with exceptions from one side of a change in the engine's data, for a host on the
-    /// other (EDGEC-2026-0001).
+    /// The code has exceptions, and the host's engine is on the other side of a change in the
+    /// engine's data (EDGEC-2026-0001).
     #[error(
         "programs with exceptions that Wasmtime {found} compiled do not fit Wasmtime {host}: \
          {NEW_LAYOUT} has another layout of instances (EDGEC-2026-0001)"
@@ -65,16 +65,16 @@ pub enum Unfit {
         /// The host's version.
         host: EngineVersion,
     },
-    /// The code needs another CPU than the host's.
+    /// The code needs another CPU.
     #[error("this host cannot run the artifact")]
     Cpu(#[from] Misfit),
-    /// The kernel's pages are larger than those that the image is laid out for: the engine makes
-    /// whole pages executable.
+    /// The kernel's pages are larger than the pages of the image's layout. The engine makes whole
+    /// pages executable.
     #[error("the image is laid out for pages of {image} bytes, this host's have {host}")]
     PageSize {
-        /// The largest page that the image allows for.
+        /// The size of the largest page that fits the image.
         image: u64,
-        /// The kernel's.
+        /// The size of the kernel's pages.
         host: u64,
     },
     /// An instance does not fit into the host's pool.
@@ -95,7 +95,7 @@ impl Unfit {
 }
 
 impl HostProfile {
-    /// The machine that this runs on, with the engine of this edgec and memory on demand.
+    /// The machine of this process, with the engine of this edgec and memory on demand.
     pub fn here() -> Self {
         Self {
             name: None,
@@ -107,24 +107,24 @@ impl HostProfile {
         }
     }
 
-    /// This machine, as a host that runs artifacts of only one engine profile.
+    /// This machine, as a host that runs artifacts of one engine profile only.
     pub fn of_profile(profile: EngineProfile) -> Self {
         Self::here().with_profiles([profile.name()])
     }
 
-    /// The same host with this CPU: an emulated one, say, or one with features switched off.
+    /// The same host with this CPU, for example an emulated CPU, or one without some features.
     #[must_use]
     pub fn with_cpu(self, cpu: HostCpu) -> Self {
         Self { cpu, ..self }
     }
 
-    /// The same host with an engine of this version: a host may run a later patch than edgec's own.
+    /// The same host with an engine of this version. A host may run a later patch than edgec's own.
     #[must_use]
     pub fn with_engine(self, engine: EngineVersion) -> Self {
         Self { engine, ..self }
     }
 
-    /// The same host, which runs artifacts of these engine profiles only.
+    /// The same host, running artifacts of these engine profiles only.
     #[must_use]
     pub fn with_profiles<'a>(self, profiles: impl IntoIterator<Item = &'a str>) -> Self {
         let profiles = profiles.into_iter().map(str::to_owned).collect();
@@ -160,7 +160,7 @@ impl HostProfile {
         self.engine
     }
 
-    /// The engine profiles of the artifacts that it runs.
+    /// The engine profiles of the artifacts that this host runs.
     pub fn profiles(&self) -> &[String] {
         &self.profiles
     }
@@ -173,9 +173,9 @@ impl HostProfile {
         Some(target.rank())
     }
 
-    /// The index of the artifact to load, among several of one release: of those that the host can
-    /// run, the one whose target uses most of the CPU; among equals, the first. `None` if the host
-    /// can run none of them.
+    /// The index of the best artifact for this host, among several of one release. That is the
+    /// artifact that the host can run and whose target uses most of the CPU. If several are equal,
+    /// it is the first. `None` if the host can run none of them.
     pub fn best<'a>(&self, manifests: impl IntoIterator<Item = &'a Manifest>) -> Option<usize> {
         let fit = manifests.into_iter().enumerate().filter_map(|(place, it)| {
             self.can_run(it).ok()?;
@@ -207,7 +207,7 @@ impl HostProfile {
     }
 
     fn takes_version(&self, version: &str) -> Result<(), Unfit> {
-        // As the engine itself compares them.
+        // The engine itself compares like this.
         let major = version.split('.').next().unwrap_or("");
         if major != self.engine.major.to_string() {
             return Err(Unfit::EngineVersion {
@@ -218,13 +218,13 @@ impl HostProfile {
         Ok(())
     }
 
-    /// Whether the host can run what this manifest describes: engine profile, major version of the
-    /// engine, CPU family and features, page size, pool. It does not check whether the manifest is
-    /// true.
+    /// Whether the host can run an artifact with this manifest: engine profile, major version of
+    /// the engine, CPU family and features, page size, pool. It does not check whether the manifest
+    /// is true.
     ///
     /// # Errors
     ///
-    /// The first of [`Self::obstacles`]; of CPU features, all that are missing.
+    /// The first of [`Self::obstacles`]. If CPU features are missing, the error has all of them.
     pub fn can_run(&self, manifest: &Manifest) -> Result<(), Unfit> {
         match self.obstacles(manifest).into_iter().next() {
             None => Ok(()),
@@ -232,7 +232,7 @@ impl HostProfile {
         }
     }
 
-    /// Everything that keeps this host from running what a manifest describes.
+    /// Everything that prevents this host from running an artifact with this manifest.
     pub fn obstacles(&self, manifest: &Manifest) -> Vec<Unfit> {
         let engine = &manifest.engine;
         let mut found = Vec::new();
@@ -271,11 +271,11 @@ impl HostProfile {
     }
 }
 
-/// The longest text of a manifest that an [`Unfit`] quotes, in bytes: there is one for every host
-/// that is asked.
+/// The longest text of a manifest that an [`Unfit`] quotes, in bytes. There can be one [`Unfit`]
+/// for every host.
 const MAX_QUOTED_LEN: usize = 128;
 
-/// The beginning of a text that may have any length.
+/// The beginning of a text of any length.
 fn quoted(text: &str) -> String {
     match text.get(..text.floor_char_boundary(MAX_QUOTED_LEN)) {
         Some(begin) if begin.len() < text.len() => format!("{begin}…"),

@@ -1,8 +1,8 @@
-//! Host profiles in files: what `edgec host` writes and `edgec check` reads. `docs/targets.md`
+//! Host profiles in files. `edgec host` writes them and `edgec check` reads them. `docs/targets.md`
 //! describes each field.
 //!
-//! Reading is strict: unknown fields and other schemas are refused, because a profile for a newer
-//! edgec may state something that this one would not compare.
+//! The reader is strict: it refuses unknown fields and other schemas, because a profile for a newer
+//! edgec may state something that this version would not compare.
 
 use edgec_artifact::check_name;
 use edgec_targets::{Arch, EngineProfile, HostCpu};
@@ -13,7 +13,7 @@ use crate::engine_version::EngineVersion;
 use crate::policy_toml::where_and_what;
 use crate::pool_limits::PoolLimits;
 
-/// The longest profile or fleet that is read, in bytes (1 MiB).
+/// The longest profile or fleet, in bytes (1 MiB).
 pub(crate) const MAX_LEN: usize = 1 << 20;
 
 /// The only edition of the file format so far.
@@ -24,11 +24,11 @@ pub(crate) const SCHEMA: u32 = 1;
 #[error("malformed host profile: {0}")]
 pub struct HostProfileError(pub(crate) String);
 
-/// As it stands in a file.
+/// The fields as they stand in a file.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Fields {
-    /// In a file of its own; a fleet has one for all.
+    /// In a file of its own, each profile has a schema. A fleet has one schema for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     schema: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,19 +48,19 @@ impl HostProfile {
     ///
     /// # Errors
     ///
-    /// [`HostProfileError`] says where.
+    /// [`HostProfileError`] says where the text is wrong.
     pub fn from_toml(text: &str) -> Result<Self, HostProfileError> {
         let mut fields: Fields = parse(text)?;
         fields.schema = None;
         fields.profile()
     }
 
-    /// The host in TOML: what [`Self::from_toml`] reads.
+    /// The host as TOML that [`Self::from_toml`] reads.
     ///
     /// # Errors
     ///
-    /// [`HostProfileError`] if the profile could not be read again: it has a CPU family or feature
-    /// that no target knows, or a name that no file may have.
+    /// [`HostProfileError`] if the profile could not be read again, because it has a CPU family or
+    /// feature that no target knows, or a name that is not allowed in a file.
     pub fn to_toml(&self) -> Result<String, HostProfileError> {
         let text = toml::to_string(&self.fields());
         let text = text.map_err(|error| HostProfileError(error.to_string()))?;
@@ -147,12 +147,13 @@ impl Fields {
     }
 }
 
-/// Reads a file of the one schema: that is looked at first, since another may have other fields.
+/// Reads a file with the supported schema. It checks the schema first, because another one may have
+/// other fields.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, HostProfileError> {
     if text.len() > MAX_LEN {
         let len = text.len();
         return Err(HostProfileError(format!(
-            "{len} bytes, and {MAX_LEN} are the most"
+            "{len} bytes, and {MAX_LEN} is the limit"
         )));
     }
     let malformed = |error| HostProfileError(where_and_what(text, &error));
@@ -161,7 +162,7 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Hos
     toml::from_str(text).map_err(malformed)
 }
 
-/// What every schema has.
+/// The field that every schema has.
 #[derive(Deserialize)]
 struct Head {
     schema: Option<u32>,
@@ -174,7 +175,7 @@ fn check_schema(found: Option<u32>) -> Result<(), HostProfileError> {
             "it is of schema {other}; this edgec reads {SCHEMA}"
         ))),
         None => Err(HostProfileError(format!(
-            "it does not state its schema: `schema = {SCHEMA}` comes first"
+            "it does not state its schema: begin it with `schema = {SCHEMA}`"
         ))),
     }
 }
@@ -244,6 +245,6 @@ mod tests {
         refused("48.0.8", "48", "three numbers");
         let long = format!("{TEXT}#{}", " ".repeat(MAX_LEN));
         let error = HostProfile::from_toml(&long).unwrap_err();
-        assert!(error.to_string().contains("are the most"), "{error}");
+        assert!(error.to_string().contains("is the limit"), "{error}");
     }
 }

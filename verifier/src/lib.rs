@@ -1,10 +1,10 @@
 //! Verifies signed WebAssembly artifacts: may this file run here, and if not, why not?
 //!
 //! `edgec build` compiles a program into a `.cwasm` artifact: native code, a manifest about it, and
-//! signatures. A pipeline, a registry or a host has such a file from somewhere, and a
-//! [`TrustPolicy`] that says whose signatures count, and for what. [`verify`] compares the two. It
-//! takes bytes and a time, and opens nothing. This crate links no engine, no compiler and no
-//! private key; `edgec-store` keeps what it verified, and `edgec-loader` runs it.
+//! signatures. A pipeline, a registry or a host receives such a file. Its [`TrustPolicy`] says
+//! whose signatures count, and for what. [`verify`] compares the two. It takes bytes and a time,
+//! and opens nothing. This crate links no engine, no compiler and no private key. `edgec-store`
+//! keeps verified artifacts, and `edgec-loader` runs them.
 //!
 //! ```toml
 //! [dependencies]
@@ -30,7 +30,7 @@
 //! let file = std::fs::read(artifact)?;
 //! let now = SystemClock.now()?;
 //!
-//! // The name says which application is wanted: a genuine artifact of another one must not take
+//! // The name says which application is expected: a genuine artifact of another one must not take
 //! // its place.
 //! let verified = verify(&file, &policy, &Expected::application("signed"), now)?;
 //! for check in verified.checks() {
@@ -53,26 +53,26 @@
 //!
 //! Only [`verify`], [`examine`] and [`verify_stored`] make a [`VerifiedArtifact`]. So code that
 //! takes one never gets a file without the signatures that the policy requires. It borrows the
-//! bytes that were verified: use these, and do not read the file again. `docs/trust.md` says what
-//! is promised.
+//! verified bytes: use these, and do not read the file again. `docs/trust.md` says what is
+//! promised.
 //!
 //! # Where to go on
 //!
 //! | for | see |
 //! |---|---|
-//! | a policy in a file: its owner, its root keys, never older than one before | [`TrustPolicy::read`], [`remember`], [`NewestPolicy`] |
+//! | a policy in a file: its owner, its root keys, and refusal of older versions | [`TrustPolicy::read`], [`remember`], [`NewestPolicy`] |
 //! | a report of all checks, also for a file that is refused | [`examine`] |
 //! | the bytes of an artifact's file | [`open_artifact`] |
 //! | an artifact that is verified again and again | [`verify_stored`], [`Facts`] |
-//! | the time | [`UnixTime`], [`Clock`]: nothing here asks for the time by itself |
-//! | what an artifact says of itself, if trust does not matter | [`describe_unsigned`]; of an envelope, [`stated`] |
+//! | the time | [`UnixTime`], [`Clock`]: nothing in this crate reads a clock by itself |
+//! | an artifact's own statements, if trust does not matter | [`describe_unsigned`]; of an envelope, [`stated`] |
 //! | whether a machine can run an artifact | [`HostProfile`], [`Fleet`] |
-//! | instructions that do not belong into the code | [`audit`](mod@audit) (`docs/audit.md`) |
+//! | instructions that do not belong in the code | [`audit`](mod@audit) (`docs/audit.md`) |
 //! | faults of the engine that made the code | [`SHIPPED`] |
 //! | an error with its causes in one line | [`error_chain`] |
 //!
-//! An error prints itself and not its source. `docs/policy.md` describes the policy, field by
-//! field, and `docs/format.md` the artifact.
+//! An error prints itself and not its source. `docs/policy.md` describes every field of the policy,
+//! and `docs/format.md` describes the artifact.
 
 #![forbid(unsafe_code)]
 #![warn(

@@ -1,13 +1,13 @@
-//! How loaded bytes are kept from changing. A policy can demand a minimum.
+//! How a load protects its bytes from changes. A policy can demand a minimum.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How the bytes that were verified are kept as they are while an engine uses them. In the order
-/// that a host prefers them in for its cold starts, the best last; a minimum accepts all that
-/// follow. (A sealed memory file was hashed for this very load; a file of a trusted store when it
-/// was admitted.)
+/// How verified bytes are protected from changes while an engine uses them. The modes are in the
+/// order of a host's preference for its cold starts, and the best is last. A minimum accepts itself
+/// and all modes after it. (A sealed memory file was hashed for this very load. A file of a trusted
+/// store was hashed when it was admitted.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -16,11 +16,11 @@ pub enum LoadMode {
     PrivateCopy,
     /// A memory file that the kernel lets no process write, shrink or grow (Linux).
     SealedMemfd,
-    /// A file in a store that only its owner can change: verified when it was admitted, and
+    /// A file in a store that only its owner can change. It was verified when it was admitted, and
     /// not hashed since. Trust is the store's ownership.
     TrustedStore,
-    /// A file whose every page the kernel compares with the signed digest when it is read
-    /// (Linux, fs-verity).
+    /// A file with fs-verity (Linux): whenever a page is read, the kernel compares it with the
+    /// signed digest.
     FsVerity,
 }
 
@@ -47,8 +47,8 @@ impl fmt::Display for LoadMode {
 #[error("the policy requires load mode {wanted} or better, and this would be {found}")]
 #[non_exhaustive]
 pub struct LoadModeError {
-    /// How they would be kept.
+    /// The load mode that was found.
     pub found: LoadMode,
-    /// What the policy wants at least.
+    /// The weakest load mode that the policy accepts.
     pub wanted: LoadMode,
 }

@@ -1,18 +1,18 @@
 //! Patterns of a policy: text in which `*` matches any number of characters, including none. If all
-//! possible names are known, a pattern that matches none of them is refused: a rule that denies, or
-//! asks for more, would have no effect.
+//! possible names are known, a pattern that matches none of them is refused: otherwise a rule that
+//! denies or demands something would have no effect.
 
 use edgec_artifact::{TargetCpu, check_name};
 use edgec_targets::{Arch, EngineProfile, Target};
 use serde::{Deserialize, Deserializer, de};
 
-/// A pattern; everything but `*` stands for itself.
+/// A pattern. Every character except `*` stands for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Pattern(String);
 
 impl Pattern {
-    /// Whether the whole of `text` matches, in time linear in both but for repeated
+    /// Whether the whole `text` matches. The time is linear in both texts, except for repeated
     /// parts.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let Some((first, rest)) = self.0.split_once('*') else {
@@ -22,7 +22,8 @@ impl Pattern {
             return false;
         };
         let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-        // The earliest place for each part leaves the most for those that follow.
+        // Each part takes the earliest place that it can. That leaves the most text for the next
+        // parts.
         for part in middle.split('*') {
             match text.split_once(part) {
                 _ if part.is_empty() => {}
@@ -33,7 +34,7 @@ impl Pattern {
         text.ends_with(last)
     }
 
-    /// Whether a valid name can match.
+    /// Whether the pattern can match a valid name.
     fn fits_a_name(&self) -> bool {
         let name = |filling| check_name(&self.0.replace('*', filling)).is_ok();
         name("") || name("x")
@@ -47,7 +48,7 @@ impl std::fmt::Display for Pattern {
 }
 
 /// A pattern for targets. It is compared with every name of a target: its id, its aliases and its
-/// triple, so that `aarch64*` and `arm64*` mean every target of the family, whatever it is called.
+/// triple. So `aarch64*` and `arm64*` mean every target of the family, under any of its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TargetPattern(Pattern);
 
@@ -94,7 +95,7 @@ impl std::fmt::Display for TargetPattern {
     }
 }
 
-/// Patterns for applications, for serde: each must match some valid name.
+/// Reads patterns for applications. Each must match some valid name.
 pub(crate) fn applications<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<Pattern>>, D::Error> {
@@ -104,7 +105,7 @@ pub(crate) fn applications<'de, D: Deserializer<'de>>(
     })
 }
 
-/// Likewise for channels. An artifact that states no channel has the channel `""`.
+/// Reads patterns for channels. An artifact that states no channel has the channel `""`.
 pub(crate) fn channels<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<Pattern>>, D::Error> {
@@ -116,7 +117,7 @@ pub(crate) fn channels<'de, D: Deserializer<'de>>(
     })
 }
 
-/// Patterns for engine profiles, for serde: each must match some profile.
+/// Reads patterns for engine profiles. Each must match some profile.
 pub(crate) fn profiles<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<Pattern>>, D::Error> {
@@ -141,23 +142,23 @@ fn known<'de, D: Deserializer<'de>>(
     Ok(Some(patterns))
 }
 
-/// Whether a list, where there is one, has a pattern for `text`.
+/// Whether a list has a pattern for `text`, or there is no list.
 pub(crate) fn allows(list: Option<&[Pattern]>, text: &str) -> bool {
     list.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(text)))
 }
 
-/// Likewise for a target.
+/// Whether a list has a pattern for a manifest's target, or there is no list.
 pub(crate) fn allows_target(list: Option<&[TargetPattern]>, target: &TargetCpu) -> bool {
     list.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(target)))
 }
 
-/// Whether a list, where there is one, has a pattern that means `target`.
+/// Whether a list has a pattern that means `target`, or there is no list.
 pub(crate) fn means(list: Option<&[TargetPattern]>, target: &Target) -> bool {
     list.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.means(target)))
 }
 
-/// The targets that no pattern of a list means, although their code may use all that the code of a
-/// target in the list may. A list means the targets that it names, so they may have been forgotten.
+/// The targets that the list does not mean, although they have all features of a target in the
+/// list. A list means only the targets that it names, so such targets may have been forgotten.
 pub(crate) fn left_out(list: &[TargetPattern]) -> Vec<&'static Target> {
     let (meant, others): (Vec<&Target>, Vec<&Target>) =
         edgec_targets::all().partition(|target| means(Some(list), target));

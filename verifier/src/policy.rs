@@ -1,7 +1,7 @@
 //! What a host trusts, and what it accepts.
 //!
-//! `docs/policy.md` describes the file and every rule. A policy is built from keys alone
-//! ([`TrustPolicy::new`]), or read from TOML.
+//! `docs/policy.md` describes the file and every rule. A policy comes from keys alone
+//! ([`TrustPolicy::new`]) or from TOML.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -42,21 +42,21 @@ pub struct TrustPolicy {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TrustedKey {
-    /// The name that reports use.
+    /// The name in reports.
     pub name: String,
     /// The key.
     pub key: PublicKey,
 }
 
 impl TrustedKey {
-    /// A key under the name that reports use.
+    /// A key with its name in reports.
     pub fn new(name: impl Into<String>, key: PublicKey) -> Self {
         let name = name.into();
         Self { name, key }
     }
 }
 
-/// A trusted key, when it counts, and for what.
+/// A trusted key, the time in which it counts, and the artifacts for which it counts.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyRule {
     pub(crate) trusted: TrustedKey,
@@ -65,18 +65,18 @@ pub(crate) struct KeyRule {
     pub(crate) covers: Selector,
 }
 
-/// So many of these keys must have signed what is selected, besides.
+/// An additional threshold: this many of these keys must have signed the selected artifacts.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
-    /// As reports name it.
+    /// The name in reports.
     pub(crate) name: String,
     pub(crate) covers: Selector,
     pub(crate) threshold: NonZeroUsize,
-    /// Names of keys; none: all of them.
+    /// Names of keys; `None`: all keys.
     pub(crate) keys: Option<BTreeSet<String>>,
 }
 
-/// Artifacts, by what their manifests say; a list that is not there selects all.
+/// Selects artifacts by their manifests. A missing list selects all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selector {
     pub(crate) applications: Option<Vec<Pattern>>,
@@ -85,7 +85,7 @@ pub(crate) struct Selector {
 }
 
 impl Selector {
-    /// What of the manifest is not selected.
+    /// The first field of the manifest that is not selected.
     pub(crate) fn mismatch(&self, manifest: &Manifest) -> Option<&'static str> {
         if !pattern::allows(self.applications.as_deref(), &manifest.name) {
             Some("application")
@@ -99,12 +99,12 @@ impl Selector {
     }
 }
 
-/// The channel that a manifest states, `""` when it states none.
+/// The channel that a manifest states, or `""`.
 pub(crate) fn channel(manifest: &Manifest) -> &str {
     manifest.channel.as_deref().unwrap_or("")
 }
 
-/// What artifacts may be; a list that is not there allows all.
+/// The allowed values of artifacts. A missing list allows all.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Allow {
@@ -118,7 +118,7 @@ pub(crate) struct Allow {
     pub(crate) imports: Option<Vec<Pattern>>,
 }
 
-/// Which engines may have made the code.
+/// The engines that may have made the code.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CompilerRules {
     pub(crate) minimum: Option<EngineVersion>,
@@ -135,11 +135,11 @@ pub(crate) struct Denied {
     pub(crate) reason: String,
 }
 
-/// Why there is no policy.
+/// Why a policy cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// Not TOML, or not a policy's TOML; the message says where.
+    /// The text is not TOML, or not a policy. The message says where.
     #[error("malformed trust policy: {0}")]
     Toml(String),
     /// A key in the file is unfit.
@@ -150,7 +150,7 @@ pub enum PolicyError {
         /// What is wrong with it.
         source: KeyError,
     },
-    /// A key is listed twice, so that one signature might count twice.
+    /// A key is listed twice, so one signature might count twice.
     #[error("trusted keys `{first}` and `{second}` are the same key")]
     SameKey {
         /// The name of the first.
@@ -158,16 +158,16 @@ pub enum PolicyError {
         /// The name of the second.
         second: String,
     },
-    /// A mode for the audit, which nothing asks for.
+    /// The file has a mode for the audit, but does not ask for an audit.
     #[error("`[checks] audit` does not ask for an audit: `[compiler] audit = true` does")]
     AuditNotAsked,
-    /// Two keys under one name, which scopes could not tell apart.
+    /// Two keys have one name, so scopes could not tell them apart.
     #[error("two trusted keys are named `{name}`")]
     SameName {
         /// The name.
         name: String,
     },
-    /// No set of signatures could ever be enough.
+    /// No set of signatures could reach the threshold.
     #[error(
         "{of}: a threshold of {threshold} for {keys} trusted key(s): it must be from 1 to the \
          number of keys"
@@ -175,31 +175,31 @@ pub enum PolicyError {
     Threshold {
         /// The policy, or a scope of it.
         of: String,
-        /// The threshold asked for.
+        /// The threshold in the file.
         threshold: usize,
-        /// How many keys there are.
+        /// The number of keys.
         keys: usize,
     },
-    /// A scope wants signatures by a key that is not listed.
+    /// A scope requires signatures by a key that is not listed.
     #[error("{scope} names the key `{key}`, which is not trusted")]
     UnknownKey {
         /// The scope.
         scope: String,
-        /// The key's name there.
+        /// The key's name in the scope.
         key: String,
     },
-    /// A list that selects nothing but should select something.
-    #[error("{of}: the list `{list}` is empty, so that it would never apply")]
+    /// An empty list, which selects nothing.
+    #[error("{of}: the list `{list}` is empty, so nothing would match it")]
     EmptyList {
         /// The key or scope.
         of: String,
         /// The list.
         list: &'static str,
     },
-    /// A minimum version of what can be no application.
+    /// A minimum version for a text that cannot be the name of an application.
     #[error("`minimum-version`")]
     Name(#[from] NameError),
-    /// A version that nothing can be compared with.
+    /// A version without a name, which cannot be compared.
     #[error("a policy with a `version` needs a `name`")]
     NoName,
     /// A version that other readers of numbers would round.
@@ -216,7 +216,7 @@ pub enum PolicyError {
         /// Which entry, from 1.
         number: usize,
     },
-    /// A denied range without bounds would deny everything.
+    /// A denied range without bounds, which would deny everything.
     #[error("`compiler.deny` number {number} has neither `from` nor `before`")]
     Unbounded {
         /// Which entry, from 1.
@@ -225,13 +225,13 @@ pub enum PolicyError {
 }
 
 impl TrustPolicy {
-    /// A policy that requires signatures by `threshold` different keys of `keys`, and accepts
-    /// everything that they have signed, while it is valid.
+    /// A policy that requires signatures by `threshold` different keys of `keys`. It accepts
+    /// everything that they have signed, as long as it is valid.
     ///
     /// # Errors
     ///
-    /// [`PolicyError::SameKey`]; [`PolicyError::Threshold`] for zero, and for more than the number
-    /// of keys.
+    /// [`PolicyError::SameKey`]; [`PolicyError::Threshold`] if `threshold` is zero or larger than
+    /// the number of keys.
     pub fn new(keys: Vec<TrustedKey>, threshold: usize) -> Result<Self, PolicyError> {
         let mut ids: Vec<String> = keys.iter().map(|key| key.key.id().to_string()).collect();
         ids.sort();
@@ -283,18 +283,18 @@ impl TrustPolicy {
         self.keys.iter().map(|rule| &rule.trusted)
     }
 
-    /// How many different keys must have signed, whatever the artifact.
+    /// The number of different keys that must have signed any artifact.
     pub fn threshold(&self) -> usize {
         self.threshold.get()
     }
 
-    /// SHA-256 of the policy's text; of threshold and key ids, when it has no text. Two
+    /// SHA-256 of the policy's text, or of threshold and key ids if the policy has no text. Two
     /// policies with one digest accept the same artifacts.
     pub fn digest(&self) -> Sha256Digest {
         self.digest
     }
 
-    /// The least protection of loaded bytes, if the policy demands one. The loader enforces it.
+    /// The weakest load mode that the policy accepts, if it demands one. The loader enforces it.
     pub fn minimum_load_mode(&self) -> Option<LoadMode> {
         self.minimum_load_mode
     }
@@ -312,7 +312,7 @@ impl TrustPolicy {
         }
     }
 
-    /// Every time at which the policy itself begins or ceases to let something in.
+    /// Every time at which the policy's own rules change what it accepts.
     pub(crate) fn moments(&self) -> impl Iterator<Item = UnixTime> {
         let keys = self.keys.iter();
         let keys = keys.flat_map(|rule| [rule.not_before, rule.expires]);
@@ -324,7 +324,7 @@ impl TrustPolicy {
         &self.signed_by
     }
 
-    /// Those of these imports that `[allow] imports` refuses, in their order.
+    /// The imports from this list that `[allow] imports` refuses, in their order.
     pub fn refused_imports(&self, imports: &[String]) -> Vec<String> {
         let patterns = self.allow.imports.as_deref();
         let refused = imports
@@ -338,7 +338,7 @@ impl TrustPolicy {
     }
 }
 
-/// A threshold that so many keys can reach.
+/// Checks that this number of keys can reach a threshold.
 pub(crate) fn reachable(
     of: &str,
     threshold: usize,

@@ -1,5 +1,5 @@
-//! A policy on a host: who may write its file, whether a root key signed it, and whether it is the
-//! newest that this host has seen.
+//! A policy file on a host: who may write it, whether a root key signed it, and whether it has
+//! expired.
 
 use std::path::{Path, PathBuf};
 
@@ -12,11 +12,11 @@ use crate::policy::PolicyError;
 /// The payload type of a signed policy.
 pub const POLICY_PAYLOAD_TYPE: &str = "application/vnd.edgec.trust-policy.v1+toml";
 
-/// Why a policy file is not used.
+/// Why a policy file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyFileError {
-    /// The file is not one that only its owner can have written.
+    /// A user other than the owner may have written the file.
     #[error("the trust policy `{}`", path.display())]
     Guard {
         /// The file.
@@ -24,7 +24,7 @@ pub enum PolicyFileError {
         /// What is wrong with it.
         source: GuardError,
     },
-    /// Not UTF-8.
+    /// The file is not UTF-8.
     #[error("the trust policy is not text: invalid UTF-8 at byte {offset}")]
     NotText {
         /// Bytes from the start of the text.
@@ -33,33 +33,33 @@ pub enum PolicyFileError {
     /// The text is not a policy.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// A root key is wanted, and the file is a bare policy.
+    /// A root key is required, and the file is a policy without a signature.
     #[error("the trust policy is not signed, and a root key's signature is required")]
     Unsigned,
-    /// The file is signed, and the host has not named a root key.
+    /// The file is signed, and the host named no root key.
     #[error("the trust policy is signed, and no root key is named to verify it with")]
     NoRoot,
-    /// A signed policy in a form that is not the one spelling.
+    /// A signed policy that is not in its one spelling.
     #[error("malformed signed trust policy")]
     Envelope(#[from] EnvelopeError),
-    /// A root key has not signed it, or something else.
+    /// A root key has not signed the policy, or has signed something else.
     #[error("the trust policy has no valid signature by root key {key_id}")]
     Signature {
         /// The key.
         key_id: edgec_artifact::KeyId,
     },
-    /// One root key is named twice, so that its signature would pass for two.
+    /// One root key is named twice, so its signature would count twice.
     #[error("the root key {key_id} is named twice")]
     SameRoot {
         /// The key.
         key_id: edgec_artifact::KeyId,
     },
-    /// The policy is too old to be followed.
+    /// The policy has expired.
     #[error("the trust policy expired at {expires}; it is now {now}")]
     Expired {
         /// The first second after its validity.
         expires: UnixTime,
-        /// The time of this reading.
+        /// The time at which the file was read.
         now: UnixTime,
     },
 }
@@ -81,14 +81,14 @@ impl PolicyFileError {
 }
 
 impl TrustPolicy {
-    /// Reads a policy file. With `roots`, it must be signed by every one of them; without, it
-    /// must not be signed, since the signature would not be checked. If it has expired at `now`, it
-    /// is refused.
+    /// Reads a policy file. With `roots`, each of them must have signed it. Without, it must not be
+    /// signed, since nothing would check the signature. A policy that has expired at `now` is
+    /// refused.
     ///
     /// # Errors
     ///
-    /// [`PolicyFileError`]: also for a symbolic link, and for a file that group or others may write
-    /// or replace, or that belongs neither to this user nor to root.
+    /// [`PolicyFileError`]. The file must not be a symbolic link, must belong to this user or root,
+    /// and group and others must not be able to write or replace it.
     pub fn read(
         path: impl AsRef<Path>,
         roots: &[PublicKey],
@@ -102,11 +102,11 @@ impl TrustPolicy {
         Self::decode(&bytes, roots, now)
     }
 
-    /// The policy in a file's bytes; otherwise as [`Self::read`].
+    /// The policy in a file's bytes. The rules of [`Self::read`] apply.
     ///
     /// # Errors
     ///
-    /// [`PolicyFileError`], but for those of the file itself.
+    /// [`PolicyFileError`], except the errors about the file itself.
     pub fn decode(
         bytes: &[u8],
         roots: &[PublicKey],
@@ -139,15 +139,15 @@ impl TrustPolicy {
     }
 }
 
-/// How a signed policy begins; no TOML document does.
+/// The beginning of a signed policy. No TOML document begins like this.
 const SIGNED: &[u8] = b"{";
 
-/// The envelope in a signed policy's file, or one about a bare policy without signatures.
-/// Nothing in it is verified.
+/// The envelope of a signed policy. For a policy without a signature, it is a new envelope without
+/// signatures. Nothing in it is verified.
 ///
 /// # Errors
 ///
-/// [`EnvelopeError`] when a signed policy is not in its one spelling.
+/// [`EnvelopeError`] if a signed policy is not in its one spelling.
 pub fn policy_envelope(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
     match bytes.starts_with(SIGNED) {
         true => Envelope::decode_type(POLICY_PAYLOAD_TYPE, bytes),
@@ -155,7 +155,7 @@ pub fn policy_envelope(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
     }
 }
 
-/// Whether there is one signature under the root's key id, and it is the root's.
+/// Whether the envelope has exactly one signature with the root's key id, and the root made it.
 fn signed_by(envelope: &Envelope, root: &PublicKey) -> bool {
     let id = root.id().to_string();
     let theirs = envelope.signatures().iter().filter(|s| s.key_id() == id);

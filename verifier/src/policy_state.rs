@@ -1,4 +1,4 @@
-//! The newest policy that a host has seen: older ones are refused.
+//! The newest policy that a host has seen, so that it can refuse older ones.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrustPolicy;
 
-/// What a policy was compared with.
+/// The result of comparing a policy with the newest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Seen {
-    /// Nothing: it is the first that this host has seen.
+    /// There was nothing to compare: it is the first policy that this host has seen.
     First,
-    /// The newest policy that this host had seen, which is not newer.
+    /// This host had seen a policy before, and that one is not newer.
     Newest,
 }
 
-/// What a host remembers of the newest policy that it has seen.
+/// The facts that a host remembers about the newest policy that it has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Memory {
@@ -29,14 +29,16 @@ struct Memory {
     sha256: Sha256Digest,
 }
 
-/// Why a policy is not followed, or could not be remembered.
+/// Why a policy is refused, or cannot be remembered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyStateError {
-    /// The policy has no version that could be compared.
-    #[error("the trust policy states no version, which could be compared with the newest one seen")]
+    /// The policy has no version to compare.
+    #[error(
+        "the trust policy states no version, so it cannot be compared with the newest one seen"
+    )]
     NoVersion,
-    /// An older policy than the newest one seen.
+    /// The policy is older than the newest one seen.
     #[error("version {found} of the trust policy is older than {seen}, which this host has seen")]
     Older {
         /// The policy's version.
@@ -44,13 +46,13 @@ pub enum PolicyStateError {
         /// The newest version seen.
         seen: u64,
     },
-    /// Another policy under the version that was seen.
-    #[error("version {version} of the trust policy is another one than this host has seen")]
+    /// The policy differs from the newest one seen, which has the same version.
+    #[error("version {version} of the trust policy differs from the one that this host has seen")]
     Changed {
         /// The version of both.
         version: u64,
     },
-    /// A policy of another name.
+    /// The policy has another name.
     #[error("the trust policy is named `{found}`, this host has seen `{seen}`")]
     OtherName {
         /// The policy's name.
@@ -58,10 +60,10 @@ pub enum PolicyStateError {
         /// The name of the policy seen.
         seen: String,
     },
-    /// What was remembered cannot be read any more.
+    /// The remembered facts cannot be read.
     #[error("the file that remembers the newest trust policy is damaged: {0}")]
     Damaged(String),
-    /// Others can have changed what was remembered.
+    /// Other users could have changed the remembered facts.
     #[error("the file that remembers the newest trust policy, `{}`", path.display())]
     Guard {
         /// The file.
@@ -69,13 +71,13 @@ pub enum PolicyStateError {
         /// What is wrong with it.
         source: GuardError,
     },
-    /// A file that is not this user's own lies under the name of the lock, or of the file's next
-    /// content. It is neither waited for nor written to.
+    /// A file of another user has the name of the lock, or of the file's next content. edgec
+    /// neither waits for it nor writes to it.
     #[error("`{}`, beside the file that remembers the newest trust policy", path.display())]
     Beside {
         /// The file beside it.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with that file.
         source: GuardError,
     },
     /// The file cannot be read or written.
@@ -112,7 +114,7 @@ impl PolicyStateError {
         Self::Guard { path, source }
     }
 
-    /// The error of a file that only its owner should be able to open.
+    /// The error about a file that only its owner should be able to open.
     fn private(path: &Path, error: PrivateError) -> Self {
         match error {
             PrivateError::Io(error) => Self::io(path, error),
@@ -122,14 +124,14 @@ impl PolicyStateError {
     }
 }
 
-/// The newest policy that a process has followed. [`remember`] does the same in a file, beyond the
-/// life of the process.
+/// The newest policy that a process has followed. [`remember`] keeps the same facts in a file,
+/// which outlives the process.
 #[derive(Debug, Default)]
 pub struct NewestPolicy(Option<Memory>);
 
 impl NewestPolicy {
     /// Compares a policy with the newest one that was followed, and follows it unless it is older.
-    /// A policy without a version is followed only until a policy with a version was.
+    /// A policy without a version is accepted only until a policy with a version was followed.
     ///
     /// # Errors
     /// [`PolicyStateError`], except the errors about a file.
@@ -146,14 +148,14 @@ impl NewestPolicy {
     }
 }
 
-/// Compares a policy with the newest one that `path` remembers, and remembers it when it is
-/// newer. The folder must exist, and no other user but root may be able to change it or one above
-/// it. `<path>.lock` is created beside the file, so that of two processes the older policy never
-/// wins.
+/// Compares a policy with the newest one that `path` remembers, and remembers it if it is newer.
+/// The folder must exist. No user except this one and root may be able to change it or a folder
+/// above it. `<path>.lock` is created beside the file, so that the older policy never wins between
+/// two processes.
 ///
 /// # Errors
 ///
-/// [`PolicyStateError`]; the file is then as it was.
+/// [`PolicyStateError`]. Then the file has not changed.
 pub fn remember(path: impl AsRef<Path>, policy: &TrustPolicy) -> Result<Seen, PolicyStateError> {
     let path = path.as_ref();
     let new = Memory::of(policy)?;
@@ -218,7 +220,7 @@ impl Memory {
     }
 }
 
-/// Under the lock.
+/// Replaces the file. The caller holds the lock.
 fn replace(path: &Path, new: &Memory) -> Result<(), PolicyStateError> {
     let text = serde_json::to_string(new).map_err(|error| PolicyStateError::io(path, error))?;
     replace_private(path, &beside(path, "new"), text.as_bytes())

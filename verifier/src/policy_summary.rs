@@ -1,4 +1,4 @@
-//! What a policy asks for, in words.
+//! A policy's demands in words.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -12,9 +12,9 @@ use crate::policy::{Scope, TrustPolicy};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PolicyDemand {
-    /// What it is about, in a few words, such as `lowest version`.
+    /// Its subject in a few words, such as `lowest version`.
     pub name: &'static str,
-    /// What is demanded. It quotes the policy.
+    /// The demand. The text quotes the policy.
     pub text: String,
 }
 
@@ -60,7 +60,7 @@ impl TrustPolicy {
         self.scopes.iter().flat_map(rows).flatten().collect()
     }
 
-    /// The targets that artifacts may have, as far as the policy enforces that.
+    /// The targets of allowed artifacts, as far as the policy enforces that.
     fn enforced_targets(&self) -> Targets {
         let list = self.allow.targets.as_deref();
         meant([list.filter(|_| self.mode(CheckName::Target) == Mode::Enforce)])
@@ -75,7 +75,7 @@ impl TrustPolicy {
         keys.chain(images).collect()
     }
 
-    /// What an artifact may be, and how it must be loaded.
+    /// The allowed values of artifacts, and how they must be loaded.
     fn allowed_rows(&self) -> Vec<Row> {
         let mut rows = vec![
             ("applications", one_of(&self.allow.applications, "any")),
@@ -93,7 +93,7 @@ impl TrustPolicy {
         rows
     }
 
-    /// Which engines may have made the code.
+    /// The engines that may have made the code.
     fn compiler_rows(&self) -> Vec<Row> {
         let minimum = self.compiler.minimum;
         let minimum = minimum.map_or("any".to_owned(), |m| format!("from {m} on"));
@@ -122,7 +122,7 @@ impl TrustPolicy {
         denied
     }
 
-    /// The checks that a policy can ask for, and those that do not refuse anything.
+    /// The checks that a policy can ask for, and those that refuse nothing.
     fn check_rows(&self) -> Vec<Row> {
         let asked = [
             ("no advisories", self.compiler.advisories),
@@ -146,15 +146,15 @@ impl TrustPolicy {
     }
 }
 
-/// A range of versions as a key: the first version, and the first one behind it.
+/// A range of versions as a key: the first version, and the first version after the range.
 type Bounds = (EngineVersion, Option<EngineVersion>);
 
 fn bounds(range: VersionRange) -> Bounds {
     (range.from, range.before)
 }
 
-/// The targets that at least one of these lists means. Asked once for all rules: a policy has room
-/// for ten thousand of them.
+/// The targets that at least one of these lists means. It is called once for all rules, because a
+/// policy can have ten thousand of them.
 fn meant<'p>(lists: impl IntoIterator<Item = Option<&'p [TargetPattern]>>) -> Targets {
     let of_list = |list: Option<&'p [TargetPattern]>| {
         let targets = edgec_targets::all().filter(move |target| pattern::means(list, target));
@@ -163,8 +163,9 @@ fn meant<'p>(lists: impl IntoIterator<Item = Option<&'p [TargetPattern]>>) -> Ta
     lists.into_iter().flat_map(of_list).collect()
 }
 
-/// The targets that a rule leaves out, although it is for a target whose features they include.
-/// Not those that are `covered` by such a rule as well, and those that are not `allowed`.
+/// The targets that a rule leaves out, although they have all features of a target in the rule.
+/// Targets that another such rule covers (`covered`), and targets that are not `allowed`, do not
+/// count.
 fn left_out(
     rule: Option<&[TargetPattern]>,
     allowed: &Targets,
@@ -300,12 +301,12 @@ mod tests {
             let before = texts("", &[name]);
             assert!(!before.contains(found), "{text}: {found}");
         }
-        // What is enforced anyway changes nothing.
+        // Enforcing is the default, so it changes nothing.
         assert_eq!(rows("[checks]\nimports = \"enforce\""), rows(""));
     }
 
-    /// A list means the targets that it names. So a rule that was meant for a CPU level says which
-    /// targets of the same or a higher one it leaves out.
+    /// A list means only the targets that it names. So for a rule about a CPU level, the summary
+    /// says which targets of the same or a higher level the rule leaves out.
     #[test]
     fn a_rule_says_which_targets_it_leaves_out() {
         let deny = |targets: &str, before: &str| {
@@ -321,7 +322,7 @@ mod tests {
         for target in ["x86_64", "x86_64-v1", "x86_64-v3", "aarch64", "neoverse-n1"] {
             assert!(!row.contains(&format!("`{target}`")), "{row}");
         }
-        // Nothing is left out.
+        // Here nothing is left out.
         let family = [
             "\"x86_64*\"",
             "\"arm64*\"",
@@ -331,19 +332,19 @@ mod tests {
         for list in family {
             assert_eq!(says(&deny(list, "48.0.3")), Vec::<String>::new(), "{list}");
         }
-        // Another rule for the same versions is a rule for the others as well; for other versions
-        // it is not.
+        // Another rule for the same versions covers the others as well. A rule for other versions
+        // does not.
         let all = deny("\"x86_64*\"", "48.0.3");
         assert_eq!(says(&format!("{one}{all}")), Vec::<String>::new());
         let other = deny("\"x86_64*\"", "48.0.2");
         assert_eq!(says(&format!("{one}{other}")), std::slice::from_ref(&row));
-        // What is not allowed needs no rule, unless it is accepted with a warning.
+        // A target that is not allowed needs no rule, unless it is accepted with a warning.
         let allow = "[allow]\ntargets = [\"x86_64-v3\", \"haswell\"]\n";
         let haswell = "`haswell`: each includes a target that is listed";
         assert_eq!(says(&format!("{allow}{one}")), [haswell]);
         let warn = "[checks]\ntarget = \"warn\"\n";
         assert_eq!(says(&format!("{allow}{warn}{one}")), [row]);
-        // Scopes likewise.
+        // The same applies to scopes.
         let scope = |targets: &str| format!("[[scope]]\nthreshold = 1\ntargets = [{targets}]\n");
         let two = [scope("\"x86_64-v3\""), scope("\"haswell\", \"zn*\"")].concat();
         let left = says(&format!("{allow}{}", scope("\"x86_64-v3\"")));

@@ -1,6 +1,6 @@
-//! The policy's file: TOML, read strictly. `docs/policy.md` is the schema.
+//! The strict reader of the policy's TOML. `docs/policy.md` is the schema.
 //!
-//! More than 400 lines: a third of it are its tests.
+//! More than 400 lines: a third of them are tests.
 
 mod messages;
 mod values;
@@ -142,7 +142,7 @@ impl TrustPolicy {
         let scopes = file.scope.into_iter().enumerate();
         let scopes = scopes.map(|(index, entry)| scope(index + 1, entry, &names));
         let scopes = scopes.collect::<Result<_, _>>()?;
-        // Looked up by name: a pattern would never be found.
+        // These names are looked up, so a pattern would have no effect.
         for name in file.minimum_version.keys() {
             check_name(name)?;
         }
@@ -203,7 +203,7 @@ fn key(entry: Key) -> Result<KeyRule, PolicyError> {
     }
 }
 
-/// `names` are those of all trusted keys.
+/// `names` are the names of all trusted keys.
 fn scope(number: usize, entry: ScopeEntry, names: &BTreeSet<&str>) -> Result<Scope, PolicyError> {
     let covers = Selector {
         applications: entry.applications,

@@ -1,13 +1,13 @@
 //! Whether an instance of a program fits into a host's pool.
 //!
-//! What the engine's pooling allocator refuses at load, said in a manifest's terms (`wasmtime` 48,
-//! `vm/instance/allocator/pooling.rs`). A manifest that does not state everything is judged by what
-//! it states; the engine judges the rest.
+//! These are the conditions under which the engine's pooling allocator refuses a load, in a
+//! manifest's terms (`wasmtime` 48, `vm/instance/allocator/pooling.rs`). If a manifest is not
+//! complete, only its statements are compared; the engine judges the rest.
 
 use edgec_artifact::{LimitRange, Resources};
 use serde::{Deserialize, Serialize};
 
-/// The largest of each that one instance may have.
+/// The limits of one instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -22,16 +22,16 @@ pub struct PoolLimits {
     pub memory_bytes: u64,
 }
 
-/// What of a program a pool has no room for.
+/// A need of a program that a pool has no room for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {needed} needed, the pool has {most}")]
 #[non_exhaustive]
 pub struct PoolMisfit {
-    /// What there is too much of.
+    /// The resource that is too small.
     pub what: &'static str,
-    /// How much the program starts with.
+    /// How much the program has at the start.
     pub needed: u64,
-    /// How much there is.
+    /// How much the pool has.
     pub most: u64,
 }
 
@@ -46,7 +46,7 @@ impl PoolLimits {
         }
     }
 
-    /// Everything of what an instance starts with that has no place.
+    /// Everything that an instance has at the start and the pool has no room for.
     pub(crate) fn misfits(&self, needs: &Resources) -> Vec<PoolMisfit> {
         let largest = |ranges: &[LimitRange]| ranges.iter().map(|range| range.minimum).max();
         let rows = [

@@ -1,23 +1,24 @@
-//! Errors of verification in broad terms: a host reacts to a wrong name in another way than to a
-//! wrong signature.
+//! Errors of verification in broad terms. A host handles a wrong name and a wrong signature in
+//! different ways.
 
 use crate::error::VerifyError;
 
-/// What is wrong with an artifact that is refused.
+/// What is wrong with a refused artifact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Nothing is known about the artifact: the trust policy has expired. Fetch the newest policy.
+    /// The trust policy has expired, so nothing is known about the artifact. Fetch the newest
+    /// policy.
     PolicyExpired,
-    /// It is damaged, or something else than an artifact that this edgec reads. Fetch it again.
+    /// The file is damaged, or is not an artifact that this edgec reads. Fetch it again.
     Malformed,
-    /// Too few keys that count have signed it, or a signature is wrong. This may be an attack, or a
-    /// policy that lacks a key.
+    /// Too few trusted keys that count have signed it, or a signature is wrong. This may be an
+    /// attack, or the policy lacks a key.
     Signature,
-    /// It was signed, but the image is not the one that was signed, or not what its manifest says.
-    /// This may be an attack.
+    /// It is signed, but the image is not the signed one, or differs from its manifest's
+    /// description. This may be an attack.
     Image,
-    /// It is genuine, but not the application or the channel that the caller named
+    /// It is genuine, but not the application or the channel that the caller expects
     /// ([`Expected`](crate::Expected)). Correct the name.
     Unexpected,
     /// It is genuine, but a rule of the trust policy refuses it. [`VerifyError::code`] says which.
@@ -25,10 +26,10 @@ pub enum Refusal {
 }
 
 impl VerifyError {
-    /// What is wrong, in broad terms. [`Self::code`] says it more exactly.
+    /// The reason in broad terms. [`Self::code`] is more exact.
     ///
-    /// Checks are made in an order: if this is [`Refusal::Unexpected`] or [`Refusal::Policy`],
-    /// enough trusted keys have signed the manifest, and the image is the one that they signed.
+    /// Checks have an order: if this is [`Refusal::Unexpected`] or [`Refusal::Policy`], enough
+    /// trusted keys have signed the manifest, and the image is the one that they signed.
     pub const fn refusal(&self) -> Refusal {
         match self {
             Self::PolicyExpired { .. } => Refusal::PolicyExpired,
@@ -65,7 +66,7 @@ impl VerifyError {
 mod tests {
     use super::*;
 
-    /// The text and the code are the same: only the one who asked for the name differs.
+    /// The text and the code are the same. Only the origin of the expected name differs.
     #[test]
     fn a_name_that_was_asked_for_is_not_one_that_a_policy_allows() {
         let found = || "shop".to_owned();

@@ -1,8 +1,8 @@
-//! What a policy decides itself, once it is certain what was signed.
+//! The policy's own rules. They apply once the signed bytes are known.
 //!
-//! A rule looks at the manifest, the clock, and what the caller expects; one looks at the code.
-//! Each is asked whatever the others say, so that a report names everything that stands in an
-//! artifact's way.
+//! A rule looks at the manifest, the clock, and the caller's expectations; one rule looks at the
+//! code. Every rule is checked, whatever the results of the others, so a report names everything
+//! that is wrong with an artifact.
 
 use edgec_artifact::{Manifest, UnixTime};
 
@@ -16,7 +16,7 @@ use crate::expected::Expected;
 use crate::pattern::{self, Pattern};
 use crate::policy::channel;
 
-/// What rules look at.
+/// The input of the rules.
 pub(crate) struct Facts<'a> {
     pub(crate) image: &'a [u8],
     pub(crate) manifest: &'a Manifest,
@@ -24,18 +24,18 @@ pub(crate) struct Facts<'a> {
     pub(crate) now: UnixTime,
 }
 
-/// How a rule finds an artifact.
+/// A rule's result for an artifact.
 enum Finding {
-    /// As it should be, and the evidence.
+    /// The rule holds. The text is the evidence.
     Good(String),
-    /// Neither policy nor artifact say anything that could be compared, and why.
+    /// Neither policy nor artifact state anything to compare. The text says why.
     Nothing(String),
 }
 
 type Judgement = Result<Finding, VerifyError>;
 type Rule = fn(&TrustPolicy, &Facts<'_>) -> Judgement;
 
-/// Every check that has a mode, and the rule behind it, in the order of reports.
+/// Every check that has a mode, with its rule, in the order of reports.
 const RULES: [(CheckName, Rule); CheckName::WITH_MODE.len()] = [
     (CheckName::Application, application),
     (CheckName::Channel, in_channel),
@@ -51,13 +51,13 @@ const RULES: [(CheckName, Rule); CheckName::WITH_MODE.len()] = [
     (CheckName::Audit, audit),
 ];
 
-/// Asks every rule; the first enforced one that does not hold is the error.
+/// Checks every rule. The first enforced rule that does not hold is the error.
 pub(crate) fn decide(
     policy: &TrustPolicy,
     facts: &Facts<'_>,
     checks: &mut Checks,
 ) -> Result<(), VerifyError> {
-    // What the caller expects is no matter of the policy's modes.
+    // The policy's modes do not apply to the caller's expectations.
     let rules = RULES.map(|(name, rule)| (name, rule, policy.mode(name)));
     let first: [(CheckName, Rule, Mode); 1] = [(CheckName::Expected, expected, Mode::Enforce)];
     let mut refused = None;
@@ -109,7 +109,7 @@ fn expected(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     })
 }
 
-/// Compares with a list of the policy, where it has one.
+/// Compares with a list of the policy, if there is one.
 fn in_list(
     list: Option<&[Pattern]>,
     found: &str,
@@ -318,7 +318,7 @@ fn audit(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         let why = "not asked for";
         return Ok(Finding::Nothing(why.to_owned()));
     }
-    // Where the engine enters is in a table that only the engine's crates can read.
+    // The places where the engine enters are in a table that only the engine's crates can read.
     let report = crate::audit::audit(facts.image, facts.manifest, None);
     let report = report.map_err(|error| VerifyError::NotAudited {
         reason: error_chain(&error),

@@ -1,8 +1,8 @@
 //! Whose signatures count.
 //!
-//! In two steps, because what a key is trusted for depends on the manifest, and the manifest
-//! is not parsed before enough signatures over it hold: [`authentic`] looks at the envelope,
-//! [`enough`] at what was signed.
+//! There are two steps, because a key can be trusted for some manifests only, and the manifest is
+//! not parsed before enough signatures over it are valid: [`authentic`] looks at the envelope, and
+//! [`enough`] at the manifest.
 
 use std::collections::BTreeSet;
 
@@ -34,10 +34,10 @@ pub(crate) struct Signers<'p> {
     untrusted: Vec<String>,
 }
 
-/// Which trusted keys have signed, and are neither revoked nor outside their time. A key id proves
-/// nothing, so the key decides; but the id must be the key's own, and what stands under a trusted
-/// key's id must be that key's signature: a changed byte of either is a changed byte of the
-/// artifact. The policy does not know the other ids, so signatures under them are ignored.
+/// Finds the trusted keys that have signed and are neither revoked nor outside their time. A key id
+/// proves nothing, so the key decides. But the id must be the key's own, and a signature with a
+/// trusted key's id must be that key's signature: a changed byte in either is a changed byte of the
+/// artifact. The policy does not know the other ids, so signatures with them are ignored.
 pub(crate) fn authentic<'p>(
     envelope: &Envelope,
     policy: &'p TrustPolicy,
@@ -70,7 +70,7 @@ pub(crate) fn authentic<'p>(
             Some(why) => signers.discounted.push((rule, why)),
         }
     }
-    // Without this many, no manifest could make it enough.
+    // Without this many keys, no manifest could reach the threshold.
     signers.satisfy(policy, None)?;
     Ok(signers)
 }
@@ -88,7 +88,7 @@ fn discount(rule: &KeyRule, policy: &TrustPolicy, now: UnixTime) -> Option<Disco
     }
 }
 
-/// Whether enough keys count for what this manifest says; tells which, and what was asked.
+/// Whether enough keys count for this manifest. Returns which keys count, and the thresholds.
 pub(crate) fn enough(
     mut signers: Signers<'_>,
     policy: &TrustPolicy,
@@ -124,8 +124,8 @@ pub(crate) fn enough(
 }
 
 impl Signers<'_> {
-    /// How many different keys count for the policy's threshold, or a scope's, when they are
-    /// enough.
+    /// The number of different keys that count for the policy's threshold, or for a scope's. It is
+    /// an error if they are too few.
     fn satisfy(&self, policy: &TrustPolicy, scope: Option<&Scope>) -> Result<usize, VerifyError> {
         let threshold = scope
             .map_or(policy.threshold, |scope| scope.threshold)
@@ -149,13 +149,13 @@ impl Signers<'_> {
                 .collect(),
             untrusted: match scope {
                 None => self.untrusted.clone(),
-                // It names keys that the policy knows.
+                // A scope names only keys that the policy knows.
                 Some(_) => Vec::new(),
             },
         })
     }
 
-    /// The keys that count so far, for reports.
+    /// The names of the keys that count so far, for reports.
     pub(crate) fn names(&self) -> String {
         let names = self.counting.iter().map(|rule| rule.trusted.name.as_str());
         names.collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! Reading an artifact without asking who signed it.
+//! Reads an artifact without checking its signatures.
 
 use edgec_artifact::{Artifact, Manifest, Statement, verity};
 
@@ -9,19 +9,19 @@ use crate::error::VerifyError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unsigned<'a> {
-    /// What the file says of itself.
+    /// The file's statements about itself.
     pub manifest: Manifest,
-    /// The image, which is what the manifest says.
+    /// The image. It is as the manifest describes it.
     pub image: &'a [u8],
 }
 
-/// What a file says of itself, and its image, when all that needs no key holds: layout, statement,
-/// digest, and the image against its manifest. No signature is checked: for planning, never for
-/// loading.
+/// The manifest and the image of a file, after all checks that need no key: layout, statement,
+/// digest, and the image against its manifest. No signature is checked: use this for planning, and
+/// never for loading.
 ///
 /// # Errors
 ///
-/// [`VerifyError`] names the first thing that does not hold.
+/// [`VerifyError`] names the first check that fails.
 pub fn describe_unsigned(file: &[u8]) -> Result<Unsigned<'_>, VerifyError> {
     let artifact = Artifact::decode(file)?;
     let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;

@@ -1,9 +1,9 @@
 //! The chain from a trusted key to the image.
 //!
-//! In this order, each step only when the one before held: layout, signatures over the payload,
-//! payload, keys for what the payload says, image digest, image against manifest. Then all that the
-//! policy decides itself, each rule whatever the others say. The payload is not parsed before
-//! enough signatures on it were accepted; what was verified is what is parsed.
+//! The steps have this order, and each needs the one before: layout, signatures over the payload,
+//! payload, keys for this payload, image digest, image against manifest. After that come the
+//! policy's own rules, each whatever the results of the others. The payload is not parsed before
+//! enough signatures on it are accepted. The parsed bytes are the verified bytes.
 
 use std::ops::Range;
 
@@ -20,8 +20,8 @@ use crate::rules::{self, Facts};
 use crate::signatures::{self, AcceptedSignature};
 use crate::{TrustPolicy, consistency};
 
-/// An artifact that was verified: signed by enough trusted keys, unchanged since, what
-/// it says it is, and accepted by the policy.
+/// A verified artifact. Enough trusted keys have signed it, it was not changed since, the image is
+/// as the manifest describes it, and the policy accepts it.
 #[derive(Debug)]
 pub struct VerifiedArtifact<'a> {
     image: &'a [u8],
@@ -32,15 +32,15 @@ pub struct VerifiedArtifact<'a> {
     holds: Range<UnixTime>,
 }
 
-/// An image and its envelope, kept apart, as a store has them.
+/// An image and its envelope in separate files, as a store has them.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Stored<'a> {
     /// The image.
     pub image: &'a [u8],
-    /// The envelope, as it stands in an artifact.
+    /// The envelope, as in an artifact.
     pub envelope: &'a [u8],
-    /// How its digest is known.
+    /// How the image's digest is known.
     pub measured: Measured,
 }
 
@@ -59,14 +59,14 @@ impl<'a> Stored<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Measured {
-    /// The kernel says so, and compares every page with it when the page is read.
+    /// The kernel states it, and compares every page with it whenever the page is read.
     Kernel(VerityDigest),
-    /// It was computed when the image was admitted to a store that only its owner can change. That
-    /// this is so is for the caller to see to.
+    /// It was computed when the image was admitted to a store that only its owner can change. The
+    /// caller must make sure of that.
     Admitted(VerityDigest),
 }
 
-/// An artifact that was refused, and what was checked until then.
+/// A refused artifact, and the checks up to the refusal.
 #[derive(Debug, thiserror::Error)]
 #[error("the artifact is not trusted")]
 #[non_exhaustive]
@@ -76,14 +76,14 @@ pub struct Rejection {
     pub error: VerifyError,
     /// Every check that was made.
     pub checks: Vec<Check>,
-    /// What was signed, when enough trusted keys have signed it.
+    /// The signed manifest, if enough trusted keys have signed it.
     pub manifest: Option<Box<Manifest>>,
 }
 
 /// Verifies a whole file against a policy, at the time `now` ([`Clock`](crate::Clock)).
 ///
-/// The bytes must not change while the result lives: a borrowed buffer, or a mapping
-/// that no other process can write.
+/// The bytes must not change while the result lives. Pass a borrowed buffer, or a mapping that no
+/// other process can write.
 ///
 /// # Errors
 ///
@@ -97,18 +97,18 @@ pub fn verify<'a>(
     examine(file, policy, expected, now).map_err(|rejection| rejection.error)
 }
 
-/// What an envelope says, with any signatures: for reports, never for a decision.
+/// The manifest in an envelope, whatever its signatures: for reports, never for a decision.
 ///
 /// # Errors
 ///
-/// [`VerifyError`]: no envelope, or no manifest in it.
+/// [`VerifyError`] if the bytes are not an envelope, or its payload is not a manifest.
 pub fn stated(envelope: &[u8]) -> Result<Manifest, VerifyError> {
     let envelope =
         Envelope::decode(envelope).map_err(|source| LayoutError::Envelope { offset: 0, source })?;
     Ok(Statement::decode(envelope.payload())?.manifest)
 }
 
-/// As [`verify`], and a refusal tells what else was checked, and how it came out.
+/// Like [`verify`], but a refusal has all other checks and their results.
 ///
 /// # Errors
 ///
@@ -134,8 +134,8 @@ pub fn examine<'a>(
     judge(decode, None, policy, expected, now)
 }
 
-/// As [`verify`], of an image whose digest is known already: nothing here takes longer for a
-/// longer image.
+/// Like [`verify`], for an image whose digest is known already. The time does not depend on the
+/// length of the image.
 ///
 /// # Errors
 ///
@@ -204,7 +204,8 @@ fn judge<'a>(
     }
 }
 
-/// When the verdict is the same: it depends on the time by comparison with these moments only.
+/// The times at which the verdict is the same. The verdict depends on the time only by comparison
+/// with the moments in policy and manifest.
 fn holds(policy: &TrustPolicy, manifest: &Manifest, now: UnixTime) -> Range<UnixTime> {
     let signed = manifest.validity.into_iter();
     let signed = signed.flat_map(|validity| [validity.not_before, validity.expires]);
@@ -222,7 +223,7 @@ fn holds(policy: &TrustPolicy, manifest: &Manifest, now: UnixTime) -> Range<Unix
 /// The image, and the envelope with its bytes.
 type Decoded<'a> = (&'a [u8], (Envelope, &'a [u8]));
 
-/// What enough trusted keys have signed, and the image that lies beside it.
+/// A payload that enough trusted keys have signed, and the image beside it.
 struct Authentic<'a> {
     image: &'a [u8],
     envelope: &'a [u8],
@@ -238,7 +239,7 @@ fn authenticate<'a>(
 ) -> Result<Authentic<'a>, VerifyError> {
     use CheckName::{Policy, Signatures, Statement as Payload};
 
-    // A host that runs for long may outlive the policy that it once read.
+    // A host that runs for long may outlive its policy.
     match policy.expires() {
         Some(expires) if now >= expires => {
             return Err(checks.failed(Policy, VerifyError::PolicyExpired { expires, now }));
@@ -277,7 +278,7 @@ fn authenticate<'a>(
     })
 }
 
-/// Whether the image is the one that was signed, and what its manifest says.
+/// Checks that the image is the signed one, and is as its manifest describes it.
 fn bind(
     image: &[u8],
     measured: Option<Measured>,
@@ -291,7 +292,7 @@ fn bind(
     if found != signed {
         return Err(checks.failed(Digest, VerifyError::ImageLength { found, signed }));
     }
-    // The fs-verity digest, not SHA-256: it covers the same bytes, is computed in
+    // This compares the fs-verity digest and not SHA-256: it covers the same bytes, is computed in
     // parallel, and is what the kernel checks in a store.
     let (found, how) = match measured {
         None => (verity::digest(image), "computed and signed"),
@@ -348,7 +349,7 @@ impl<'a> VerifiedArtifact<'a> {
         &self.manifest
     }
 
-    /// The manifest, taken out.
+    /// The manifest, taken out of the artifact.
     pub fn into_manifest(self) -> Manifest {
         self.manifest
     }
@@ -363,7 +364,7 @@ impl<'a> VerifiedArtifact<'a> {
         self.holds.clone()
     }
 
-    /// Every check that was made, in order; none of them failed, some may warn.
+    /// Every check that was made, in order. None of them failed; some may warn.
     pub fn checks(&self) -> &[Check] {
         &self.checks
     }

@@ -1,5 +1,5 @@
-//! How manifests and their parts are made. What every manifest must state is an argument; what it
-//! may state is a field that is set afterwards.
+//! Constructors of manifests and their parts. Each required statement is an argument. Each optional
+//! statement is a field, which the caller sets afterwards.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use super::{
 use crate::{Exports, Sha256Digest, UnixTime, verity};
 
 impl Manifest {
-    /// A manifest with all that it must state. It says nothing of what is optional, needs no
-    /// memories, and has no WebAssembly feature: set those fields.
+    /// A manifest with all required statements. It has no optional statements, no memories and no
+    /// WebAssembly features: set those fields.
     #[expect(
         clippy::too_many_arguments,
         reason = "all are required, and each is of a type of its own"
@@ -57,12 +57,12 @@ impl Manifest {
 const PARALLEL_FROM: usize = 256 * 1024;
 
 impl Image {
-    /// The length and the digests of these bytes, which may be computed on several threads.
+    /// The length and the digests of these bytes. They may be computed on several threads.
     pub fn of(bytes: &[u8]) -> Self {
         let (sha256, fsverity) = match bytes.len() {
             ..PARALLEL_FROM => (Sha256Digest::of(bytes), verity::digest(bytes)),
             _ => std::thread::scope(|scope| {
-                // Where no thread is to be had, this one computes both.
+                // If the system gives no thread, this one computes both.
                 let builder = std::thread::Builder::new();
                 let sha256 = builder.spawn_scoped(scope, || Sha256Digest::of(bytes));
                 let fsverity = verity::digest(bytes);
@@ -128,7 +128,7 @@ impl Capabilities {
 }
 
 impl Resources {
-    /// So many core instances, and all memories and tables of them: the counts are complete.
+    /// This number of core instances, and all their memories and tables. The counts are complete.
     pub fn new(core_instances: u64, memories: Vec<LimitRange>, tables: Vec<LimitRange>) -> Self {
         Self {
             core_instances,
@@ -140,7 +140,7 @@ impl Resources {
 }
 
 impl LimitRange {
-    /// From this minimum on, up to the maximum if there is one.
+    /// From this minimum up to the maximum, if there is one.
     pub const fn new(minimum: u64, maximum: Option<u64>) -> Self {
         Self { minimum, maximum }
     }
@@ -154,14 +154,14 @@ impl Validity {
         Self { issued, ..self }
     }
 
-    /// The same validity, which begins with this second.
+    /// The same validity, starting with this second.
     #[must_use]
     pub fn with_not_before(self, not_before: impl Into<Option<UnixTime>>) -> Self {
         let not_before = not_before.into();
         Self { not_before, ..self }
     }
 
-    /// The same validity, which ends before this second.
+    /// The same validity, ending before this second.
     #[must_use]
     pub fn with_expires(self, expires: impl Into<Option<UnixTime>>) -> Self {
         let expires = expires.into();
@@ -178,7 +178,7 @@ impl Builder {
 }
 
 impl Stage {
-    /// A stage that a tool did, with the settings that decide its result.
+    /// A tool's stage, with the settings that decide its result.
     pub fn new(
         name: impl Into<String>,
         tool: impl Into<String>,

@@ -1,5 +1,5 @@
-//! Whom a host trusts, as its arguments say: the policy must be signed by root keys, and no older
-//! edition is followed than one that was seen before. A host that goes without one of these must say
+//! Whom a host trusts, from its arguments. Root keys must have signed the policy, and the host
+//! refuses a policy that is older than one that it has seen. A host without one of these must say
 //! so: without roots, every user who can write the policy's file decides what runs.
 
 use std::error::Error;
@@ -10,7 +10,7 @@ use edgec_loader::store::PolicyFile;
 /// The options, for a usage line.
 pub(crate) const OPTIONS: &str = "(--root KEY... | --no-root) (--state FILE | --no-state)";
 
-/// What the options at the front of the arguments say, and the other arguments.
+/// The options at the start of the arguments, and the other arguments.
 pub(crate) struct Trust<'a> {
     roots: Vec<PublicKey>,
     state: Option<&'a str>,

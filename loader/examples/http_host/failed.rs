@@ -1,5 +1,4 @@
-//! What a client is told when there is no response of a program; what went wrong is for the host's
-//! log.
+//! The answer to a client if a program gives no response. The host's log says what went wrong.
 
 use edgec_loader::store::{Distrust, Distrusted};
 use edgec_loader::{error_chain, wasmtime};
@@ -11,7 +10,7 @@ use crate::log::log;
 
 /// Why a program did not answer.
 pub(crate) enum Failed {
-    /// The program is not trusted any more.
+    /// The program is no longer trusted.
     Distrusted(Distrusted),
     /// The client's request cannot be passed to a program.
     BadRequest(wasmtime::Error),

@@ -1,11 +1,12 @@
-//! A host of `wasi:http/proxy` programs: serves one from a store by its name, each request in an
-//! instance of its own, and takes newer versions while requests run.
+//! A host of `wasi:http/proxy` programs. It serves a program from a store by its name, each request
+//! in a new instance, and takes newer versions while requests run.
 //!
 //! `cargo run -p edgec-loader --example http_host -- (--root KEY... | --no-root) (--state FILE |
-//! --no-state) STORE NAME POLICY ADDRESS [SECONDS]`, for artifacts of `edgec build --profile edge`; a
-//! request has ten seconds, or as many as are named. The policy must be signed by each root key
-//! (`edgec policy sign`), and is read again every second. The state file remembers the newest
-//! policy: then no older one is followed, also after a restart, and the policy must state a version.
+//! --no-state) STORE NAME POLICY ADDRESS [SECONDS]`, for artifacts of `edgec build --profile edge`.
+//! A request has ten seconds, or `SECONDS`. Each root key must have signed the policy (`edgec
+//! policy sign`), and the host reads the policy again every second. The state file remembers the
+//! newest policy. With it, the host refuses older policies, also after a restart, and the policy
+//! must state a version.
 
 mod failed;
 mod log;
@@ -38,26 +39,26 @@ use self::failed::Failed;
 use self::log::{log, say};
 use self::server::End;
 
-/// Requests at one time, and how far a memory may grow, in bytes: the dimensions of the pool.
+/// The dimensions of the pool: requests at one time, and the largest memory in bytes.
 const INSTANCES: u32 = 100;
 const MEMORY: u64 = 256 << 20;
-/// How often a program that computes lets go of its thread.
+/// The interval at which a computing program yields its thread.
 const TICK: Duration = Duration::from_millis(10);
-/// How often policy and store are looked at.
+/// The interval at which the host reads the policy and the store again.
 const REFRESH: Duration = Duration::from_secs(1);
-/// If the last look is longer ago, for instance as the disk does not answer, nothing is served.
+/// If the last refresh is older, for instance because the disk does not answer, nothing is served.
 const STALE_AFTER: Duration = Duration::from_secs(30);
 
 struct Host {
     engine: HostEngine,
     deployment: Deployment<ProxyPre<wasi::Request>>,
-    /// One for each instance that the pool has.
+    /// One permit for each instance in the pool.
     slots: Arc<Semaphore>,
     deadline: Duration,
 }
 
 impl Host {
-    /// Opens the store; says where to listen as well.
+    /// Opens the store. Also returns the address to listen at.
     fn open(arguments: &[String]) -> Result<(Self, &str), Box<dyn Error>> {
         let trust = trust::read(arguments)?;
         let rest = trust.rest;
@@ -67,7 +68,7 @@ impl Host {
             return Err(usage.into());
         };
         let store = ArtifactStore::open(store)?;
-        // A pool for everything that is in the store now.
+        // A pool for every program that is in the store now.
         let current = store.manifests()?;
         for problem in &current.problems {
             log(format!("not planned for: {}", error_chain(&problem.error)));
@@ -79,7 +80,7 @@ impl Host {
         let engine = HostEngine::builder(EngineProfile::Edge).limits(Limits::Pooled(plan));
         let engine = engine.build()?;
         let mut linker = Linker::new(&engine);
-        // Of all but `wasi:http` and clocks, an empty context allows nothing.
+        // Except for `wasi:http` and clocks, an empty context allows nothing.
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         let versions = Versions::in_store(&store, name.as_str());
@@ -94,7 +95,7 @@ impl Host {
         Ok((host, address.as_str()))
     }
 
-    /// Reads the policy again, and takes what the store has now.
+    /// Reads the policy again, and takes the version that the store has now.
     fn refresh(&self) -> Result<(), RefreshError> {
         if let Refreshed::Replaced { from, to } = self.deployment.refresh()? {
             say(format!("version {to} in place of {from}"));
@@ -103,11 +104,11 @@ impl Host {
     }
 
     async fn run(&self, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>, Failed> {
-        // Waits while the pool is empty.
+        // This waits while the pool is empty.
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         let version = self.deployment.current().map_err(Failed::Distrusted)?;
         let mut store = wasmtime::Store::new(&self.engine, wasi::Request::new());
-        // At each tick the program yields: that is when the timeout below can end it.
+        // The program yields at each tick. Then the timeout below can end it.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         let (sender, receiver) = oneshot::channel();
@@ -116,9 +117,9 @@ impl Host {
         let request = request.map_err(Failed::BadRequest)?;
         let response = http.new_response_outparam(sender);
         let response = response.map_err(Failed::Program)?;
-        // A task of its own: it goes on when the head of the response was sent.
+        // A separate task, because the program goes on after it has sent the head of the response.
         let program = async move {
-            // However it ends, first the instance goes, then its place is free.
+            // However the program ends, the instance is dropped first, and then its place is free.
             let _slot = slot;
             let mut store = store;
             let proxy = version.program().instantiate_async(&mut store).await?;
@@ -128,7 +129,7 @@ impl Host {
         let program = tokio::spawn(timeout(self.deadline, program));
         match receiver.await {
             Ok(response) => response.map_err(|code| Failed::Program(code.into())),
-            // It ended without one.
+            // The program ended without a response.
             Err(_) => Err(match program.await {
                 Ok(Ok(Ok(()))) => Failed::Program(wasmtime::Error::msg("no response")),
                 Ok(Ok(Err(error))) => Failed::Program(error),
@@ -159,7 +160,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The short name that the library's errors have.
+/// The stable code of the library's errors.
 fn code(error: &(dyn Error + 'static)) -> &'static str {
     let load = error.downcast_ref().map(LoadError::code);
     let store = error.downcast_ref().map(StoreError::code);
@@ -172,7 +173,7 @@ async fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let host = Arc::new(host);
     let _ticker = host.engine.tick(TICK);
     let refreshed = Arc::clone(&host);
-    // Nothing is sent: if the thread ends, the sender is dropped, and the receiver knows.
+    // Nothing is sent: if the thread ends, the sender is dropped, and the receiver notices.
     let (refreshing, refreshes_end) = oneshot::channel::<Infallible>();
     std::thread::spawn(move || {
         let _refreshing = refreshing;
@@ -200,7 +201,7 @@ async fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let respond = move |request| Arc::clone(&host).respond(request);
     match server::serve(listener, deadline, refreshes_end, respond).await? {
         End::Terminated => Ok(()),
-        // What was revoked meanwhile would be served on.
+        // Otherwise the host would go on serving a program that was revoked meanwhile.
         End::Reason => Err("the thread that refreshes has ended".into()),
     }
 }

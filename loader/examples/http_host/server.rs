@@ -1,5 +1,5 @@
-//! HTTP/1.1 until SIGTERM, or until the host has another reason to end; then what runs is answered,
-//! and the connections are closed.
+//! Serves HTTP/1.1 until SIGTERM, or until the host has another reason to end. Then it answers the
+//! running requests, and closes the connections.
 
 use std::convert::Infallible;
 use std::io;
@@ -27,7 +27,7 @@ pub(crate) enum End {
     Reason,
 }
 
-/// Serves until SIGTERM or `reason`; at the end, connections have `patience` to come to theirs.
+/// Serves until SIGTERM or `reason`. At the end, connections have the time `patience` to finish.
 pub(crate) async fn serve<R>(
     listener: TcpListener,
     patience: Duration,
@@ -38,14 +38,14 @@ where
     R: Future<Output = Response<HyperOutgoingBody>> + Send + 'static,
 {
     let mut terminate = signal(SignalKind::terminate())?;
-    // Each connection has a receiver for as long as it lives.
+    // Each connection has a receiver as long as it lives.
     let (stop, stopped) = watch::channel(());
     let mut reason = pin!(reason);
     let end = loop {
         let client = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((client, _)) => client,
-                // Too many files, say: those that are served go on.
+                // For example, too many files are open. The connections that are served go on.
                 Err(error) => {
                     log(format!("accept: {error}"));
                     sleep(Duration::from_millis(100)).await;

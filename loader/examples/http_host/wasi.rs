@@ -1,5 +1,5 @@
-//! What a program sees of its host: one request, clocks, random numbers, standard error; nothing
-//! else.
+//! The parts of its host that a program sees: one request, clocks, random numbers, standard error;
+//! nothing else.
 
 use edgec_loader::wasmtime::component::ResourceTable;
 use hyper::Response;
@@ -7,7 +7,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView};
 use wasmtime_wasi_http::{WasiHttpHooks, WasiHttpView};
 
-/// What belongs to one request.
+/// The state of one request.
 pub(crate) struct Request {
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -40,8 +40,8 @@ impl WasiHttpView for Request {
     }
 }
 
-/// Programs of this host make no requests of their own. The feature `default-send-request` of
-/// `wasmtime-wasi-http` has hooks that let them.
+/// Programs of this host cannot make requests of their own. The feature `default-send-request` of
+/// `wasmtime-wasi-http` has hooks that allow it.
 struct NothingOutside;
 
 type Outcome<T> = Result<T, Error>;

@@ -1,4 +1,4 @@
-//! What of a store or a source blocks, for asynchronous hosts.
+//! The blocking calls of stores and deployments, for asynchronous hosts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::policy_source::PolicySource;
 use crate::{HostEngine, LoadError, LoadedComponent, LoadedModule};
 
 impl Versions {
-    /// As [`Self::load`], on a thread for blocking work. Must be called in a Tokio runtime.
+    /// Like [`Self::load`], on a thread for blocking work. Call it in a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// As [`Self::load`]; [`LoadError::Cancelled`] when the runtime ends.
+    /// The errors of [`Self::load`], and [`LoadError::Cancelled`] if the runtime ends.
     pub async fn load_async(
         &self,
         engine: &HostEngine,
@@ -28,11 +28,11 @@ impl Versions {
         off_executor(move || versions.load(&engine, &policy)).await?
     }
 
-    /// As [`Self::load_module`], on a thread for blocking work. Must be called in a Tokio runtime.
+    /// Like [`Self::load_module`], on a thread for blocking work. Call it in a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// As [`Self::load_async`].
+    /// The errors of [`Self::load_async`].
     pub async fn load_module_async(
         &self,
         engine: &HostEngine,
@@ -44,11 +44,11 @@ impl Versions {
 }
 
 impl<P: Send + Sync + 'static> Deployment<P> {
-    /// As [`Deployment::of`], on a thread for blocking work. Must be called in a Tokio runtime.
+    /// Like [`Deployment::of`], on a thread for blocking work. Call it in a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// As [`Deployment::of`]; [`LoadError::Cancelled`] when the runtime ends.
+    /// The errors of [`Deployment::of`], and [`LoadError::Cancelled`] if the runtime ends.
     pub async fn of_async(
         versions: Versions,
         engine: &HostEngine,
@@ -59,13 +59,14 @@ impl<P: Send + Sync + 'static> Deployment<P> {
         off_executor(move || Self::of(versions, &engine, policy, preparation)).await?
     }
 
-    /// As [`Deployment::refresh_within`], on a thread for blocking work; without a grace time if
-    /// `grace` is zero. Must be called in a Tokio runtime. If the future is dropped, the refresh
-    /// goes on to its end.
+    /// Like [`Deployment::refresh_within`], on a thread for blocking work. If `grace` is zero,
+    /// there is no grace time. Call it in a Tokio runtime. If the future is dropped, the refresh
+    /// still continues to its end.
     ///
     /// # Errors
     ///
-    /// As [`Deployment::refresh_within`]; [`LoadError::Cancelled`] when the runtime ends.
+    /// The errors of [`Deployment::refresh_within`], and [`LoadError::Cancelled`] if the runtime
+    /// ends.
     pub async fn refresh_async(
         self: &Arc<Self>,
         grace: Duration,

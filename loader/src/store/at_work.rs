@@ -1,4 +1,4 @@
-//! A version in use: what was loaded, what it was loaded from, and whether it is trusted.
+//! A version in use: the loaded program, its origin, and whether it is trusted.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::{HostEngine, LoadError, Loaded};
 pub(super) struct AtWork<P> {
     pub(super) place: Place,
     pub(super) loaded: Arc<Loaded<P>>,
-    /// When its image had last been written before it was loaded.
+    /// When its image was last written, as the system said before the load.
     written: Option<SystemTime>,
     pub(super) trust: Trust,
 }
@@ -34,7 +34,7 @@ impl<P> Clone for AtWork<P> {
 }
 
 impl<P> AtWork<P> {
-    /// Loads the version that is there now, and prepares it.
+    /// Loads the current version, and prepares it.
     pub(super) fn prepared(
         versions: &Versions,
         engine: &HostEngine,
@@ -51,7 +51,7 @@ impl<P> AtWork<P> {
         })
     }
 
-    /// Judges it again under a policy, and says how long the verdict holds.
+    /// Judges the version again under a policy. Returns how long the verdict holds.
     pub(super) fn judge(
         &self,
         versions: &Versions,
@@ -65,12 +65,12 @@ impl<P> AtWork<P> {
         versions.judge(engine, &self.place, version, report, policy, kind)
     }
 
-    /// Judges the file that it was loaded from.
+    /// Checks the file that it was loaded from.
     pub(super) fn guard_mapped(&self, versions: &Versions) -> Result<(), StoreError> {
         versions.guard_mapped(&self.place, self.loaded.file(), self.written)
     }
 
-    /// Whether the name of its image leads to another file now.
+    /// Whether the name of its image now leads to another file.
     pub(super) fn is_renewed(&self, versions: &Versions) -> bool {
         versions.is_renewed(&self.place, self.loaded.file())
     }

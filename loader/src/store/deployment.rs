@@ -1,8 +1,8 @@
 //! A deployed name: requests take the current version, while a newer version replaces it.
 //!
 //! The deployment owns its policy, and a refresh judges the version in use before it does anything
-//! else. So a host cannot forget to judge, and requests get a program from [`Deployment::current`]
-//! only while it is trusted. If refreshes cease, it is not trusted any more either.
+//! else. So a host cannot forget to judge it, and [`Deployment::current`] gives requests a program
+//! only while it is trusted. If refreshes stop, the version is no longer trusted.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -20,19 +20,19 @@ use crate::distrust::{Distrust, Distrusted};
 use crate::policy_source::{Followed, PolicySource, PolicySourceError};
 use crate::{Event, HostEngine, LoadError, Loaded};
 
-/// How old the last reading of the policy may be, unless a host says otherwise.
+/// The default limit for the age of the last reading of the policy.
 const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// An application that a host serves: loaded, its imports resolved, and replaced while requests
-/// run.
+/// An application that a host serves. It is loaded, its imports are resolved, and it is replaced
+/// while requests run.
 ///
-/// `P` is what requests instantiate: Wasmtime's `InstancePre` of a component or of a core module,
-/// or what a [`Preparation`] makes of it. A request that has taken a version keeps it: the old one
-/// is unloaded when its last request and its last instance are done. Dropping the deployment
-/// unloads the rest.
+/// `P` is the form that requests instantiate: Wasmtime's `InstancePre` of a component or of a core
+/// module, or the form that a [`Preparation`] makes from it. A request that has taken a version
+/// keeps it: the old version is unloaded when its last request and its last instance are done. If
+/// the deployment is dropped, the rest is unloaded.
 ///
 /// A host calls [`Deployment::refresh`] every few seconds. After five minutes without a refresh
-/// that read a policy, nothing is trusted: [`Deployment::stale_after`] sets another limit, and
+/// that read a policy, nothing is trusted. [`Deployment::stale_after`] sets another limit, and
 /// [`Deployment::never_stale`] is for a host that does not refresh on purpose.
 ///
 /// ```no_run
@@ -83,21 +83,21 @@ pub struct Deployment<P> {
     preparation: Preparation<P>,
     policy: PolicySource,
     current: RwLock<AtWork<P>>,
-    /// Held by a refresh: of two, the slower must not put an older version in the place of a newer
-    /// one.
+    /// A refresh holds this lock. Of two refreshes, the slower one must not replace a newer version
+    /// with an older one.
     refreshing: Mutex<()>,
-    /// How old the last reading of the policy may be.
+    /// The limit for the age of the last reading of the policy.
     stale_after: Option<Duration>,
 }
 
 impl<T: 'static> Deployment<InstancePre<T>> {
-    /// Loads an application's component from a store, for an engine and with what `linker` offers.
-    /// `policy` is a [`PolicyFile`](super::PolicyFile), another [`PolicySource`], or a
+    /// Loads an application's component from a store, for an engine and with the imports in
+    /// `linker`. `policy` is a [`PolicyFile`](super::PolicyFile), another [`PolicySource`], or a
     /// [`TrustPolicy`](crate::TrustPolicy) that stays the same.
     ///
     /// # Errors
-    /// As [`LoadFromStore::load`](super::LoadFromStore::load); [`LoadError::Policy`] when no policy
-    /// can be read; [`LoadError::Link`] when the linker lacks an import.
+    /// The errors of [`LoadFromStore::load`](super::LoadFromStore::load); [`LoadError::Policy`] if
+    /// no policy can be read; [`LoadError::Link`] if the linker lacks an import.
     pub fn new(
         store: &ArtifactStore,
         engine: &HostEngine,
@@ -111,12 +111,12 @@ impl<T: 'static> Deployment<InstancePre<T>> {
 }
 
 impl<P> Deployment<P> {
-    /// Loads an application from a store or from a host's own source, a component or a core module,
-    /// in the form that requests get ([`Preparation`]).
+    /// Loads a component or a core module from a store or from a host's own source, in the form that
+    /// requests get ([`Preparation`]).
     ///
     /// # Errors
     ///
-    /// As [`Deployment::new`]; [`LoadError::Link`] also with an error of the preparation.
+    /// The errors of [`Deployment::new`], and [`LoadError::Link`] with the error of the preparation.
     pub fn of(
         versions: Versions,
         engine: &HostEngine,
@@ -137,10 +137,10 @@ impl<P> Deployment<P> {
         })
     }
 
-    /// Sets how old the last reading of the policy may be, instead of five minutes: several times
-    /// as long as the host waits between two refreshes. When it is older, the version in use is
-    /// not trusted until the next refresh ([`Distrust::Stale`]): for instance when the thread that
-    /// refreshes has ended, or waits for a disk.
+    /// Sets the limit for the age of the last reading of the policy, instead of five minutes. It
+    /// should be several times the host's interval between refreshes. If the reading is older, the
+    /// version in use is not trusted until the next refresh ([`Distrust::Stale`]). That happens for
+    /// instance if the thread that refreshes has ended, or waits for a disk.
     #[must_use]
     pub fn stale_after(self, limit: Duration) -> Self {
         let stale_after = Some(limit);
@@ -150,8 +150,8 @@ impl<P> Deployment<P> {
         }
     }
 
-    /// Trusts the version in use, even if the policy was last read long ago. For a host that does
-    /// not refresh on purpose: such a host never learns of a revocation.
+    /// Trusts the version in use even if the policy was last read long ago. This is for a host that
+    /// does not refresh on purpose. Such a host never learns of a revocation.
     #[must_use]
     pub fn never_stale(self) -> Self {
         Self {
@@ -160,13 +160,13 @@ impl<P> Deployment<P> {
         }
     }
 
-    /// Returns the version in use, for a request to instantiate, while it is trusted. It is judged
-    /// again at every moment that the policy or the manifest names, such as the end of a validity,
+    /// Returns the version in use while it is trusted, for a request to instantiate. It is judged
+    /// again at every time that the policy or the manifest states, such as the end of a validity,
     /// also without a refresh.
     ///
     /// # Errors
-    /// [`Distrusted`]: it was revoked, it has expired, the last refresh found no policy or files
-    /// that others can change, or the last refresh is too long ago.
+    /// [`Distrusted`]: the version was revoked or has expired, the last refresh found no policy or
+    /// found files that others can change, or the last refresh is too long ago.
     pub fn current(&self) -> Result<Arc<Loaded<P>>, Distrusted> {
         let (at_work, lapsed) = {
             let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
@@ -175,7 +175,7 @@ impl<P> Deployment<P> {
                 Trust::Trusted(trusted) => trusted,
             };
             self.fresh(trusted)?;
-            // Nearly every request ends here, so nothing is copied for it.
+            // Nearly every request returns here, so this copies nothing.
             if trusted.holds_now(&self.engine) {
                 return Ok(Arc::clone(&current.loaded));
             }
@@ -185,7 +185,7 @@ impl<P> Deployment<P> {
         self.tell(&at_work, &trust);
         {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            // A refresh may have judged meanwhile, by a newer policy.
+            // Meanwhile, a refresh may have judged by a newer policy.
             if matches!(&current.trust, Trust::Trusted(it) if Arc::ptr_eq(it, &lapsed)) {
                 current.trust = trust.clone();
             }
@@ -196,16 +196,16 @@ impl<P> Deployment<P> {
         }
     }
 
-    /// Where its versions come from.
+    /// The source of its versions.
     pub fn versions(&self) -> &Versions {
         &self.versions
     }
 
-    /// Reads the policy and checks the version in use against it; then takes the artifact that is
-    /// there now, if it is another artifact. Without a policy, nothing is trusted, and neither is a
-    /// program whose files users other than the owner and root can change. If nothing has changed, a
-    /// refresh from a store only reads the policy and the name, looks at modes and owners, and looks
-    /// up what is known of the signatures.
+    /// Reads the policy and checks the version in use against it. Then it takes the current
+    /// artifact, if that is another one. Without a policy, nothing is trusted. A program is not
+    /// trusted either if users other than the owner and root can change its files. If nothing has
+    /// changed, a refresh from a store only reads the policy and the name, checks modes and owners,
+    /// and looks up the remembered verdict.
     ///
     /// # Errors
     ///
@@ -214,16 +214,16 @@ impl<P> Deployment<P> {
         self.refresh_within(Duration::ZERO)
     }
 
-    /// As [`Self::refresh`], for a host whose policy may be out of reach for a while, such as on
-    /// another machine. If the policy cannot be read, the version in use is trusted by the policy
-    /// that was read last, until `grace` has passed since then; after that, nothing is trusted.
+    /// Like [`Self::refresh`], for a host whose policy may be unavailable for a while, for example
+    /// because it is on another machine. If the policy cannot be read, the version in use is
+    /// trusted by the last policy until `grace` has passed since that was read. After that, nothing
+    /// is trusted.
     ///
-    /// That the policy cannot be read means that the system does not give its file, or that the
-    /// host's own source failed ([`PolicySourceError::is_unread`]). A policy that is there but has
-    /// expired, is older than one before, has no valid signature or can be written by others is
-    /// followed by distrust at once, and so is the end of a validity in the last policy. No other
-    /// version is loaded meanwhile. A grace time that is longer than [`Self::stale_after`] has no
-    /// effect beyond it.
+    /// A policy cannot be read if the system does not give its file, or the host's own source fails
+    /// ([`PolicySourceError::is_unread`]). The version in use is distrusted at once if the policy
+    /// is there but has expired, is older than an earlier one, has no valid signature, or can be
+    /// written by others, and also at the end of a validity in the last policy. No other version is
+    /// loaded during the grace time. A grace time has no effect beyond [`Self::stale_after`].
     ///
     /// # Errors
     ///
@@ -241,14 +241,14 @@ impl<P> Deployment<P> {
             Trust::Distrusted(it) => RefreshError::Distrusted(it.clone()),
         };
         let best = self.versions.best(&self.engine).map_err(failed)?;
-        // In the place of a file that others may have changed, there may be a good one now.
+        // If others may have changed the file, there may be a good file under its name now.
         let renewed = at_work.trust.is_exposed() && at_work.is_renewed(&self.versions);
         if best.as_ref() == Some(&at_work.place) && !renewed {
             return unchanged();
         }
         let chosen = AtWork::prepared(&self.versions, &self.engine, &self.preparation, followed);
         let chosen = chosen.map_err(failed)?;
-        // What uses more of this CPU does not fit otherwise.
+        // This place is the best that fits: an artifact that uses more of this CPU does not.
         if chosen.place == at_work.place && !renewed {
             return unchanged();
         }
@@ -259,8 +259,8 @@ impl<P> Deployment<P> {
         Ok(Refreshed::Replaced { from, to })
     }
 
-    /// Reads the policy and judges the version in use by it. A refresh gets its policy from here
-    /// only: so the version is judged or distrusted first, however the reading ends.
+    /// Reads the policy and judges the version in use by it. A refresh gets its policy only from
+    /// here. So the version is judged or distrusted first, however the reading ends.
     fn judge_first(&self, grace: Duration) -> Result<(AtWork<P>, Followed), RefreshError> {
         let undecided = Undecided(self);
         let mut at_work = self.at_work();
@@ -283,7 +283,7 @@ impl<P> Deployment<P> {
         Ok((at_work, followed))
     }
 
-    /// What is trusted while no policy can be read, and what a refresh says of it.
+    /// The trust while no policy can be read, and the result of such a refresh.
     fn without_policy(
         &self,
         at_work: &AtWork<P>,
@@ -311,7 +311,7 @@ impl<P> Deployment<P> {
         (Trust::Distrusted(distrusted), Err(error))
     }
 
-    /// Whether the policy of a verdict was read lately.
+    /// Checks that the policy of a verdict was read recently.
     fn fresh(&self, trusted: &Trusted) -> Result<(), Distrusted> {
         match self.stale_after {
             Some(limit) if trusted.followed.read.elapsed() > limit => {
@@ -321,7 +321,7 @@ impl<P> Deployment<P> {
         }
     }
 
-    /// Whether a policy trusts a version; `before` is the last verdict, if it was trusted.
+    /// Whether a policy trusts a version. `before` is the last verdict, if the version was trusted.
     fn judged(
         &self,
         at_work: &AtWork<P>,
@@ -332,7 +332,7 @@ impl<P> Deployment<P> {
         if let Err(reason) = at_work.guard_mapped(versions) {
             return Trust::distrusted(Distrust::Exposed(reason));
         }
-        // A verdict of the same policy that still holds.
+        // An earlier verdict of the same policy that still holds.
         let same = |it: &&Arc<Trusted>| {
             it.followed.policy.digest() == policy.digest() && it.holds_now(&self.engine)
         };
@@ -350,7 +350,7 @@ impl<P> Deployment<P> {
             Err(LoadError::Store(reason)) if reason.is_exposure() => {
                 Trust::distrusted(Distrust::Exposed(reason))
             }
-            // A damaged store does not overturn a verdict of this policy that still holds.
+            // A damaged store does not cancel a verdict of this policy that still holds.
             Err(reason) => match same {
                 Some(holds) => Trust::trusted(followed, holds),
                 None => Trust::distrusted(Distrust::Unjudged(reason)),
@@ -358,7 +358,7 @@ impl<P> Deployment<P> {
         }
     }
 
-    /// Tells the engine's observer of a verdict.
+    /// Reports a verdict to the engine's observer.
     fn tell(&self, at_work: &AtWork<P>, trust: &Trust) {
         self.engine.observed().tell(&Event::Judged {
             manifest: at_work.loaded.manifest(),
@@ -377,8 +377,8 @@ impl<P> Deployment<P> {
     }
 }
 
-/// A refresh that has not judged yet. If the host's policy source panics, dropping this distrusts
-/// the version in use.
+/// A refresh that has not judged yet. If the host's policy source panics, dropping this value
+/// distrusts the version in use.
 struct Undecided<'a, P>(&'a Deployment<P>);
 
 impl<P> Drop for Undecided<'_, P> {

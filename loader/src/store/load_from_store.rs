@@ -8,7 +8,7 @@ use crate::{HostEngine, LoadError, LoadedComponent, LoadedModule};
 
 /// Loads from an [`ArtifactStore`].
 pub trait LoadFromStore {
-    /// Loads the component of that name, in its current version or the requested one. Among the
+    /// Loads the component with this name, in its current version or the requested one. Among the
     /// artifacts that fit the engine's profile and this machine, it takes the one that uses most
     /// features of the CPU.
     ///
@@ -22,11 +22,11 @@ pub trait LoadFromStore {
         policy: &TrustPolicy,
     ) -> Result<LoadedComponent, LoadError>;
 
-    /// Loads the core module of that name.
+    /// Loads the core module with this name.
     ///
     /// # Errors
     ///
-    /// As [`Self::load`].
+    /// The errors of [`Self::load`].
     fn load_module(
         &self,
         engine: &HostEngine,

@@ -1,4 +1,4 @@
-//! Loading from a store: find the name, open the image, map it.
+//! Loads from a store: finds the name, opens the image, maps it.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -10,18 +10,17 @@ use crate::load::{component, module};
 use crate::loaded::{first_that_fits, fit};
 use crate::{HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule};
 
-/// How often a load looks again when what the name pointed at is gone.
+/// How often a load tries again if the files under the name have disappeared.
 const TRIES: usize = 8;
 
-/// An image of a store, open and known to be what the policy accepts, and of a kind that the engine
-/// can load.
+/// An open image of a store. The policy accepts it, and the engine can load its kind.
 pub(super) struct StoredImage {
     image: OpenedImage,
     times: LoadTimes,
 }
 
 impl StoredImage {
-    /// Loads the component in it.
+    /// Loads the component in the image.
     pub(super) fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
@@ -31,7 +30,7 @@ impl StoredImage {
         Ok(self.loaded(component, begin, engine))
     }
 
-    /// Loads the core module in it.
+    /// Loads the core module in the image.
     pub(super) fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
@@ -41,7 +40,7 @@ impl StoredImage {
         Ok(self.loaded(module, begin, engine))
     }
 
-    /// What an engine, which began at `begin`, made of it.
+    /// Puts together a program of the engine and its report. The engine began at `begin`.
     fn loaded<P>(self, program: P, begin: Instant, engine: &HostEngine) -> Loaded<P> {
         let Self { image, mut times } = self;
         times.engine = begin.elapsed();
@@ -56,8 +55,8 @@ impl StoredImage {
     }
 }
 
-/// The artifacts of the engine's profile that this CPU can run, the one that uses most of it first,
-/// and the very version of the application that they are of. Never none.
+/// The artifacts of the engine's profile that this CPU can run, and the exact version of the
+/// application. The first artifact uses most of the CPU. There is at least one.
 pub(super) fn candidates(
     store: &ArtifactStore,
     engine: &HostEngine,
@@ -67,7 +66,7 @@ pub(super) fn candidates(
     Ok((found.entries, found.application))
 }
 
-/// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
+/// Judges a loaded version again. Returns how long the verdict holds. Loads nothing.
 pub(super) fn judge_again(
     store: &ArtifactStore,
     engine: &HostEngine,
@@ -80,7 +79,7 @@ pub(super) fn judge_again(
     opened.map(|opened| opened.facts.holds())
 }
 
-/// What the name points at, open and known to be what the policy accepts.
+/// The image under the name, open and accepted by the policy.
 pub(super) fn opened(
     store: &ArtifactStore,
     engine: &HostEngine,
@@ -95,8 +94,8 @@ pub(super) fn opened(
         let read = begin.elapsed();
         let open = |entry: &Entry| open_entry(store, engine, &named, entry.clone(), policy, wanted);
         match first_that_fits(entries, open, || named.to_string()) {
-            // The name was given another artifact since, and a collection took this one. What
-            // is still not there after that is lost.
+            // The name got another artifact since, and a collection removed this one. If it is
+            // still missing after the last try, it is lost.
             Err(LoadError::Store(error)) if error.is_absence() => {
                 tries += 1;
                 if tries == TRIES {
@@ -112,7 +111,7 @@ pub(super) fn opened(
     }
 }
 
-/// The times of a load that has its image `verified` after its beginning.
+/// The times of a load whose image was verified at `verified` after its beginning.
 fn times(read: Duration, verified: Duration) -> LoadTimes {
     LoadTimes {
         read,
@@ -121,7 +120,7 @@ fn times(read: Duration, verified: Duration) -> LoadTimes {
     }
 }
 
-/// The image, open, known to be what the policy accepts, and of a kind that this engine can load.
+/// The open image. The policy accepts it, and this engine can load its kind.
 fn open_entry(
     store: &ArtifactStore,
     engine: &HostEngine,

@@ -1,4 +1,4 @@
-//! What a host makes of each version before requests get it.
+//! The form that a host makes of each version before requests get it.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use crate::{HostEngine, LoadError, Loaded};
 
 type Prepare<P> = dyn Fn(&HostEngine, Opened) -> Result<Loaded<P>, LoadError> + Send + Sync;
 
-/// What a host makes of each version, once for all its requests: the kind of its programs, what it
-/// offers to them, and the form in which requests get them. A [`Deployment`](super::Deployment)
-/// takes it; this one serves a core module:
+/// A host's preparation of each version, once for all its requests: the kind of its programs, the
+/// imports that it offers to them, and the form in which requests get them. A
+/// [`Deployment`](super::Deployment) takes it; this one serves a core module:
 ///
 /// ```no_run
 /// # fn deploy(
@@ -35,23 +35,23 @@ pub struct Preparation<P> {
 }
 
 impl<T: 'static> Preparation<InstancePre<T>> {
-    /// Components, whose imports are looked up in `linker`.
+    /// Components. Their imports are resolved in `linker`.
     pub fn component(linker: Linker<T>) -> Self {
         Self::component_as(linker, Ok)
     }
 }
 
 impl<T: 'static> Preparation<wasmtime::InstancePre<T>> {
-    /// Core modules, whose imports are looked up in `linker`.
+    /// Core modules. Their imports are resolved in `linker`.
     pub fn module(linker: wasmtime::Linker<T>) -> Self {
         Self::module_as(linker, Ok)
     }
 }
 
 impl<P> Preparation<P> {
-    /// As [`Preparation::component`]; requests get what `change` makes of each component, such as
-    /// the `ProxyPre` that `bindgen!` writes (`ProxyPre::new`). If it makes nothing of a version,
-    /// that version is not put to work.
+    /// Like [`Preparation::component`], but requests get the form that `change` makes of each
+    /// component, such as the `ProxyPre` that `bindgen!` writes (`ProxyPre::new`). If `change`
+    /// fails for a version, that version is not used.
     pub fn component_as<T: 'static>(
         linker: Linker<T>,
         change: impl Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
@@ -67,7 +67,7 @@ impl<P> Preparation<P> {
         }
     }
 
-    /// As [`Preparation::module`]; requests get what `change` makes of each module.
+    /// Like [`Preparation::module`], but requests get the form that `change` makes of each module.
     pub fn module_as<T: 'static>(
         linker: wasmtime::Linker<T>,
         change: impl Fn(wasmtime::InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
@@ -83,7 +83,7 @@ impl<P> Preparation<P> {
         }
     }
 
-    /// Loads an image, and makes of it what requests get.
+    /// Loads an image, and makes the form that requests get.
     pub(super) fn prepared(
         &self,
         engine: &HostEngine,
@@ -93,8 +93,8 @@ impl<P> Preparation<P> {
     }
 }
 
-/// What the host makes of a program whose imports were looked up. The engine's observer is told of
-/// an error.
+/// The form that a host makes of a program with resolved imports. Reports an error to the engine's
+/// observer.
 fn changed<T, P>(
     engine: &HostEngine,
     manifest: &Manifest,

@@ -1,4 +1,4 @@
-//! What comes of a refresh.
+//! The results of a refresh.
 
 use std::time::Duration;
 
@@ -6,40 +6,40 @@ use crate::LoadError;
 use crate::distrust::Distrusted;
 use crate::policy_source::PolicySourceError;
 
-/// What came of a [`Deployment::refresh`](super::Deployment::refresh).
+/// The result of a [`Deployment::refresh`](super::Deployment::refresh).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refreshed {
-    /// There is nothing new, and the policy accepts the version in use.
+    /// Nothing is new, and the policy accepts the version in use.
     Unchanged,
-    /// Another artifact is in use now, or the same from a good file, after its own may have been
-    /// changed ([`Distrust::Exposed`](super::Distrust::Exposed)).
+    /// Another artifact is in use now. It can also be the same artifact from a good file, after its
+    /// own file may have been changed ([`Distrust::Exposed`](super::Distrust::Exposed)).
     Replaced {
         /// The version that was in use before.
         from: u64,
-        /// The version that is.
+        /// The version that is in use now.
         to: u64,
     },
 }
 
-/// Why a [`Deployment::refresh`](super::Deployment::refresh) brought nothing.
+/// Why a [`Deployment::refresh`](super::Deployment::refresh) did not complete.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefreshError {
-    /// The new artifact cannot be loaded. The version in use is trusted, and stays.
+    /// The new artifact cannot be loaded. The version in use is trusted, and stays in use.
     #[error("the store's current version was not loaded")]
     Kept(#[source] LoadError),
-    /// The policy cannot be read, and the grace time that the host named has not passed yet
-    /// ([`Deployment::refresh_within`](super::Deployment::refresh_within)). The version in use is
-    /// still trusted by the policy that was read last, and stays.
-    #[error("there is no trust policy to read; what was read last holds for {left:?} more")]
+    /// The policy cannot be read, and the host's grace time has not passed yet
+    /// ([`Deployment::refresh_within`](super::Deployment::refresh_within)). The last policy still
+    /// trusts the version in use, so it stays in use.
+    #[error("the trust policy cannot be read; the last one holds for {left:?} more")]
     Unread {
         /// Why the policy cannot be read.
         source: PolicySourceError,
-        /// What is left of the grace time.
+        /// The remaining grace time.
         left: Duration,
     },
-    /// The version in use is not trusted any more, and requests do not get it.
+    /// The version in use is no longer trusted, and requests do not get it.
     #[error(transparent)]
     Distrusted(Distrusted),
 }

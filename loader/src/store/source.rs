@@ -1,5 +1,5 @@
-//! A host's own source of artifacts, in place of an admission store: an object storage, a database,
-//! a registry.
+//! A host's own source of artifacts instead of an admission store: an object storage, a database, a
+//! registry.
 
 use std::cmp::Reverse;
 use std::error::Error;
@@ -16,18 +16,18 @@ use crate::{HostEngine, LoadError, LoadReport, VerifiedFile};
 /// Why a host's own source failed.
 pub type SourceFailure = Box<dyn Error + Send + Sync>;
 
-/// Where a host has the artifacts of one application, if not in an admission store.
+/// The source of the artifacts of one application, if that is not an admission store.
 ///
 /// A source only finds and reads. The loader copies the bytes into memory that no process can
-/// change and verifies the copy, with the policy of that moment and the application that the host
-/// expects ([`Versions::from_source`](super::Versions::from_source)): nothing is trusted for having
-/// come from a source, and a source need not check anything. What a source says of an artifact
-/// ([`Candidate`]) decides only which one is tried first. So a wrong or hostile source can withhold
-/// artifacts, and can give an older one that the policy still accepts (`minimum-version` in a policy
-/// forbids that), and nothing worse.
+/// change. It verifies the copy, with the current policy and the application that the host expects
+/// ([`Versions::from_source`](super::Versions::from_source)). No artifact is trusted because of its
+/// source, and a source need not check anything. A source's statements about an artifact
+/// ([`Candidate`]) decide only which one is tried first. So the worst that a wrong or hostile
+/// source can do is to withhold artifacts, or to give an older one that the policy still accepts
+/// (`minimum-version` in a policy forbids that).
 ///
-/// The calls may wait. A [`Deployment`](super::Deployment) makes them in its refreshes, and when the
-/// verdict on the version in use has to be renewed.
+/// The calls may block. A [`Deployment`](super::Deployment) makes them in its refreshes, and when
+/// the verdict about the version in use must be renewed.
 ///
 /// ```
 /// use edgec_loader::store::{ArtifactSource, Candidate, SourceFailure};
@@ -48,19 +48,19 @@ pub type SourceFailure = Box<dyn Error + Send + Sync>;
 /// }
 /// ```
 pub trait ArtifactSource: Send + Sync {
-    /// The artifacts of the version that is to run, for all targets and engine profiles. Every
-    /// refresh asks for them, so the answer should not take long.
+    /// The artifacts of the version that should run, for all targets and engine profiles. Every
+    /// refresh calls this, so it should not take long.
     ///
     /// # Errors
     ///
-    /// The host's own.
+    /// An error of the host's own.
     fn candidates(&self) -> Result<Vec<Candidate>, SourceFailure>;
 
-    /// The bytes of an artifact's file. For one [`Candidate::id`], always the same bytes.
+    /// The bytes of an artifact's file. The same [`Candidate::id`] must always give the same bytes.
     ///
     /// # Errors
     ///
-    /// The host's own.
+    /// An error of the host's own.
     fn read(&self, candidate: &Candidate) -> Result<Vec<u8>, SourceFailure>;
 }
 
@@ -74,7 +74,7 @@ impl<S: ArtifactSource + ?Sized> ArtifactSource for Arc<S> {
     }
 }
 
-/// An artifact that a source has.
+/// An artifact of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     id: String,
@@ -83,8 +83,8 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// An artifact for a target and an engine profile. `id` names its bytes: other bytes have
-    /// another id, such as their digest or a name with a version.
+    /// An artifact for a target and an engine profile. `id` identifies its bytes: other bytes need
+    /// another id, such as their digest, or a name with a version.
     pub fn new(
         id: impl Into<String>,
         target: impl Into<String>,
@@ -97,24 +97,24 @@ impl Candidate {
         }
     }
 
-    /// What names its bytes.
+    /// The identifier of its bytes.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The target that it is said to be for.
+    /// The target, as the source states it.
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// The engine profile that it is said to be for.
+    /// The engine profile, as the source states it.
     pub fn profile(&self) -> &str {
         &self.profile
     }
 }
 
-/// The artifacts of the engine's profile that this CPU can run by what the source says, the one that
-/// uses most of it first. Never none.
+/// The artifacts of the engine's profile that this CPU can run, by the source's statements. The
+/// first uses most of the CPU. There is at least one.
 pub(super) fn ranked(
     source: &dyn ArtifactSource,
     engine: &HostEngine,
@@ -155,7 +155,7 @@ pub(super) fn opened(
     first_that_fits(ranked, open, || wanted(expected))
 }
 
-/// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
+/// Judges a loaded version again. Returns how long the verdict holds. Loads nothing.
 pub(super) fn judge_again(
     source: &dyn ArtifactSource,
     engine: &HostEngine,
@@ -168,7 +168,7 @@ pub(super) fn judge_again(
     if file.manifest().image.fsverity != loaded.image {
         return Err(LoadError::Store(StoreError::Damaged {
             name: candidate.id.clone(),
-            what: "it is another image than the one that was loaded".to_owned(),
+            what: "it differs from the image that was loaded".to_owned(),
         }));
     }
     Ok(file.holds())

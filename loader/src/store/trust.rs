@@ -17,14 +17,14 @@ pub(super) struct Trusted {
 }
 
 impl Trusted {
-    /// Whether the verdict still holds now. While the engine's clock does not know the time, it
+    /// Whether the verdict still holds. As long as the engine's clock does not know the time, it
     /// does not.
     pub(super) fn holds_now(&self, engine: &HostEngine) -> bool {
         engine.now().is_ok_and(|now| self.holds.contains(&now))
     }
 }
 
-/// The verdict on the version in use.
+/// The verdict about the version in use.
 #[derive(Clone, Debug)]
 pub(super) enum Trust {
     Trusted(Arc<Trusted>),
@@ -48,7 +48,7 @@ impl Trust {
         }
     }
 
-    /// Whether the version in use is distrusted for what may have happened to its files.
+    /// Whether the version in use is distrusted because its files may have been changed.
     pub(super) fn is_exposed(&self) -> bool {
         match self {
             Self::Trusted(_) => false,

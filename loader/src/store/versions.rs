@@ -1,4 +1,4 @@
-//! Where the versions of an application come from: an admission store, or a host's own source.
+//! The source of the versions of an application: an admission store, or a host's own source.
 
 use std::fmt;
 use std::fs::File;
@@ -14,9 +14,9 @@ use super::source::{self, ArtifactSource, Candidate};
 use crate::load::wanted;
 use crate::{HostEngine, LoadError, LoadReport, LoadedComponent, LoadedModule, VerifiedFile};
 
-/// Where the versions of one application come from.
+/// The source of the versions of one application.
 ///
-/// Cheap to clone.
+/// Cloning is cheap.
 #[derive(Clone)]
 pub struct Versions(Origin);
 
@@ -26,7 +26,7 @@ enum Origin {
     Source(Arc<dyn ArtifactSource>, Expected),
 }
 
-/// What a version in use was loaded from.
+/// The origin of a version in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Entry(Entry),
@@ -56,20 +56,19 @@ impl Opened {
 }
 
 impl Versions {
-    /// The versions that an admission store has: its current one, or the one that `application`
-    /// names.
+    /// The version in an admission store: the current one, or the one that `application` names.
     pub fn in_store(store: &ArtifactStore, application: impl Into<Application>) -> Self {
         Self(Origin::Store(store.clone(), application.into()))
     }
 
-    /// What a host's own source gives. Each artifact is copied and verified whole, and must be what
-    /// the host expects: several applications may be signed by one key, so `expected` should name
-    /// one ([`Expected::application`]).
+    /// The version that a host's own source gives. Each artifact is copied and verified as a whole,
+    /// and must be the one that the host expects. One key may sign several applications, so
+    /// `expected` should name one ([`Expected::application`]).
     pub fn from_source(source: impl ArtifactSource + 'static, expected: Expected) -> Self {
         Self(Origin::Source(Arc::new(source), expected))
     }
 
-    /// Loads the component of the version that is there now.
+    /// Loads the component of the current version.
     ///
     /// # Errors
     ///
@@ -83,11 +82,11 @@ impl Versions {
         opened.component(engine)
     }
 
-    /// Loads the core module of the version that is there now.
+    /// Loads the core module of the current version.
     ///
     /// # Errors
     ///
-    /// As [`Self::load`].
+    /// The errors of [`Self::load`].
     pub fn load_module(
         &self,
         engine: &HostEngine,
@@ -134,7 +133,7 @@ impl Versions {
         engine.observed().refusal(|| self.to_string(), opened)
     }
 
-    /// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
+    /// Judges a loaded version again. Returns how long the verdict holds. Loads nothing.
     pub(super) fn judge(
         &self,
         engine: &HostEngine,
@@ -152,18 +151,19 @@ impl Versions {
             (Origin::Source(source, expected), Place::Candidate(candidate)) => {
                 source::judge_again(&**source, engine, candidate, expected, policy, loaded)
             }
-            // A place is of the origin that gave it.
+            // A place always belongs to the origin that gave it.
             _ => Err(LoadError::Store(self.unknown())),
         }
     }
 
-    /// Whether a verdict is remembered here. A store remembers its verdicts; a source would be read
+    /// Whether a verdict is remembered here. A store remembers its verdicts. A source would be read
     /// again.
     pub(super) fn remembers(&self) -> bool {
         matches!(&self.0, Origin::Store(..))
     }
 
-    /// Judges the file that the version in use was loaded from. A copy in memory cannot be changed.
+    /// Checks the file from which the version in use was loaded. A copy in memory cannot be
+    /// changed.
     pub(super) fn guard_mapped(
         &self,
         place: &Place,
@@ -178,7 +178,7 @@ impl Versions {
         }
     }
 
-    /// Whether the name of the image in use leads to another file now.
+    /// Whether the name of the image in use now leads to another file.
     pub(super) fn is_renewed(&self, place: &Place, file: Option<&File>) -> bool {
         match (&self.0, place, file) {
             (Origin::Store(store, _), Place::Entry(entry), Some(file)) => {

@@ -91,9 +91,9 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
         // The engine finds sections by name, and uses some that other tools skip.
         case(
             13,
-            "a section that is marked as none",
+            "a section of type SHT_NULL",
             &|image| image[info + 4] = 0,
-            "section that is marked as none",
+            "section of type SHT_NULL",
         ),
         case(
             13,
@@ -105,13 +105,13 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
             18,
             "code that does not begin with a page",
             &|image| image[text + 25] ^= 1,
-            "code, which does not begin and end with a page",
+            "code, which does not begin and end at a page boundary",
         ),
         case(
             18,
             "code that does not end with a page",
             &|image| image[text + 32] ^= 1,
-            "code, which does not begin and end with a page",
+            "code, which does not begin and end at a page boundary",
         ),
         case(
             12,

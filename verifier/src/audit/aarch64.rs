@@ -1,10 +1,10 @@
-//! aarch64: which instructions are fine, what they need, and where they lead.
+//! aarch64: which instructions are allowed, what they need, and where they lead.
 //!
 //! Sources: Arm Architecture Reference Manual, DDI 0487, chapters C4 (encodings) and C5 (system
 //! instructions); `cranelift-codegen` 0.135, `isa/aarch64/inst/{emit,mod}.rs` (jump tables,
-//! veneers). Every instruction has four bytes, so that a table of encodings is a decoder: what is
-//! in [`EMITTED`] is fine, what belongs to the system is judged one by one, and everything else is
-//! a finding.
+//! veneers). Every instruction has four bytes, so a table of encodings is a decoder: instructions
+//! in [`EMITTED`] are allowed, the table below judges each instruction of the system, and
+//! everything else is a finding.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,8 @@ use super::aarch64_list::EMITTED;
 use super::decoder::{Decoder, Flow, Instruction, Previous, Reference, Table, Verdict};
 use super::features::{Names, UNKNOWN, named};
 
-/// Beyond Armv8.0, which has SIMD; only what an instruction of [`EMITTED`] can need.
+/// Features beyond Armv8.0, which has SIMD. Only features that an instruction of [`EMITTED`] can
+/// need are here.
 pub(super) const FEATURES: Names = &["dotprod", "fp16", "i8mm", "lse", UNKNOWN];
 
 /// An encoding of [`EMITTED`].
@@ -57,7 +58,8 @@ fn emitted(word: u32) -> Option<&'static Known> {
     candidates.find(|it| word & it.mask == it.value)
 }
 
-/// What is judged one by one: masks, values, names, verdicts. The first that fits counts.
+/// The instructions with verdicts of their own: masks, values, names, verdicts. The first row that
+/// fits counts.
 #[rustfmt::skip]
 const JUDGED: &[(u32, u32, &str, Verdict)] = &[
     (0xffff_0000, 0x0000_0000, "udf", Verdict::Fine),
@@ -69,8 +71,9 @@ const JUDGED: &[(u32, u32, &str, Verdict)] = &[
     (0xffe0_001f, 0xd440_0000, "hlt", no(Forbidden::Interrupt)),
     (0xffe0_001f, 0xd460_0000, "tcancel", no(Forbidden::Transaction)),
     (0xffe0_001c, 0xd4a0_0000, "dcps", no(Forbidden::Interrupt)),
-    // Hints (C4.1.92): only what Cranelift emits for a target of the registry, none of which has
-    // landing pads (BTI) or signed pointers (PAuth): the keys of those are the host's.
+    // Hints (C4.1.92): only those that Cranelift emits for a target of the registry. None of these
+    // targets has landing pads (BTI) or signed pointers (PAuth): the keys for signed pointers are
+    // the host's.
     (0xffff_ffff, 0xd503_201f, "nop", Verdict::Fine),
     (0xffff_ffff, 0xd503_229f, "csdb", Verdict::Fine),
     (0xffff_ffff, 0xd503_203f, "yield", no(Forbidden::Wait)),
@@ -81,13 +84,13 @@ const JUDGED: &[(u32, u32, &str, Verdict)] = &[
     (0xffff_ffe0, 0xd503_1000, "wfet", no(Forbidden::Wait)),
     (0xffff_ffe0, 0xd503_1020, "wfit", no(Forbidden::Wait)),
     (0xffff_f01f, 0xd503_201f, "hint", Verdict::Unexpected),
-    // Barriers: `dmb ish` is what atomic accesses need.
+    // Barriers: atomic accesses need `dmb ish`.
     (0xffff_ffff, 0xd503_3bbf, "dmb", Verdict::Fine),
     (0xffff_f01f, 0xd503_301f, "barrier", Verdict::Unexpected),
     // Transactions.
     (0xffff_ffe0, 0xd523_3060, "tstart", no(Forbidden::Transaction)),
     (0xffff_ffe0, 0xd523_3160, "ttest", no(Forbidden::Transaction)),
-    // The flags may be read and written, other system registers may not.
+    // The flags may be read and written. Other system registers may not.
     (0xffff_ffe0, 0xd51b_4200, "msr nzcv", Verdict::Fine),
     (0xffff_ffe0, 0xd53b_4200, "mrs nzcv", Verdict::Fine),
     (0xffff_ffe0, 0xd53b_d040, "mrs tpidr_el0", no(Forbidden::Segment)),
@@ -117,7 +120,7 @@ const JUDGED: &[(u32, u32, &str, Verdict)] = &[
     (0xffff_fc1f, 0xd65f_0000, "ret", Verdict::Fine),
     (0xffff_f3ff, 0xd69f_03e0, "eret", no(Forbidden::Privileged)),
     (0xffff_ffff, 0xd6bf_03e0, "drps", no(Forbidden::Privileged)),
-    // Loads and stores with the rights of programs, for the operating system.
+    // Loads and stores with the rights of programs, for the operating system only.
     (0x3b20_0c00, 0x3800_0800, "ldtr/sttr", no(Forbidden::Privileged)),
     // Memory tags.
     (0xff20_0000, 0xd920_0000, "ldg/stg", no(Forbidden::MemoryTags)),
@@ -126,7 +129,7 @@ const JUDGED: &[(u32, u32, &str, Verdict)] = &[
     (0xbfc0_c000, 0x9180_0000, "addg/subg", no(Forbidden::MemoryTags)),
     // The shadow stack.
     (0xffff_ec00, 0xd91f_0c00, "gcsstr", no(Forbidden::ShadowStack)),
-    // Prefetches: the memory is what a program wants to know about.
+    // Prefetches: programs use them to find out about the memory.
     (0xffc0_0000, 0xf980_0000, "prfm", no(Forbidden::Cache)),
     (0xff00_0000, 0xd800_0000, "prfm", no(Forbidden::Cache)),
     (0xffe0_0c00, 0xf8a0_0800, "prfm", no(Forbidden::Cache)),
@@ -158,11 +161,11 @@ impl<'a> Arm<'a> {
     }
 }
 
-/// The instruction so many words in front of a place, when all up to there are instructions.
+/// The instruction this many words before a place, if everything from there on is instructions.
 type Before<'a> = &'a dyn Fn(usize) -> Option<u32>;
 
-/// How many entries a table has: `movz index, last; csel index, value, index, lo`, and where the
-/// target has it `csdb`, in front of the rest.
+/// The number of entries of a table: `movz index, last; csel index, value, index, lo`, and `csdb`
+/// if the target has it, before the other instructions.
 fn clamp(before: Before<'_>, index: u32) -> Option<usize> {
     const CSDB: u32 = 0xd503_229f;
     let mut back = match before(1)? {
@@ -179,7 +182,7 @@ fn clamp(before: Before<'_>, index: u32) -> Option<usize> {
         let word = before(back)?;
         let shift = (word >> 21 & 3) * 16;
         last |= u64::from(word >> 5 & 0xffff) << shift;
-        // movk: what it leaves is set by the one in front of it.
+        // movk: the instruction before it sets the bits that movk leaves.
         match word & 0x7f80_001f {
             it if it == 0x5280_0000 | index => break,
             it if it == 0x7280_0000 | index => {}
@@ -189,7 +192,7 @@ fn clamp(before: Before<'_>, index: u32) -> Option<usize> {
     usize::try_from(last.checked_add(1)?).ok()
 }
 
-/// A signed field of a word, as bytes: `bits` from `low` on, in units of four bytes.
+/// A signed field of a word as a number of bytes: `bits` from `low` on, in units of four bytes.
 fn offset(word: u32, low: u32, bits: u32) -> i64 {
     let field = word >> low << (32 - bits);
     i64::from(field.cast_signed() >> (32 - bits)) * 4
@@ -250,7 +253,7 @@ fn reference(word: u32, at: u64) -> Reference {
 
 impl Decoder for Arm<'_> {
     fn decode(&mut self, at: usize) -> Option<Instruction> {
-        // Every instruction is aligned, and so is what the pass goes on at.
+        // Every instruction is aligned, and so is every place where the pass goes on.
         if !at.is_multiple_of(4) {
             return None;
         }
@@ -278,7 +281,7 @@ impl Decoder for Arm<'_> {
         match (emitted(word), judged(word)) {
             (Some(known), _) => known.name.to_owned(),
             (None, Some((_, _, name, _))) => (*name).to_owned(),
-            // As an assembler takes it.
+            // In an assembler's notation.
             (None, None) => format!(".inst {word:#010x}"),
         }
     }
@@ -299,7 +302,7 @@ impl Decoder for Arm<'_> {
         let base = self.word(jump)? >> 5 & 31;
         let in_front_of = |place: usize, back: usize| {
             let at = place.checked_sub(back.checked_mul(4)?)?;
-            // Constants in front of a function may look like anything.
+            // Constants before a function may look like anything.
             let unbroken = previous(at.checked_add(4)?)? == at;
             self.word(at).filter(|_| unbroken)
         };
@@ -310,7 +313,8 @@ impl Decoder for Arm<'_> {
         if add & 0xffe0_fc00 != 0x8b00_0000 || rd != base || rn != base {
             return None;
         }
-        // Both addresses are sixteen bytes behind the first of the four: the place behind the jump.
+        // Both addresses are sixteen bytes after the first of the four instructions: the place
+        // after the jump.
         let adr = |word: u32, register: u32, distance: u32| {
             word == 0x1000_0000 | (distance / 4) << 5 | register
         };
@@ -337,7 +341,7 @@ impl Decoder for Arm<'_> {
 mod tests {
     use super::*;
 
-    /// No encoding hides another one's feature, and none is one of the system's.
+    /// No encoding hides another one's feature, and none belongs to the system.
     #[test]
     fn each_encoding_is_found_as_itself() {
         for (name, feature, encodings) in EMITTED {
@@ -345,7 +349,7 @@ mod tests {
                 assert_eq!(value & !mask, 0, "{name}");
                 let found = emitted(*value).unwrap();
                 let needed = feature.map_or(0, |feature| named(FEATURES, feature));
-                // Some encodings are a special case of others, and mean what that one means.
+                // Some encodings are special cases of others, and mean the same.
                 let special = feature.is_none() && found.mask.count_ones() > mask.count_ones();
                 assert!(found.features == needed || special, "{name} {value:#x}");
                 assert!(judged(*value).is_none(), "{name} {value:#x}");

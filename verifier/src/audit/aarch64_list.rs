@@ -1,11 +1,11 @@
 //! Every instruction that Cranelift 0.135 can emit for aarch64, as encodings.
 //!
-//! An instruction that is not here, and that [`super::aarch64`] does not know as one of the
-//! system's, is a finding, whether it exists or not. The names are those of
-//! `isa/aarch64/inst/emit.rs` and its tests (`cranelift-codegen` 0.135), the encodings those of the
-//! Arm Architecture Reference Manual, DDI 0487, chapters C6 and C7, for all forms of a name in
-//! Armv8.0, FEAT_LSE, FEAT_FP16, FEAT_DotProd and FEAT_I8MM. Some forms have reserved values in
-//! their fields that are not told apart here; they trap.
+//! If an instruction is not here, and [`super::aarch64`] does not know it as one of the system's,
+//! it is a finding, whether it exists or not. The names are those of `isa/aarch64/inst/emit.rs` and
+//! its tests (`cranelift-codegen` 0.135). The encodings are those of the Arm Architecture Reference
+//! Manual, DDI 0487, chapters C6 and C7, for all forms of a name in Armv8.0, FEAT_LSE, FEAT_FP16,
+//! FEAT_DotProd and FEAT_I8MM. Some forms have reserved values in their fields, which this list
+//! does not tell apart; they trap.
 
 const BASE: Option<&str> = None;
 const FP16: Option<&str> = Some("fp16");
@@ -13,8 +13,8 @@ const LSE: Option<&str> = Some("lse");
 const DOTPROD: Option<&str> = Some("dotprod");
 const I8MM: Option<&str> = Some("i8mm");
 
-/// A name, the feature that it needs beyond the base, and its encodings: a mask, and what is left
-/// under it.
+/// A name, the feature that it needs beyond the base, and its encodings: each is a mask and the
+/// value under the mask.
 pub(super) type Row = (&'static str, Option<&'static str>, &'static [(u32, u32)]);
 
 #[rustfmt::skip]

@@ -1,6 +1,6 @@
-//! What the pass over the code asks of the instructions of a family, and what it learns of each.
+//! The interface between the pass over the code and the decoder of a CPU family.
 
-/// Gives the start of the instruction in front of a place.
+/// Gives the start of the instruction before a place.
 pub(super) type Previous<'a> = &'a dyn Fn(usize) -> Option<usize>;
 
 /// Reads the instructions of a family.
@@ -9,16 +9,16 @@ pub(super) trait Decoder {
     fn decode(&mut self, at: usize) -> Option<Instruction>;
     /// The name of the instruction at an offset, for findings.
     fn mnemonic(&mut self, at: usize) -> String;
-    /// Whether a frame is set up at an offset: that is how every function begins.
+    /// Whether a frame is set up at an offset. Every function begins like that.
     fn prologue(&self, at: usize) -> bool;
-    /// The length of a constant that is known by its content, and read through its address.
+    /// The length of a constant that is known by its content and read through its address.
     fn constant(&self, at: u64) -> Option<usize>;
-    /// The jump table of an indirect jump, when the instructions in front of it are the known
+    /// The jump table of an indirect jump, if the instructions before the jump are the known
     /// sequence.
     fn table(&mut self, jump: usize, previous: Previous<'_>) -> Option<Table>;
 }
 
-/// What matters about an instruction.
+/// The relevant facts about an instruction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Instruction {
     /// In bytes, at least one.
@@ -30,14 +30,14 @@ pub(super) struct Instruction {
     pub(super) features: u64,
 }
 
-/// Where a processor goes on. Targets are offsets into the code, and may lie outside.
+/// Where a processor goes on. Targets are offsets into the code, and can lie outside of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Flow {
     Next,
     Stop,
-    /// Does not go on behind it, and may have a table.
+    /// Does not go on after it, and may have a table.
     IndirectJump,
-    /// To the target or on.
+    /// Goes on at the target or after the instruction.
     Branch(u64),
     Jump(u64),
     Call(u64),
@@ -47,7 +47,7 @@ pub(super) enum Flow {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reference {
     None,
-    /// Reads so many bytes.
+    /// Reads this many bytes.
     Data(u64, usize),
     /// Takes the address.
     Address(u64),
@@ -64,9 +64,9 @@ pub(super) enum Verdict {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table {
     pub(super) start: usize,
-    /// How many, where that is known.
+    /// The number of entries, if it is known.
     pub(super) entries: Option<usize>,
-    /// Where the jump is a veneer, which takes branches and calls farther than they reach: its
-    /// start.
+    /// The start of the veneer, if the jump belongs to one. A veneer takes branches and calls to
+    /// targets beyond their reach.
     pub(super) veneer: Option<usize>,
 }

@@ -1,10 +1,11 @@
-//! CPU features as bits of a word: what an instruction needs, what a manifest declares.
+//! CPU features as bits of a word: those that an instruction needs, and those that a manifest
+//! declares.
 
-/// The features of a family, by the names of manifests; a feature's bit is its place here. The
-/// last one stands for all that have no name there: no manifest can declare it.
+/// The features of a family, by the names of manifests. A feature's bit is its place in this list.
+/// The last one stands for all features without a name in the list: no manifest can declare it.
 pub(super) type Names = &'static [&'static str];
 
-/// What stands for a feature without a name.
+/// Stands for a feature without a name.
 pub(super) const UNKNOWN: &str = "(unknown)";
 
 /// The features that a manifest declares.
@@ -23,7 +24,7 @@ impl Declared {
         Self { names, bits }
     }
 
-    /// Those of `needed` that are not declared, when there are some.
+    /// The features of `needed` that are not declared, if there are any.
     pub(super) fn missing(&self, needed: u64) -> Option<u64> {
         let missing = needed & !self.bits;
         (missing != 0).then_some(missing)
@@ -39,7 +40,7 @@ impl Declared {
     }
 }
 
-/// The bit of the feature at a place. There are fewer than 64.
+/// The bit of the feature at this place. There are fewer than 64 features.
 pub(super) fn bit(place: usize) -> u64 {
     u32::try_from(place)
         .ok()
@@ -47,7 +48,7 @@ pub(super) fn bit(place: usize) -> u64 {
         .unwrap_or(0)
 }
 
-/// The bit of a feature; of the last one for a name that is not there.
+/// The bit of a feature. For a name that is not in the list, the bit of the last feature.
 pub(super) fn named(names: Names, name: &str) -> u64 {
     let place = names.iter().position(|it| *it == name);
     bit(place.unwrap_or(names.len().saturating_sub(1)))

@@ -1,4 +1,4 @@
-//! What an audit can find.
+//! The findings of an audit.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The function that it is in; `None` in front of the first function.
+    /// The function that contains it; `None` before the first function.
     pub function: Option<Function>,
     /// Where it is, in bytes from the start of the code (`.text`).
     pub offset: u64,
@@ -20,7 +20,7 @@ pub struct Finding {
     pub problem: Problem,
 }
 
-/// A function, as its code shows it: an image of the `edge` profile has no table of them.
+/// A function, as the code shows it: an image of the `edge` profile has no table of functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Function {
@@ -30,23 +30,23 @@ pub struct Function {
     pub start: u64,
 }
 
-/// What is wrong with it.
+/// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Bytes that are no instruction, no constant that something reads, and no padding.
+    /// Bytes that are no instruction, no padding, and no constant that an instruction reads.
     Undecodable {
-        /// How many bytes were passed over, and are not audited.
+        /// The number of bytes that the audit skipped.
         skipped: u64,
     },
-    /// An instruction that native guest code has no business with.
+    /// An instruction that native guest code must not have.
     Forbidden {
         /// Its name.
         mnemonic: String,
-        /// Why it has no place here.
+        /// Why it must not be here.
         class: Forbidden,
     },
-    /// An instruction that Cranelift 0.135 does not emit, without a reason more particular.
+    /// An instruction that Cranelift 0.135 does not emit, without a more specific reason.
     Unexpected {
         /// Its name.
         mnemonic: String,
@@ -58,28 +58,28 @@ pub enum Problem {
         /// The missing features.
         missing: String,
     },
-    /// A branch or a call that does not lead to where an instruction, or for a call a function,
+    /// A branch to a place where no instruction begins, or a call to a place where no function
     /// begins.
     Branch {
-        /// Where it leads, in bytes from the start of the code; it may lie outside.
+        /// Where it leads, in bytes from the start of the code. It can lie outside of the code.
         target: u64,
         /// What is there.
         to: Place,
     },
-    /// An exception handler of the engine's table where no instruction begins.
+    /// An exception handler of the engine's table, at a place where no instruction begins.
     Handler {
         /// What is there.
         at: Place,
     },
-    /// A place where the engine enters the code, and no function begins.
+    /// A place where the engine enters the code, although no function begins there.
     Entry {
         /// What is there.
         at: Place,
     },
-    /// An address that is taken, of something that is no code, no jump table and no constant of
-    /// which the compiler takes the address; or a load from outside the constants.
+    /// A taken address of something other than code, a jump table, or a constant whose address the
+    /// compiler takes; or a load from outside the constants.
     Reference {
-        /// The address, in bytes from the start of the code; it may lie outside.
+        /// The address, in bytes from the start of the code. It can lie outside of the code.
         target: u64,
         /// What is there.
         to: Place,
@@ -92,25 +92,25 @@ pub enum Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// Nothing: it lies outside the code.
+    /// The place lies outside of the code.
     Outside,
     /// The inside of an instruction.
     Inside,
     /// A constant or a jump table.
     Data,
-    /// Zeros in front of what is aligned.
+    /// Zeros before an aligned part.
     Padding,
     /// Bytes that do not decode.
     Garbage,
-    /// An instruction of another function that is not its first.
+    /// An instruction in another function, other than its first.
     OtherFunction,
-    /// An instruction of a function that is not its first.
+    /// An instruction in a function, other than its first.
     Body,
-    /// An instruction, where a constant is to be.
+    /// An instruction where a constant should be.
     Code,
 }
 
-/// Why an instruction has no place in native guest code.
+/// Why an instruction must not be in native guest code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Forbidden {
@@ -120,25 +120,25 @@ pub enum Forbidden {
     Interrupt,
     /// Talks to devices.
     InputOutput,
-    /// For the operating system only: it faults, and is never meant.
+    /// For the operating system only. It faults, and no compiler means it.
     Privileged,
     /// Changes or reads the rights of memory protection keys.
     ProtectionKeys,
     /// Loads or saves state of the host: floating-point control, extended state.
     ExtendedState,
-    /// Reads, writes or goes through segments: the host's thread-local storage is behind them.
+    /// Reads, writes or uses segments, which lead to the host's thread-local storage.
     Segment,
     /// Leaves the code segment.
     FarTransfer,
     /// Calls a hypervisor, a secure monitor or an enclave.
     Virtualization,
-    /// Reads a clock or counter: what side channels are measured with.
+    /// Reads a clock or counter. Side channels need one for their measurements.
     Clock,
     /// Flushes caches: the half of a side channel that a guest cannot do itself.
     Cache,
-    /// Transactions, which hide faults.
+    /// Uses transactions, which hide faults.
     Transaction,
-    /// Waits, or gives the core away.
+    /// Waits, or yields the core.
     Wait,
     /// Changes the shadow stack.
     ShadowStack,

@@ -1,11 +1,11 @@
-//! Where exceptions continue: the engine jumps to these places by itself.
+//! Where exceptions continue: the engine jumps to these places.
 //!
-//! Source: `wasmtime-internal-unwinder` 48, `exception_table.rs`. Two counts, of call sites and of
-//! handlers, then six arrays of `u32`, little-endian: three of call sites (places, frame offsets,
-//! ends of ranges) and three of handlers (tags, contexts, places).
+//! Source: `wasmtime-internal-unwinder` 48, `exception_table.rs`. The section has two counts, of
+//! call sites and of handlers, and then six arrays of little-endian `u32`: three of call sites
+//! (places, frame offsets, ends of ranges) and three of handlers (tags, contexts, places).
 
-/// Offsets into the code; `None` when the section is not as the engine reads it. One without bytes
-/// has none.
+/// The handlers as offsets into the code; `None` if the engine could not read the section. An empty
+/// section has no handlers.
 pub(super) fn read(section: &[u8]) -> Option<Vec<u32>> {
     let (words, rest) = section.as_chunks::<4>();
     let (Some((sites, words)), true) = (words.split_first(), rest.is_empty()) else {

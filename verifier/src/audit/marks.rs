@@ -1,10 +1,10 @@
-//! What is known about every byte of the code.
+//! The facts about every byte of the code.
 
 use std::ops::Range;
 
 use super::finding::Place;
 
-/// What a byte is: the lower bits of its mark.
+/// The kind of a byte, in the lower bits of its mark.
 pub(super) const FREE: u8 = 0;
 pub(super) const START: u8 = 1;
 pub(super) const INSIDE: u8 = 2;
@@ -12,7 +12,7 @@ pub(super) const DATA: u8 = 3;
 pub(super) const PADDING: u8 = 4;
 pub(super) const GARBAGE: u8 = 5;
 const KIND: u8 = 0x0f;
-/// A jump table, or a constant of which the compiler takes the address, begins here.
+/// A jump table begins here, or a constant whose address the compiler takes.
 pub(super) const ADDRESSED: u8 = 0x20;
 /// A function begins here.
 pub(super) const ENTRY: u8 = 0x40;
@@ -22,7 +22,7 @@ pub(super) const TARGET: u8 = 0x80;
 /// No instruction is longer.
 const MAX_INSTRUCTION: usize = 15;
 
-/// A mark for every byte. Outside the code nothing is known.
+/// A mark for every byte. Nothing is known outside of the code.
 pub(super) struct Marks(Vec<u8>);
 
 impl Marks {
@@ -44,13 +44,14 @@ impl Marks {
         mark.copied().unwrap_or(FREE)
     }
 
-    /// Whether all bytes of a range are of one of these kinds; none when it reaches outside.
+    /// Whether all bytes of a range are of one of these kinds. `None` if the range reaches outside
+    /// of the code.
     pub(super) fn all(&self, range: Range<usize>, kinds: &[u8]) -> Option<bool> {
         let mut marks = self.0.get(range)?.iter();
         Some(marks.all(|mark| kinds.contains(&(mark & KIND))))
     }
 
-    /// Whether nothing at all is known of a range, not even that something leads there.
+    /// Whether nothing is known of a range, not even that a branch or an address leads there.
     pub(super) fn unknown(&self, range: Range<usize>) -> bool {
         let marks = self.0.get(range);
         marks.is_some_and(|marks| {
@@ -76,14 +77,14 @@ impl Marks {
         self.0.iter().filter(|mark| **mark & KIND == kind).count() as u64
     }
 
-    /// The start of the instruction in front of a place.
+    /// The start of the instruction before a place.
     pub(super) fn previous(&self, at: usize) -> Option<usize> {
         let mut before = self.0.get(..at)?.iter().rev().take(MAX_INSTRUCTION);
         let back = before.position(|mark| mark & KIND == START)?;
         at.checked_sub(back + 1)
     }
 
-    /// What is at a place, when no instruction begins there.
+    /// The contents of a place where no instruction begins.
     pub(super) fn not_code(&self, target: u64) -> Option<Place> {
         if target >= self.0.len() as u64 {
             return Some(Place::Outside);
@@ -97,7 +98,7 @@ impl Marks {
         }
     }
 
-    /// What is at a place, when no function begins there.
+    /// The contents of a place where no function begins.
     pub(super) fn not_entry(&self, target: u64) -> Option<Place> {
         let place = self.not_code(target);
         let entry = self.has(target, ENTRY);

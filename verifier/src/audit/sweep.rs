@@ -1,10 +1,10 @@
-//! One pass over the code that says of every byte what it is, and a second one over its branches.
+//! One pass over the code finds the kind of every byte, and a second pass checks its branches.
 //!
-//! Cranelift puts into one section: functions, most of them at a multiple of 32 and with zeros in
-//! front, and inside a function instructions, jump tables (behind the indirect jump that uses them)
-//! and constants (behind all instructions, or behind a jump around them). So the code can be read
-//! from the front to the back: whatever is not an instruction has been referred to, or follows a
-//! known sequence, or is zeros behind something that does not run on. What comes out is closed
+//! Cranelift puts functions into one section. Most of them stand at a multiple of 32, after zeros.
+//! A function has instructions, jump tables (each after the indirect jump that uses it) and
+//! constants (after all instructions, or after a jump around them). So the code can be read from
+//! the front to the back: bytes that are not an instruction were referred to before, or follow a
+//! known sequence, or are zeros after an instruction that does not run on. The result is closed
 //! under everything that a processor does by itself: no instruction runs on into another kind of
 //! byte, and no direct branch or entry of a jump table leads to one. Source: `cranelift-codegen`
 //! 0.135, `machinst/buffer.rs`, and `emit.rs` of the two families.
@@ -15,8 +15,8 @@ use super::finding::{Finding, Function, Place, Problem};
 use super::marks::{ADDRESSED, DATA, ENTRY, FREE, GARBAGE, INSIDE, Marks, PADDING, START, TARGET};
 use super::{AuditReport, MAX_FINDINGS};
 
-/// Cranelift aligns functions to this many bytes, in both families; small ones that only call on to
-/// others are not aligned.
+/// Cranelift aligns functions to this many bytes, in both families. It does not align small
+/// functions that only call others.
 const FUNCTION_ALIGN: usize = 32;
 const TABLE_ENTRY: usize = 4;
 
@@ -32,10 +32,10 @@ pub(super) struct Sweep<'a, D> {
     decoder: D,
     declared: Declared,
     marks: Marks,
-    /// From, to, how; sorted by where they come from.
+    /// From, to, kind; sorted by the place where they begin.
     edges: Vec<(u32, u32, Edge)>,
     starts: Vec<u32>,
-    /// Where veneers begin, and the jumps that lead on from them.
+    /// The starts of veneers, and the jumps that lead on from them.
     veneers: Vec<(u32, u32)>,
     used: u64,
     report: AuditReport,
@@ -56,9 +56,10 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
     }
 
-    /// Audits it all. Exception handlers are instructions; entry points are where functions begin.
+    /// Audits the whole code. At each exception handler an instruction must begin, and at each
+    /// entry point a function.
     pub(super) fn run(mut self, handlers: &[u32], entries: Option<&[u32]>) -> AuditReport {
-        // One row a call site, and many lead to the same place.
+        // The table has one row for each call site, and many rows lead to the same place.
         let places = |places: &[u32]| {
             let mut places = places.to_vec();
             places.sort_unstable();
@@ -98,7 +99,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
 
     fn pass(&mut self) {
         let mut at = 0;
-        // The last instruction, when the processor goes on behind it.
+        // The last instruction, if the processor goes on after it.
         let mut running: Option<usize> = None;
         while at < self.text.len() {
             if self.kind(at) == DATA {
@@ -136,7 +137,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         self.ran_out(running);
     }
 
-    /// Notes all that an instruction says; whether the processor goes on behind it.
+    /// Records all facts about an instruction. Returns whether the processor goes on after it.
     fn look_at(&mut self, at: usize, instruction: &Instruction) -> bool {
         match instruction.verdict {
             Verdict::Fine => {}
@@ -194,9 +195,9 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
     }
 
-    /// Reads a jump table. Where its length is not in the code it ends in front of the first place
-    /// that is known to be something else: what follows a table is reached from somewhere, mostly
-    /// from the table itself.
+    /// Reads a jump table. If the code does not give its length, the table ends before the first
+    /// place that is known to be something else: the bytes after a table are reached from
+    /// somewhere, mostly from the table itself.
     fn table(&mut self, jump: usize, table: Table) {
         let limit = table.entries.unwrap_or(usize::MAX);
         self.marks.flag(table.start as u64, ADDRESSED);
@@ -206,7 +207,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         let mut at = table.start;
         for _ in 0..limit {
             let Some(bytes) = self.text.get(at..).and_then(|rest| rest.first_chunk()) else {
-                // A table that is this long is not there.
+                // The code is too short for a table of this length.
                 if table.entries.is_some() {
                     let (target, to) = (at as u64, Place::Outside);
                     self.found(jump as u64, |_| Problem::Reference { target, to });
@@ -228,7 +229,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
     }
 
-    /// Something is read relative to the instruction.
+    /// The instruction reads bytes at an address relative to itself.
     fn data(&mut self, at: usize, target: u64, len: usize) {
         let range = usize::try_from(target).ok();
         let range = range.and_then(|start| Some(start..start.checked_add(len)?));
@@ -252,7 +253,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             self.astray(from as u64, target, Place::Outside, edge);
             return;
         }
-        // A jump table begins where its address says, and not with an instruction.
+        // A jump table begins where its address says, and does not begin with an instruction.
         if edge != Edge::Address {
             self.marks.flag(target, TARGET);
         }
@@ -261,7 +262,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
     }
 
-    /// A veneer that leads to a function's first instruction may be called as that one is.
+    /// If a veneer leads to a function's first instruction, it may be called like the function.
     fn open_veneers(&mut self) {
         for (start, jump) in std::mem::take(&mut self.veneers) {
             let first = self.edges.partition_point(|(from, ..)| *from < jump);
@@ -275,7 +276,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     fn check_edge(&mut self, from: u32, to: u32, edge: Edge) {
         let target = u64::from(to);
         if edge == Edge::Address && self.marks.kind(target) == DATA {
-            // Any other constant is only read, at once and whole.
+            // Any other constant is only read, at once and as a whole.
             if !self.marks.has(target, ADDRESSED) {
                 self.astray(from.into(), target, Place::Data, edge);
             }
@@ -283,7 +284,8 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
         let place = match self.marks.not_code(target) {
             Some(place) => Some(place),
-            // Inside a function anything may be branched to; functions are entered at the front.
+            // Inside a function, a branch may lead to any instruction. A function is entered at its
+            // first instruction.
             None if self.marks.has(target, ENTRY) => None,
             None if edge != Edge::Call && self.function(from) == self.function(to) => None,
             None => Some(Place::OtherFunction),
@@ -307,7 +309,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
     }
 
-    /// The end of zeros that fill up to a constant, a function or an alignment.
+    /// The end of the zeros before a constant, a function or an alignment.
     fn padding(&self, at: usize) -> Option<usize> {
         let aligned = (at + 1).next_multiple_of(FUNCTION_ALIGN);
         let limit = aligned.min(self.text.len());
@@ -319,7 +321,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         (end > at && fills).then_some(end)
     }
 
-    /// Where reading can go on: at something that a branch leads to, or a function.
+    /// Where the pass can go on: at the target of a branch, or at a function.
     fn after_garbage(&self, at: usize) -> usize {
         let next = |at: &usize| {
             self.marks.has(*at as u64, TARGET)
@@ -339,12 +341,13 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         self.marks.kind(at as u64)
     }
 
-    /// How many functions begin up to a place.
+    /// The number of functions that begin up to a place.
     fn function(&self, at: u32) -> usize {
         self.starts.partition_point(|start| *start <= at)
     }
 
-    /// Counts a finding, and lists it below the limit: only then is the problem put into words.
+    /// Counts a finding, and lists it if there are fewer than the limit. Only a listed problem is
+    /// described.
     fn found(&mut self, offset: u64, problem: impl FnOnce(&mut D) -> Problem) {
         self.report.found += 1;
         if self.report.findings.len() >= MAX_FINDINGS {
@@ -372,7 +375,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     }
 }
 
-/// Offsets fit: there is a limit to the code.
+/// Every offset fits, since the length of the code is limited.
 fn narrow(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

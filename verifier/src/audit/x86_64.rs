@@ -1,7 +1,7 @@
-//! x86-64: where instructions lead, what they refer to, and what stands in front of them.
+//! x86-64: where instructions lead, what they refer to, and which instructions stand before them.
 //!
 //! Sources: Intel SDM, volume 2; `cranelift-codegen` 0.135, `isa/x64/inst/emit.rs` (jump tables).
-//! Decoded by iced-x86.
+//! The decoder is iced-x86.
 
 use iced_x86::{Code, FlowControl, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
 
@@ -9,13 +9,13 @@ use super::Forbidden;
 use super::decoder::{Decoder, Flow, Instruction, Previous, Reference, Table, Verdict};
 use super::x86_64_encodings::{Known, known};
 
-/// What is looked for, from a jump table's jump backwards.
+/// What the search backwards from a jump table's jump looks for.
 enum Clamp {
     /// The choice between a value and the limit.
     Select,
-    /// A comparison with the limit, whose flags nothing may have changed.
+    /// A comparison with the limit. No instruction in between may change its flags.
     Compare,
-    /// Where the limit comes from.
+    /// The instruction that sets the limit.
     Limit,
 }
 
@@ -35,8 +35,8 @@ fn is_write(access: OpAccess) -> bool {
 /// `push rbp; mov rbp, rsp`.
 const PROLOGUE: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
 
-/// What shifts of bytes by a variable amount look their masks up in (`isa/x64/lower/isle.rs`): the
-/// only constants of which the compiler takes the address, in bytes.
+/// The length, in bytes, of the table of masks for shifts of bytes by a variable amount
+/// (`isa/x64/lower/isle.rs`). The compiler takes the address of no other kind of constant.
 const SHIFT_MASKS: usize = 128;
 
 impl<'a> X86<'a> {
@@ -60,7 +60,7 @@ impl<'a> X86<'a> {
         (!self.instruction.is_invalid()).then_some(())
     }
 
-    /// The largest value of a table's index in front of `at`:
+    /// The largest value of a table's index before `at`:
     /// `mov index, last; cmp value, index; cmovb index, value`, with moves between them
     /// (`isa/x64/lower.isle`, `br_table`).
     fn clamp(&mut self, mut at: usize, index: Register, previous: Previous<'_>) -> Option<usize> {
@@ -82,8 +82,8 @@ impl<'a> X86<'a> {
             let (first, second) = (it.op0_register(), it.op1_register());
             let (first, second) = (first.full_register(), second.full_register());
             match step {
-                // With which value, is not asked: it may be read from the stack for each of the
-                // two.
+                // The compared value is not checked, because each of the two instructions may read
+                // it from the stack.
                 Clamp::Compare if it.rflags_modified() != 0 => {
                     if it.mnemonic() != Mnemonic::Cmp || second != limit {
                         return None;
@@ -110,8 +110,9 @@ impl<'a> X86<'a> {
         None
     }
 
-    /// An instruction with a prefix that the compiler never writes there: processors differ over
-    /// what some mean in front of branches, and two segments have a base.
+    /// The verdict about an instruction with a prefix that the compiler never writes there.
+    /// Processors differ in the meaning of some prefixes before branches, and two segments have a
+    /// base.
     fn prefixed(&self, at: usize, branches: bool) -> Option<Verdict> {
         let it = &self.instruction;
         if it.segment_prefix() != Register::None {
@@ -120,11 +121,12 @@ impl<'a> X86<'a> {
         if it.has_xacquire_prefix() || it.has_xrelease_prefix() {
             return Some(Verdict::Forbidden(Forbidden::Transaction));
         }
-        // Where one belongs to the opcode the decoder does not speak of it.
+        // The decoder does not report a prefix that belongs to the opcode.
         if it.has_rep_prefix() || it.has_repne_prefix() {
             return Some(Verdict::Unexpected);
         }
-        // Anywhere in front of the opcode, also behind a REX, which then counts for nothing.
+        // A prefix can stand anywhere before the opcode, also after a REX, which then has no
+        // effect.
         let prefixes = self.text.get(at..)?.iter();
         let mut prefixes =
             prefixes.take_while(|it| matches!(it, 0x40..=0x4f | 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3));
@@ -163,7 +165,7 @@ impl Decoder for X86<'_> {
                 Mnemonic::Lea => Reference::Address(target),
                 _ => Reference::Data(target, it.memory_size().size().max(1)),
             };
-            // Constants are read; nothing is written there, and no address is kept there.
+            // Constants are only read: no instruction writes there, or keeps such an address.
             let mut used = self.info.info(it).used_memory().iter();
             no_constant = branches || used.any(|it| is_write(it.access()));
         }
@@ -200,7 +202,7 @@ impl Decoder for X86<'_> {
             .get(usize::try_from(at).ok()?..)?
             .get(..SHIFT_MASKS)?;
         let (rows, _) = bytes.as_chunks::<16>();
-        // Left and right: a row is sixteen times the mask of a shift by its number.
+        // Left and right: each row is sixteen times the mask of a shift by the row's number.
         let masks = |mask: fn(u32) -> u8| {
             let mut rows = (0..).zip(rows);
             rows.all(|(by, row)| row.iter().all(|byte| *byte == mask(by)))

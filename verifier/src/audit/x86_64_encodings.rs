@@ -1,5 +1,5 @@
-//! x86-64: what is known of an encoding before its operands are: whether it is fine, and what it
-//! needs.
+//! x86-64: what an encoding alone decides, without its operands: whether it is allowed, and which
+//! features it needs.
 //!
 //! Sources: Intel SDM, volume 2 and 3, chapter 5.9 (privileged instructions).
 
@@ -13,7 +13,8 @@ use super::decoder::Verdict;
 use super::features::{Names, UNKNOWN, named};
 use super::x86_64_list::{EMITTED, EMITTED_EVEX};
 
-/// Beyond the base, which has SSE2; only what an allowed instruction can need.
+/// Features beyond the base, which has SSE2. Only features that an allowed instruction can need are
+/// here.
 pub(super) const FEATURES: Names = &[
     "avx",
     "avx2",
@@ -37,7 +38,7 @@ pub(super) const FEATURES: Names = &[
     UNKNOWN,
 ];
 
-/// The decoder's name of a feature, as manifests spell it; none for what every x86-64 has.
+/// The feature in the spelling of manifests; `None` for features of every x86-64.
 fn feature(feature: CpuidFeature) -> Option<&'static str> {
     use CpuidFeature as F;
     Some(match feature {
@@ -68,7 +69,8 @@ fn feature(feature: CpuidFeature) -> Option<&'static str> {
     })
 }
 
-/// The classes of what is forbidden by name. Forms of allowed names are in [`forbidden_form`].
+/// The classes of instructions that are forbidden by name. [`forbidden_form`] has the forms of
+/// allowed names.
 fn forbidden(mnemonic: Mnemonic) -> Option<Forbidden> {
     use Mnemonic as M;
     Some(match mnemonic {
@@ -132,7 +134,7 @@ fn forbidden(mnemonic: Mnemonic) -> Option<Forbidden> {
     })
 }
 
-/// Forms of allowed names that are something else.
+/// Forbidden forms of allowed names.
 fn forbidden_form(code: Code) -> Option<Forbidden> {
     Some(match code {
         Code::Mov_r64_cr | Code::Mov_cr_r64 | Code::Mov_r64_dr | Code::Mov_dr_r64 => {
@@ -162,9 +164,9 @@ fn forbidden_form(code: Code) -> Option<Forbidden> {
     })
 }
 
-/// Encodings of allowed names that the compiler has no use for: its vectors have 128 bits, the same
-/// name can stand for a string instruction, an MMX form or an absolute address of eight bytes, and
-/// few instructions have an EVEX form there.
+/// Encodings of allowed names that the compiler does not use. Its vectors have 128 bits. The same
+/// name can stand for a string instruction, an MMX form or an absolute address of eight bytes. Few
+/// instructions have an EVEX form in the compiler.
 fn other_form(code: Code, evex: &BTreeSet<Mnemonic>) -> bool {
     let name = format!("{code:?}");
     let strange = ["_mm_", "_mmm64", "moffs", "ymm", "zmm", "_F6r1", "_F7r1"];
@@ -174,7 +176,7 @@ fn other_form(code: Code, evex: &BTreeSet<Mnemonic>) -> bool {
         || name.starts_with("EVEX_") && !evex.contains(&code.mnemonic())
 }
 
-/// What is known of an encoding.
+/// The facts about an encoding.
 #[derive(Clone, Copy)]
 pub(super) struct Known {
     pub(super) verdict: Verdict,
@@ -182,7 +184,7 @@ pub(super) struct Known {
     pub(super) flow: FlowControl,
 }
 
-/// By [`Code`].
+/// The facts by [`Code`].
 pub(super) fn known() -> &'static [Known] {
     static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
     KNOWN.get_or_init(|| {
@@ -206,7 +208,7 @@ pub(super) fn known() -> &'static [Known] {
             };
             Known {
                 verdict,
-                // What is not to be there at all is reported once.
+                // A forbidden or unexpected instruction is reported once, without its features.
                 features: match verdict {
                     Verdict::Fine => needed.fold(0, |bits, name| bits | named(FEATURES, name)),
                     _ => 0,
@@ -222,7 +224,8 @@ pub(super) fn known() -> &'static [Known] {
 mod tests {
     use super::*;
 
-    /// Every feature is one that an allowed encoding needs, and no allowed encoding needs another.
+    /// Every feature is needed by an allowed encoding, and no allowed encoding needs another
+    /// feature.
     #[test]
     fn features_are_those_of_allowed_encodings() {
         let fine = known().iter();
@@ -237,7 +240,7 @@ mod tests {
         }
     }
 
-    /// One name, two instructions: only the vector's is allowed.
+    /// If two instructions have one name, only the vector instruction is allowed.
     #[test]
     fn forms_are_told_apart() {
         let allowed = |code: Code| {

@@ -1,9 +1,9 @@
 //! Every instruction that Cranelift 0.135 can emit for x86-64, by name.
 //!
-//! The names are those of iced-x86 for what `cranelift-assembler-x64-meta` 0.135 describes
-//! (`instructions.rs`, from which its assembler is made), without `hlt` and `int3`, which no
-//! WebAssembly becomes. An instruction that has another form with another meaning (`mov` to a
-//! control register) is told apart in [`super::x86_64_encodings`].
+//! The names are those of iced-x86 for the instructions in `cranelift-assembler-x64-meta` 0.135
+//! (`instructions.rs`, from which its assembler is made), without `hlt` and `int3`, because no
+//! WebAssembly compiles to them. If an instruction has another form with another meaning (`mov` to
+//! a control register), [`super::x86_64_encodings`] tells the forms apart.
 
 /// The names, in lowercase, sorted.
 pub(super) const EMITTED: &str = "\
@@ -57,7 +57,7 @@ pub(super) const EMITTED: &str = "\
     vsqrtsd vsqrtss vsubpd vsubps vsubsd vsubss vucomisd vucomiss vunpckhps vunpcklpd vunpcklps \
     vxorpd vxorps xadd xchg xor xorpd xorps";
 
-/// Those of them that have an EVEX form there, sorted.
+/// The names that have an EVEX form there, sorted.
 pub(super) const EMITTED_EVEX: &str = "\
     vaddpd vcvtudq2ps vpabsd vpabsq vpdpbusd vpermi2b vpmulld vpmullq vpopcntb vpopcntw vpslld \
     vpsllq vpsrad vpsraq vpsrld vpsrlq";

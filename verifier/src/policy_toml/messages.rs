@@ -1,6 +1,6 @@
 //! Messages of TOML errors, without the file's content.
 
-/// The place and the message of a TOML error. Neither the line nor a value is repeated: the
+/// The place and the message of a TOML error. It repeats neither the line nor a value, since a
 /// wrong file may hold a secret.
 pub(crate) fn where_and_what(text: &str, error: &toml::de::Error) -> String {
     let what = without_value(error.message());
@@ -13,7 +13,8 @@ pub(crate) fn where_and_what(text: &str, error: &toml::de::Error) -> String {
     format!("line {line}, column {column}: {what}")
 }
 
-/// An error's message in which serde repeats a value: the value's kind stays, and what is expected.
+/// The message of an error in which serde repeats a value. It keeps the value's kind and what is
+/// expected.
 pub(crate) fn without_value(message: &str) -> String {
     let begins = ["invalid type: ", "invalid value: ", "unknown variant "];
     let Some((begin, rest)) = begins
@@ -22,7 +23,7 @@ pub(crate) fn without_value(message: &str) -> String {
     else {
         return message.to_owned();
     };
-    // The last one: the value may hold these words as well.
+    // This takes the last match, since the value may contain these words as well.
     let (found, expected) = rest.rsplit_once(", expected ").unwrap_or((rest, ""));
     let kind = found.split(['"', '`']).next().unwrap_or_default();
     let found = format!("{begin}{}", kind.trim_end());
@@ -37,7 +38,7 @@ pub(crate) fn without_value(message: &str) -> String {
 mod tests {
     use crate::TrustPolicy;
 
-    /// The wrong file may hold a secret.
+    /// A wrong file may hold a secret.
     #[test]
     fn no_value_is_repeated() {
         for (text, says) in [

@@ -1,18 +1,18 @@
-//! Values of a policy's fields that need more than a type of TOML.
+//! Values of a policy's fields that a TOML type alone does not describe.
 
 use edgec_artifact::UnixTime;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::check::CheckName;
 
-/// Text that reports show on one line.
+/// A text that reports show on one line.
 pub(super) struct Line(pub(super) String);
 
 impl<'de> Deserialize<'de> for Line {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         match text.contains(char::is_control) {
-            true => Err(de::Error::custom("control characters have no place here")),
+            true => Err(de::Error::custom("control characters are not allowed here")),
             false => Ok(Self(text)),
         }
     }
@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for DateTime {
         let mut time = toml::value::Datetime::deserialize(deserializer)?;
         // A leap second has no number of seconds since 1970.
         if time.time.is_some_and(|time| time.second == Some(60)) {
-            return Err(de::Error::custom("there is no second 60"));
+            return Err(de::Error::custom("a time cannot have a second 60"));
         }
         if time.offset == Some(toml::value::Offset::Custom { minutes: 0 }) {
             time.offset = Some(toml::value::Offset::Z);
