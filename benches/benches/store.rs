@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use edgec_artifact::{Artifact, verity};
 use edgec_benches::{Contender, Stock, deserialize, guests, medians, print};
-use edgec_loader::store::{Application, ArtifactStore, LoadFromStore as _};
+use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
 use edgec_loader::{EngineProfile, Expected, Limits, TrustPolicy};
 use edgec_tests::Sandbox;
 use wasmtime::InstanceAllocationStrategy;
@@ -120,7 +120,7 @@ struct Gone<'a>(&'a ArtifactStore);
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
-        self.0.remove(&Application::new("guest")).unwrap();
+        self.0.remove("guest").unwrap();
         self.0.collect().unwrap();
     }
 }

@@ -24,7 +24,7 @@ use crate::plan::{DebugFiles, Plan, SelfAudit};
 use crate::prepared::{Compiled, Prepared, for_each};
 use crate::progress::{Progress, Step};
 use crate::stages;
-use crate::times::{ArtifactTimes, Clock, Times};
+use crate::times::{ArtifactTimes, Stopwatch, Times};
 
 /// A compiled program, and what is known about it.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ impl Plan {
         progress: &dyn Progress,
     ) -> Result<(Program, Unsigned), BuildError> {
         edgec_artifact::check_name(name).map_err(BuildError::Name)?;
-        let (whole, mut clock) = (Clock::start(), Clock::start());
+        let (whole, mut clock) = (Stopwatch::start(), Stopwatch::start());
         let mut times = Times::default();
         let mut prepared = pipeline::prepare(&self.recipe, input, progress)?;
         self.check_spared(&prepared)?;
@@ -165,7 +165,7 @@ impl Plan {
     /// Runs the lint, with the memory limit of a compiler's process and the rest of the program's
     /// time.
     fn lint(&self, prepared: &Prepared) -> Lint {
-        let clock = Clock::start();
+        let clock = Stopwatch::start();
         let named = prepared.named.as_ref();
         let program = named.unwrap_or(&prepared.optimized.component);
         let deadline = prepared.deadline.or_after(Duration::from_secs(60));
@@ -227,7 +227,7 @@ fn package(
         debug_sections,
         ..
     } = compiled;
-    let mut clock = Clock::start();
+    let mut clock = Stopwatch::start();
     let bytes = image.into_bytes();
     let debug_file = names.map(|names| pipeline::debug_file(&debug_sections, names, &bytes));
     let debug_file = debug_file.transpose()?;
@@ -254,9 +254,9 @@ impl Unsigned {
             artifacts,
             mut times,
         } = self;
-        let whole = Clock::start();
+        let whole = Stopwatch::start();
         let sign = |packaged: Packaged<UnsignedArtifact>| {
-            let clock = Clock::start();
+            let clock = Stopwatch::start();
             let artifact = packaged.artifact.sign(signer, Vec::new())?;
             let mut times = packaged.times;
             times.signing = clock.elapsed();
@@ -291,7 +291,7 @@ impl Signed {
             by,
             mut times,
         } = self;
-        let clock = Clock::start();
+        let clock = Stopwatch::start();
         let artifacts = at_once(artifacts, |mut packaged| {
             check(&mut packaged, &by, plan)?;
             Ok::<_, BuildError>(BuiltArtifact {
@@ -312,7 +312,7 @@ fn check(
     by: &PublicKey,
     plan: &Plan,
 ) -> Result<(), BuildError> {
-    let mut clock = Clock::start();
+    let mut clock = Stopwatch::start();
     let signed = packaged.artifact.as_bytes();
     let manifest = self_check(signed, by)?;
     packaged.times.verifying = clock.lap();

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 /// One difference. If one side has no value, it is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Difference {
     /// Where the two differ.
     pub at: Place,
@@ -223,8 +224,7 @@ impl Differences {
     /// Adds a difference for two lists that differ only in their order.
     fn add_order(&mut self, at: Place) {
         if self.has_room() {
-            let order = |text: &str| Some(text.to_owned());
-            let (a, b) = (order("in one order"), order("in another"));
+            let [a, b] = ["in one order", "in another"].map(|text| Some(text.to_owned()));
             self.named.push(Difference { at, a, b });
         }
     }

@@ -12,6 +12,17 @@ use edgec_verifier::audit::AuditError;
 use edgec_verifier::{PolicyError, Unfit, VerifyError};
 
 /// Why an input was not built.
+///
+/// | error | what the caller does about it |
+/// |---|---|
+/// | [`Name`](Self::Name), [`NoSuchModule`](Self::NoSuchModule) | correct the name or the number |
+/// | [`Input`](Self::Input), [`Room`](Self::Room), [`Init`](Self::Init), [`NotResumed`](Self::NotResumed), [`Optimize`](Self::Optimize), [`Assemble`](Self::Assemble), [`Precompile`](Self::Precompile) | the program is invalid, or needs more time or memory than [`Limits`](crate::Limits) gives: the error says which |
+/// | [`Sign`](Self::Sign) | its source is the error of the signer |
+/// | [`Unserved`](Self::Unserved) | change the fleet, or the program |
+/// | [`Snapshot`](Self::Snapshot), [`Debug`](Self::Debug), [`Missing`](Self::Missing), [`SelfCheck`](Self::SelfCheck), [`SelfAudit`](Self::SelfAudit) | a defect of edgec: report it with the input |
+///
+/// If a source is a [`MachineError`](edgec_compiler::MachineError), not the program but the machine
+/// is at fault, and another attempt may succeed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {

@@ -1,8 +1,8 @@
 //! Chooses the targets of a build for the hosts of a fleet.
 
-use edgec_compiler::EngineProfile;
+use edgec_compiler::{ENGINE_VERSION, EngineProfile};
 use edgec_targets::{Cover, HostCpu, Target, cover};
-use edgec_verifier::{HostProfile, Manifest, takes_from_here};
+use edgec_verifier::{HostProfile, Manifest};
 
 use crate::error::{FleetError, Unserved};
 
@@ -39,7 +39,7 @@ impl FleetPlan {
         profile: EngineProfile,
     ) -> Result<Self, FleetError> {
         let unserved = hosts.iter().filter_map(|(name, host)| {
-            let unfit = takes_from_here(host, profile.name()).err()?;
+            let unfit = host.takes(ENGINE_VERSION, profile.name()).err()?;
             let host = name.clone();
             Some(Unserved { host, unfit })
         });

@@ -6,16 +6,24 @@
 //! manifest, input ─ Rebuild::new ─▶ Rebuild ─ differences ─▶ Vec<Difference>
 //! ```
 //!
+//! ```toml
+//! [dependencies]
+//! # This compiles Binaryen, which is C++. Without default features, a build takes a `wasm-opt`
+//! # program (`Tools::with_wasm_opt`).
+//! edgec-builder = "0.1"
+//! ```
+//!
 //! Programs are not trusted, so all work on them happens in separate processes, of another program
 //! or of this one: [`WorkerProgram`] says which. In this example, the program is its own worker. If
-//! `edgec` is installed, [`WorkerProgram::find`] replaces the first and the third statement.
+//! `edgec` is installed, [`WorkerProgram::find`] takes the place of the first two statements.
 //!
 //! ```rust,standalone_crate
 //! use std::error::Error;
 //!
-//! use edgec_builder::{Limits, Plan, Recipe, Tools, WorkerProgram};
-//! use edgec_compiler::{Confinement, EngineProfile};
-//! use edgec_packager::SecretKey;
+//! use edgec_builder::targets::default_targets;
+//! use edgec_builder::{
+//!     Confinement, EngineProfile, Limits, Plan, Recipe, SecretKey, Tools, WorkerProgram,
+//! };
 //!
 //! fn main() -> Result<(), Box<dyn Error>> {
 //!     if let Some(worked) = edgec_builder::answer(std::env::args_os().skip(1)) {
@@ -24,7 +32,7 @@
 //!     let worker = WorkerProgram::this()?;
 //!     let limits = Limits::new(Confinement::Offered);
 //!     let recipe = Recipe::new(EngineProfile::default(), Tools::new(worker, &limits));
-//!     let plan = Plan::new(recipe, edgec_targets::default_targets());
+//!     let plan = Plan::new(recipe, default_targets());
 //!     let key = SecretKey::generate()?;
 //!
 //!     let input = b"(component)".to_vec();
@@ -37,9 +45,28 @@
 //! }
 //! ```
 //!
-//! This crate prints nothing, writes no files and holds no private keys.
+//! # Where to go on
+//!
+//! | for | see |
+//! |---|---|
+//! | the kind, the optimization level, a call at build time | the fields of [`Recipe`] |
+//! | the release, debug files, the hosts that must be able to load the artifacts | the fields of [`Plan`], [`Release`], [`FleetPlan`] |
+//! | one target or another set of targets | [`targets::find`], [`targets::all`] |
+//! | time, memory and confinement of the processes | [`Limits`] |
+//! | a `wasm-opt` program instead of the built-in Binaryen | [`Tools::with_wasm_opt`] |
+//! | a key in a file, or one that is elsewhere: a token, a service | [`SecretKey`], [`Signer`] |
+//! | work of the caller between compiling, signing and checking | [`Plan::compile`], [`Unsigned::sign`], [`Signed::check`] |
+//! | a display of the progress | [`Progress`] |
+//! | why there is no artifact | [`BuildError`], [`NoWorker`] |
+//! | what an input compiles to, compared with an artifact | [`Rebuild`] |
+//! | two manifests or two images, compared | [`difference`] |
+//! | an artifact that is not verified | [`unverified`] |
+//!
+//! This crate prints nothing, writes no files and holds no private keys. An error prints itself and
+//! not its source: [`error_chain`](verifier::error_chain) prints both.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs, unnameable_types)]
 
 mod at_once;
 mod audit;
@@ -62,9 +89,23 @@ mod tools;
 pub mod unverified;
 mod worker;
 
+/// The crate of the format: the parts of a manifest, envelopes, images.
+pub use edgec_artifact as artifact;
+/// The crate of the stages: what they find out, and why they fail.
+pub use edgec_compiler as compiler;
+/// The crate of signing.
+pub use edgec_packager as packager;
+/// The crate of the targets.
+pub use edgec_targets as targets;
+/// The crate of verification.
+pub use edgec_verifier as verifier;
+
 pub use at_once::at_once;
 pub use build::{Built, BuiltArtifact, Program, Signed, Unsigned};
 pub use check::self_check;
+pub use edgec_compiler::{Confinement, EngineProfile, KindChoice, Level};
+pub use edgec_packager::{SecretKey, Signer};
+pub use edgec_targets::Target;
 pub use error::{
     BuildError, FleetError, RebuildError, RoomError, SelfAuditError, SelfCheckError, TableError,
     UnknownSetting, Unserved,
@@ -77,6 +118,6 @@ pub use progress::{Progress, Step};
 pub use rebuild::Rebuild;
 pub use recipe::Recipe;
 pub use room::check_room;
-pub use times::{ArtifactTimes, Clock, Times};
+pub use times::{ArtifactTimes, Times};
 pub use tools::{Limits, Tools};
 pub use worker::{NoWorker, Role, WorkerProgram, answer};

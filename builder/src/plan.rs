@@ -28,6 +28,7 @@ pub struct Plan {
 
 /// Whether a build makes debug files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DebugFiles {
     /// One debug file for each artifact.
     Made,
@@ -37,6 +38,7 @@ pub enum DebugFiles {
 
 /// Whether a build audits the code of its artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SelfAudit {
     /// If the code does not pass the audit, the build fails.
     Required,

@@ -7,28 +7,28 @@ use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
 
-/// A stopwatch for one stage after the other.
+/// Measures one stage after the other.
 #[derive(Debug)]
-pub struct Clock {
+pub(crate) struct Stopwatch {
     lap: Instant,
 }
 
-impl Clock {
+impl Stopwatch {
     /// Starts the first lap.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             lap: Instant::now(),
         }
     }
 
     /// The time since the start, or since the last lap.
-    pub fn lap(&mut self) -> Duration {
+    pub(crate) fn lap(&mut self) -> Duration {
         let now = Instant::now();
         now - std::mem::replace(&mut self.lap, now)
     }
 
     /// Like [`Self::lap`], but does not start a new lap.
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.lap.elapsed()
     }
 }

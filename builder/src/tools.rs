@@ -46,6 +46,7 @@ impl Limits {
 
 /// The programs and processes that work on a program.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Tools {
     /// The time limit for all work on a program.
     pub timeout: Duration,

@@ -241,10 +241,7 @@ impl FrontEnd {
         deadline: Deadline,
         read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
     ) -> Result<T, FrontError> {
-        let message = wire::message(task, parts).map_err(|error| MachineError::Worker {
-            message: error.to_string(),
-        });
-        let message = message.map_err(|source| FrontError::Machine { source })?;
+        let message = wire::message(task, parts).map_err(WorkerError::from)?;
         let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline)?;
         drop(message);
         understand(&answer, input, read)

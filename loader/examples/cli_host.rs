@@ -17,7 +17,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edgec_loader::store::{ArtifactStore, Deployment, Distrusted, StoreError};
+use edgec_loader::store::{
+    ArtifactStore, Deployment, Distrusted, Preparation, StoreError, Versions,
+};
 use edgec_loader::{EngineProfile, HostEngine, LoadError, Status, error_chain, wasmtime};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Trap, UpdateDeadline};
@@ -93,8 +95,9 @@ fn host(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
 
     // Once for each program: it is found, judged and mapped. The host must log the policy's
     // warnings.
-    let name = name.as_str();
-    let deployment = Deployment::with(&store, &engine, name, policy, linker, CommandPre::new)?;
+    let versions = Versions::in_store(&store, name.as_str());
+    let preparation = Preparation::component_as(linker, CommandPre::new);
+    let deployment = Deployment::of(versions, &engine, policy, preparation)?;
     let deployment = Arc::new(deployment.stale_after(STALE_AFTER));
     let version = deployment.current()?;
     for check in version.checks() {

@@ -66,7 +66,7 @@ pub fn engine(profile: EngineProfile, limits: &Limits) -> Result<HostEngine> {
 /// Changes settings of an engine.
 type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
-/// The settings of a [`HostEngine`].
+/// The settings of a [`HostEngine`]. [`HostEngine::with_cpu`] states another CPU, also later.
 ///
 /// ```
 /// use edgec_loader::{EngineProfile, HostEngine};
@@ -83,7 +83,6 @@ type Change = Box<dyn FnOnce(&mut Config) + Send>;
 pub struct HostEngineBuilder {
     profile: EngineProfile,
     limits: Limits,
-    cpu: Option<HostCpu>,
     changes: Vec<Change>,
     readers_tested: Option<EngineVersion>,
     clock: Arc<dyn Clock>,
@@ -94,12 +93,6 @@ impl HostEngineBuilder {
     /// Sets how instances get their memory. The default is memory on demand.
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
-    }
-
-    /// Like [`HostEngine::with_cpu`].
-    pub fn cpu(self, cpu: HostCpu) -> Self {
-        let cpu = Some(cpu);
-        Self { cpu, ..self }
     }
 
     /// Changes settings that artifacts do not depend on (stack sizes, the allocator), after all
@@ -127,7 +120,8 @@ impl HostEngineBuilder {
     }
 
     /// Sets the clock for loads into this engine and for its deployments. The default is the
-    /// system's clock. A store and a [`PolicyFile`](crate::PolicyFile) have clocks of their own.
+    /// system's clock. A store and a [`PolicyFile`](crate::store::PolicyFile) have clocks of their
+    /// own.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         let clock = Arc::new(clock);
         Self { clock, ..self }
@@ -157,9 +151,6 @@ impl HostEngineBuilder {
         if let Limits::Pooled(plan) = &self.limits {
             host = host.with_pool(plan.limits());
         }
-        if let Some(cpu) = self.cpu {
-            host = host.with_cpu(cpu);
-        }
         Ok(HostEngine {
             engine: Engine::new(&config)?,
             profile: self.profile,
@@ -188,7 +179,6 @@ impl HostEngine {
         HostEngineBuilder {
             profile,
             limits: Limits::OnDemand,
-            cpu: None,
             changes: Vec::new(),
             readers_tested: None,
             clock: Arc::new(SystemClock),

@@ -3,36 +3,36 @@
 #[cfg(target_os = "linux")]
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
 
 use edgec_verifier::{
-    EngineVersion, Kind, LoadMode, MAX_ARTIFACT_LEN, Refusal, Unfit, VerifyError, error_chain,
+    ArtifactFileError, ClockError, EngineVersion, Kind, LoadModeError, Refusal, Unfit, VerifyError,
+    error_chain,
 };
 
 /// Why an artifact was not loaded.
+///
+/// | error | what a host does about it |
+/// |---|---|
+/// | [`File`](Self::File), [`Memory`](Self::Memory), `Source`, `Cancelled` | the machine, or the host's own source, did not give the artifact: it may try again |
+/// | [`Clock`](Self::Clock), `Policy` | nothing can be judged: set the clock, repair the policy |
+/// | [`Verify`](Self::Verify) | the file must not run: [`VerifyError::refusal`] says whether it may be an attack |
+/// | [`Unexpected`](Self::Unexpected) | the file is genuine, and another one is wanted: correct the name |
+/// | [`Mode`](Self::Mode) | admit it to a store, on a file system that has what the policy wants |
+/// | [`Kind`](Self::Kind), [`Unfit`](Self::Unfit), [`NoneFits`](Self::NoneFits) | build it for this host, or give it to one that it is for |
+/// | [`EngineUntested`](Self::EngineUntested) | run the tests of `docs/edge.md`, and state that they passed |
+/// | [`Mixed`](Self::Mixed) | give the artifacts of one release |
+/// | [`Link`](Self::Link) | put what the program imports into the linker |
+/// | [`Undeclared`](Self::Undeclared), [`Engine`](Self::Engine) | a trusted key signed what does not hold: ask its owner |
+/// | `Store` | its own documentation says what |
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file cannot be opened or read, or there is no memory for it.
-    #[error("cannot read `{}`", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// The artifact's file cannot be read.
+    #[error(transparent)]
+    File(#[from] ArtifactFileError),
     /// The system gives no memory for a copy that no process can change.
     #[error("cannot keep the artifact in memory")]
     Memory(#[source] io::Error),
-    /// The file is a folder, a pipe or a device, which has no known length.
-    #[error("not a regular file")]
-    NotAFile,
-    /// The file is longer than any artifact.
-    #[error("the file has {len} bytes, an artifact has at most {MAX_ARTIFACT_LEN}")]
-    TooLong {
-        /// The file's length in bytes.
-        len: u64,
-    },
     /// The artifact fails verification under the policy.
     #[error("the artifact is not trusted")]
     Verify(#[source] VerifyError),
@@ -41,13 +41,8 @@ pub enum LoadError {
     #[error("the artifact is not the one that was asked for")]
     Unexpected(#[source] VerifyError),
     /// The policy requires stronger protection of the bytes.
-    #[error("the policy requires load mode {wanted} or better, and this would be {found}")]
-    Mode {
-        /// The load mode of this load.
-        found: LoadMode,
-        /// The weakest load mode that the policy accepts.
-        wanted: LoadMode,
-    },
+    #[error(transparent)]
+    Mode(#[from] LoadModeError),
     /// The artifact holds a core module, and a component is wanted, or the other way around.
     #[error(
         "the artifact holds a {}, a {} is wanted: their imports differ, and so does how they are instantiated",
@@ -60,9 +55,9 @@ pub enum LoadError {
         /// The kind that the caller asked for.
         wanted: Kind,
     },
-    /// The clock is before 1970: it was never set, so no validity can be checked.
-    #[error("the clock is not set")]
-    Clock,
+    /// The clock does not know the time, so no validity can be checked.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// There is no policy to check against.
     #[cfg(target_os = "linux")]
     #[error("there is no trust policy to check it against")]
@@ -128,13 +123,12 @@ impl LoadError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io { .. } | Self::Memory(_) => "io",
-            Self::NotAFile => "not-a-file",
-            Self::TooLong { .. } => "too-long",
+            Self::File(error) => error.code(),
+            Self::Memory(_) => "io",
             Self::Verify(error) | Self::Unexpected(error) => error.code(),
-            Self::Mode { .. } => "load-mode",
+            Self::Mode(_) => "load-mode",
             Self::Kind { .. } => "kind",
-            Self::Clock => "clock",
+            Self::Clock(_) => "clock",
             #[cfg(target_os = "linux")]
             Self::Policy(error) => error.code(),
             Self::Unfit(error) => error.code(),
@@ -169,12 +163,10 @@ impl From<edgec_store::AdmissionError> for LoadError {
     fn from(error: edgec_store::AdmissionError) -> Self {
         use edgec_store::AdmissionError;
         match error {
-            AdmissionError::Io { path, source } => Self::Io { path, source },
-            AdmissionError::NotAFile => Self::NotAFile,
-            AdmissionError::TooLong { len } => Self::TooLong { len },
+            AdmissionError::File(error) => Self::File(error),
             AdmissionError::Verify(error) => error.into(),
-            AdmissionError::Mode { found, wanted } => Self::Mode { found, wanted },
-            AdmissionError::Clock(_) => Self::Clock,
+            AdmissionError::Mode(error) => Self::Mode(error),
+            AdmissionError::Clock(error) => Self::Clock(error),
             AdmissionError::Store(error) => Self::Store(error),
             // There are no other errors yet.
             error => Self::Source(error.into()),

@@ -45,7 +45,7 @@
 //!     Ok(answer.call(&mut store, ())?)
 //! }
 //!
-//! // A host reads its policy from a file, again and again: `PolicyFile`.
+//! // A host reads its policy from a file, again and again: `store::PolicyFile`.
 //! let policy = TrustPolicy::from_toml(
 //!     "threshold = 1
 //! [[key]]
@@ -78,24 +78,27 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | a policy file that is read again, signed by a root key, with refusal of older versions | `PolicyFile` |
-//! | loading in constant time, from a store that verified at admission | `store::LoadFromStore` |
-//! | serving a name while newer versions come, or trust is withdrawn | `store::Deployment` |
-//! | artifacts from a store or a registry of the host's own | `store::ArtifactSource`, [`VerifiedFile::from_bytes`] |
+//! | a policy file that is read again, signed by a root key, with refusal of older versions | [`store::PolicyFile`] |
+//! | loading in constant time, from a store that verified at admission | [`store::LoadFromStore`] |
+//! | serving a name while newer versions come, or trust is withdrawn | [`store::Deployment`] |
+//! | artifacts from a store or a registry of the host's own | [`store::ArtifactSource`], [`VerifiedFile::from_bytes`] |
+//! | the artifact for this CPU, among several files | [`best_of`] |
 //! | memory that is set up once for many instances | [`Limits::Pooled`], [`PoolPlan`] |
 //! | an engine with settings of the host's own, or of a later patch | [`HostEngine::builder`] |
 //! | logs and metrics of loads, refusals, verdicts and instances | [`Observer`], [`Event`] |
 //! | why an artifact was refused | [`LoadError`], [`error_chain`] |
 //!
-//! Stores and deployments need Linux. `docs/hosting.md` has two complete hosts to copy.
+//! Stores, deployments and policy files that are read again need Linux: they are in [`store`].
+//! `docs/hosting.md` and `loader/examples` have two complete hosts to copy, for `wasi:cli` programs
+//! and for `wasi:http` programs.
 //!
 //! # Time
 //!
 //! At each load, validities are compared with the system's clock, or with the host's own [`Clock`]:
-//! of an engine ([`HostEngineBuilder::clock`]), of a policy's file (`PolicyFile::with_clock`), of a
-//! store (`store::ArtifactStore::with_clock`). As long as a clock does not know the time, for
-//! example a system clock that was never set, nothing is loaded ([`LoadError::Clock`]). A monotonic
-//! clock measures how long ago a policy was read.
+//! of an engine ([`HostEngineBuilder::clock`]), of a policy's file
+//! ([`store::PolicyFile::with_clock`]), of a store ([`store::ArtifactStore::with_clock`]). As long
+//! as a clock does not know the time, for example a system clock that was never set, nothing is
+//! loaded ([`LoadError::Clock`]). A monotonic clock measures how long ago a policy was read.
 //!
 //! # Cargo features
 //!
@@ -139,18 +142,16 @@ pub mod store;
 #[cfg(feature = "async")]
 pub use asynchronous::{load_async, load_module_async};
 pub use best::best_of;
-#[cfg(target_os = "linux")]
-pub use distrust::{Distrust, Distrusted};
 /// The crate of verification, for everything around a policy and a manifest.
 pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
-    AcceptedSignature, Check, CheckName, Clock, ClockError, Contradiction, Discount, Discounted,
-    ENGINE_VERSION, EngineProfile, EngineVersion, Expected, GuardError, HostCpu, HostProfile,
-    HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, NameError,
-    NewestPolicy, ParseVersionError, PolicyError, PolicyFileError, PolicyStateError, PoolLimits,
-    PoolMisfit, PublicKey, Refusal, Seen, Sha256Digest, Status, SystemClock, TrustPolicy,
-    TrustedKey, Unfit, UnixTime, UnknownProfile, Verdict, VerifyError, VerityDigest, WayError,
-    error_chain, remember,
+    AcceptedSignature, ArtifactFileError, Check, CheckName, Clock, ClockError, Contradiction,
+    Discount, Discounted, ENGINE_VERSION, EngineProfile, EngineVersion, Expected, GuardError,
+    HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode,
+    LoadModeError, Manifest, Misfit, NameError, NewestPolicy, ParseVersionError, PolicyError,
+    PolicyFileError, PolicyStateError, PoolLimits, PoolMisfit, PublicKey, Refusal, Seen,
+    Sha256Digest, Status, SystemClock, TrustPolicy, TrustedKey, Unfit, UnixTime, UnknownProfile,
+    Verdict, VerifyError, VerityDigest, WayError, error_chain, remember,
 };
 pub use engine::{HostEngine, HostEngineBuilder, Ticker, engine};
 pub use error::LoadError;
@@ -162,7 +163,5 @@ pub use loaded::{
 #[cfg(feature = "tracing")]
 pub use observer::trace;
 pub use observer::{Event, Observer};
-#[cfg(target_os = "linux")]
-pub use policy_source::{PolicyFile, PolicySource, PolicySourceError};
 /// The engine: the patch of version 48 that the host links.
 pub use wasmtime;

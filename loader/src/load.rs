@@ -5,22 +5,31 @@
 //! source are treated in the same way. A host that loads often should admit artifacts to a store
 //! instead ([`crate::store`]).
 
-use std::fs::File;
-use std::io;
 #[cfg(target_os = "linux")]
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use edgec_files::{OpenError, open_regular};
 use edgec_verifier::{
-    Clock as _, Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, SystemClock, TrustPolicy,
-    UnixTime, Verdict, verify,
+    ArtifactFileError, Clock as _, Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, SystemClock,
+    TrustPolicy, UnixTime, Verdict, open_artifact, verify,
+};
+use wasmtime::Module;
+use wasmtime::component::Component;
+
+use crate::loaded::{component_imports, declared, fit, module_imports};
+use crate::{HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule};
+
+#[cfg(target_os = "linux")]
+use {
+    crate::mapped,
+    crate::sealed::{MODE, read},
+    edgec_store::StableFile as StableBytes,
 };
 
-use crate::loaded::{component_imports, declared, demand, fit, module_imports};
-use crate::{HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule};
+#[cfg(not(target_os = "linux"))]
+use crate::private::{self as mapped, MODE, PrivateBytes as StableBytes, read};
 
 /// Verifies an artifact that holds a component, and loads it.
 ///
@@ -37,10 +46,7 @@ pub fn load(
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedComponent, LoadError> {
-    let file = engine.now().map_err(|_| LoadError::Clock);
-    let file = file.and_then(|now| VerifiedFile::open_at(path, policy, expected, now));
-    let file = engine.observed().refusal(|| wanted(expected), file)?;
-    file.component(engine)
+    opened(engine, path.as_ref(), policy, expected)?.component(engine)
 }
 
 /// Verifies an artifact that holds a core module, and loads it.
@@ -54,21 +60,20 @@ pub fn load_module(
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedModule, LoadError> {
-    let file = engine.now().map_err(|_| LoadError::Clock);
-    let file = file.and_then(|now| VerifiedFile::open_at(path, policy, expected, now));
-    let file = engine.observed().refusal(|| wanted(expected), file)?;
-    file.module(engine)
+    opened(engine, path.as_ref(), policy, expected)?.module(engine)
 }
 
-#[cfg(target_os = "linux")]
-use {
-    crate::mapped,
-    crate::sealed::{MODE, read},
-    edgec_store::StableFile as StableBytes,
-};
-
-#[cfg(not(target_os = "linux"))]
-use crate::private::{self as mapped, MODE, PrivateBytes as StableBytes, read};
+/// The file, verified at the engine's time. Reports an error to the engine's observer.
+fn opened(
+    engine: &HostEngine,
+    path: &Path,
+    policy: &TrustPolicy,
+    expected: &Expected,
+) -> Result<VerifiedFile, LoadError> {
+    let now = engine.now().map_err(LoadError::from);
+    let file = now.and_then(|now| VerifiedFile::open_at(path, policy, expected, now));
+    engine.observed().refusal(|| wanted(expected), file)
+}
 
 /// A verified file that no engine has seen yet. Its manifest states which engine it fits.
 #[derive(Debug)]
@@ -90,7 +95,7 @@ impl VerifiedFile {
         policy: &TrustPolicy,
         expected: &Expected,
     ) -> Result<Self, LoadError> {
-        Self::open_at(path, policy, expected, system_time()?)
+        Self::open_at(path, policy, expected, SystemClock.now()?)
     }
 
     /// Like [`Self::open`], at the time `now`.
@@ -104,11 +109,11 @@ impl VerifiedFile {
         expected: &Expected,
         now: UnixTime,
     ) -> Result<Self, LoadError> {
-        demand(policy, MODE)?;
+        policy.check_load_mode(MODE)?;
         let path = path.as_ref();
         let begin = Instant::now();
-        let (file, len) = open(path)?;
-        let bytes = read(file, len).map_err(|source| unreadable(path, source))?;
+        let (file, len) = open_artifact(path)?;
+        let bytes = read(file, len).map_err(|error| ArtifactFileError::io(path, error))?;
         Self::verified(bytes, begin.elapsed(), policy, expected, now)
     }
 
@@ -124,7 +129,7 @@ impl VerifiedFile {
         policy: &TrustPolicy,
         expected: &Expected,
     ) -> Result<Self, LoadError> {
-        Self::from_bytes_at(bytes, policy, expected, system_time()?)
+        Self::from_bytes_at(bytes, policy, expected, SystemClock.now()?)
     }
 
     /// Like [`Self::from_bytes`], at the time `now`.
@@ -138,10 +143,10 @@ impl VerifiedFile {
         expected: &Expected,
         now: UnixTime,
     ) -> Result<Self, LoadError> {
-        demand(policy, MODE)?;
+        policy.check_load_mode(MODE)?;
         let len = bytes.len() as u64;
         if len > MAX_ARTIFACT_LEN {
-            return Err(LoadError::TooLong { len });
+            return Err(ArtifactFileError::TooLong { len }.into());
         }
         let begin = Instant::now();
         let copy = read(bytes, len).map_err(LoadError::Memory)?;
@@ -190,12 +195,8 @@ impl VerifiedFile {
     /// The errors of [`load`].
     pub fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         let begin = Instant::now();
-        let component = fit(&self.facts, engine, Kind::Component).and_then(|()| {
-            let component = mapped::component(&self.bytes, engine, &self.facts);
-            let component = component.map_err(LoadError::Engine)?;
-            declared(&self.facts, || component_imports(engine, &component))?;
-            Ok(component)
-        });
+        let component = fit(&self.facts, engine, Kind::Component)
+            .and_then(|()| component(&self.bytes, engine, &self.facts));
         let component = engine.observed().refusal(|| self.name(), component)?;
         Ok(self.loaded(component, begin, engine))
     }
@@ -207,12 +208,8 @@ impl VerifiedFile {
     /// The errors of [`load`].
     pub fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
         let begin = Instant::now();
-        let module = fit(&self.facts, engine, Kind::Module).and_then(|()| {
-            let module = mapped::module(&self.bytes, engine, &self.facts);
-            let module = module.map_err(LoadError::Engine)?;
-            declared(&self.facts, || module_imports(&module))?;
-            Ok(module)
-        });
+        let module = fit(&self.facts, engine, Kind::Module)
+            .and_then(|()| module(&self.bytes, engine, &self.facts));
         let module = engine.observed().refusal(|| self.name(), module)?;
         Ok(self.loaded(module, begin, engine))
     }
@@ -241,8 +238,26 @@ impl VerifiedFile {
     }
 }
 
-fn system_time() -> Result<UnixTime, LoadError> {
-    SystemClock.now().map_err(|_| LoadError::Clock)
+/// The component in verified bytes. It imports nothing that its manifest does not state.
+pub(crate) fn component(
+    bytes: &StableBytes,
+    engine: &HostEngine,
+    facts: &Facts,
+) -> Result<Component, LoadError> {
+    let component = mapped::component(bytes, engine, facts).map_err(LoadError::Engine)?;
+    declared(facts, || component_imports(engine, &component))?;
+    Ok(component)
+}
+
+/// The core module in verified bytes, like [`component`].
+pub(crate) fn module(
+    bytes: &StableBytes,
+    engine: &HostEngine,
+    facts: &Facts,
+) -> Result<Module, LoadError> {
+    let module = mapped::module(bytes, engine, facts).map_err(LoadError::Engine)?;
+    declared(facts, || module_imports(&module))?;
+    Ok(module)
 }
 
 /// The application that a host expects, for messages and observers.
@@ -252,19 +267,4 @@ pub(crate) fn wanted(expected: &Expected) -> String {
         Some(channel) => format!("`{application}` of channel `{channel}`"),
         None => format!("`{application}`"),
     }
-}
-
-/// Opens a file, to read it from beginning to end. Also returns its length.
-fn open(path: &Path) -> Result<(File, u64), LoadError> {
-    open_regular(path, MAX_ARTIFACT_LEN).map_err(|error| match error {
-        OpenError::Io(error) => unreadable(path, error),
-        OpenError::Folder | OpenError::NotAFile => LoadError::NotAFile,
-        OpenError::TooLong { len } => LoadError::TooLong { len },
-        error => unreadable(path, io::Error::other(error)),
-    })
-}
-
-fn unreadable(path: &Path, source: io::Error) -> LoadError {
-    let path = path.to_owned();
-    LoadError::Io { path, source }
 }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edgec_verifier::{
-    AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, TrustPolicy, Verdict, VerityDigest,
-    import_text,
+    AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, Verdict, VerityDigest, import_text,
 };
 use wasmtime::component::{self, Component, InstancePre, Linker};
 use wasmtime::{AsContextMut, Engine, Module};
@@ -102,6 +101,17 @@ impl<P> Loaded<P> {
         self.facts.holds()
     }
 
+    /// Another form of the program, under the same verdict.
+    fn with<Q>(&self, program: Q) -> Loaded<Q> {
+        Loaded {
+            program,
+            facts: Arc::clone(&self.facts),
+            report: self.report,
+            in_use: self.in_use.clone(),
+            observed: self.observed.clone(),
+        }
+    }
+
     /// The program in the engine.
     pub fn program(&self) -> &P {
         &self.program
@@ -178,13 +188,7 @@ impl LoadedComponent {
         &self,
         linker: &Linker<T>,
     ) -> wasmtime::Result<LoadedPre<T>> {
-        Ok(Loaded {
-            program: linker.instantiate_pre(&self.program)?,
-            facts: Arc::clone(&self.facts),
-            report: self.report,
-            in_use: self.in_use.clone(),
-            observed: self.observed.clone(),
-        })
+        Ok(self.with(linker.instantiate_pre(&self.program)?))
     }
 }
 
@@ -199,13 +203,7 @@ impl LoadedModule {
         &self,
         linker: &wasmtime::Linker<T>,
     ) -> wasmtime::Result<LoadedModulePre<T>> {
-        Ok(Loaded {
-            program: linker.instantiate_pre(&self.program)?,
-            facts: Arc::clone(&self.facts),
-            report: self.report,
-            in_use: self.in_use.clone(),
-            observed: self.observed.clone(),
-        })
+        Ok(self.with(linker.instantiate_pre(&self.program)?))
     }
 }
 
@@ -299,6 +297,29 @@ pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<()
     engine.tested()
 }
 
+/// The first of several artifacts of `what` that `open` finds fit. An artifact for the right CPU can
+/// be for another engine, or too large for the pool, as its manifest states. Then the next best
+/// artifact is taken.
+#[cfg(target_os = "linux")]
+pub(crate) fn first_that_fits<C, O>(
+    candidates: Vec<C>,
+    open: impl Fn(&C) -> Result<O, LoadError>,
+    what: impl FnOnce() -> String,
+) -> Result<(C, O), LoadError> {
+    let mut unfit = None;
+    for candidate in candidates {
+        match open(&candidate) {
+            Err(error @ LoadError::Unfit(_)) => {
+                // The error is about the best artifact.
+                unfit.get_or_insert(error);
+            }
+            opened => return Ok((candidate, opened?)),
+        }
+    }
+    let unknown = || LoadError::Store(edgec_store::StoreError::Unknown { what: what() });
+    Err(unfit.unwrap_or_else(unknown))
+}
+
 /// A policy judges only the imports in the manifest, so the program must have no others.
 pub(crate) fn declared(
     facts: &Facts,
@@ -308,14 +329,6 @@ pub(crate) fn declared(
     match imports.as_slice() {
         [] => Ok(()),
         _ => Err(LoadError::Undeclared { imports }),
-    }
-}
-
-/// Checks that the policy accepts the load mode `found`.
-pub(crate) fn demand(policy: &TrustPolicy, found: LoadMode) -> Result<(), LoadError> {
-    match policy.minimum_load_mode() {
-        Some(wanted) if found < wanted => Err(LoadError::Mode { found, wanted }),
-        _ => Ok(()),
     }
 }
 

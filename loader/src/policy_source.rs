@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use edgec_verifier::{
-    Clock, GuardError, NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, SystemClock,
-    TrustPolicy, remember,
+    Clock, ClockError, GuardError, NewestPolicy, PolicyFileError, PolicyStateError, PublicKey,
+    SystemClock, TrustPolicy, remember,
 };
 
 /// Why a host has no policy. Then nothing is trusted.
@@ -22,9 +22,9 @@ pub enum PolicySourceError {
     /// remembered.
     #[error(transparent)]
     State(#[from] PolicyStateError),
-    /// The clock is before 1970: it was never set, so no validity can be checked.
-    #[error("the clock is not set")]
-    Clock,
+    /// The clock does not know the time, so no validity can be checked.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// The host's own source failed.
     #[error("the host's policy is not available")]
     Host(#[source] Box<dyn Error + Send + Sync>),
@@ -36,7 +36,7 @@ impl PolicySourceError {
         match self {
             Self::File(error) => error.code(),
             Self::State(error) => error.code(),
-            Self::Clock => "clock",
+            Self::Clock(_) => "clock",
             Self::Host(_) => "policy-source",
         }
     }
@@ -106,7 +106,7 @@ impl PolicyFile {
     ///
     /// [`PolicySourceError`].
     pub fn read(&self) -> Result<TrustPolicy, PolicySourceError> {
-        let now = self.clock.now().map_err(|_| PolicySourceError::Clock)?;
+        let now = self.clock.now()?;
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = TrustPolicy::read(&self.path, &self.roots, now)?;
         if let Some(state) = &self.state {

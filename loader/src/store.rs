@@ -8,7 +8,7 @@
 //! use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
 //! use edgec_loader::{Clock as _, EngineProfile, Limits, SystemClock, TrustPolicy, engine};
 //!
-//! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], SystemClock.now()?)?;
+//! let policy = TrustPolicy::read("trust.toml", &[], SystemClock.now()?)?;
 //! let engine = engine(EngineProfile::Edge, &Limits::OnDemand)?;
 //! let store = ArtifactStore::open("/var/lib/edgec")?;
 //! let component = store.load(&engine, "acme/shop", &policy)?;
@@ -20,6 +20,7 @@
 mod asynchronous;
 mod at_work;
 mod deployment;
+mod load_from_store;
 mod loading;
 mod preparation;
 mod refreshed;
@@ -37,7 +38,7 @@ pub use crate::distrust::{Distrust, Distrusted};
 pub use crate::policy_source::{PolicyFile, PolicySource, PolicySourceError};
 
 pub use self::deployment::Deployment;
-pub use self::loading::LoadFromStore;
+pub use self::load_from_store::LoadFromStore;
 pub use self::preparation::Preparation;
 pub use self::refreshed::{RefreshError, Refreshed};
 pub use self::source::{ArtifactSource, Candidate, SourceFailure};

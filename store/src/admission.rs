@@ -14,14 +14,15 @@ use std::time::Duration;
 
 use edgec_files::{Hold, Temporary, read_bounded, write_sparse};
 use edgec_verifier::{
-    Check, Expected, LoadMode, Manifest, TrustPolicy, UnixTime, VerityDigest, verify,
+    ArtifactFileError, Check, Expected, LoadMode, Manifest, TrustPolicy, UnixTime, VerityDigest,
+    open_artifact, verify,
 };
 
 use super::history::History;
 use super::release::{Application, Entry, OtherKind, Release, Standing};
 use super::stable::StableFile;
 use super::verity::{self, Enabled, Measured};
-use super::{AdmissionError, ArtifactStore, CHANGES, StoreError, open_artifact};
+use super::{AdmissionError, ArtifactStore, CHANGES, StoreError};
 
 /// The number of tries to enable fs-verity while a process has the file open for writing.
 const BUSY_TRIES: usize = 50;
@@ -82,7 +83,7 @@ impl ArtifactStore {
         let (source, len) = open_artifact(path)?;
         // It does not use a memory file, since a limit on the length of files would apply to it.
         let bytes = read_bounded(source.take(len), len, len);
-        let bytes = bytes.map_err(|error| AdmissionError::io(path, error))?;
+        let bytes = bytes.map_err(|error| ArtifactFileError::io(path, error))?;
         verify(&bytes, policy, expected, now)?;
         Ok(())
     }
@@ -108,7 +109,7 @@ impl ArtifactStore {
         let mut copy = Temporary::new(&self.0.temporary)?;
         let name = self.0.temporary.name(copy.name());
         let failed = |error| StoreError::io(&name, error);
-        let unread = |error| AdmissionError::io(path, error);
+        let unread = |error| ArtifactFileError::io(path, error);
         copy_sparse(source, copy.file_mut(), len, unread, failed)?;
         let Verified {
             manifest,
@@ -274,7 +275,7 @@ fn copy_sparse(
     mut source: File,
     to: &mut File,
     len: u64,
-    unread: impl Fn(io::Error) -> AdmissionError,
+    unread: impl Fn(io::Error) -> ArtifactFileError,
     failed: impl Fn(io::Error) -> StoreError,
 ) -> Result<(), AdmissionError> {
     let mut chunk = vec![0; CHUNK];

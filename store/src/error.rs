@@ -13,7 +13,8 @@ pub enum StoreError {
     /// by other users.
     #[error(transparent)]
     Folder(FolderError),
-    /// The folder does not exist.
+    /// The folder does not exist. [`ArtifactStore::create`](super::ArtifactStore::create) makes a
+    /// store.
     #[error("`{name}`: there is no store")]
     Absent {
         /// The folder.
@@ -25,7 +26,8 @@ pub enum StoreError {
         /// The folder.
         name: String,
     },
-    /// A file is not as it was admitted.
+    /// A file is not as it was admitted. Admit the artifact again: that puts a good file in its
+    /// place.
     #[error("`{name}` is damaged: {what}")]
     Damaged {
         /// The file.
@@ -34,7 +36,8 @@ pub enum StoreError {
         what: String,
     },
     /// `current` is not as it was written. So it is unknown which version loads take, but the
-    /// versions are there.
+    /// versions are there. [`ArtifactStore::make_current`](super::ArtifactStore::make_current) puts
+    /// a good file in its place.
     #[error("`{name}` is damaged: {what}")]
     Current {
         /// The file.
@@ -42,7 +45,8 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// No artifact with this name was admitted.
+    /// No artifact with this name was admitted. [`ArtifactStore::list`](super::ArtifactStore::list)
+    /// lists what is there.
     #[error("the store has no {what}")]
     Unknown {
         /// The application, its channel and version.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! ```
-//! use edgec_store::{Change, Expected, Standing, ArtifactStore, TrustPolicy};
+//! use edgec_store::{ArtifactStore, Change, Expected, Standing, TrustPolicy};
 //!
 //! // A host reads it from a file that only its owner can change: `TrustPolicy::read`.
 //! let policy = TrustPolicy::from_toml(
@@ -46,7 +46,7 @@
 //! assert!(store.verify(&policy)?.is_clean());
 //!
 //! // A name is removed at once, and its images by the next collection.
-//! store.remove(&"signed".into())?;
+//! store.remove("signed")?;
 //! let collected = store.collect()?;
 //! assert_eq!(collected.collection.images.len(), 1);
 //! # std::fs::remove_dir_all(&folder)?;
@@ -129,8 +129,9 @@ use edgec_files::{Folder, Hold};
 /// The crate of verification, for everything around a policy.
 pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
-    Check, Clock, ClockError, EngineProfile, Expected, Facts, HostProfile, Kind, LoadMode,
-    Manifest, NameError, SystemClock, TrustPolicy, UnixTime, Verdict, VerifyError, VerityDigest,
+    ArtifactFileError, Check, Clock, ClockError, EngineProfile, Expected, Facts, HostProfile, Kind,
+    LoadMode, LoadModeError, Manifest, NameError, SystemClock, TrustPolicy, UnixTime, Verdict,
+    VerifyError, VerityDigest,
 };
 
 pub use self::admission::{Admission, Change};
@@ -148,7 +149,6 @@ pub use self::stable::{StableFile, View};
 pub use self::survey::Problem;
 pub use self::verification::{Verification, Verifications};
 
-use self::admission_error::{demand_mode, open_artifact};
 use self::history::History;
 use self::known::KnownReleases;
 use self::release::Release;

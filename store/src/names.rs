@@ -65,7 +65,8 @@ impl ArtifactStore {
     /// # Errors
     ///
     /// [`StoreError::Unknown`].
-    pub fn remove(&self, application: &Application) -> Result<Removal, StoreError> {
+    pub fn remove(&self, application: impl Into<Application>) -> Result<Removal, StoreError> {
+        let application: &Application = &application.into();
         let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let history = self.history(application)?;
         let mut versions: Vec<u64> = history.versions()?.into_iter().collect();

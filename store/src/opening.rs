@@ -15,7 +15,7 @@ use edgec_verifier::{
 use super::release::{Application, Entry, Release};
 use super::stable::StableFile;
 use super::verdicts::Subject;
-use super::{AdmissionError, ArtifactStore, StoreError, demand_mode};
+use super::{AdmissionError, ArtifactStore, StoreError};
 
 /// The artifacts of a release that a host may be able to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl ArtifactStore {
         let (file, len) = self.0.artifacts.file(&name)?;
         self.guard(application, &entry)?;
         let mode = self.mode_of(&file, &entry)?;
-        demand_mode(policy, mode)?;
+        policy.check_load_mode(mode)?;
         // No collection removes an image in use. If the lock is not granted, a collection holds it
         // to check whether the file can be removed. The file stays for processes that have it open.
         let _ = try_lock(&file, Hold::Shared);

@@ -8,7 +8,7 @@ use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, fsverity_
 use super::list::{Examination, StoredArtifact};
 use super::release::{Application, Entry};
 use super::survey::Problem;
-use super::{AdmissionError, ArtifactStore, StoreError, demand_mode};
+use super::{AdmissionError, ArtifactStore, StoreError};
 
 /// An artifact of a store that was verified again.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl ArtifactStore {
             let what = format!("its digest is {found}");
             return Err(StoreError::damaged(name(), what).into());
         }
-        demand_mode(policy, mode)?;
+        policy.check_load_mode(mode)?;
         let known = Known::Admitted(found);
         self.judge(&image, known, entry, application, policy, self.now()?)?;
         Ok(())

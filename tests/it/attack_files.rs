@@ -90,7 +90,7 @@ fn row_30_swapped_between_verification_and_load() {
                     good += 1;
                     assert_good(&engine, &loaded);
                 }
-                Err(LoadError::Verify(_) | LoadError::Io { .. }) => bad += 1,
+                Err(LoadError::Verify(_) | LoadError::File(_)) => bad += 1,
                 Err(other) => panic!("{other:?}"),
             }
         }

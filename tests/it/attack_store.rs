@@ -190,7 +190,7 @@ fn row_33_the_source_written_during_admission() {
     let path = host.sandbox.write("a.cwasm", &material().hello);
     let add = || host.store.add(&path, &host.policy, &Expected::anything());
     let refused = |error| match error {
-        AdmissionError::Verify(_) | AdmissionError::Io { .. } => {}
+        AdmissionError::Verify(_) | AdmissionError::File(_) => {}
         other => panic!("{other:?}"),
     };
     let stop = std::sync::atomic::AtomicBool::new(false);

@@ -142,10 +142,9 @@ fn row_37_admissions_loads_and_collections() {
         });
         scope.spawn(|| {
             let store = store();
-            let second = Application::new("app").version(2);
             while going() {
                 add(&store, &files[2]);
-                store.remove(&second).unwrap();
+                store.remove(Application::new("app").version(2)).unwrap();
             }
         });
         scope.spawn(|| {

@@ -8,8 +8,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use edgec_loader::store::{
-    Application, ArtifactStore, Deployment, Distrust, LoadFromStore as _, PolicyFile, PolicySource,
-    RefreshError, Refreshed, StoreError,
+    ArtifactStore, Deployment, Distrust, LoadFromStore as _, PolicyFile, PolicySource, Preparation,
+    RefreshError, Refreshed, StoreError, Versions,
 };
 use edgec_loader::{
     HostEngine, Limits, LoadError, LoadMode, Loaded, LoadedComponent, LoadedPre, TrustPolicy,
@@ -163,7 +163,7 @@ fn a_version_that_cannot_be_loaded_replaces_nothing() {
     assert_eq!(kept(&stored.policy).code(), "store-no-fit");
 
     // No version at all.
-    stored.store.remove(&Application::new("app")).unwrap();
+    stored.store.remove("app").unwrap();
     assert_eq!(kept(&stored.policy).code(), "store-unknown");
 
     // The version in use itself, whatever else the store has.
@@ -318,7 +318,7 @@ fn a_policy_s_file_goes_forward_only() {
     assert_eq!(signed.read().unwrap_err().code(), "policy-signature");
 }
 
-/// The closure of [`Deployment::with`] judges each version before it is put to work.
+/// The closure of [`Preparation::component_as`] judges each version before it is put to work.
 #[test]
 fn a_host_prepares_each_version_once() {
     let stored = Stored::new();
@@ -330,8 +330,10 @@ fn a_host_prepares_each_version_once() {
         Ok((pre, answer))
     };
     let linker = Linker::new(&engine);
-    let (store, policy) = (&stored.store, stored.policy.clone());
-    let deployment = Deployment::with(store, &engine, "app", policy, linker, prepare).unwrap();
+    let versions = Versions::in_store(&stored.store, "app");
+    let preparation = Preparation::component_as(linker, prepare);
+    let policy = stored.policy.clone();
+    let deployment = Deployment::of(versions, &engine, policy, preparation).unwrap();
     let current = deployment.current().unwrap();
     let (pre, answer) = current.program();
     let mut request = request(&engine);
@@ -358,7 +360,7 @@ fn what_is_unloaded_may_go() {
     let typed = stored.load(&engine).unwrap().try_map(Ok::<_, ()>);
     let version = deployment.current().unwrap();
     let other = ArtifactStore::open(stored.path("store")).unwrap();
-    other.remove(&Application::new("app")).unwrap();
+    other.remove("app").unwrap();
     let in_use = || {
         let collected = other.collect().unwrap().collection;
         assert_eq!(collected.images.len() + collected.in_use.len(), 1);

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use edgec_loader::{
-    Clock, ClockError, EngineProfile, Expected, HostEngine, HostEngineBuilder, Limits, LoadError,
-    LoadMode, TrustPolicy, Unfit, UnixTime, VerifiedFile, engine, load, load_async, load_module,
-    load_module_async,
+    ArtifactFileError, Clock, ClockError, EngineProfile, Expected, HostEngine, HostEngineBuilder,
+    Limits, LoadError, LoadMode, TrustPolicy, Unfit, UnixTime, VerifiedFile, engine, load,
+    load_async, load_module, load_module_async,
 };
 use edgec_tests::Sandbox;
 use edgec_tests::programs::COLLECTED;
@@ -57,13 +57,16 @@ fn each_refusal_has_a_name() {
     let policy = sandbox.policy();
 
     let missing = error(&sandbox.path().join("missing"), &policy);
-    assert!(matches!(missing, LoadError::Io { .. }));
+    assert!(matches!(
+        missing,
+        LoadError::File(ArtifactFileError::Io { .. })
+    ));
     assert_eq!(missing.code(), "io");
     let named = format!("cannot read `{}`", sandbox.path().join("missing").display());
     assert_eq!(missing.to_string(), named);
     assert!(matches!(
         error(sandbox.path(), &policy),
-        LoadError::NotAFile
+        LoadError::File(ArtifactFileError::NotAFile)
     ));
 
     let mut changed = file.clone();
@@ -73,7 +76,10 @@ fn each_refusal_has_a_name() {
 
     let huge = std::fs::File::create(&path).unwrap();
     huge.set_len((1 << 30) + 1).unwrap();
-    assert!(matches!(error(&path, &policy), LoadError::TooLong { .. }));
+    assert!(matches!(
+        error(&path, &policy),
+        LoadError::File(ArtifactFileError::TooLong { .. })
+    ));
 
     std::fs::write(&path, &file).unwrap();
     let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();

@@ -336,7 +336,7 @@ fn a_collection() {
     changes(&["gc"], |world, store| {
         both(world, store);
         let opened = ArtifactStore::open(store).unwrap();
-        opened.remove(&Application::new(NAME).version(2)).unwrap();
+        opened.remove(Application::new(NAME).version(2)).unwrap();
         fs::write(store.join("temporary/1.2.3"), "of an admission").unwrap();
         fs::create_dir(store.join("names").join("0".repeat(64))).unwrap();
     });

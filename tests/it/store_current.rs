@@ -64,7 +64,7 @@ fn a_rollback_stays_until_another_version_is_chosen() {
     assert_eq!(current(&stored), 2);
 
     // The version before it becomes current, and not the one that was rolled back.
-    stored.store.remove(&app().version(2)).unwrap();
+    stored.store.remove(app().version(2)).unwrap();
     assert_eq!(current(&stored), 1);
     assert_eq!(admit(5), Standing::Chosen { current: 1 });
 

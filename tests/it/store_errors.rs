@@ -262,10 +262,9 @@ fn of_deployments() {
     assert_eq!(refresh().unwrap(), Refreshed::Unchanged);
     version(2);
     assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 1, to: 2 });
-    let app = Application::new("app");
     host.store.make_current("app", 1).unwrap();
     assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 2, to: 1 });
-    host.store.remove(&app).unwrap();
+    host.store.remove("app").unwrap();
     assert_eq!(refresh().unwrap_err().code(), "store-unknown");
     assert_eq!(host.store.collect().unwrap().collection.in_use.len(), 1);
     let current = deployment.current().unwrap();

@@ -5,7 +5,8 @@ use edgec_artifact::{LayoutError, StatementError, UnixTime, VerityDigest};
 use crate::consistency::Contradiction;
 use crate::engine_version::EngineVersion;
 
-/// Why an artifact is not trusted.
+/// Why an artifact is not trusted. [`Self::refusal`] says in broad terms what to do about it, and
+/// [`Self::code`] is a name for logs and metrics.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {

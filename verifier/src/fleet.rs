@@ -4,9 +4,9 @@
 use edgec_targets::Cover;
 use serde::Deserialize;
 
+use crate::HostProfile;
 use crate::host_file::{Fields, parse};
 use crate::policy_toml::without_value;
-use crate::{ENGINE_VERSION, HostProfile, Unfit};
 
 /// The limit exists because the choice of targets compares every host with every target.
 const MAX_HOSTS: usize = 4096;
@@ -105,15 +105,6 @@ fn host(table: toml::Table) -> Result<FleetHost, String> {
     }
 }
 
-/// Whether a host accepts the code that this edgec compiles for an engine profile.
-///
-/// # Errors
-///
-/// [`Unfit`]: the host has another major version of the engine, or does not run this profile.
-pub fn takes_from_here(host: &HostProfile, profile: &str) -> Result<(), Unfit> {
-    host.takes(&ENGINE_VERSION.to_string(), profile)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,8 +121,8 @@ mod tests {
             panic!("{fleet:?}");
         };
         assert_eq!(ams.name(), Some("ams"));
-        assert_eq!(takes_from_here(ams, "edge"), Ok(()));
-        assert!(takes_from_here(ams, "default").is_err());
+        assert_eq!(ams.takes("48.0.8", "edge"), Ok(()));
+        assert!(ams.takes("48.0.8", "default").is_err());
     }
 
     #[test]

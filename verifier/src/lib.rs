@@ -62,9 +62,10 @@
 //! |---|---|
 //! | a policy in a file: its owner, its root keys, and refusal of older versions | [`TrustPolicy::read`], [`remember`], [`NewestPolicy`] |
 //! | a report of all checks, also for a file that is refused | [`examine`] |
+//! | the bytes of an artifact's file | [`open_artifact`] |
 //! | an artifact that is verified again and again | [`verify_stored`], [`Facts`] |
 //! | the time | [`UnixTime`], [`Clock`]: nothing in this crate reads a clock by itself |
-//! | an artifact's own statements, if trust does not matter | [`describe_unsigned`] |
+//! | an artifact's own statements, if trust does not matter | [`describe_unsigned`]; of an envelope, [`stated`] |
 //! | whether a machine can run an artifact | [`HostProfile`], [`Fleet`] |
 //! | instructions that do not belong in the code | [`audit`](mod@audit) (`docs/audit.md`) |
 //! | faults of the engine that made the code | [`SHIPPED`] |
@@ -82,6 +83,7 @@
 )]
 
 mod advisories;
+mod artifact_file;
 pub mod audit;
 mod check;
 mod checks;
@@ -109,6 +111,7 @@ mod unsigned;
 mod verify;
 
 pub use advisories::{Advisory, SHIPPED};
+pub use artifact_file::{ArtifactFileError, open_artifact};
 pub use check::{Check, CheckName, Status};
 pub use clock::{Clock, ClockError, SystemClock};
 pub use consistency::Contradiction;
@@ -128,10 +131,10 @@ pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
 pub use expected::Expected;
 pub use facts::{Facts, Verdict};
-pub use fleet::{Fleet, FleetError, FleetHost, takes_from_here};
+pub use fleet::{Fleet, FleetError, FleetHost};
 pub use host::{ENGINE_VERSION, HostProfile, Unfit};
 pub use host_file::HostProfileError;
-pub use load_mode::LoadMode;
+pub use load_mode::{LoadMode, LoadModeError};
 pub use policy::{PolicyError, TrustPolicy, TrustedKey};
 pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, policy_envelope};
 pub use policy_state::{NewestPolicy, PolicyStateError, Seen, remember};

@@ -41,3 +41,14 @@ impl fmt::Display for LoadMode {
         self.name().fmt(f)
     }
 }
+
+/// The policy requires stronger protection of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the policy requires load mode {wanted} or better, and this would be {found}")]
+#[non_exhaustive]
+pub struct LoadModeError {
+    /// The load mode that was found.
+    pub found: LoadMode,
+    /// The weakest load mode that the policy accepts.
+    pub wanted: LoadMode,
+}

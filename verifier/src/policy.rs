@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
-use crate::load_mode::LoadMode;
+use crate::load_mode::{LoadMode, LoadModeError};
 use crate::pattern::{self, Pattern, TargetPattern};
 
 /// Whose signatures count, how many are needed, and which artifacts are accepted.
@@ -297,6 +297,19 @@ impl TrustPolicy {
     /// The weakest load mode that the policy accepts, if it demands one. The loader enforces it.
     pub fn minimum_load_mode(&self) -> Option<LoadMode> {
         self.minimum_load_mode
+    }
+
+    /// Whether this policy accepts bytes that are protected like this. It is not part of a
+    /// verification, which does not know how its bytes are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadModeError`] if [`Self::minimum_load_mode`] is higher.
+    pub fn check_load_mode(&self, found: LoadMode) -> Result<(), LoadModeError> {
+        match self.minimum_load_mode {
+            Some(wanted) if found < wanted => Err(LoadModeError { found, wanted }),
+            _ => Ok(()),
+        }
     }
 
     /// Every time at which the policy's own rules change what it accepts.

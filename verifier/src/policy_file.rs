@@ -89,7 +89,12 @@ impl TrustPolicy {
     ///
     /// [`PolicyFileError`]. The file must not be a symbolic link, must belong to this user or root,
     /// and group and others must not be able to write or replace it.
-    pub fn read(path: &Path, roots: &[PublicKey], now: UnixTime) -> Result<Self, PolicyFileError> {
+    pub fn read(
+        path: impl AsRef<Path>,
+        roots: &[PublicKey],
+        now: UnixTime,
+    ) -> Result<Self, PolicyFileError> {
+        let path = path.as_ref();
         let bytes = read_guarded(path).map_err(|source| PolicyFileError::Guard {
             path: path.to_owned(),
             source,
@@ -168,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_error_of_a_file_names_it_and_does_not_repeat_its_source() {
-        let path = Path::new("/nonexistent/edgec-trust.toml");
+        let path = "/nonexistent/edgec-trust.toml";
         let error = TrustPolicy::read(path, &[], UnixTime::EPOCH).unwrap_err();
         assert_eq!(error.code(), "io");
         let text = error.to_string();

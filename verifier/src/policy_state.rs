@@ -156,7 +156,8 @@ impl NewestPolicy {
 /// # Errors
 ///
 /// [`PolicyStateError`]. Then the file has not changed.
-pub fn remember(path: &Path, policy: &TrustPolicy) -> Result<Seen, PolicyStateError> {
+pub fn remember(path: impl AsRef<Path>, policy: &TrustPolicy) -> Result<Seen, PolicyStateError> {
+    let path = path.as_ref();
     let new = Memory::of(policy)?;
     let place = way::place(path).map_err(|error| match GuardError::from(error) {
         GuardError::Io(error) => PolicyStateError::io(path, error),

@@ -7,19 +7,21 @@ use crate::error::VerifyError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The trust policy has expired, so nothing is known about the artifact.
+    /// The trust policy has expired, so nothing is known about the artifact. Fetch the newest
+    /// policy.
     PolicyExpired,
-    /// The file is damaged, or is not an artifact that this edgec reads.
+    /// The file is damaged, or is not an artifact that this edgec reads. Fetch it again.
     Malformed,
-    /// Too few trusted keys that count have signed it, or a signature is wrong.
+    /// Too few trusted keys that count have signed it, or a signature is wrong. This may be an
+    /// attack, or the policy lacks a key.
     Signature,
     /// It is signed, but the image is not the signed one, or differs from its manifest's
-    /// description.
+    /// description. This may be an attack.
     Image,
     /// It is genuine, but not the application or the channel that the caller expects
-    /// ([`Expected`](crate::Expected)).
+    /// ([`Expected`](crate::Expected)). Correct the name.
     Unexpected,
-    /// It is genuine, but a rule of the trust policy refuses it.
+    /// It is genuine, but a rule of the trust policy refuses it. [`VerifyError::code`] says which.
     Policy,
 }
 

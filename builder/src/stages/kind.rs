@@ -32,8 +32,7 @@ fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
 /// The requested kind. The manifest also states the chosen kind.
 fn read(stage: &Stage, recipe: &mut Recipe) -> Result<(), UnknownSetting> {
     let name = setting(stage, "asked")?;
-    let mut choices = KindChoice::ALL.into_iter();
-    let choice = choices.find(|choice| choice.name() == name);
+    let choice = KindChoice::named(name);
     recipe.kind = choice.ok_or_else(|| unknown(&format!("kind `{name}`")))?;
     Ok(())
 }

@@ -79,8 +79,7 @@ fn read(stage: &Stage, recipe: &mut Recipe) -> Result<(), UnknownSetting> {
 
 fn level(stage: &Stage) -> Result<Level, UnknownSetting> {
     let name = setting(stage, "level")?;
-    let mut levels = Level::ALL.into_iter();
-    let level = levels.find(|level| level.name() == name);
+    let level = Level::named(name);
     let level = level.ok_or_else(|| unknown(&format!("optimization level `{name}`")))?;
     let passes = stage.settings.get("passes").map(String::as_str);
     match passes == level.list() {

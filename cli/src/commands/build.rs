@@ -13,9 +13,9 @@ mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use edgec_builder::{BuiltArtifact, Clock, Signed, Unsigned, at_once};
+use edgec_builder::{BuiltArtifact, Signed, Unsigned, at_once};
 
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
@@ -140,9 +140,9 @@ struct Done<A> {
 /// Compiles an input to unsigned artifacts.
 fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Done<Unsigned>, Failure> {
     progress.begin(&job.name, steps(plan));
-    let clock = Clock::start();
+    let begin = Instant::now();
     let input = files::read(&job.input)?;
-    let reading = clock.elapsed();
+    let reading = begin.elapsed();
     let (program, artifacts) = plan.build.compile(&job.name, input, progress)?;
     Ok(Done {
         artifacts,
@@ -176,10 +176,10 @@ fn check_and_write(
     let built = artifacts.check(&plan.build)?;
     let mut times = built.times;
     let (artifacts, files) = reported(job, built.artifacts)?;
-    let clock = Clock::start();
+    let begin = Instant::now();
     write(files)?;
     times.reading = reading;
-    times.writing = clock.elapsed();
+    times.writing = begin.elapsed();
     times.total += times.reading + times.writing;
     Ok(report.written(artifacts, times))
 }

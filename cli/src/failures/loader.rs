@@ -5,7 +5,7 @@ use std::path::Path;
 
 use edgec_loader::LoadError;
 use edgec_loader::store::{FolderError, StoreError};
-use edgec_verifier::VerifyError;
+use edgec_verifier::{ArtifactFileError, VerifyError};
 
 use super::verifier::verify_failure;
 use crate::failure::{Exit, Failure, chain};
@@ -18,7 +18,7 @@ pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
     let map =
         "artifacts are mapped into memory, which takes a regular file: write it to a file first";
     match error {
-        LoadError::Io { source, .. }
+        LoadError::File(ArtifactFileError::Io { source, .. })
             if source.kind() == ErrorKind::NotFound && path.as_os_str() == STDIN =>
         {
             let message = "an artifact cannot be read from standard input";
@@ -26,8 +26,10 @@ pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
             let hint = "name the file, or write it to one first: artifacts are mapped into memory";
             failure.about(path.display()).hint(hint)
         }
-        LoadError::NotAFile if path.is_dir() => failure.hint(NAME_THE_FILES),
-        LoadError::NotAFile => failure.hint(map),
+        LoadError::File(ArtifactFileError::NotAFile) => match path.is_dir() {
+            true => failure.hint(NAME_THE_FILES),
+            false => failure.hint(map),
+        },
         LoadError::Verify(VerifyError::Layout(_)) => explain_file(failure, path, Wanted::Artifact),
         _ => failure,
     }
@@ -36,12 +38,13 @@ pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
 pub(crate) fn load_failure(error: &LoadError) -> Failure {
     match error {
         LoadError::Verify(error) | LoadError::Unexpected(error) => verify_failure(error),
-        LoadError::Io { source: error, .. } | LoadError::Memory(error) => Failure::environment(
+        LoadError::File(ArtifactFileError::Io { source: error, .. })
+        | LoadError::Memory(error) => Failure::environment(
             "io",
             &std::io::Error::new(error.kind(), format!("cannot read: {error}")),
         ),
         LoadError::Store(error) => store_failure(error),
-        LoadError::Mode { .. } => Failure::rejected(error.code(), error)
+        LoadError::Mode(_) => Failure::rejected(error.code(), error)
             .hint("load it from a store (`edgec store add`); fs-verity is for a file system that has the feature"),
         LoadError::Unfit(_) | LoadError::NoneFits { .. } => Failure::rejected(error.code(), error)
             .hint("`edgec targets --host` says which targets run here"),

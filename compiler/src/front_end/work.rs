@@ -75,7 +75,6 @@ pub fn front_end_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
     worker::answer::begin_with(arguments)?;
     let message = worker::input()?;
     let (tag, answer) = reply(&message)?;
-    let answer: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();
     worker::answer(tag, &answer)
 }
 

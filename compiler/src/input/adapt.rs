@@ -51,6 +51,11 @@ impl KindChoice {
             KindChoice::Module => "module",
         }
     }
+
+    /// The choice of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.name() == name)
+    }
 }
 
 /// A valid program, and how it was made from the input.

@@ -228,10 +228,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let program = ValidComponent::from_parts(worker::input()?, kind, features);
     match precompile(&program, target, profile) {
         Ok(image) => match reply(image) {
-            Ok(answer) => {
-                let answer: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();
-                worker::answer(IMAGE, &answer)
-            }
+            Ok(answer) => worker::answer(IMAGE, &answer),
             Err(reason) => worker::answer(UNSTRIPPED, &[reason.as_bytes()]),
         },
         Err(PrecompileError::Settings { reason, .. }) => {

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use crate::wasm::finish::{self, finish};
 use crate::wasm::optimize::{self, Parts, assemble};
 use crate::worker::deadline::Deadline;
-use crate::worker::machine::MachineError;
 use crate::worker::wire::{Reader, Writer};
 use crate::worker::{self, Worker, WorkerError};
 use crate::{Finished, Returned};
@@ -84,11 +83,7 @@ impl Assembler {
         let mut out = Writer::new(&[]);
         let parts = parts.write(&mut out);
         let message = out.message(&Task { parts, order });
-        let message = message.map_err(|error| MachineError::Worker {
-            message: error.to_string(),
-        });
-        let message = message.map_err(WorkerError::Machine)?;
-        let message = message.concat();
+        let message = message.map_err(WorkerError::from)?.concat();
         let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline)?;
         drop(message);
         understand(&answer)
@@ -118,9 +113,7 @@ impl From<WorkerError> for AssembleError {
 /// The arguments or the streams are invalid: edgec did not start this process.
 pub fn assembler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     worker::answer::begin_with(arguments)?;
-    let answer = reply(&worker::input()?)?;
-    let answer: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();
-    worker::answer(DONE, &answer)
+    worker::answer(DONE, &reply(&worker::input()?)?)
 }
 
 /// The parts of an answer.

@@ -64,6 +64,11 @@ impl Level {
         }
     }
 
+    /// The level of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
     /// The name of edgec's lists of passes, which manifests state. `None` when the level runs no
     /// passes.
     pub const fn list(self) -> Option<&'static str> {

@@ -108,11 +108,12 @@ fn input_length() -> usize {
 }
 
 /// Writes the worker's answer.
-pub(crate) fn answer(tag: u8, parts: &[&[u8]]) -> Result<(), String> {
+pub(crate) fn answer(tag: u8, parts: &[impl AsRef<[u8]>]) -> Result<(), String> {
     let write = || {
         let mut out = io::stdout().lock();
         out.write_all(&[tag])?;
-        parts.iter().try_for_each(|part| out.write_all(part))?;
+        let mut parts = parts.iter();
+        parts.try_for_each(|part| out.write_all(part.as_ref()))?;
         out.flush()
     };
     write().map_err(|error: io::Error| error.to_string())

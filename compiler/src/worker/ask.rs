@@ -165,6 +165,14 @@ impl Worker {
     }
 }
 
+/// The task was not written, so no worker got it.
+impl From<postcard::Error> for WorkerError {
+    fn from(error: postcard::Error) -> Self {
+        let message = error.to_string();
+        MachineError::Worker { message }.into()
+    }
+}
+
 impl WorkerError {
     /// The error for a malformed answer.
     pub(crate) fn no_answer(answer: &[u8]) -> Self {

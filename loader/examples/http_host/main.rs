@@ -22,7 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edgec_loader::store::{
-    ArtifactStore, Deployment, Distrusted, RefreshError, Refreshed, StoreError,
+    ArtifactStore, Deployment, Distrusted, Preparation, RefreshError, Refreshed, StoreError,
+    Versions,
 };
 use edgec_loader::wasmtime::component::Linker;
 use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError, PoolPlan, error_chain, wasmtime};
@@ -82,8 +83,9 @@ impl Host {
         // Except for `wasi:http` and clocks, an empty context allows nothing.
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        let (name, policy) = (name.as_str(), trust.policy(policy));
-        let deployment = Deployment::with(&store, &engine, name, policy, linker, ProxyPre::new)?;
+        let versions = Versions::in_store(&store, name.as_str());
+        let preparation = Preparation::component_as(linker, ProxyPre::new);
+        let deployment = Deployment::of(versions, &engine, trust.policy(policy), preparation)?;
         let host = Self {
             engine,
             deployment: deployment.stale_after(STALE_AFTER),

@@ -10,7 +10,6 @@ use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 use super::preparation::Preparation;
 use super::trust::Trust;
 use super::versions::{Place, Versions};
-use crate::loaded::demand;
 use crate::policy_source::Followed;
 use crate::{HostEngine, LoadError, Loaded};
 
@@ -61,7 +60,7 @@ impl<P> AtWork<P> {
         kind: Kind,
     ) -> Result<Range<UnixTime>, LoadError> {
         let report = self.loaded.report();
-        demand(policy, report.mode)?;
+        policy.check_load_mode(report.mode)?;
         let version = self.loaded.manifest().version;
         versions.judge(engine, &self.place, version, report, policy, kind)
     }

@@ -34,6 +34,49 @@ const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// A host calls [`Deployment::refresh`] every few seconds. After five minutes without a refresh
 /// that read a policy, nothing is trusted. [`Deployment::stale_after`] sets another limit, and
 /// [`Deployment::never_stale`] is for a host that does not refresh on purpose.
+///
+/// ```no_run
+/// use std::io::Write as _;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use edgec_loader::store::{ArtifactStore, Deployment, PolicyFile};
+/// use edgec_loader::wasmtime::Store;
+/// use edgec_loader::wasmtime::component::Linker;
+/// use edgec_loader::{EngineProfile, HostEngine, error_chain};
+///
+/// // Once a process. What programs may import, such as WASI, goes into the linker.
+/// let engine = HostEngine::builder(EngineProfile::Edge).build()?;
+/// let _ticker = engine.tick(Duration::from_millis(10));
+/// let linker = Linker::<()>::new(&engine);
+/// let store = ArtifactStore::open("/var/lib/edgec")?;
+/// let policy = PolicyFile::new("/etc/edgec-trust.toml");
+/// let deployment = Arc::new(Deployment::new(&store, &engine, "acme/shop", policy, linker)?);
+///
+/// // Every second, in a thread that may wait for the disk.
+/// let refreshed = Arc::clone(&deployment);
+/// std::thread::spawn(move || {
+///     loop {
+///         std::thread::sleep(Duration::from_secs(1));
+///         if let Err(error) = refreshed.refresh() {
+///             // Not `eprintln!`, which ends the thread when its pipe is closed.
+///             let _ = writeln!(std::io::stderr(), "refresh: {}", error_chain(&error));
+///         }
+///     }
+/// });
+///
+/// // For each request. It is an error if the program is not trusted any more.
+/// let version = deployment.current()?;
+/// let mut request = Store::new(&engine, ());
+/// request.set_epoch_deadline(100);
+/// let instance = version.instantiate(&mut request)?;
+/// let price = instance.get_typed_func::<(), (u32,)>(&mut request, "price")?;
+/// println!("{}", price.call(&mut request, ())?.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// For `wasi:http` or types of `bindgen!`, requests instantiate a `ProxyPre` or the like:
+/// [`Preparation::component_as`] and [`Deployment::of`].
 pub struct Deployment<P> {
     versions: Versions,
     engine: HostEngine,
@@ -68,47 +111,12 @@ impl<T: 'static> Deployment<InstancePre<T>> {
 }
 
 impl<P> Deployment<P> {
-    /// Like [`Deployment::new`], but requests get the form that `prepare` makes of each version,
-    /// such as the `ProxyPre` that `bindgen!` writes (`ProxyPre::new`). If `prepare` fails for a
-    /// version, the deployment does not use that version.
+    /// Loads a component or a core module from a store or from a host's own source, in the form that
+    /// requests get ([`Preparation`]).
     ///
     /// # Errors
     ///
-    /// The errors of [`Deployment::new`], and [`LoadError::Link`] with the error of `prepare`.
-    pub fn with<T: 'static>(
-        store: &ArtifactStore,
-        engine: &HostEngine,
-        application: impl Into<Application>,
-        policy: impl Into<PolicySource>,
-        linker: Linker<T>,
-        prepare: impl Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
-    ) -> Result<Self, LoadError> {
-        let versions = Versions::in_store(store, application);
-        let preparation = Preparation::component_as(linker, prepare);
-        Self::of(versions, engine, policy, preparation)
-    }
-
-    /// Loads a component or a core module from a store or from a host's own source:
-    ///
-    /// ```no_run
-    /// # fn deploy(
-    /// #     store: &edgec_loader::store::ArtifactStore,
-    /// #     engine: &edgec_loader::HostEngine,
-    /// #     linker: edgec_loader::wasmtime::Linker<()>,
-    /// # ) -> Result<(), edgec_loader::LoadError> {
-    /// use edgec_loader::store::{Deployment, PolicyFile, Preparation, Versions};
-    ///
-    /// let versions = Versions::in_store(store, "acme/command");
-    /// let policy = PolicyFile::new("trust.toml");
-    /// let deployment = Deployment::of(versions, engine, policy, Preparation::module(linker))?;
-    /// # drop(deployment);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Deployment::new`].
+    /// The errors of [`Deployment::new`], and [`LoadError::Link`] with the error of the preparation.
     pub fn of(
         versions: Versions,
         engine: &HostEngine,
@@ -337,7 +345,7 @@ impl<P> Deployment<P> {
         match at_work.judge(versions, &self.engine, policy, self.preparation.kind) {
             Ok(holds) => Trust::trusted(followed, holds),
             Err(
-                reason @ (LoadError::Verify(_) | LoadError::Unexpected(_) | LoadError::Mode { .. }),
+                reason @ (LoadError::Verify(_) | LoadError::Unexpected(_) | LoadError::Mode(_)),
             ) => Trust::distrusted(Distrust::Refused(reason)),
             Err(LoadError::Store(reason)) if reason.is_exposure() => {
                 Trust::distrusted(Distrust::Exposed(reason))

@@ -6,79 +6,12 @@ use std::time::{Duration, Instant};
 use edgec_store::{Application, ArtifactStore, Entry, OpenedImage, StoreError};
 use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 
-use crate::loaded::{component_imports, declared, fit, module_imports};
-use crate::{
-    HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule, mapped,
-};
+use crate::load::{component, module};
+use crate::loaded::{first_that_fits, fit};
+use crate::{HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule};
 
 /// How often a load tries again if the files under the name have disappeared.
 const TRIES: usize = 8;
-
-/// Loads from an [`ArtifactStore`].
-pub trait LoadFromStore {
-    /// Loads the component with this name, in its current version or the requested one. Among the
-    /// artifacts that fit the engine's profile and this machine, it takes the one that uses most
-    /// features of the CPU.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError`] names the first problem. No code runs.
-    fn load(
-        &self,
-        engine: &HostEngine,
-        application: impl Into<Application>,
-        policy: &TrustPolicy,
-    ) -> Result<LoadedComponent, LoadError>;
-
-    /// Loads the core module with this name.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`Self::load`].
-    fn load_module(
-        &self,
-        engine: &HostEngine,
-        application: impl Into<Application>,
-        policy: &TrustPolicy,
-    ) -> Result<LoadedModule, LoadError>;
-}
-
-impl LoadFromStore for ArtifactStore {
-    fn load(
-        &self,
-        engine: &HostEngine,
-        application: impl Into<Application>,
-        policy: &TrustPolicy,
-    ) -> Result<LoadedComponent, LoadError> {
-        let image = observed(self, engine, &application.into(), policy, Kind::Component)?;
-        image.component(engine)
-    }
-
-    fn load_module(
-        &self,
-        engine: &HostEngine,
-        application: impl Into<Application>,
-        policy: &TrustPolicy,
-    ) -> Result<LoadedModule, LoadError> {
-        let image = observed(self, engine, &application.into(), policy, Kind::Module)?;
-        image.module(engine)
-    }
-}
-
-/// Like [`opened`], and reports an error to the engine's observer.
-fn observed(
-    store: &ArtifactStore,
-    engine: &HostEngine,
-    application: &Application,
-    policy: &TrustPolicy,
-    wanted: Kind,
-) -> Result<StoredImage, LoadError> {
-    let opened = opened(store, engine, application, policy, wanted);
-    let opened = engine
-        .observed()
-        .refusal(|| application.to_string(), opened);
-    opened.map(|(_, image)| image)
-}
 
 /// An open image of a store. The policy accepts it, and the engine can load its kind.
 pub(super) struct StoredImage {
@@ -91,11 +24,7 @@ impl StoredImage {
     pub(super) fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
-        let component = mapped::component(file, engine, facts).map_err(LoadError::Engine);
-        let component = component.and_then(|component| {
-            declared(facts, || component_imports(engine, &component))?;
-            Ok(component)
-        });
+        let component = component(file, engine, facts);
         let name = || facts.manifest().name.clone();
         let component = engine.observed().refusal(name, component)?;
         Ok(self.loaded(component, begin, engine))
@@ -105,11 +34,7 @@ impl StoredImage {
     pub(super) fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
-        let module = mapped::module(file, engine, facts).map_err(LoadError::Engine);
-        let module = module.and_then(|module| {
-            declared(facts, || module_imports(&module))?;
-            Ok(module)
-        });
+        let module = module(file, engine, facts);
         let name = || facts.manifest().name.clone();
         let module = engine.observed().refusal(name, module)?;
         Ok(self.loaded(module, begin, engine))
@@ -167,7 +92,8 @@ pub(super) fn opened(
     loop {
         let (entries, named) = candidates(store, engine, application)?;
         let read = begin.elapsed();
-        match first_that_fits(store, engine, &named, entries, policy, wanted) {
+        let open = |entry: &Entry| open_entry(store, engine, &named, entry.clone(), policy, wanted);
+        match first_that_fits(entries, open, || named.to_string()) {
             // The name got another artifact since, and a collection removed this one. If it is
             // still missing after the last try, it is lost.
             Err(LoadError::Store(error)) if error.is_absence() => {
@@ -192,33 +118,6 @@ fn times(read: Duration, verified: Duration) -> LoadTimes {
         verify: verified.saturating_sub(read),
         ..LoadTimes::default()
     }
-}
-
-/// An artifact for the right CPU can be for another engine, or too large for the pool, as its
-/// manifest states. Then the next best artifact is taken.
-fn first_that_fits(
-    store: &ArtifactStore,
-    engine: &HostEngine,
-    application: &Application,
-    entries: Vec<Entry>,
-    policy: &TrustPolicy,
-    wanted: Kind,
-) -> Result<(Entry, OpenedImage), LoadError> {
-    let mut unfit = None;
-    for entry in entries {
-        match open_entry(store, engine, application, entry.clone(), policy, wanted) {
-            Err(error @ LoadError::Unfit(_)) => {
-                // The error is about the best artifact.
-                unfit.get_or_insert(error);
-            }
-            opened => return Ok((entry, opened?)),
-        }
-    }
-    let unknown = || {
-        let what = application.to_string();
-        LoadError::Store(StoreError::Unknown { what })
-    };
-    Err(unfit.unwrap_or_else(unknown))
 }
 
 /// The open image. The policy accepts it, and this engine can load its kind.

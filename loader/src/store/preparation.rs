@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use edgec_verifier::Kind;
+use edgec_verifier::{Kind, Manifest};
 use wasmtime::component::{InstancePre, Linker};
 
 use super::versions::Opened;
@@ -11,7 +11,24 @@ use crate::{HostEngine, LoadError, Loaded};
 type Prepare<P> = dyn Fn(&HostEngine, Opened) -> Result<Loaded<P>, LoadError> + Send + Sync;
 
 /// A host's preparation of each version, once for all its requests: the kind of its programs, the
-/// imports that it offers to them, and the form in which requests get them.
+/// imports that it offers to them, and the form in which requests get them. A
+/// [`Deployment`](super::Deployment) takes it; this one serves a core module:
+///
+/// ```no_run
+/// # fn deploy(
+/// #     store: &edgec_loader::store::ArtifactStore,
+/// #     engine: &edgec_loader::HostEngine,
+/// #     linker: edgec_loader::wasmtime::Linker<()>,
+/// # ) -> Result<(), edgec_loader::LoadError> {
+/// use edgec_loader::store::{Deployment, PolicyFile, Preparation, Versions};
+///
+/// let versions = Versions::in_store(store, "acme/command");
+/// let policy = PolicyFile::new("trust.toml");
+/// let deployment = Deployment::of(versions, engine, policy, Preparation::module(linker))?;
+/// # drop(deployment);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Preparation<P> {
     pub(super) kind: Kind,
     prepare: Box<Prepare<P>>,
@@ -41,12 +58,8 @@ impl<P> Preparation<P> {
     ) -> Self {
         let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
             let loaded = opened.component(engine)?;
-            let name = || loaded.manifest().name.clone();
-            let prepared = loaded.instantiate_pre(&linker);
-            let prepared = prepared.and_then(|loaded| loaded.try_map(&change));
-            engine
-                .observed()
-                .refusal(name, prepared.map_err(LoadError::Link))
+            let linked = loaded.instantiate_pre(&linker);
+            changed(engine, loaded.manifest(), linked, &change)
         };
         Self {
             kind: Kind::Component,
@@ -61,12 +74,8 @@ impl<P> Preparation<P> {
     ) -> Self {
         let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
             let loaded = opened.module(engine)?;
-            let name = || loaded.manifest().name.clone();
-            let prepared = loaded.instantiate_pre(&linker);
-            let prepared = prepared.and_then(|loaded| loaded.try_map(&change));
-            engine
-                .observed()
-                .refusal(name, prepared.map_err(LoadError::Link))
+            let linked = loaded.instantiate_pre(&linker);
+            changed(engine, loaded.manifest(), linked, &change)
         };
         Self {
             kind: Kind::Module,
@@ -82,6 +91,19 @@ impl<P> Preparation<P> {
     ) -> Result<Loaded<P>, LoadError> {
         (self.prepare)(engine, opened)
     }
+}
+
+/// The form that a host makes of a program with resolved imports. Reports an error to the engine's
+/// observer.
+fn changed<T, P>(
+    engine: &HostEngine,
+    manifest: &Manifest,
+    linked: wasmtime::Result<Loaded<T>>,
+    change: impl FnOnce(T) -> wasmtime::Result<P>,
+) -> Result<Loaded<P>, LoadError> {
+    let changed = linked.and_then(|loaded| loaded.try_map(change));
+    let changed = changed.map_err(LoadError::Link);
+    engine.observed().refusal(|| manifest.name.clone(), changed)
 }
 
 impl<P> fmt::Debug for Preparation<P> {

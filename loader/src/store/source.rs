@@ -10,6 +10,7 @@ use edgec_store::StoreError;
 use edgec_verifier::{Expected, Kind, TrustPolicy, UnixTime};
 
 use crate::load::wanted;
+use crate::loaded::first_that_fits;
 use crate::{HostEngine, LoadError, LoadReport, VerifiedFile};
 
 /// Why a host's own source failed.
@@ -145,22 +146,13 @@ pub(super) fn opened(
     policy: &TrustPolicy,
     kind: Kind,
 ) -> Result<(Candidate, VerifiedFile), LoadError> {
-    let mut unfit = None;
-    for candidate in ranked(source, engine, expected)? {
-        let file = read(source, engine, &candidate, expected, policy)?;
-        match file.fit(engine, kind) {
-            Err(error @ LoadError::Unfit(_)) => {
-                // The error is about the best artifact.
-                unfit.get_or_insert(error);
-            }
-            fits => return fits.map(|()| (candidate, file)),
-        }
-    }
-    let unknown = || {
-        let what = wanted(expected);
-        LoadError::Store(StoreError::Unknown { what })
+    let open = |candidate: &Candidate| -> Result<VerifiedFile, LoadError> {
+        let file = read(source, engine, candidate, expected, policy)?;
+        file.fit(engine, kind)?;
+        Ok(file)
     };
-    Err(unfit.unwrap_or_else(unknown))
+    let ranked = ranked(source, engine, expected)?;
+    first_that_fits(ranked, open, || wanted(expected))
 }
 
 /// Judges a loaded version again. Returns how long the verdict holds. Loads nothing.
@@ -190,6 +182,5 @@ fn read(
     policy: &TrustPolicy,
 ) -> Result<VerifiedFile, LoadError> {
     let bytes = source.read(candidate).map_err(LoadError::Source)?;
-    let now = engine.now().map_err(|_| LoadError::Clock)?;
-    VerifiedFile::from_bytes_at(&bytes, policy, expected, now)
+    VerifiedFile::from_bytes_at(&bytes, policy, expected, engine.now()?)
 }

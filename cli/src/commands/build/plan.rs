@@ -136,8 +136,7 @@ fn source_date() -> Result<Option<UnixTime>, Failure> {
 }
 
 fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
-    let choice = KindChoice::ALL.into_iter().find(|it| it.name() == text);
-    choice.ok_or("write auto, component or module")
+    KindChoice::named(text).ok_or("write auto, component or module")
 }
 
 fn parse_module(text: &str) -> Result<usize, &'static str> {
@@ -146,8 +145,7 @@ fn parse_module(text: &str) -> Result<usize, &'static str> {
 }
 
 fn parse_level(text: &str) -> Result<Level, &'static str> {
-    let level = Level::ALL.into_iter().find(|level| level.name() == text);
-    level.ok_or("write 0, 1, 2, 3, 4, s or z")
+    Level::named(text).ok_or("write 0, 1, 2, 3, 4, s or z")
 }
 
 /// The resolved arguments. No later code parses a string in them.

@@ -165,12 +165,9 @@ impl Report {
             other_kind,
             ..
         } = admission;
-        let refused = match trust.policy.minimum_load_mode() {
-            Some(wanted) if found < wanted => {
-                Some(load_failure(&LoadError::Mode { found, wanted }).about_safe(&self.artifact))
-            }
-            _ => None,
-        };
+        let refused = trust.policy.check_load_mode(found).err();
+        let refused =
+            refused.map(|error| load_failure(&LoadError::Mode(error)).about_safe(&self.artifact));
         let kind = other_kind.map(|other| kind_warning(&self.artifact, other));
         self.warnings = refused.into_iter().chain(kind).collect();
         self.mode = Some(found);

@@ -38,7 +38,7 @@ struct Report<'a> {
 
 pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
     let named = &arguments.named;
-    let removal = store.remove(&named.version(arguments.app_version));
+    let removal = store.remove(named.version(arguments.app_version));
     let removal = removal.map_err(|error| store_failure(&error))?;
     let warning = removal.other_kind.zip(removal.current);
     let warning = warning.map(|(other, current)| {
