@@ -297,8 +297,8 @@ pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<()
     engine.tested()
 }
 
-/// The first of several artifacts of `what` that `open` finds fit. An artifact for the right CPU can
-/// be for another engine, or too large for the pool, as its manifest states. Then the next best
+/// The first of several artifacts of `what` that `open` finds fit. An artifact for the right CPU
+/// can be for another engine, or too large for the pool, as its manifest states. Then the next best
 /// artifact is taken.
 #[cfg(target_os = "linux")]
 pub(crate) fn first_that_fits<C, O>(

@@ -1,5 +1,5 @@
-//! Deployments beyond components of a store: core modules, a host's own source of artifacts, a grace
-//! time for the policy, and asynchronous hosts.
+//! Deployments beyond components of a store: core modules, a host's own source of artifacts, a
+//! grace time for the policy, and asynchronous hosts.
 
 #![cfg(target_os = "linux")]
 

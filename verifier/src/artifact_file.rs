@@ -19,7 +19,8 @@ pub enum ArtifactFileError {
         /// What the system said.
         source: io::Error,
     },
-    /// The file is a folder, a pipe or a device, which has no known length. Copy it to a file first.
+    /// The file is a folder, a pipe or a device, which has no known length. Copy it to a file
+    /// first.
     #[error("not a regular file")]
     NotAFile,
     /// The file is longer than any artifact.

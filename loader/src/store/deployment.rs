@@ -111,12 +111,13 @@ impl<T: 'static> Deployment<InstancePre<T>> {
 }
 
 impl<P> Deployment<P> {
-    /// Loads a component or a core module from a store or from a host's own source, in the form that
-    /// requests get ([`Preparation`]).
+    /// Loads a component or a core module from a store or from a host's own source, in the form
+    /// that requests get ([`Preparation`]).
     ///
     /// # Errors
     ///
-    /// The errors of [`Deployment::new`], and [`LoadError::Link`] with the error of the preparation.
+    /// The errors of [`Deployment::new`], and [`LoadError::Link`] with the error of the
+    /// preparation.
     pub fn of(
         versions: Versions,
         engine: &HostEngine,

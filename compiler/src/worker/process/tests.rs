@@ -149,15 +149,15 @@ fn want_of_memory_is_seen() {
         assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");
     }
     // Threads do not start because memory for their stacks is missing.
-    let little = Bounds {
-        memory: 64 << 20,
-        ..bounds()
-    };
     for says in [
         "terminate called after throwing an instance of 'std::system_error'",
         "terminate called without an active exception",
     ] {
-        let thread = shell(&format!("echo \"{says}\" >&2; kill -ABRT $$"), &little);
+        let little = Bounds {
+            memory: 64 << 20,
+            ..bounds()
+        };
+        let thread = shell(&format!("echo \"{says}\" >&2; kill -ABRT $$"), little);
         assert!(matches!(thread, Ok(Ended::OutOfMemory)), "{thread:?}");
     }
     // Binaryen's reader throws an exception, which becomes a message.
