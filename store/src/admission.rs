@@ -83,7 +83,7 @@ impl ArtifactStore {
         let (source, len) = open_artifact(path)?;
         // It does not use a memory file, since a limit on the length of files would apply to it.
         let bytes = read_bounded(source.take(len), len, len);
-        let bytes = bytes.map_err(|error| ArtifactFileError::io(path, error))?;
+        let bytes = bytes.map_err(|error| ArtifactFileError::io(path, error.into()))?;
         verify(&bytes, policy, expected, now)?;
         Ok(())
     }
