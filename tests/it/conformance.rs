@@ -85,9 +85,9 @@ fn validate_gives_the_engines_verdict() {
     println!("{} verdicts agree", suite.verdicts.len());
 }
 
-/// Builds every accepted program for both CPUs. The build validates the optimizer's output again, and
-/// verifies what it signed. `-O1` leaves most of these small programs as they are, so one in five is
-/// built at `-O2`: each build there starts a process for each of its core modules.
+/// Builds every accepted program for both CPUs. The build validates the optimizer's output again,
+/// and verifies what it signed. `-O1` leaves most of these small programs as they are, so one in
+/// five is built at `-O2`: each build there starts a process for each of its core modules.
 #[test]
 fn what_is_accepted_builds() {
     let Some(suite) = suite() else { return };
