@@ -245,7 +245,7 @@ mod tests {
             (
                 "[[scope]]\nthreshold = 1\nkeys = [\"ci\"]\nchannels = [\"stable\"]",
                 "scope",
-                ": 1 of ci",
+                ": 1 of `ci`",
             ),
             (
                 "[[scope]]\nthreshold = 1\napplications = [\"pay/*\"]",

@@ -88,7 +88,7 @@ fn what_the_optimizer_gets_comes_back() {
         asked: KindChoice::Auto,
         steps: steps(level),
     };
-    let (facts, ahead) = answer(&task(Level::O1), &[text.as_bytes()], prepared).unwrap();
+    let (facts, ahead) = answer(&task(Level::O2), &[text.as_bytes()], prepared).unwrap();
     assert!(facts.from_text);
     let Next::Optimize(Planned(parts)) = ahead.next else {
         panic!("{:?}", ahead.next);
