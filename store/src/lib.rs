@@ -77,7 +77,7 @@
 //!   names/<key>/           an application in a channel
 //!     <version>            a release: an artifact per target
 //!     current              the release that a load takes
-//!   temporary/             files in the making
+//!   temporary/             unfinished files
 //!   admissions, changes, turn    locks
 //! ```
 //!
