@@ -79,7 +79,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "validate",
-        "Every program in a folder",
+        "Two programs",
         "edgec validate programs/a.wasm programs/b.wasm",
     ),
     (
@@ -109,7 +109,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "sign",
-        "In two steps, where the key is out of reach",
+        "The first of two steps, if the key is on another machine",
         "edgec sign app.cwasm --export-pae app.pae",
     ),
     (
@@ -119,7 +119,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "verify",
-        "Signed by a key, and made for an application",
+        "Require a signature by this key, and the name of the application",
         "edgec verify --key release.pub.pem --name acme/shop app.cwasm",
     ),
     (
@@ -234,7 +234,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "advisories",
-        "The known miscompilations as JSON",
+        "All advisories as JSON",
         "edgec advisories --format json",
     ),
     (

@@ -34,7 +34,7 @@ pub(crate) struct SignerArguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
     key: Option<PathBuf>,
     /// A file with the passphrase of an encrypted key, `-` for standard input
-    /// [default: EDGEC_PASSPHRASE, else the terminal is asked]
+    /// [default: EDGEC_PASSPHRASE, else edgec asks on the terminal]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
     passphrase_file: Option<PathBuf>,
     /// A program that signs: it reads the bytes to sign from its standard input, and writes the
@@ -63,7 +63,7 @@ pub(crate) struct SignerArguments {
     #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
     pkcs11_key: Option<String>,
     /// A file with the token's PIN, `-` for standard input
-    /// [default: EDGEC_PKCS11_PIN, else the terminal is asked]
+    /// [default: EDGEC_PKCS11_PIN, else edgec asks on the terminal]
     #[arg(long, value_name = "FILE", requires = "pkcs11_module")]
     pkcs11_pin_file: Option<PathBuf>,
 }

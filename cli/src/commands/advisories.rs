@@ -9,14 +9,14 @@ use crate::failure::Failure;
 use crate::failures::verifier::remedy;
 use crate::render::{self, Format};
 
-/// List known miscompilations that affect artifacts
+/// List known faults of the engine that affect artifacts
 ///
 /// With `advisories = true` under `[compiler]`, a policy refuses artifacts that an advisory
 /// concerns. Some faults depend on the program's shape, which no artifact states: for these, `edgec
 /// build` refuses or warns.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these, by their identifiers
+    /// Show only the advisories with these identifiers
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// The output format

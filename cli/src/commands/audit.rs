@@ -18,11 +18,11 @@ use crate::{Outcome, files, workers};
 /// Read the native code of artifacts, and list instructions that do not belong there
 ///
 /// The audit checks that every byte is an instruction, a constant, a jump table or padding; that
-/// guest code needs every instruction; that branches lead to instructions, and the engine's table
-/// of functions to functions; that the manifest declares all CPU features; and that the manifest
-/// belongs to the image. It is a lint, not a proof of isolation (docs/audit.md). It checks no
-/// signature: `edgec verify` does that, and audits if its policy asks for it. Exit codes: 0 nothing
-/// was found; 1 something was found, or code could not be audited; 3 a file cannot be read.
+/// every instruction belongs in guest code; that branches lead to instructions, and the engine's
+/// table of functions to functions; that the manifest declares all CPU features; and that the
+/// manifest belongs to the image. It is a lint, not a proof of isolation (docs/audit.md). It checks
+/// no signature: `edgec verify` does that, and audits if its policy asks for it. Exit codes: 0
+/// nothing was found; 1 something was found, or code could not be audited; 3 a file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The artifacts; `-` is standard input

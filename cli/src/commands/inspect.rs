@@ -31,8 +31,8 @@ pub(crate) struct Arguments {
     /// Write the raw 64 bytes of signature N (from 0) to standard output, nothing else
     #[arg(long, value_name = "N", conflicts_with = "format", value_parser = number(0..=u64::MAX, COUNT))]
     signature: Option<u64>,
-    /// Write the list of all exports to standard output, nothing else: a JSON list; if the manifest
-    /// only has its digest, read it from the image and compare it with the digest
+    /// Write the list of all exports to standard output as JSON, nothing else; if the manifest has
+    /// only the list's digest, edgec reads the list from the image and compares it with the digest
     #[arg(long, conflicts_with_all = ["format", "pae", "signature"])]
     exports: bool,
 }

@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     encrypt: bool,
     /// A file with the passphrase, `-` for standard input
-    /// [default: EDGEC_PASSPHRASE, else the terminal is asked, twice]
+    /// [default: EDGEC_PASSPHRASE, else edgec asks on the terminal, twice]
     #[arg(long, value_name = "FILE", requires = "encrypt")]
     passphrase_file: Option<PathBuf>,
     /// The format of the result

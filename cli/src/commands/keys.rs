@@ -32,7 +32,7 @@ enum Verb {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// A file with the passphrase of encrypted keys, `-` for standard input
-        /// [default: EDGEC_PASSPHRASE, else the terminal is asked]
+        /// [default: EDGEC_PASSPHRASE, else edgec asks on the terminal]
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
         /// The output format
@@ -61,7 +61,7 @@ enum Verb {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
         /// A file with the passphrase of an encrypted key, `-` for standard input
-        /// [default: EDGEC_PASSPHRASE, else the terminal is asked]
+        /// [default: EDGEC_PASSPHRASE, else edgec asks on the terminal]
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
     },

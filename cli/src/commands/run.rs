@@ -27,9 +27,9 @@ use crate::trust::{Trust, TrustArguments};
 /// program sees its arguments, the named variables and folders, standard input and output, and
 /// nothing else of this machine.
 ///
-/// Options of edgec go before or after the artifact. Everything after `--` goes to the program, and
-/// so does everything from the first word on that is not one of these options. After the artifact,
-/// `--help` also goes to the program.
+/// Options of edgec go before or after the artifact. The program gets everything after `--`, and
+/// everything from the first argument after the artifact that is not an option of edgec. After the
+/// artifact, `--help` also goes to the program.
 ///
 /// Put untrusted arguments after `--`: `edgec run --key K app.cwasm -- "$@"`. Otherwise, an
 /// argument `--dir=/` would give the program a folder, and `--env=NAME` a variable.

@@ -22,7 +22,7 @@ use crate::failures::loader::store_failure;
 use crate::number::number;
 use crate::render::{self, Format, word};
 
-/// Keep verified artifacts, to be loaded in constant time
+/// Keep verified artifacts, so that hosts load them in constant time
 ///
 /// An artifact is verified once, when it is added. From then on, `edgec-loader` opens it, checks
 /// that the policy still accepts it, and maps it. Only the owner of the folder, who must be this

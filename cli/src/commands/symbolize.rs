@@ -33,11 +33,11 @@ pub(crate) struct Arguments {
     debug: PathBuf,
     /// Addresses: `0x1234` or `app.cwasm+0x1234` in the mapped file, `text+0x1234` in the code
     addresses: Vec<String>,
-    /// The artifact that was running; refuse a debug file of another image, and addresses in other
-    /// files
+    /// The artifact that was running; edgec then refuses a debug file of another image, and
+    /// addresses in other files
     #[arg(long, value_name = "FILE")]
     artifact: Option<PathBuf>,
-    /// The format of the names of addresses
+    /// The format of the answers for addresses
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -20,9 +20,9 @@ use crate::{Outcome, files, time};
 
 /// Verify artifacts: who signed what, for which CPU, by which compiler, and what a policy says
 ///
-/// The report names every check with its outcome and its evidence, and only checks that were made.
-/// Exit codes: 0 every artifact is verified; 1 one is refused; 2 usage; 3 a file cannot be read, or
-/// the machine is at fault, so that an artifact was not checked.
+/// The report names every check with its outcome and its evidence. A check that was not made is
+/// never reported as passed. Exit codes: 0 every artifact is verified; 1 one is refused; 2 usage; 3
+/// a file cannot be read, or the machine is at fault, so that an artifact was not checked.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The artifacts; `-` is standard input

@@ -17,7 +17,7 @@ use crate::signer::{NamedSigner, SignerArguments};
 use crate::workers::WorkerArguments;
 use crate::{files, time};
 
-/// Compile components for every target, and sign the artifacts
+/// Compile WebAssembly for each target, and sign the artifacts
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Components or core modules, binary (.wasm) or text (.wat); `-` is standard input
@@ -58,8 +58,8 @@ pub(crate) struct Arguments {
         help_heading = "Program"
     )]
     keep_modules: Vec<usize>,
-    /// The hosts that the code is for: `default`, any Wasmtime of the version; `edge`, hosts that
-    /// interrupt programs and load them quickly
+    /// The hosts that the code is for: `default`, any Wasmtime of the engine's major version;
+    /// `edge`, hosts that interrupt programs and load them quickly
     #[arg(
         long,
         value_name = "default|edge",

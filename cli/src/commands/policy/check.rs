@@ -23,8 +23,8 @@ use crate::trust::read_policy;
 pub(super) struct Arguments {
     /// The policy
     policy: PathBuf,
-    /// Artifacts to check, the old one first; if the kind of a program changes, its imports change
-    /// too
+    /// Artifacts whose imports to check; if you name the old one first, edgec also says whether the
+    /// kind of the program has changed
     artifacts: Vec<PathBuf>,
     /// A public key that must have signed it; if repeated, all must have signed
     #[arg(long, value_name = "PUBLIC_KEY")]
