@@ -41,7 +41,7 @@ enum Verb {
     },
     /// Write a public key as PEM, as trust policies need it
     Import {
-        /// The public key (PEM, raw base64, OpenSSH); `-` is standard input
+        /// The public key (PEM, raw base64, OpenSSH): a file, `-` or `env:NAME`
         file: PathBuf,
         /// The PEM file
         #[arg(short, long, value_name = "FILE")]

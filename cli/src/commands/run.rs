@@ -24,8 +24,8 @@ use crate::trust::{Trust, TrustArguments};
 ///
 /// Commands are components of the `wasi:cli` world and core modules of WASI preview 1. edgec passes
 /// on the program's exit code (in WASI 0.2, a component has only 0 and 1); 134 means a trap. The
-/// program sees its arguments, the named variables and folders, standard input and output, and
-/// nothing else of this machine.
+/// program sees its arguments, the named variables and folders, standard input and output, clocks
+/// and random numbers, and nothing else of this machine.
 ///
 /// Options of edgec go before or after the artifact. The program gets everything after `--`, and
 /// everything from the first argument after the artifact that is not an option of edgec. After the
