@@ -13,8 +13,8 @@ pub(crate) fn where_and_what(text: &str, error: &toml::de::Error) -> String {
     format!("line {line}, column {column}: {what}")
 }
 
-/// The message of an error in the words of a user, not in those of serde. It says what to write, and
-/// never repeats a value.
+/// The message of an error in the words of a user, not in those of serde. It says what to write,
+/// and never repeats a value.
 pub(crate) fn without_value(message: &str) -> String {
     let begins = ["invalid type: ", "invalid value: ", "unknown variant "];
     let Some((begin, rest)) = begins
