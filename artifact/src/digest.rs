@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 /// Text that is not 64 lowercase hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is 64 lowercase hexadecimal digits")]
+#[error("a digest or key id is 64 lowercase hexadecimal digits")]
 #[non_exhaustive]
 pub struct ParseDigestError;
 

@@ -62,7 +62,7 @@ pub enum PemError {
         line: usize,
     },
     /// There are two documents, and either could be meant.
-    #[error("there is a second document at line {line}: which one is meant?")]
+    #[error("there is a second document at line {line}: keep only one")]
     Second {
         /// Where the second begins, from 1.
         line: usize,

@@ -102,7 +102,7 @@ fn code(error: &SecretKeyError) -> &'static str {
 fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
     match error {
         SecretKeyError::Cipher | SecretKeyError::TooCostly => Some(
-            "encrypt it anew: openssl pkcs8 -topk8 -v2 aes-256-cbc -scrypt -in OLD.pem -out NEW.pem",
+            "encrypt it again: openssl pkcs8 -topk8 -v2 aes-256-cbc -scrypt -in OLD.pem -out NEW.pem",
         ),
         SecretKeyError::Pem if pem.contains("BEGIN PUBLIC KEY") => {
             Some("this is the public key; signing needs the private one")

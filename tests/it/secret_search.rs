@@ -425,7 +425,7 @@ fn a_file_with_a_passphrase_is_not_quoted_wherever_it_is_named() {
         assert!(stderr.contains(says), "{stderr}");
     }
     let stderr = sandbox.fails(1, &["policy", "check", "policy"]);
-    let says = "line 1, column 13: invalid type: string, expected usize";
+    let says = "line 1, column 13: write a whole number, 0 or more, without quotes";
     assert!(stderr.contains(says), "{stderr}");
 }
 

@@ -288,7 +288,7 @@ fn a_name_with_an_ending_is_a_file_and_one_without_a_folder() {
     let build = ["build", "-q", "in.wat", "--key", "key.pem", "-o"];
     let error = sandbox.fails(2, &[&build[..], &["x.cwasm"]].concat());
     assert!(
-        error.starts_with("error[output]: x.cwasm: 2 artifacts do not fit one file"),
+        error.starts_with("error[output]: x.cwasm: 2 artifacts do not fit into one file"),
         "{error}"
     );
     assert!(

@@ -136,7 +136,7 @@ mod tests {
             &TEXT.replace("schema = 1\n", ""),
             "does not state its schema",
         );
-        refused(&TEXT.replace("'best'", "'least'"), "unknown variant");
+        refused(&TEXT.replace("'best'", "'least'"), "unknown value");
         refused(
             &TEXT.replace("name = 'ams'\n", ""),
             "host 2: it has no name",

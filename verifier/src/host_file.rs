@@ -172,7 +172,7 @@ fn check_schema(found: Option<u32>) -> Result<(), HostProfileError> {
     match found {
         Some(SCHEMA) => Ok(()),
         Some(other) => Err(HostProfileError(format!(
-            "it is of schema {other}; this edgec reads {SCHEMA}"
+            "its schema is {other}; this edgec reads {SCHEMA}"
         ))),
         None => Err(HostProfileError(format!(
             "it does not state its schema: begin it with `schema = {SCHEMA}`"
@@ -219,7 +219,11 @@ mod tests {
             assert!(error.to_string().contains(says), "{error}");
         };
         refused("schema = 1\n", "", "does not state its schema");
-        refused("schema = 1", "schema = 2", "schema 2; this edgec reads 1");
+        refused(
+            "schema = 1",
+            "schema = 2",
+            "its schema is 2; this edgec reads 1",
+        );
         refused("arch = ", "cpu = 1\narch = ", "unknown field `cpu`");
         refused("tables = 2", "tables = 2\nmore = 2", "unknown field `more`");
         refused("tables = 2\n", "", "missing field `tables`");

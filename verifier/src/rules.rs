@@ -305,11 +305,9 @@ fn validity(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         }
         (_, Some(expires)) if now >= expires => Err(VerifyError::Expired { expires, now }),
         (None, None) => Ok(Finding::Nothing("no limits stated".to_owned())),
-        (from, until) => {
-            let from = from.map_or("the beginning".to_owned(), |it| it.to_string());
-            let until = until.map_or("any time".to_owned(), |it| it.to_string());
-            Ok(Finding::Good(format!("from {from} until {until}")))
-        }
+        (Some(from), Some(until)) => Ok(Finding::Good(format!("from {from} until {until}"))),
+        (Some(from), None) => Ok(Finding::Good(format!("from {from} on; does not expire"))),
+        (None, Some(until)) => Ok(Finding::Good(format!("no start date; expires at {until}"))),
     }
 }
 

@@ -127,7 +127,7 @@ pub(crate) fn table_failure(code: &'static str, error: &TableError) -> Failure {
             "the compiler does not write such a table of functions: do not run it",
         ),
         _ => Failure::rejected(code, error).hint(
-            "the engine's table of functions could not be read within limits: nothing is known of it",
+            "the engine's table of functions could not be read within limits: nothing is known about it",
         ),
     }
 }
@@ -137,7 +137,9 @@ pub(crate) fn unserved_failure(unserved: &Unserved) -> Failure {
     let unfit = &unserved.unfit;
     Failure::rejected(unfit.code(), unfit)
         .about_safe(format!("host `{}`", render::safe(&unserved.host)))
-        .hint("a host of the fleet could not load the artifact for it")
+        .hint(
+            "the fleet needs an artifact for each host: change the build's options, or take this host out of the fleet",
+        )
 }
 
 /// Why the input of this name could not be rebuilt.
@@ -145,7 +147,7 @@ pub(crate) fn rebuild_failure(error: RebuildError, input: &str) -> Failure {
     match error {
         RebuildError::OtherInput { .. } => Failure::rejected("rebuild-input", &error)
             .about(input)
-            .hint("name the very file that was built, as it was before other tools changed it"),
+            .hint("name the file that was built, as it was before other tools changed it"),
         RebuildError::Build(error) => error.into(),
         error => Failure::rejected("rebuild-unknown", &error)
             .hint("`edgec inspect` shows which edgec built it: use that one"),

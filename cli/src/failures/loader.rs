@@ -70,7 +70,7 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
             _ => failure,
         },
         StoreError::Absent { .. } | StoreError::NotAStore { .. } => failure.hint(NO_STORE),
-        StoreError::Folder(FolderError::Owner { .. }) => failure.hint("a store and the folders above it belong to this user or to root"),
+        StoreError::Folder(FolderError::Owner { .. }) => failure.hint("a store and the folders above it must belong to this user or to root"),
         StoreError::Folder(_) => {
             failure.hint("a user who can change a store decides what its hosts run: make a new one and add the artifacts again")
         }

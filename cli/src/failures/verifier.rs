@@ -56,7 +56,7 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
         VerifyError::Audit { .. } => "`edgec audit` lists the findings; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { .. } => "deploy a newer release",
-        VerifyError::NotYetValid { .. } => "wait until then, or look at the clock of this machine",
+        VerifyError::NotYetValid { .. } => "wait until then, or check the clock of this machine",
         _ => return failure,
     };
     failure.hint(hint)

@@ -72,7 +72,7 @@ impl FileKind {
             Self::Pem => "give the file that the build wrote",
             Self::Envelope => "give the artifact, which has the envelope in it",
             Self::Policy | Self::SignedPolicy => "name policies with --trust",
-            Self::Html => "the download gave a page instead of the file: look at the address",
+            Self::Html => "the download gave a page instead of the file: check the address",
             Self::Object
             | Self::Native
             | Self::Library

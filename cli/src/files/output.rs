@@ -77,7 +77,7 @@ pub(crate) fn refuse_other(path: &Path, kind: Wanted) -> Result<(), Failure> {
         return Ok(());
     };
     let (what, kind) = (there.what, kind.what());
-    let message = format!("{what} lies there, and {kind} does not replace it");
+    let message = format!("{what} is there, and {kind} does not replace it");
     Err(Failure::usage("output", message)
         .about(path.display())
         .hint(match there.lost_for_ever {
@@ -96,7 +96,7 @@ fn not_a_file(path: &Path, kind: Wanted) -> Option<Failure> {
             "name another file: it is written whole or not at all, which a pipe cannot promise",
         ),
     };
-    let message = format!("{what} lies there, and {} does not replace it", kind.what());
+    let message = format!("{what} is there, and {} does not replace it", kind.what());
     let failure = Failure::usage("output", message);
     Some(failure.about(path.display()).hint(hint))
 }
@@ -112,7 +112,10 @@ fn refuse_folder_name(path: &Path, kind: Wanted) -> Result<(), Failure> {
             .hint("name another folder, or remove this file first"));
     }
     if path.as_os_str().as_encoded_bytes().ends_with(b"/") && !path.is_dir() {
-        let message = format!("the name of a folder, and {} is one file", kind.what());
+        let message = format!(
+            "this is the name of a folder, and {} is one file",
+            kind.what()
+        );
         return Err(Failure::usage("output", message)
             .about(path.display())
             .hint("name a file, without `/` at the end"));

@@ -59,7 +59,10 @@ impl fmt::Display for Finding {
             return write!(f, ": a pool of default size refuses it");
         }
         match self.rule {
-            Rule::StartupCode => write!(f, ", for the above, a table or a start function")?,
+            Rule::StartupCode => write!(
+                f,
+                ": it may fill a table, compute globals or be a start function"
+            )?,
             Rule::MemoryCopied => write!(f, ", not mapped")?,
             Rule::TableEager => write!(f, ", not as they are used")?,
             _ => {}

@@ -48,7 +48,7 @@ pub enum Failure {
         reason: Unfit,
     },
     /// The module itself uses the names under which edgec keeps items from Binaryen.
-    #[error("it uses names that edgec needs to keep something from Binaryen")]
+    #[error("it uses names that edgec needs to hide parts of it from Binaryen")]
     Names,
     /// The process ended with an error, or aborted and said why.
     #[error("the optimizer failed ({status}): {message}")]

@@ -262,7 +262,7 @@ impl Functions {
         );
         if self.debug_files != [true, true] {
             text.push_str(
-                "  by number, and only those in the engine's table: not both have a debug file\n",
+                "  compared by number, and only those in the engine's table: a debug file is missing\n",
             );
         }
         let rows: Vec<Vec<String>> = self

@@ -69,7 +69,7 @@ pub(super) fn find(output: &Path, new: &TrustPolicy) -> Result<Option<Replaced>,
             Some(other) => format!("the policy `{other}`"),
             None => "a policy without a name".to_owned(),
         };
-        let message = format!("the signed policy `{name}` lies there, and this is {other}");
+        let message = format!("the signed policy `{name}` is there, and this is {other}");
         let hint = "name another file, or remove this one first";
         return refused("other-policy", message, hint);
     }
@@ -79,7 +79,7 @@ pub(super) fn find(output: &Path, new: &TrustPolicy) -> Result<Option<Replaced>,
             Some(other) => format!("this is version {other}"),
             None => "this one states none".to_owned(),
         };
-        let message = format!("version {version} of the signed policy lies there, and {other}");
+        let message = format!("version {version} of the signed policy is there, and {other}");
         let hint = "hosts that have seen that version follow no older one: raise `version`, name \
                     another file, or remove this one first";
         return refused("policy-rollback", message, hint);
