@@ -4,8 +4,8 @@ use std::error::Error;
 
 use edgec_artifact::{LayoutError, NameError, Sha256Digest, StatementError};
 use edgec_compiler::{
-    AssembleError, FrontError, ImageError, InitError, NotFronted, OptimizeError, PrecompileError,
-    ReadError, SnapshotError,
+    FrontError, ImageError, InitError, NotFronted, OptimizeError, PrecompileError, ReadError,
+    SnapshotError, StageError,
 };
 use edgec_targets::UnknownTarget;
 use edgec_verifier::audit::AuditError;
@@ -55,7 +55,7 @@ pub enum BuildError {
     Optimize(#[from] OptimizeError),
     /// The optimized program could not be put together.
     #[error(transparent)]
-    Assemble(#[from] AssembleError),
+    Assemble(#[from] StageError),
     /// A core module that should not be optimized does not exist.
     #[error("there is no core module {number}: the program has {modules}")]
     NoSuchModule {

@@ -17,10 +17,9 @@ use serde::{Deserialize, Serialize};
 pub use self::work::front_end_worker;
 use self::work::{AheadHead, DONE, Head, NextHead, REFUSED, Refusal, Task};
 use crate::wasm::optimize::{Parts, Planned};
-use crate::worker::deadline::{Deadline, Spent};
-use crate::worker::machine::MachineError;
+use crate::worker::deadline::Deadline;
 use crate::worker::wire::{self, Reader};
-use crate::worker::{Worker, WorkerError};
+use crate::worker::{StageError, Worker, WorkerError, WorkerStage};
 use crate::{
     AdaptError, Adapter, Choice, Finished, InputError, Interface, Kind, KindChoice, Resources,
     Steps, ValidComponent, ValidateError,
@@ -97,32 +96,9 @@ pub enum FrontError {
     /// A snapshot is not the same program with a different state.
     #[error(transparent)]
     Snapshot(SnapshotError),
-    /// Validating took too long, and was stopped.
-    #[error("validating this program was stopped {spent}")]
-    Timeout {
-        /// The time that it took.
-        spent: Spent,
-    },
-    /// Validating exceeded the memory limit.
-    #[error("validating this program needs more than {mebibytes} MiB of memory")]
-    Memory {
-        /// The limit in MiB.
-        mebibytes: u64,
-    },
-    /// The process failed on this input.
-    #[error("validating this program failed ({status}): {message}")]
-    Crash {
-        /// The exit status or the signal.
-        status: String,
-        /// The first line that it wrote to standard error.
-        message: String,
-    },
-    /// The machine is at fault, not the input.
-    #[error("this program was not validated")]
-    Machine {
-        /// The cause.
-        source: MachineError,
-    },
+    /// The process gave no answer.
+    #[error(transparent)]
+    Worker(#[from] StageError),
 }
 
 /// Why a component is not the same component with a different state.
@@ -318,12 +294,7 @@ fn ahead(head: AheadHead, from: &mut Reader<'_>) -> Option<Ahead> {
 
 impl From<WorkerError> for FrontError {
     fn from(error: WorkerError) -> Self {
-        match error {
-            WorkerError::Timeout { spent } => Self::Timeout { spent },
-            WorkerError::Memory { mebibytes } => Self::Memory { mebibytes },
-            WorkerError::Crash { status, message } => Self::Crash { status, message },
-            WorkerError::Machine(source) => Self::Machine { source },
-        }
+        StageError::new(WorkerStage::Validate, error).into()
     }
 }
 

@@ -6,8 +6,8 @@ use edgec_builder::{
 use edgec_compiler::{ReadError, WorkerError};
 
 use super::compiler::{
-    INIT_DEFECT, assemble_failure, defect, front_end_failure, front_failure, init_failure,
-    optimize_failure, precompile_failure,
+    INIT_DEFECT, defect, front_end_failure, front_failure, init_failure, optimize_failure,
+    precompile_failure, stage_failure,
 };
 use super::machine::machine_failure;
 use crate::bounds::excerpt;
@@ -31,7 +31,7 @@ fn build_failure(error: &BuildError) -> Failure {
         BuildError::Snapshot(error) => Failure::rejected("init", error).hint(INIT_DEFECT),
         BuildError::NotResumed(error) => front_end_failure(error),
         BuildError::Optimize(error) => optimize_failure(error),
-        BuildError::Assemble(error) => assemble_failure(error),
+        BuildError::Assemble(error) => stage_failure(error),
         BuildError::NoSuchModule { number, modules } => {
             let modules = count(*modules, "core module");
             let message = format!("there is no core module {number}: the program has {modules}");

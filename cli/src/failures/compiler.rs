@@ -1,8 +1,8 @@
 //! Failures of work on a program: why it was refused or not compiled, and what to do about it.
 
 use edgec_compiler::{
-    AdaptError, AssembleError, FrontError, HostNeed, InitError, InputError, MachineError,
-    OptimizeError, PrecompileError, ValidateError, VersionError, WorkerError,
+    AdaptError, FrontError, HostNeed, InitError, InputError, MachineError, OptimizeError,
+    PrecompileError, StageError, ValidateError, VersionError, WorkerError, WorkerStage,
 };
 
 use super::machine::machine_failure;
@@ -49,44 +49,45 @@ pub(super) fn optimize_failure(error: &OptimizeError) -> Failure {
     ))
 }
 
-/// Why the optimized program could not be put together, and what to do about it.
-pub(super) fn assemble_failure(error: &AssembleError) -> Failure {
-    let (code, more) = match &error.0 {
-        WorkerError::Machine(source) => return machine_failure(error, source),
-        WorkerError::Timeout { .. } => ("optimize-timeout", MORE_TIME),
-        WorkerError::Memory { .. } => (
-            "optimize-memory",
-            "--worker-memory MIB gives a program more memory",
-        ),
-        _ => (
-            "optimize-crash",
-            "if it happens again, it is a defect of edgec: please report it with the input",
-        ),
+/// Why the process of a stage gave no answer, and what to do about it.
+pub(super) fn stage_failure(error: &StageError) -> Failure {
+    let hint = match (&error.error, &error.stage) {
+        (WorkerError::Machine(cause), _) => return machine_failure(error, cause),
+        (WorkerError::Timeout { .. }, _) => MORE_TIME,
+        (WorkerError::Memory { .. }, WorkerStage::Validate) => {
+            "--worker-memory MIB gives a program more memory; no real program is known that needs so much"
+        }
+        (WorkerError::Memory { .. }, _) => "--worker-memory MIB gives a program more memory",
+        (_, WorkerStage::Validate) => VALIDATE_DEFECT,
+        (_, WorkerStage::Initialize { .. }) => INIT_DEFECT,
+        (_, WorkerStage::Compile { .. }) => {
+            "if it happens again, it is a defect of the engine: please report it with the input"
+        }
+        _ => "if it happens again, it is a defect of edgec: please report it with the input",
     };
-    Failure::rejected(code, error).hint(format!("{more};\n-O0 leaves all core modules as they are"))
+    let failure = Failure::rejected(error.code(), error);
+    match &error.stage {
+        WorkerStage::Assemble => {
+            failure.hint(format!("{hint};\n-O0 leaves all core modules as they are"))
+        }
+        _ => failure.hint(hint),
+    }
 }
 
 /// Why the program could not be compiled, and what to do about it.
 pub(super) fn precompile_failure(error: &PrecompileError) -> Failure {
-    let (code, hint) = match error {
-        PrecompileError::Compile { .. } => (
-            "precompile",
+    match error {
+        PrecompileError::Worker(error) => stage_failure(error),
+        PrecompileError::Compile { .. } => Failure::rejected("precompile", error).hint(
             "the program is valid but beyond this engine; its toolchain may offer another way",
         ),
-        PrecompileError::Timeout { .. } => ("compile-timeout", MORE_TIME),
-        PrecompileError::Memory { .. } => (
-            "compile-memory",
-            "--worker-memory MIB gives a program more memory",
-        ),
-        PrecompileError::Crash { .. } => (
-            "compile-crash",
-            "if it happens again, it is a defect of the engine: please report it with the input",
-        ),
-        PrecompileError::Machine { source, .. } => return machine_failure(error, source),
-        _ => ("precompile", "this is a defect of edgec: please report it"),
-    };
-    Failure::rejected(code, error).hint(hint)
+        _ => defect(error),
+    }
 }
+
+/// What to do if the process that validates fails on an input.
+const VALIDATE_DEFECT: &str =
+    "this is a defect of edgec or of its validator: please report it with the input";
 
 /// What to do if a snapshot is malformed.
 pub(super) const INIT_DEFECT: &str =
@@ -105,9 +106,7 @@ pub(super) fn init_failure(error: &InitError) -> Failure {
         InitError::Failed { .. } => {
             "while it runs, nothing answers its imports: no clock, no random numbers, no files"
         }
-        InitError::Timeout { .. } => MORE_TIME,
-        InitError::Memory { .. } => "for a larger component, give more memory: --worker-memory MIB",
-        InitError::Machine { source } => return machine_failure(error, source),
+        InitError::Worker(error) => return stage_failure(error),
         _ => INIT_DEFECT,
     };
     Failure::rejected("init", error).hint(hint)
@@ -158,19 +157,10 @@ pub(crate) fn front_failure(error: &FrontError, bytes: &[u8]) -> Failure {
 
 /// Why the process that reads inputs failed.
 pub(crate) fn front_end_failure(error: &FrontError) -> Failure {
-    let (code, hint) = match error {
-        FrontError::Machine { source } => return machine_failure(error, source),
-        FrontError::Timeout { .. } => ("validate-timeout", MORE_TIME),
-        FrontError::Memory { .. } => (
-            "validate-memory",
-            "--worker-memory MIB gives a program more memory; no real program is known that needs so much",
-        ),
-        _ => (
-            "validate-crash",
-            "this is a defect of edgec or of its validator: please report it with the input",
-        ),
-    };
-    Failure::rejected(code, error).hint(hint)
+    match error {
+        FrontError::Worker(error) => stage_failure(error),
+        _ => Failure::rejected("validate-crash", error).hint(VALIDATE_DEFECT),
+    }
 }
 
 /// Why the bytes are not a valid input.

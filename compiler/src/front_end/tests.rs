@@ -141,6 +141,14 @@ fn a_snapshot_is_the_program_with_another_state() {
     }
 }
 
+/// Why the process gave no answer.
+fn worker_error(not: NotFronted) -> WorkerError {
+    match *not.error {
+        FrontError::Worker(StageError { error, .. }) => error,
+        error => panic!("{error}"),
+    }
+}
+
 #[test]
 fn each_end_of_the_process_has_an_error() {
     let run_until = |text: &str, deadline| {
@@ -151,19 +159,17 @@ fn each_end_of_the_process_has_an_error() {
     };
     let run = |text: &str| run_until(text, long());
     let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
-    assert!(matches!(
-        *full.error,
-        FrontError::Memory { mebibytes: 1024 }
-    ));
     assert_eq!(full.bytes, b"input");
+    let says = "validating this program needs more than 1024 MiB of memory";
+    assert_eq!(full.error.to_string(), says);
     let crash = run("echo oh no >&2; kill -SEGV $$");
     assert!(crash.error.to_string().contains("oh no"));
     for nothing in ["true", "printf '\\000'", "printf '\\001'", "echo '?'"] {
-        let error = run(nothing).error;
-        assert!(matches!(*error, FrontError::Crash { .. }), "{error}");
+        let error = worker_error(run(nothing));
+        assert!(matches!(error, WorkerError::Crash { .. }), "{error}");
     }
-    let disk = run("echo disk full >&2; exit 1");
-    assert!(matches!(*disk.error, FrontError::Machine { .. }));
-    let hang = run_until("sleep 600", short());
-    assert!(matches!(*hang.error, FrontError::Timeout { .. }));
+    let disk = worker_error(run("echo disk full >&2; exit 1"));
+    assert!(matches!(disk, WorkerError::Machine(_)), "{disk}");
+    let hang = worker_error(run_until("sleep 600", short()));
+    assert!(matches!(hang, WorkerError::Timeout { .. }), "{hang}");
 }

@@ -7,8 +7,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use crate::native::settings;
-use crate::worker::deadline::Spent;
-use crate::worker::machine::MachineError;
+use crate::worker::{StageError, WorkerError};
 use crate::{EngineProfile, Kind, NativeImage, ValidComponent};
 
 /// The full version of the engine. The engine itself compares only the major at load.
@@ -43,40 +42,9 @@ pub enum PrecompileError {
         /// The reason.
         reason: String,
     },
-    /// It took too long, and was stopped.
-    #[error("compiling this program for `{target}` was stopped {spent}")]
-    Timeout {
-        /// The target's name.
-        target: &'static str,
-        /// The time that it took.
-        spent: Spent,
-    },
-    /// Compiling exceeded the memory limit.
-    #[error("compiling this program for `{target}` needs more than {mebibytes} MiB of memory")]
-    Memory {
-        /// The target's name.
-        target: &'static str,
-        /// The limit in MiB.
-        mebibytes: u64,
-    },
-    /// The compiling process failed on this program.
-    #[error("the compiler failed on this program for `{target}` ({status}): {message}")]
-    Crash {
-        /// The target's name.
-        target: &'static str,
-        /// The exit status or the signal.
-        status: String,
-        /// The first line that it wrote to standard error.
-        message: String,
-    },
-    /// The machine is at fault, not the program.
-    #[error("this program was not compiled for `{target}`")]
-    Machine {
-        /// The target's name.
-        target: &'static str,
-        /// The cause.
-        source: MachineError,
-    },
+    /// The process gave no answer.
+    #[error(transparent)]
+    Worker(#[from] StageError),
 }
 
 impl PrecompileError {
@@ -88,7 +56,10 @@ impl PrecompileError {
             Self::Settings { .. }
                 | Self::Compile { .. }
                 | Self::Unstripped { .. }
-                | Self::Timeout { .. }
+                | Self::Worker(StageError {
+                    error: WorkerError::Timeout { .. },
+                    ..
+                })
         )
     }
 }
