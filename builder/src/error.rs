@@ -1,5 +1,7 @@
 //! Errors of builds.
 
+mod code;
+
 use std::error::Error;
 
 use edgec_artifact::{LayoutError, NameError, Sha256Digest, StatementError};
@@ -22,7 +24,7 @@ use edgec_verifier::{PolicyError, Unfit, VerifyError};
 /// | [`Snapshot`](Self::Snapshot), [`Debug`](Self::Debug), [`Missing`](Self::Missing), [`SelfCheck`](Self::SelfCheck), [`SelfAudit`](Self::SelfAudit) | a defect of edgec: report it with the input |
 ///
 /// If a source is a [`MachineError`](edgec_compiler::MachineError), not the program but the machine
-/// is at fault, and another attempt may succeed.
+/// is at fault, and another attempt may succeed. [`Self::code`] is a name for logs and metrics.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {

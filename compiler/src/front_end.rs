@@ -101,6 +101,18 @@ pub enum FrontError {
     Worker(#[from] StageError),
 }
 
+impl FrontError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Input(_) => "not-wasm",
+            Self::Program { error, .. } => error.code(),
+            Self::Snapshot(_) => "init",
+            Self::Worker(error) => error.code(),
+        }
+    }
+}
+
 /// Why a component is not the same component with a different state.
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]

@@ -174,6 +174,16 @@ pub enum AdaptError {
     },
 }
 
+impl AdaptError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(error) => error.code(),
+            _ => "kind",
+        }
+    }
+}
+
 /// Validates an input and turns it into the kind `asked`.
 ///
 /// # Errors

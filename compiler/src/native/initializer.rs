@@ -55,6 +55,16 @@ pub enum InitError {
     Worker(#[from] StageError),
 }
 
+impl InitError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Worker(error) => error.code(),
+            _ => "init",
+        }
+    }
+}
+
 /// A component with the state after a call, from another process. It is not validated.
 #[derive(Debug)]
 pub struct Snapshot(Vec<u8>);

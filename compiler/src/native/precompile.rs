@@ -48,6 +48,14 @@ pub enum PrecompileError {
 }
 
 impl PrecompileError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Worker(error) => error.code(),
+            _ => "precompile",
+        }
+    }
+
     /// Whether another attempt would fail too: the program is the cause and not a lack of memory,
     /// or no time is left.
     pub(crate) fn is_final(&self) -> bool {
