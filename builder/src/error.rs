@@ -6,7 +6,7 @@ use std::error::Error;
 
 use edgec_artifact::{LayoutError, NameError, Sha256Digest, StatementError};
 use edgec_compiler::{
-    FrontError, ImageError, InitError, NotFronted, OptimizeError, PrecompileError, ReadError,
+    FrontEndError, ImageError, InitError, OptimizeError, PrecompileError, ReadError, RefusedInput,
     SnapshotError, StageError,
 };
 use edgec_targets::UnknownTarget;
@@ -36,7 +36,7 @@ pub enum BuildError {
     Input {
         /// The reason.
         #[source]
-        error: Box<FrontError>,
+        error: Box<FrontEndError>,
         /// The input.
         bytes: Vec<u8>,
     },
@@ -51,7 +51,7 @@ pub enum BuildError {
     Snapshot(Box<SnapshotError>),
     /// The snapshot could not be read.
     #[error(transparent)]
-    NotResumed(Box<FrontError>),
+    NotResumed(Box<FrontEndError>),
     /// A core module could not be optimized within the limits.
     #[error(transparent)]
     Optimize(#[from] OptimizeError),
@@ -92,8 +92,8 @@ pub enum BuildError {
     Unserved(Box<Unserved>),
 }
 
-impl From<NotFronted> for BuildError {
-    fn from(NotFronted { error, bytes }: NotFronted) -> Self {
+impl From<RefusedInput> for BuildError {
+    fn from(RefusedInput { error, bytes }: RefusedInput) -> Self {
         Self::Input { error, bytes }
     }
 }

@@ -57,7 +57,7 @@
 //! | a key in a file, or one that is elsewhere: a token, a service | [`SecretKey`], [`Signer`] |
 //! | work of the caller between compiling, signing and checking | [`Plan::compile`], [`Unsigned::sign`], [`Signed::check`] |
 //! | a display of the progress | [`Progress`] |
-//! | why there is no artifact | [`BuildError`], [`NoWorker`] |
+//! | why there is no artifact, or no worker program | [`BuildError`], [`WorkerProgramError`] |
 //! | what an input compiles to, compared with an artifact | [`Rebuild`] |
 //! | two manifests or two images, compared | [`difference`] |
 //! | an artifact that is not verified | [`unverified`] |
@@ -120,4 +120,4 @@ pub use recipe::Recipe;
 pub use room::check_room;
 pub use times::{ArtifactTimes, Times};
 pub use tools::{Limits, Tools};
-pub use worker::{NoWorker, Role, WorkerProgram, answer};
+pub use worker::{Role, WorkerProgram, WorkerProgramError, answer};

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use edgec_artifact::Bytes;
-use edgec_compiler::{Deadline, DebugInfo, DebugSections, Finished, Fronted, Level, Names};
+use edgec_compiler::{Deadline, DebugInfo, DebugSections, Finished, FrontEndOutput, Level, Names};
 
 use crate::error::BuildError;
 use crate::prepared::Prepared;
@@ -28,8 +28,8 @@ pub(crate) fn prepare(
     let described = Bytes::of(&bytes);
     let (facts, ahead, initialized, validating) = match &recipe.init {
         Some(function) => {
-            let fronted = tools.front_end.adapt(bytes, recipe.kind, deadline);
-            let Fronted { component, facts } = fronted?;
+            let output = tools.front_end.adapt(bytes, recipe.kind, deadline);
+            let FrontEndOutput { component, facts } = output?;
             check_room(&facts)?;
             let validating = begin.elapsed();
             progress.step(Step::Initializing(function));

@@ -131,7 +131,8 @@ mod worker {
 
 pub use edgec_targets::EngineProfile;
 pub use front_end::{
-    Ahead, Facts, FrontEnd, FrontError, Fronted, Next, NotFronted, SnapshotError, front_end_worker,
+    Ahead, Facts, FrontEnd, FrontEndError, FrontEndOutput, Next, RefusedInput, SnapshotError,
+    front_end_worker,
 };
 #[cfg(feature = "precompile")]
 pub use image::code_map::{CodeMapProcess, FunctionCode, code_map_worker};

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use edgec_artifact::{Artifact, PublicKey, Statement};
 use edgec_builder::{
-    BuildError, Limits, NoWorker, Plan, Rebuild, RebuildError, Recipe, Tools, WorkerProgram,
+    BuildError, Limits, Plan, Rebuild, RebuildError, Recipe, Tools, WorkerProgram,
+    WorkerProgramError,
 };
 use edgec_compiler::{Confinement, EngineProfile};
 use edgec_packager::{PackageError, SecretKey, Signer};
@@ -127,5 +128,8 @@ fn a_build_that_fails_says_why() {
 
 #[test]
 fn a_program_that_does_not_answer_is_not_its_own_worker() {
-    assert!(matches!(WorkerProgram::this(), Err(NoWorker::NoAnswer)));
+    assert!(matches!(
+        WorkerProgram::this(),
+        Err(WorkerProgramError::NoAnswer)
+    ));
 }

@@ -6,8 +6,8 @@ use edgec_builder::{
 use edgec_compiler::{ReadError, WorkerError};
 
 use super::compiler::{
-    INIT_DEFECT, defect, front_end_failure, front_failure, init_failure, optimize_failure,
-    precompile_failure, stage_failure,
+    INIT_DEFECT, defect, front_end_failure, init_failure, optimize_failure, precompile_failure,
+    refused_input_failure, stage_failure,
 };
 use super::machine::machine_failure;
 use crate::bounds::excerpt;
@@ -25,7 +25,7 @@ fn build_failure(error: &BuildError) -> Failure {
         BuildError::Name(name) => Failure::usage(error.code(), render::safe(&name.to_string()))
             .with_safe_message()
             .hint("name the application with --name"),
-        BuildError::Input { error, bytes } => front_failure(error, bytes),
+        BuildError::Input { error, bytes } => refused_input_failure(error, bytes),
         BuildError::Room(error) => room_failure(error),
         BuildError::Init(error) => init_failure(error),
         BuildError::Snapshot(_) => Failure::rejected(error.code(), error).hint(INIT_DEFECT),

@@ -1,7 +1,7 @@
 //! Failures of work on a program: why it was refused or not compiled, and what to do about it.
 
 use edgec_compiler::{
-    AdaptError, FrontError, HostNeed, InitError, InputError, MachineError, OptimizeError,
+    AdaptError, FrontEndError, HostNeed, InitError, InputError, MachineError, OptimizeError,
     PrecompileError, StageError, ValidateError, VersionError, WorkerError, WorkerStage,
 };
 
@@ -142,10 +142,10 @@ pub(crate) fn version_failure(error: &VersionError) -> Failure {
 }
 
 /// Why an input gave no program, and what to do about it.
-pub(crate) fn front_failure(error: &FrontError, bytes: &[u8]) -> Failure {
+pub(crate) fn refused_input_failure(error: &FrontEndError, bytes: &[u8]) -> Failure {
     match error {
-        FrontError::Input(input) => input_failure(error.code(), input, bytes).quoting(),
-        FrontError::Program { error, from_text } => {
+        FrontEndError::Input(input) => input_failure(error.code(), input, bytes).quoting(),
+        FrontEndError::Program { error, from_text } => {
             without_offsets(adapt_failure(error), *from_text).quoting()
         }
         error => front_end_failure(error),
@@ -153,9 +153,9 @@ pub(crate) fn front_failure(error: &FrontError, bytes: &[u8]) -> Failure {
 }
 
 /// Why the process that reads inputs failed.
-pub(crate) fn front_end_failure(error: &FrontError) -> Failure {
+pub(crate) fn front_end_failure(error: &FrontEndError) -> Failure {
     match error {
-        FrontError::Worker(error) => stage_failure(error),
+        FrontEndError::Worker(error) => stage_failure(error),
         _ => Failure::rejected("validate-crash", error).hint(VALIDATE_DEFECT),
     }
 }

@@ -12,7 +12,7 @@ fn answer<T>(
     task: &Task,
     parts: &[&[u8]],
     read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
-) -> Result<T, FrontError> {
+) -> Result<T, FrontEndError> {
     let message = wire::message(task, parts).unwrap();
     let (tag, answer) = reply(&message).unwrap();
     let answer = [vec![tag], answer.concat()].concat();
@@ -39,9 +39,9 @@ fn a_program_is_the_same_in_both_processes() {
         let wasm = wat::parse_str(text).unwrap();
         for input in [text.as_bytes(), &wasm] {
             let task = Task::Read(Some(KindChoice::Auto));
-            let there = answer(&task, &[input], fronted).unwrap();
+            let there = answer(&task, &[input], output).unwrap();
             let here = adapt(read(input.to_vec()).unwrap(), KindChoice::Auto).unwrap();
-            let Fronted { component, facts } = there;
+            let FrontEndOutput { component, facts } = there;
             assert_eq!(facts.from_text, input != wasm);
             assert_eq!(facts.choice, here.choice);
             assert_eq!(facts.adapter, here.adapter);
@@ -60,21 +60,21 @@ fn a_program_is_the_same_in_both_processes() {
 
 #[test]
 fn an_error_is_the_same_in_both_processes() {
-    let error = |input: &[u8], asked| answer(&Task::Read(asked), &[input], fronted).unwrap_err();
+    let error = |input: &[u8], asked| answer(&Task::Read(asked), &[input], output).unwrap_err();
     let empty = error(b"", None);
-    assert!(matches!(empty, FrontError::Input(InputError::Empty)));
+    assert!(matches!(empty, FrontEndError::Input(InputError::Empty)));
     let invalid = "(module (func (result i32)))";
     for asked in [None, Some(KindChoice::Auto)] {
         let there = error(invalid.as_bytes(), asked);
         let here = validate(wat::parse_str(invalid).unwrap()).unwrap_err();
         assert_eq!(there.to_string(), here.to_string());
-        let FrontError::Program { from_text, .. } = there else {
+        let FrontEndError::Program { from_text, .. } = there else {
             panic!("{there:?}");
         };
         assert!(from_text);
     }
     let component = error(b"(component)", Some(KindChoice::Module));
-    let FrontError::Program { error, .. } = component else {
+    let FrontEndError::Program { error, .. } = component else {
         panic!("{component:?}");
     };
     assert!(matches!(error, AdaptError::ComponentToModule));
@@ -133,7 +133,7 @@ fn a_snapshot_is_the_program_with_another_state() {
         (&wasm("(component)"), true),
     ] {
         let error = resume(wrong).unwrap_err();
-        let FrontError::Snapshot(error) = error else {
+        let FrontEndError::Snapshot(error) = error else {
             panic!("{error}");
         };
         let found = matches!(error, SnapshotError::Differs { .. });
@@ -142,9 +142,9 @@ fn a_snapshot_is_the_program_with_another_state() {
 }
 
 /// Why the process gave no answer.
-fn worker_error(not: NotFronted) -> WorkerError {
-    match *not.error {
-        FrontError::Worker(StageError { error, .. }) => error,
+fn worker_error(refused: RefusedInput) -> WorkerError {
+    match *refused.error {
+        FrontEndError::Worker(StageError { error, .. }) => error,
         error => panic!("{error}"),
     }
 }
