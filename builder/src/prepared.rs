@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use edgec_artifact::Bytes;
 use edgec_compiler::{
-    Adapter, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction, Kind,
-    ModuleOutcome, Names, NativeImage, Optimized, Resources, Stripped, ValidComponent,
+    Adapter, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction, ModuleOutcome,
+    Names, NativeImage, Optimized, ProgramKind, Resources, Stripped, ValidComponent,
 };
 use edgec_targets::Target;
 
@@ -20,7 +20,7 @@ pub struct Prepared {
     /// Whether the input was in the text format.
     pub from_text: bool,
     /// What the program is.
-    pub kind: Kind,
+    pub kind: ProgramKind,
     /// How a core module became a component, if it did.
     pub adapter: Option<Adapter>,
     /// The kind that was chosen for a core module, and why.

@@ -4,7 +4,7 @@
 //! capabilities, needs and stages. The publisher's statements about the release (name, version,
 //! channel, validity, extensions) are copied.
 
-use edgec_artifact::{Bytes, Image, Kind, Manifest};
+use edgec_artifact::{Bytes, Image, Manifest, ProgramKind};
 use edgec_compiler::Image as Elf;
 use edgec_compiler::{DebugInfo, KindChoice, Level};
 use edgec_targets::Target;
@@ -118,8 +118,8 @@ fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> 
         .map_err(|_| UnknownSetting(format!("engine profile `{profile}`")))?;
     let mut recipe = Recipe {
         kind: match manifest.kind {
-            Kind::Component => KindChoice::Component,
-            Kind::Module => KindChoice::Module,
+            ProgramKind::Component => KindChoice::Component,
+            ProgramKind::Module => KindChoice::Module,
         },
         init: None,
         level: Level::O0,

@@ -21,8 +21,8 @@ use crate::worker::deadline::Deadline;
 use crate::worker::wire::{self, Reader};
 use crate::worker::{StageError, Worker, WorkerError, WorkerStage};
 use crate::{
-    AdaptError, Adapter, Choice, Finished, InputError, Interface, Kind, KindChoice, Resources,
-    Steps, ValidComponent, ValidateError,
+    AdaptError, Adapter, Choice, Finished, InputError, Interface, KindChoice, ProgramKind,
+    Resources, Steps, ValidComponent, ValidateError,
 };
 
 /// The process that reads inputs: a program that calls [`front_end_worker`].
@@ -42,7 +42,7 @@ pub struct Facts {
     /// The kind that a core module became, and why.
     pub choice: Option<Choice>,
     /// The program's kind.
-    pub kind: Kind,
+    pub kind: ProgramKind,
     /// Its length in bytes.
     pub length: usize,
     /// What it imports and exports.

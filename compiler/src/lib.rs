@@ -129,7 +129,7 @@ mod worker {
     pub use self::stage::{StageError, WorkerStage};
 }
 
-pub use edgec_targets::EngineProfile;
+pub use edgec_targets::{EngineProfile, ProgramKind};
 pub use front_end::{
     Ahead, Facts, FrontEnd, FrontEndError, FrontEndOutput, Next, RefusedInput, SnapshotError,
     front_end_worker,
@@ -189,27 +189,3 @@ pub use worker::walls::{Confinement, Opens, Wall, enter};
 pub use worker::{
     ReadError, StageError, Worker, WorkerError, WorkerLimits, WorkerStage, panic_line,
 };
-
-/// The kind of a program, in the engine's terms: the two are loaded differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Kind {
-    /// A component (component model).
-    Component,
-    /// A core module.
-    Module,
-}
-
-impl Kind {
-    /// The kind's name in the arguments of worker processes.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Kind::Component => "component",
-            Kind::Module => "module",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let both = [Kind::Component, Kind::Module];
-        both.into_iter().find(|kind| kind.name() == name)
-    }
-}

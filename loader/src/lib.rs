@@ -147,11 +147,11 @@ pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
     AcceptedSignature, ArtifactFileError, Check, CheckName, Clock, ClockError, Contradiction,
     Discount, Discounted, ENGINE_VERSION, EngineProfile, EngineVersion, Expected, GuardError,
-    HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode,
-    LoadModeError, Manifest, Misfit, NameError, NewestPolicy, ParseVersionError, PolicyError,
-    PolicyFileError, PolicyStateError, PoolLimits, PoolMisfit, PublicKey, Refusal, Seen,
-    Sha256Digest, Status, SystemClock, TrustPolicy, TrustedKey, Unfit, UnixTime, UnknownProfile,
-    Verdict, VerifyError, VerityDigest, WayError, error_chain, remember,
+    HostCpu, HostProfile, HostProfileError, KeyError, KeyId, LayoutError, LoadMode, LoadModeError,
+    Manifest, Misfit, NameError, NewestPolicy, ParseVersionError, PolicyError, PolicyFileError,
+    PolicyStateError, PoolLimits, PoolMisfit, ProgramKind, PublicKey, Refusal, Seen, Sha256Digest,
+    Status, SystemClock, TrustPolicy, TrustedKey, Unfit, UnixTime, UnknownProfile, Verdict,
+    VerifyError, VerityDigest, WayError, error_chain, remember,
 };
 pub use engine::{HostEngine, HostEngineBuilder, Ticker, engine};
 pub use error::LoadError;

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edgec_verifier::{
-    ArtifactFileError, Clock as _, Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, SystemClock,
-    TrustPolicy, UnixTime, Verdict, open_artifact, verify,
+    ArtifactFileError, Clock as _, Expected, Facts, MAX_ARTIFACT_LEN, Manifest, ProgramKind,
+    SystemClock, TrustPolicy, UnixTime, Verdict, open_artifact, verify,
 };
 use wasmtime::Module;
 use wasmtime::component::Component;
@@ -195,7 +195,7 @@ impl VerifiedFile {
     /// The errors of [`load`].
     pub fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         let begin = Instant::now();
-        let component = fit(&self.facts, engine, Kind::Component)
+        let component = fit(&self.facts, engine, ProgramKind::Component)
             .and_then(|()| component(&self.bytes, engine, &self.facts));
         let component = engine.observed().refusal(|| self.name(), component)?;
         Ok(self.loaded(component, begin, engine))
@@ -208,7 +208,7 @@ impl VerifiedFile {
     /// The errors of [`load`].
     pub fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
         let begin = Instant::now();
-        let module = fit(&self.facts, engine, Kind::Module)
+        let module = fit(&self.facts, engine, ProgramKind::Module)
             .and_then(|()| module(&self.bytes, engine, &self.facts));
         let module = engine.observed().refusal(|| self.name(), module)?;
         Ok(self.loaded(module, begin, engine))
@@ -220,7 +220,7 @@ impl VerifiedFile {
 
     /// Checks that an engine can load the file as a program of this kind.
     #[cfg(target_os = "linux")]
-    pub(crate) fn fit(&self, engine: &HostEngine, kind: Kind) -> Result<(), LoadError> {
+    pub(crate) fn fit(&self, engine: &HostEngine, kind: ProgramKind) -> Result<(), LoadError> {
         fit(&self.facts, engine, kind)
     }
 

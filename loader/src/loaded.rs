@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edgec_verifier::{
-    AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, Verdict, VerityDigest, import_text,
+    AcceptedSignature, Check, Facts, LoadMode, Manifest, ProgramKind, Verdict, VerityDigest,
+    import_text,
 };
 use wasmtime::component::{self, Component, InstancePre, Linker};
 use wasmtime::{AsContextMut, Engine, Module};
@@ -288,7 +289,11 @@ impl<T: 'static> Deref for LoadedPre<T> {
 }
 
 /// Checks that this machine and this engine can load the artifact as `wanted`.
-pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<(), LoadError> {
+pub(crate) fn fit(
+    facts: &Facts,
+    engine: &HostEngine,
+    wanted: ProgramKind,
+) -> Result<(), LoadError> {
     let found = facts.manifest().kind;
     if found != wanted {
         return Err(LoadError::Kind { found, wanted });

@@ -129,9 +129,9 @@ use edgec_files::{Folder, Hold};
 /// The crate of verification, for everything around a policy.
 pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
-    ArtifactFileError, Check, Clock, ClockError, EngineProfile, Expected, Facts, HostProfile, Kind,
-    LoadMode, LoadModeError, Manifest, NameError, SystemClock, TrustPolicy, UnixTime, Verdict,
-    VerifyError, VerityDigest,
+    ArtifactFileError, Check, Clock, ClockError, EngineProfile, Expected, Facts, HostProfile,
+    LoadMode, LoadModeError, Manifest, NameError, ProgramKind, SystemClock, TrustPolicy, UnixTime,
+    Verdict, VerifyError, VerityDigest,
 };
 
 pub use self::admission::{Admission, Change};

@@ -1,6 +1,6 @@
 //! The manifests of all current artifacts, for a host to plan its pool.
 
-use edgec_verifier::{Kind, Manifest};
+use edgec_verifier::{Manifest, ProgramKind};
 
 use super::history::History;
 use super::list::TRIES;
@@ -43,7 +43,11 @@ impl ArtifactStore {
 
     /// The current version of an application, if it is of another kind than `kind`. A version that
     /// cannot be read does not count.
-    pub(super) fn other_kind(&self, application: &Application, kind: Kind) -> Option<OtherKind> {
+    pub(super) fn other_kind(
+        &self,
+        application: &Application,
+        kind: ProgramKind,
+    ) -> Option<OtherKind> {
         let current = self.current_kind(application)?;
         (current.kind != kind).then_some(current)
     }
@@ -63,7 +67,7 @@ impl ArtifactStore {
     }
 
     /// The kind of a release's programs, as the first envelope that can be read states it.
-    pub(super) fn kind_of(&self, release: &Release) -> Option<Kind> {
+    pub(super) fn kind_of(&self, release: &Release) -> Option<ProgramKind> {
         let mut entries = release.artifacts.iter();
         let manifest = entries.find_map(|entry| self.manifest(entry).ok())?;
         Some(manifest.kind)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use edgec_builder::check_room;
-use edgec_compiler::{Deadline, FrontEnd, Kind, ValidComponent};
+use edgec_compiler::{Deadline, FrontEnd, ProgramKind, ValidComponent};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -96,9 +96,9 @@ fn check(
     Ok(program.component)
 }
 
-pub(crate) fn kind_name(kind: Kind) -> &'static str {
+pub(crate) fn kind_name(kind: ProgramKind) -> &'static str {
     match kind {
-        Kind::Component => "component",
-        Kind::Module => "core module",
+        ProgramKind::Component => "component",
+        ProgramKind::Module => "core module",
     }
 }

@@ -96,7 +96,10 @@ fn what_the_optimizer_gets_comes_back() {
     assert_eq!(parts.before.len(), 2);
     for module in &parts.modules {
         let module = module.as_ref().unwrap();
-        assert_eq!(validate(module.bytes.clone()).unwrap().kind(), Kind::Module);
+        assert_eq!(
+            validate(module.bytes.clone()).unwrap().kind(),
+            ProgramKind::Module
+        );
     }
     // At `-O0` the optimizer gets no module, and the compiler is next.
     let (_, ahead) = answer(&task(Level::O0), &[text.as_bytes()], prepared).unwrap();

@@ -2,7 +2,7 @@
 
 use edgec_targets::{EngineProfile, Target};
 
-use crate::Kind;
+use crate::ProgramKind;
 
 /// Native code for one target, in the form that the engine maps: an ELF file.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub struct NativeImage {
     bytes: Vec<u8>,
     target: &'static Target,
     profile: EngineProfile,
-    kind: Kind,
+    kind: ProgramKind,
     tunables: Vec<(&'static str, String)>,
     compatibility_hash: [u8; 32],
 }
@@ -21,7 +21,7 @@ impl NativeImage {
         bytes: Vec<u8>,
         target: &'static Target,
         profile: EngineProfile,
-        kind: Kind,
+        kind: ProgramKind,
         tunables: Vec<(&'static str, String)>,
         compatibility_hash: [u8; 32],
     ) -> Self {
@@ -63,7 +63,7 @@ impl NativeImage {
     }
 
     /// Component or core module.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ProgramKind {
         self.kind
     }
 

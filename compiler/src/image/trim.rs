@@ -27,7 +27,7 @@ use wasmtime_environ::{
 
 pub(crate) use self::functions::Table;
 use crate::image::metadata::{self, ModuleArtifacts, decode};
-use crate::{EngineProfile, Image, ImageError, Kind, NativeImage};
+use crate::{EngineProfile, Image, ImageError, NativeImage, ProgramKind};
 
 const NAMES: &str = ".name.wasm";
 
@@ -61,12 +61,12 @@ impl NativeImage {
     }
 }
 
-fn trim(image: &[u8], kind: Kind) -> Result<Vec<u8>, TrimError> {
+fn trim(image: &[u8], kind: ProgramKind) -> Result<Vec<u8>, TrimError> {
     let mut image = Image::parse(image)?;
     let before = image.section(metadata::SECTION).unwrap_or_default();
     let after = match kind {
-        Kind::Component => trimmed::<ComponentArtifacts>(before)?,
-        Kind::Module => trimmed::<ModuleArtifacts>(before)?,
+        ProgramKind::Component => trimmed::<ComponentArtifacts>(before)?,
+        ProgramKind::Module => trimmed::<ModuleArtifacts>(before)?,
     };
     image.replace(metadata::SECTION, after)?;
     image.drop_section(NAMES);

@@ -22,7 +22,8 @@ use crate::worker::threads;
 use crate::worker::wire::{Place, Reader, Writer};
 use crate::worker::{self, StageError, Worker, WorkerError, WorkerStage};
 use crate::{
-    DebugSections, EngineProfile, Kind, NativeImage, PrecompileError, ValidComponent, precompile,
+    DebugSections, EngineProfile, NativeImage, PrecompileError, ProgramKind, ValidComponent,
+    precompile,
 };
 
 /// The process that compiles: a program that calls [`compiler_worker`].
@@ -211,7 +212,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let [target, profile, kind, features] = worker::arguments(arguments)?;
     let target = edgec_targets::find(&target).map_err(|error| error.to_string())?;
     let profile = profile.parse().map_err(|_| worker::usage())?;
-    let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
+    let kind = ProgramKind::named(&kind).ok_or_else(worker::usage)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
     threads::gather()?;

@@ -12,7 +12,7 @@ use crate::worker::deadline::Deadline;
 use crate::worker::process::Sleep;
 use crate::worker::threads;
 use crate::worker::{self, StageError, Worker, WorkerError, WorkerStage};
-use crate::{Kind, ValidComponent};
+use crate::{ProgramKind, ValidComponent};
 
 /// The process that runs a component's function: a program that calls [`initializer_worker`].
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Initializer {
         function: &str,
         deadline: Deadline,
     ) -> Result<Snapshot, InitError> {
-        if program.kind() != Kind::Component {
+        if program.kind() != ProgramKind::Component {
             return Err(InitError::Kind);
         }
         let features = program.features().bits().to_string();
@@ -154,7 +154,7 @@ pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Resu
     threads::gather()?;
     // The process that started this one has validated the component. Wizer and the engine validate
     // it again.
-    let program = ValidComponent::from_parts(worker::input()?, Kind::Component, features);
+    let program = ValidComponent::from_parts(worker::input()?, ProgramKind::Component, features);
     let (tag, answer) = match initialize(&program, &function) {
         Ok(component) => (DONE, component),
         Err(Refusal::Unsupported(reason)) => (UNSUPPORTED, reason.into_bytes()),

@@ -8,7 +8,7 @@ use wasmtime::Engine;
 
 use crate::native::settings;
 use crate::worker::{StageError, WorkerError};
-use crate::{EngineProfile, Kind, NativeImage, ValidComponent};
+use crate::{EngineProfile, NativeImage, ProgramKind, ValidComponent};
 
 /// The full version of the engine. The engine itself compares only the major at load.
 pub const ENGINE_VERSION: &str = "48.0.8";
@@ -90,8 +90,8 @@ pub fn precompile(
             reason: chain(&error),
         })?;
     let compiled = match program.kind() {
-        Kind::Component => engine.precompile_component(program.bytes()),
-        Kind::Module => engine.precompile_module(program.bytes()),
+        ProgramKind::Component => engine.precompile_component(program.bytes()),
+        ProgramKind::Module => engine.precompile_module(program.bytes()),
     };
     let bytes = compiled.map_err(|error| PrecompileError::Compile {
         target: target.id,

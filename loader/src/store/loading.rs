@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use edgec_store::{Application, ArtifactStore, Entry, OpenedImage, StoreError};
-use edgec_verifier::{Kind, TrustPolicy, UnixTime};
+use edgec_verifier::{ProgramKind, TrustPolicy, UnixTime};
 
 use crate::load::{component, module};
 use crate::loaded::{first_that_fits, fit};
@@ -73,7 +73,7 @@ pub(super) fn judge_again(
     application: &Application,
     entry: Entry,
     policy: &TrustPolicy,
-    kind: Kind,
+    kind: ProgramKind,
 ) -> Result<Range<UnixTime>, LoadError> {
     let opened = open_entry(store, engine, application, entry, policy, kind);
     opened.map(|opened| opened.facts.holds())
@@ -85,7 +85,7 @@ pub(super) fn opened(
     engine: &HostEngine,
     application: &Application,
     policy: &TrustPolicy,
-    wanted: Kind,
+    wanted: ProgramKind,
 ) -> Result<(Entry, StoredImage), LoadError> {
     let begin = Instant::now();
     let mut tries = 0;
@@ -127,7 +127,7 @@ fn open_entry(
     application: &Application,
     entry: Entry,
     policy: &TrustPolicy,
-    wanted: Kind,
+    wanted: ProgramKind,
 ) -> Result<OpenedImage, LoadError> {
     let opened = store.open_entry(application, entry, policy)?;
     fit(&opened.facts, engine, wanted)?;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use edgec_store::StoreError;
-use edgec_verifier::{Expected, Kind, TrustPolicy, UnixTime};
+use edgec_verifier::{Expected, ProgramKind, TrustPolicy, UnixTime};
 
 use crate::load::wanted;
 use crate::loaded::first_that_fits;
@@ -144,7 +144,7 @@ pub(super) fn opened(
     engine: &HostEngine,
     expected: &Expected,
     policy: &TrustPolicy,
-    kind: Kind,
+    kind: ProgramKind,
 ) -> Result<(Candidate, VerifiedFile), LoadError> {
     let open = |candidate: &Candidate| -> Result<VerifiedFile, LoadError> {
         let file = read(source, engine, candidate, expected, policy)?;

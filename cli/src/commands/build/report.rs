@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Times};
-use edgec_compiler::{Adapter, Choice, Kind, Level, Why};
+use edgec_compiler::{Adapter, Choice, Level, ProgramKind, Why};
 use serde::Serialize;
 
 use self::kept::{KeptFunction, KeptModule};
@@ -101,13 +101,10 @@ struct KindReport {
 }
 
 impl KindReport {
-    fn new(choice: &Choice, kind: Kind) -> Self {
+    fn new(choice: &Choice, kind: ProgramKind) -> Self {
         Self {
             asked: choice.asked.name(),
-            chosen: match kind {
-                Kind::Component => "component",
-                Kind::Module => "module",
-            },
+            chosen: kind.name(),
             because: safe(&choice.why.to_string()),
             lacks: choice.lacks.as_ref().map(|lacks| safe(&lacks.to_string())),
             told: !matches!(choice.why, Why::Asked | Why::NoPreview1),
