@@ -37,7 +37,7 @@ fn config(profile: EngineProfile) -> Config {
     config
 }
 
-/// An engine with the profile of its artifacts. [`engine`] or [`HostEngine::builder`] makes one.
+/// An engine with the profile of its artifacts. [`HostEngine::builder`] makes one.
 ///
 /// Cloning is cheap, and all clones are one engine. One process may have several engines, for
 /// instance one for each profile. Each loads the artifacts of its own profile.
@@ -51,16 +51,6 @@ pub struct HostEngine {
     readers_tested: Option<EngineVersion>,
     clock: Arc<dyn Clock>,
     observed: Observed,
-}
-
-/// An engine for artifacts of `profile`, on this machine. [`HostEngine::builder`] has more
-/// settings.
-///
-/// # Errors
-///
-/// The errors of [`HostEngineBuilder::build`].
-pub fn engine(profile: EngineProfile, limits: &Limits) -> Result<HostEngine> {
-    HostEngine::builder(profile).limits(limits.clone()).build()
 }
 
 /// Changes settings of an engine.
@@ -174,7 +164,9 @@ impl fmt::Debug for HostEngineBuilder {
 }
 
 impl HostEngine {
-    /// An engine for artifacts of `profile`, on this machine, with settings of the host's own.
+    /// The settings of an engine for artifacts of `profile`. Without other settings, the engine is
+    /// for this machine, its instances get memory on demand, and the time is that of the system's
+    /// clock.
     pub fn builder(profile: EngineProfile) -> HostEngineBuilder {
         HostEngineBuilder {
             profile,

@@ -19,8 +19,7 @@
 //! ```
 //! use edgec_loader::wasmtime::{Linker, Store};
 //! use edgec_loader::{
-//!     EngineProfile, Expected, HostEngine, LoadError, TrustPolicy, VerifiedFile, engine,
-//!     load_module,
+//!     EngineProfile, Expected, HostEngine, LoadError, TrustPolicy, VerifiedFile, load_module,
 //! };
 //!
 //! fn answer(
@@ -58,7 +57,7 @@
 //! ",
 //! )?;
 //! // Once for the process.
-//! let engine = engine(EngineProfile::Edge, &Default::default())?;
+//! let engine = HostEngine::builder(EngineProfile::Edge).build()?;
 //! let _ticker = engine.tick(std::time::Duration::from_millis(10));
 //!
 //! # let artifact = std::path::Path::new("../fuzz/seeds/verify/signed.cwasm");
@@ -153,7 +152,7 @@ pub use edgec_verifier::{
     Status, SystemClock, TrustPolicy, TrustedKey, Unfit, UnixTime, UnknownProfile, Verdict,
     VerifyError, VerityDigest, WayError, error_chain, remember,
 };
-pub use engine::{HostEngine, HostEngineBuilder, Ticker, engine};
+pub use engine::{HostEngine, HostEngineBuilder, Ticker};
 pub use error::LoadError;
 pub use limits::{Limits, PlanError, PoolPlan};
 pub use load::{VerifiedFile, load, load_module};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use edgec_loader::{
     EngineProfile, Expected, HostCpu, HostEngine, HostProfile, Limits, LoadError, Misfit, PoolPlan,
-    Unfit, VerifiedFile, best_of, engine,
+    Unfit, VerifiedFile, best_of,
 };
 use edgec_targets::Target;
 use edgec_tests::{Sandbox, hello, words};
@@ -37,7 +37,7 @@ fn path_of(sandbox: &Sandbox, target: &Target) -> PathBuf {
 }
 
 fn engine_here() -> HostEngine {
-    engine(EngineProfile::Default, &Limits::OnDemand).unwrap()
+    HostEngine::builder(EngineProfile::Default).build().unwrap()
 }
 
 fn open(sandbox: &Sandbox, target: &Target) -> VerifiedFile {
@@ -256,7 +256,10 @@ fn a_pool_too_small_is_told_from_afar() {
         let limits = plan.limits();
         let profile = HostProfile::of_profile(EngineProfile::Default).with_pool(limits);
         let afar = profile.can_run(&manifest);
-        let pooled = engine(EngineProfile::Default, &Limits::Pooled(plan)).unwrap();
+        let pooled = HostEngine::builder(EngineProfile::Default)
+            .limits(Limits::Pooled(plan))
+            .build()
+            .unwrap();
         match open().component(&pooled).map(|_| ()) {
             Ok(()) => assert_eq!(afar, Ok(())),
             Err(LoadError::Unfit(unfit)) => assert_eq!(afar, Err(unfit)),

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use edgec_loader::store::{Application, ArtifactStore, LoadFromStore as _, StoreError};
 use edgec_loader::{
-    Check, EngineProfile, HostEngine, HostProfile, Limits, LoadError, LoadedComponent,
-    LoadedModule, ProgramKind, Status, VerifiedFile, best_of,
+    Check, EngineProfile, HostEngine, HostProfile, LoadError, LoadedComponent, LoadedModule,
+    ProgramKind, Status, VerifiedFile, best_of,
 };
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
@@ -227,7 +227,7 @@ fn from_store(
 }
 
 fn engine(profile: EngineProfile) -> Result<HostEngine, Failure> {
-    let engine = edgec_loader::engine(profile, &Limits::OnDemand);
+    let engine = HostEngine::builder(profile).build();
     engine.map_err(|error| environment(&error))
 }
 
