@@ -56,7 +56,7 @@ pub struct HostEngine {
 /// Changes settings of an engine.
 type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
-/// The settings of a [`HostEngine`]. [`HostEngine::with_cpu`] states another CPU, also later.
+/// The settings of a [`HostEngine`].
 ///
 /// ```
 /// use edgec_loader::{EngineProfile, HostEngine};
@@ -73,6 +73,8 @@ type Change = Box<dyn FnOnce(&mut Config) + Send>;
 pub struct HostEngineBuilder {
     profile: EngineProfile,
     limits: Limits,
+    /// The stated CPU, instead of the detected one.
+    cpu: Option<HostCpu>,
     changes: Vec<Change>,
     readers_tested: Option<EngineVersion>,
     clock: Arc<dyn Clock>,
@@ -83,6 +85,15 @@ impl HostEngineBuilder {
     /// Sets how instances get their memory. The default is memory on demand.
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// States the CPU, instead of detecting it: an emulated CPU, or one with features that must not
+    /// be used. An artifact that needs another CPU is refused before the engine sees it, with the
+    /// names of the missing features. The engine still asks the real CPU, so a false statement
+    /// cannot make unsuitable code run.
+    pub fn cpu(self, cpu: HostCpu) -> Self {
+        let cpu = Some(cpu);
+        Self { cpu, ..self }
     }
 
     /// Changes settings that artifacts do not depend on (stack sizes, the allocator), after all
@@ -138,6 +149,9 @@ impl HostEngineBuilder {
             change(&mut config);
         }
         let mut host = HostProfile::of_profile(self.profile).with_engine(version);
+        if let Some(cpu) = self.cpu {
+            host = host.with_cpu(cpu);
+        }
         if let Limits::Pooled(plan) = &self.limits {
             host = host.with_pool(plan.limits());
         }
@@ -158,6 +172,7 @@ impl fmt::Debug for HostEngineBuilder {
         f.debug_struct("HostEngineBuilder")
             .field("profile", &self.profile)
             .field("limits", &self.limits)
+            .field("cpu", &self.cpu)
             .field("readers_tested", &self.readers_tested)
             .finish_non_exhaustive()
     }
@@ -171,23 +186,11 @@ impl HostEngine {
         HostEngineBuilder {
             profile,
             limits: Limits::OnDemand,
+            cpu: None,
             changes: Vec::new(),
             readers_tested: None,
             clock: Arc::new(SystemClock),
             observed: Observed::default(),
-        }
-    }
-
-    /// The same engine, with a stated CPU instead of the detected one: an emulated CPU, or one with
-    /// features that must not be used. An artifact that needs another CPU is refused before the
-    /// engine sees it, with the names of the missing features. The engine still asks the real CPU,
-    /// so a false statement cannot make unsuitable code run.
-    #[must_use]
-    pub fn with_cpu(self, cpu: HostCpu) -> Self {
-        let host = HostProfile::clone(&self.host).with_cpu(cpu);
-        Self {
-            host: Arc::new(host),
-            ..self
         }
     }
 
@@ -225,7 +228,7 @@ impl HostEngine {
         self.profile
     }
 
-    /// This machine's profile. Artifacts are compared with it. It is detected once.
+    /// This machine's profile. Artifacts are compared with it. It is made once, with the engine.
     pub fn host(&self) -> &HostProfile {
         &self.host
     }
