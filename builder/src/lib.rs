@@ -100,7 +100,6 @@ pub use edgec_targets as targets;
 /// The crate of verification.
 pub use edgec_verifier as verifier;
 
-pub use at_once::at_once;
 pub use build::{Built, BuiltArtifact, Program, Signed, Unsigned};
 pub use check::self_check;
 pub use edgec_compiler::{Confinement, EngineProfile, KindChoice, Level};
