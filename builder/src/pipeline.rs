@@ -58,7 +58,7 @@ pub(crate) fn prepare(
         names,
         interface,
         resources,
-        naming,
+        removing_names,
     } = finished;
     Ok(Prepared {
         deadline,
@@ -75,8 +75,8 @@ pub(crate) fn prepare(
         interface,
         resources,
         validating,
-        optimizing: optimizing.saturating_sub(naming),
-        naming,
+        optimizing: optimizing.saturating_sub(removing_names),
+        removing_names,
     })
 }
 

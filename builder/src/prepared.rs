@@ -44,7 +44,7 @@ pub struct Prepared {
     /// How long optimizing took.
     pub optimizing: Duration,
     /// How long it took to remove the names.
-    pub naming: Duration,
+    pub removing_names: Duration,
 }
 
 /// An export that was called at build time.

@@ -21,7 +21,7 @@ use edgec_builder::{BuiltArtifact, Signed, Unsigned};
 
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
-use self::report::{ArtifactReport, InputReport, Summary};
+use self::report::{ArtifactReport, FileTimes, InputReport, Summary};
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::Wanted;
 use crate::files::{self, NewFolders, Staged};
@@ -176,14 +176,14 @@ fn check_and_write(
     } = signed;
     progress.last(&job.name, steps(plan), "checking");
     let built = artifacts.check(&plan.build)?;
-    let mut times = built.times;
     let (artifacts, files) = reported(job, built.artifacts)?;
     let begin = Instant::now();
     write(&files)?;
-    times.reading = reading;
-    times.writing = begin.elapsed();
-    times.total += times.reading + times.writing;
-    Ok(report.written(artifacts, times))
+    let with_files = FileTimes {
+        reading,
+        writing: begin.elapsed(),
+    };
+    Ok(report.written(artifacts, built.times, with_files))
 }
 
 /// A file that is complete in memory.

@@ -5,6 +5,7 @@ mod rows;
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::time::Duration;
 
 use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Times};
 use edgec_compiler::{Adapter, Choice, Level, ProgramKind, Why};
@@ -77,6 +78,9 @@ struct Built {
     duplicates_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
+    read_seconds: f64,
+    write_seconds: f64,
+    /// The total includes reading and writing.
     #[serde(flatten)]
     times: Times,
     /// Known faults of the engine's code generation that affect this program.
@@ -130,6 +134,13 @@ impl InitReport {
             seconds: init.time.as_secs_f64(),
         })
     }
+}
+
+/// How long the command line worked with the files of an input, which the builder does not see.
+pub(super) struct FileTimes {
+    pub(super) reading: Duration,
+    /// Writing all artifacts and debug files.
+    pub(super) writing: Duration,
 }
 
 /// One artifact that was written.
@@ -221,6 +232,8 @@ impl InputReport {
             duplicates_removed: optimized.shared,
             validate_seconds: prepared.validating.as_secs_f64(),
             optimize_seconds: prepared.optimizing.as_secs_f64(),
+            read_seconds: 0.0,
+            write_seconds: 0.0,
             times: Times::default(),
             advisories: concerns::of(job, &optimized.component),
             cold_start: ColdStart::of_program(
@@ -238,10 +251,19 @@ impl InputReport {
     }
 
     /// The same report, after the input's artifacts were written.
-    pub(super) fn written(mut self, artifacts: Vec<ArtifactReport>, times: Times) -> Self {
+    pub(super) fn written(
+        mut self,
+        artifacts: Vec<ArtifactReport>,
+        times: Times,
+        with_files: FileTimes,
+    ) -> Self {
         if let Some(built) = &mut self.built {
+            let FileTimes { reading, writing } = with_files;
             built.artifacts = artifacts;
+            built.read_seconds = reading.as_secs_f64();
+            built.write_seconds = writing.as_secs_f64();
             built.times = times;
+            built.times.total += reading + writing;
         }
         self
     }
