@@ -1,7 +1,6 @@
 //! A host's own source of artifacts instead of an admission store: an object storage, a database, a
 //! registry.
 
-use std::cmp::Reverse;
 use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
@@ -121,13 +120,8 @@ pub(super) fn ranked(
     expected: &Expected,
 ) -> Result<Vec<Candidate>, LoadError> {
     let all = source.candidates().map_err(LoadError::Source)?;
-    let fits = |it: &&Candidate| it.profile == engine.profile().name();
-    let ranked = all.iter().filter(fits).filter_map(|candidate| {
-        let rank = engine.host().rank(&candidate.target)?;
-        Some((rank, candidate.clone()))
-    });
-    let mut ranked: Vec<_> = ranked.collect();
-    ranked.sort_by_key(|(rank, _)| Reverse(*rank));
+    let (host, profile) = (engine.host(), engine.profile());
+    let ranked = host.ranked(profile, &all, |it| (it.target(), it.profile()));
     if ranked.is_empty() {
         let named = |it: &Candidate| format!("{} ({})", it.target, it.profile);
         return Err(LoadError::Store(StoreError::NoFit {
@@ -135,7 +129,7 @@ pub(super) fn ranked(
             targets: all.iter().map(named).collect(),
         }));
     }
-    Ok(ranked.into_iter().map(|(_, candidate)| candidate).collect())
+    Ok(ranked.into_iter().cloned().collect())
 }
 
 /// The first artifact that this engine can load, verified.
