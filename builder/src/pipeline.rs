@@ -60,6 +60,8 @@ pub(crate) fn prepare(
         resources,
         removing_names,
     } = finished;
+    let with_names = named.as_ref().map_or(0, |named| named.bytes().len());
+    let names_len = with_names.saturating_sub(optimized.component.bytes().len());
     Ok(Prepared {
         deadline,
         input: described,
@@ -72,6 +74,7 @@ pub(crate) fn prepare(
         optimized,
         named,
         names,
+        names_len,
         interface,
         resources,
         validating,

@@ -35,6 +35,8 @@ pub struct Prepared {
     pub named: Option<ValidComponent>,
     /// The names of functions.
     pub names: Names,
+    /// How much shorter the program is without its names, in bytes.
+    pub names_len: usize,
     /// What the program imports and exports.
     pub interface: Interface,
     /// What an instance needs.

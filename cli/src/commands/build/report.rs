@@ -76,6 +76,8 @@ struct Built {
     /// For a core module: imports that were removed.
     imports_removed: Vec<String>,
     duplicates_removed: usize,
+    /// The length of the names of functions, which no artifact contains.
+    names_bytes_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
     read_seconds: f64,
@@ -230,6 +232,7 @@ impl InputReport {
             exports_removed: modules.map(|module| module.exports_removed).collect(),
             imports_removed: removed_imports.map(|name| safe(name)).collect(),
             duplicates_removed: optimized.shared,
+            names_bytes_removed: prepared.names_len,
             validate_seconds: prepared.validating.as_secs_f64(),
             optimize_seconds: prepared.optimizing.as_secs_f64(),
             read_seconds: 0.0,
