@@ -163,6 +163,25 @@ impl<P> Loaded<P> {
         });
     }
 
+    /// The instance that `make` makes, reported to the engine's observer.
+    fn told<I>(&self, make: impl FnOnce() -> wasmtime::Result<I>) -> wasmtime::Result<I> {
+        let begin = Instant::now();
+        let instance = make();
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+
+    /// Like [`Self::told`], for an instance that is made while the caller waits.
+    async fn told_async<I>(
+        &self,
+        making: impl Future<Output = wasmtime::Result<I>>,
+    ) -> wasmtime::Result<I> {
+        let begin = Instant::now();
+        let instance = making.await;
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+
     /// The signatures that counted, each key once.
     pub fn accepted(&self) -> &[AcceptedSignature] {
         self.facts.accepted()
@@ -218,10 +237,7 @@ impl<T: 'static> LoadedPre<T> {
         &self,
         store: impl AsContextMut<Data = T>,
     ) -> wasmtime::Result<component::Instance> {
-        let begin = Instant::now();
-        let instance = self.program.instantiate(store);
-        self.tell_instantiated(begin, &instance);
-        instance
+        self.told(|| self.program.instantiate(store))
     }
 
     /// Like Wasmtime's `InstancePre::instantiate_async`.
@@ -233,10 +249,8 @@ impl<T: 'static> LoadedPre<T> {
         &self,
         store: impl AsContextMut<Data = T>,
     ) -> wasmtime::Result<component::Instance> {
-        let begin = Instant::now();
-        let instance = self.program.instantiate_async(store).await;
-        self.tell_instantiated(begin, &instance);
-        instance
+        let instance = self.program.instantiate_async(store);
+        self.told_async(instance).await
     }
 }
 
@@ -250,10 +264,7 @@ impl<T: 'static> LoadedModulePre<T> {
         &self,
         store: impl AsContextMut<Data = T>,
     ) -> wasmtime::Result<wasmtime::Instance> {
-        let begin = Instant::now();
-        let instance = self.program.instantiate(store);
-        self.tell_instantiated(begin, &instance);
-        instance
+        self.told(|| self.program.instantiate(store))
     }
 
     /// Like Wasmtime's `InstancePre::instantiate_async`.
@@ -265,10 +276,8 @@ impl<T: 'static> LoadedModulePre<T> {
         &self,
         store: impl AsContextMut<Data = T>,
     ) -> wasmtime::Result<wasmtime::Instance> {
-        let begin = Instant::now();
-        let instance = self.program.instantiate_async(store).await;
-        self.tell_instantiated(begin, &instance);
-        instance
+        let instance = self.program.instantiate_async(store);
+        self.told_async(instance).await
     }
 }
 

@@ -3,9 +3,8 @@
 use edgec_verifier::{Manifest, ProgramKind};
 
 use super::history::History;
-use super::list::TRIES;
 use super::release::{Application, OtherKind, Release};
-use super::survey::Problem;
+use super::survey::{Problem, settled};
 use super::{ArtifactStore, StoreError};
 
 /// The manifests of all current artifacts of a store.
@@ -25,20 +24,15 @@ impl ArtifactStore {
     ///
     /// [`StoreError`] if the folder of the names cannot be read.
     pub fn manifests(&self) -> Result<CurrentManifests, StoreError> {
-        let mut tries = 0;
-        loop {
-            let (manifests, problems) = self.current_manifests()?;
-            tries += 1;
-            // This is the same as for a list.
-            let absent = |problem: &Problem| problem.error.is_absence();
-            if tries == TRIES || !problems.iter().any(absent) {
-                let problems = problems.into_iter().map(Problem::lost).collect();
-                return Ok(CurrentManifests {
-                    manifests,
-                    problems,
-                });
-            }
-        }
+        let absent = |problem: &Problem| problem.error.is_absence();
+        let (manifests, problems) = settled(
+            || self.current_manifests(),
+            |(_, problems)| problems.iter().any(absent),
+        )?;
+        Ok(CurrentManifests {
+            manifests,
+            problems: problems.into_iter().map(Problem::lost).collect(),
+        })
     }
 
     /// The current version of an application, if it is of another kind than `kind`. A version that

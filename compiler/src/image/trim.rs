@@ -55,7 +55,7 @@ impl NativeImage {
     /// [`TrimError`].
     pub fn trim(&mut self) -> Result<(), TrimError> {
         if self.profile() == EngineProfile::Edge {
-            *self.bytes_mut() = trim(self.bytes(), self.kind())?;
+            self.bytes = trim(&self.bytes, self.kind)?;
         }
         Ok(())
     }
@@ -322,11 +322,11 @@ mod tests {
     fn each_error_has_a_case() {
         let mut image = image(COMPONENT, EngineProfile::Edge);
         let good = image.bytes().to_vec();
-        *image.bytes_mut() = b"no image".to_vec();
+        image.bytes = b"no image".to_vec();
         assert!(matches!(image.trim(), Err(TrimError::Image(_))));
         let mut broken = Image::parse(&good).unwrap();
         broken.replace(metadata::SECTION, vec![0xff; 20]).unwrap();
-        *image.bytes_mut() = broken.write().unwrap();
+        image.bytes = broken.write().unwrap();
         assert!(matches!(image.trim(), Err(TrimError::Metadata(_))));
     }
 

@@ -141,7 +141,12 @@ pub(crate) fn image_of(
     profile: EngineProfile,
     compatibility_hash: [u8; 32],
 ) -> NativeImage {
-    let tunables = settings::tunables(program.features(), profile);
-    let kind = program.kind();
-    NativeImage::new(bytes, target, profile, kind, tunables, compatibility_hash)
+    NativeImage {
+        bytes,
+        target,
+        profile,
+        kind: program.kind(),
+        tunables: settings::tunables(program.features(), profile),
+        compatibility_hash,
+    }
 }
