@@ -37,7 +37,7 @@ pub enum BuildError {
         /// The reason.
         #[source]
         error: Box<FrontEndError>,
-        /// The input.
+        /// The input, returned so that the caller can say what it is instead.
         bytes: Vec<u8>,
     },
     /// The program's manifest would be too long for any reader.

@@ -32,7 +32,8 @@
 //!     let worker = WorkerProgram::this()?;
 //!     let limits = Limits::new(Confinement::Offered);
 //!     let recipe = Recipe::new(EngineProfile::default(), Tools::new(worker, &limits));
-//!     let plan = Plan::new(recipe, default_targets());
+//!     let mut plan = Plan::new(recipe, default_targets());
+//!     plan.release.version = 7;
 //!     let key = SecretKey::generate()?;
 //!
 //!     let input = b"(component)".to_vec();

@@ -20,6 +20,24 @@ use crate::stages;
 use crate::tools::Tools;
 
 /// An artifact's manifest, and the input that the artifact should come from.
+///
+/// ```no_run
+/// use edgec_builder::verifier::{Clock as _, Expected, SystemClock, TrustPolicy, verify};
+/// use edgec_builder::{Confinement, Limits, Rebuild, Tools, WorkerProgram};
+///
+/// # fn compare(policy: &TrustPolicy) -> Result<(), Box<dyn std::error::Error>> {
+/// let (artifact, input) = (std::fs::read("shop.cwasm")?, std::fs::read("shop.wasm")?);
+/// let expected = Expected::application("acme/shop");
+/// let verified = verify(&artifact, policy, &expected, SystemClock.now()?)?;
+///
+/// let tools = Tools::new(WorkerProgram::find()?, &Limits::new(Confinement::Offered));
+/// let rebuild = Rebuild::new(verified.manifest(), &input, &tools)?;
+/// for difference in rebuild.differences(verified.image(), &())? {
+///     println!("{:?}", difference.at);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Rebuild<'a> {
     manifest: &'a Manifest,

@@ -72,8 +72,8 @@ pub fn exports(
     read(program, manifest, image, CodeMapProcess::exports)
 }
 
-/// What slows the instantiation of the program in an image, given the engine's version and the
-/// bytes of the section `.wasmtime.info`.
+/// What slows the instantiation of the program in an image, given the bytes of the section
+/// `.wasmtime.info`. The engine that wrote them must be this edgec's.
 ///
 /// # Errors
 ///

@@ -236,7 +236,8 @@ impl HostEngine {
     /// Advances the engine's epoch every `period`, in a separate thread, until the result is
     /// dropped. The deadlines of an edge program's stores count epochs
     /// (`wasmtime::Store::set_epoch_deadline`; without a deadline, a store stops its program at
-    /// once).
+    /// once). Programs of the default profile do not look at the epoch: a host cannot interrupt
+    /// them.
     pub fn tick(&self, period: Duration) -> Ticker {
         let stop = Arc::new(AtomicBool::new(false));
         let (engine, told) = (self.engine.weak(), Arc::clone(&stop));

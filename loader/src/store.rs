@@ -31,7 +31,8 @@ mod versions;
 pub use edgec_store::{
     Admission, AdmissionError, Application, ArtifactStore, Candidates, Change, Choice, Collected,
     Collection, Condition, CurrentManifests, Entry, FolderError, Listing, NewStore, OpenedImage,
-    OtherKind, Problem, Removal, Standing, StoreError, StoredArtifact, Verification, Verifications,
+    OtherKind, Problem, Removal, StableFile, Standing, StoreError, StoredArtifact, Verification,
+    Verifications, View,
 };
 
 pub use crate::distrust::{Distrust, Distrusted};
