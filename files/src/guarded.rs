@@ -51,7 +51,7 @@ pub enum GuardError {
 
 impl GuardError {
     /// A short name for the error, which is the same in all releases: `trust-folder` if a folder
-    /// above the file is at fault, `trust-file` if it is the file itself, `io` if it cannot be read.
+    /// above the file is at fault, `trust-file` if the file itself is, `io` if it cannot be read.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "io",

@@ -125,7 +125,7 @@ impl Survey {
 /// The number of tries if the files change during an operation.
 const TRIES: usize = 3;
 
-/// What `read` finds, as soon as nothing is missing, or else in the last try. After a name was read,
+/// What `read` finds as soon as nothing is missing, or else in the last try. After a name was read,
 /// an admission and a collection may have removed the artifact that it pointed at. So an artifact
 /// counts as missing only if it is missing again.
 pub(super) fn settled<T>(

@@ -25,9 +25,9 @@ pub type SourceFailure = Box<dyn Error + Send + Sync>;
 /// source can do is to withhold artifacts, or to give an older one that the policy still accepts
 /// (`minimum-version` in a policy forbids that).
 ///
-/// An [`ArtifactStore`](super::ArtifactStore) is not a source: it opens the images that it verified
-/// at admission, and needs no copy of them. [`Versions::in_store`](super::Versions::in_store) takes
-/// it as it is. So a host that has both kinds of origin has one type for them, `Versions`.
+/// An [`ArtifactStore`](super::ArtifactStore) is not a source: it opens images that it verified at
+/// admission, and needs no copy of them. [`Versions::in_store`](super::Versions::in_store) takes it
+/// as it is. So a host with origins of both kinds has one type for them, `Versions`.
 ///
 /// The calls may block. A [`Deployment`](super::Deployment) makes them in its refreshes, and when
 /// the verdict about the version in use must be renewed.
