@@ -156,7 +156,7 @@ pub(crate) fn refused_input_failure(error: &FrontEndError, bytes: &[u8]) -> Fail
 pub(crate) fn front_end_failure(error: &FrontEndError) -> Failure {
     match error {
         FrontEndError::Worker(error) => stage_failure(error),
-        _ => Failure::rejected("validate-crash", error).hint(VALIDATE_DEFECT),
+        _ => Failure::rejected(error.code(), error).hint(VALIDATE_DEFECT),
     }
 }
 
