@@ -17,7 +17,7 @@ use object::read::SectionIndex;
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 use serde::Deserialize;
 
-use crate::Kind;
+use crate::ProgramKind;
 
 const ELFOSABI_WASMTIME: u8 = 200;
 const EF_WASMTIME_MODULE: u32 = 1;
@@ -37,7 +37,7 @@ pub struct ElfImage {
     /// The CPU family, from `e_machine`.
     pub arch: Arch,
     /// Component or module, from `e_flags`.
-    pub kind: Kind,
+    pub kind: ProgramKind,
     /// The sections in file order.
     pub sections: Vec<Section>,
     /// The engine's statements about its settings.
@@ -249,7 +249,7 @@ fn malformed(what: &'static str) -> ElfError {
     ElfError::Malformed { what }
 }
 
-fn kind(header: &FileHeader64<LE>) -> Result<Kind, ElfError> {
+fn kind(header: &FileHeader64<LE>) -> Result<ProgramKind, ElfError> {
     let not_wasmtime = |what, found| Err(ElfError::NotWasmtime { what, found });
     if header.is_big_endian() {
         return not_wasmtime("EI_DATA", header.e_ident.data.into());
@@ -263,8 +263,8 @@ fn kind(header: &FileHeader64<LE>) -> Result<Kind, ElfError> {
     // The engine tests only the bit that it wants. An image with both bits would be a module to one
     // caller and a component to another.
     match header.e_flags.get(LE) {
-        EF_WASMTIME_MODULE => Ok(Kind::Module),
-        EF_WASMTIME_COMPONENT => Ok(Kind::Component),
+        EF_WASMTIME_MODULE => Ok(ProgramKind::Module),
+        EF_WASMTIME_COMPONENT => Ok(ProgramKind::Component),
         found => not_wasmtime("e_flags", found),
     }
 }

@@ -35,7 +35,7 @@ pub mod verity;
 
 pub use canonical::JsonError;
 pub use digest::{ParseDigestError, Sha256Digest, VerityDigest};
-pub use edgec_targets::Arch;
+pub use edgec_targets::{Arch, ProgramKind};
 pub use encoding::KeyEncoding;
 pub use envelope::{BadSignature, Envelope, EnvelopeError, PAYLOAD_TYPE, Signature, pae};
 pub use exports::{ExportSum, Exports, MAX_EXPORT_LIST_LEN, export_list};
@@ -48,8 +48,8 @@ pub use layout::{
     encode,
 };
 pub use manifest::{
-    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, MAX_VERSION, Manifest,
-    Resources, Source, Stage, TargetCpu, Validity,
+    Builder, Bytes, Capabilities, Engine, Image, LimitRange, MAX_VERSION, Manifest, Resources,
+    Source, Stage, TargetCpu, Validity,
 };
 pub use name::{NameError, check_name};
 pub use pem::{PemError, tidy_pem};

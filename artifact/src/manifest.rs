@@ -7,6 +7,7 @@ mod making;
 
 use std::collections::BTreeMap;
 
+use edgec_targets::ProgramKind;
 use serde::{Deserialize, Serialize};
 
 use crate::{Exports, Extensions, Sha256Digest, UnixTime, VerityDigest};
@@ -31,7 +32,7 @@ pub struct Manifest {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub channel: Option<String>,
     /// What the image holds.
-    pub kind: Kind,
+    pub kind: ProgramKind,
     /// The image's length and digests.
     pub image: Image,
     /// What the image was made from.
@@ -54,30 +55,6 @@ pub struct Manifest {
     /// Information for other readers; no rule reads it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub extensions: Option<Extensions>,
-}
-
-/// What an image holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a promise: WebAssembly has these two kinds of programs, and a host must serve each"
-)]
-pub enum Kind {
-    /// A component (component model).
-    Component,
-    /// A core module.
-    Module,
-}
-
-impl Kind {
-    /// The name in the manifest and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Kind::Component => "component",
-            Kind::Module => "module",
-        }
-    }
 }
 
 /// The image's length and digests.

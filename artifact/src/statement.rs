@@ -171,8 +171,8 @@ fn subject(manifest: &Manifest) -> Subject {
 mod tests {
     use super::*;
     use crate::{
-        Builder, Bytes, Capabilities, Engine, ExtensionValue, Extensions, Image, Kind, Resources,
-        Source, TargetCpu, UnixTime, Validity,
+        Builder, Bytes, Capabilities, Engine, ExtensionValue, Extensions, Image, ProgramKind,
+        Resources, Source, TargetCpu, UnixTime, Validity,
     };
     use std::collections::BTreeMap;
 
@@ -184,7 +184,7 @@ mod tests {
                 version: 3,
                 display_version: None,
                 channel: None,
-                kind: Kind::Component,
+                kind: ProgramKind::Component,
                 image: Image {
                     length: 5,
                     sha256: Sha256Digest::of(image),

@@ -51,7 +51,10 @@ fn edge(sandbox: &Sandbox, guest: &Guest) -> (HostEngine, LoadedComponent) {
     store.add(artifact, &policy, &Expected::anything()).unwrap();
     let plan =
         PoolPlan::fitting(INSTANCES, 4 << 30, &store.manifests().unwrap().manifests).unwrap();
-    let engine = edgec_loader::engine(EngineProfile::Edge, &Limits::Pooled(plan)).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Edge)
+        .limits(Limits::Pooled(plan))
+        .build()
+        .unwrap();
     let loaded = store.load(&engine, "guest", &policy).unwrap();
     (engine, loaded)
 }

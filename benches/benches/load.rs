@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use edgec_benches::{Contender, Stock, deserialize, guests, medians, print};
-use edgec_loader::{EngineProfile, Expected, Limits, load};
+use edgec_loader::{EngineProfile, Expected, HostEngine, load};
 use edgec_tests::Sandbox;
 use edgec_verifier::{UnixTime, verify};
 use wasmtime::InstanceAllocationStrategy;
@@ -14,7 +14,7 @@ use wasmtime::InstanceAllocationStrategy;
 pub(crate) fn run() {
     let sandbox = Sandbox::new();
     let policy = sandbox.policy();
-    let ours = edgec_loader::engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let ours = HostEngine::builder(EngineProfile::Default).build().unwrap();
 
     println!("medians of one run, in turns; the ratio is to the first line of each guest\n");
     for guest in guests(&["rust-worker-p2", "rust-http-proxy", "js-http-proxy"]) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use edgec_artifact::{Artifact, verity};
 use edgec_benches::{Contender, Stock, deserialize, guests, medians, print};
 use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
-use edgec_loader::{EngineProfile, Expected, Limits, TrustPolicy};
+use edgec_loader::{EngineProfile, Expected, HostEngine, TrustPolicy};
 use edgec_tests::Sandbox;
 use wasmtime::InstanceAllocationStrategy;
 
@@ -35,7 +35,7 @@ pub(crate) fn run() {
 }
 
 fn loads(name: &str, sandbox: &Sandbox, stock: &Stock, policy: &TrustPolicy, artifact: &Path) {
-    let engine = edgec_loader::engine(EngineProfile::Edge, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Edge).build().unwrap();
     let small = sandbox.path().join("small");
     let full = sandbox.path().join("full");
     for (folder, count) in [(&small, 10), (&full, MANY)] {

@@ -8,11 +8,7 @@ use std::thread::{self, available_parallelism};
 
 /// Does `work` on every item, and returns the results in the order of the items. If several items
 /// fail, returns the failure of the first one.
-///
-/// # Errors
-///
-/// The failure of the first item that failed.
-pub fn at_once<T: Send, R: Send, E: Send>(
+pub(crate) fn at_once<T: Send, R: Send, E: Send>(
     items: Vec<T>,
     work: impl Fn(T) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {

@@ -124,7 +124,7 @@ impl Plan {
         let mut times = Times::default();
         let mut prepared = pipeline::prepare(&self.recipe, input, progress)?;
         self.check_spared(&prepared)?;
-        times.naming = prepared.naming;
+        times.removing_names = prepared.removing_names;
         clock.lap();
 
         let ((lint, linting), compiled) = self.compile_all(&prepared, progress);

@@ -1,11 +1,13 @@
 //! Errors of builds.
 
+mod code;
+
 use std::error::Error;
 
 use edgec_artifact::{LayoutError, NameError, Sha256Digest, StatementError};
 use edgec_compiler::{
-    AssembleError, FrontError, ImageError, InitError, NotFronted, OptimizeError, PrecompileError,
-    ReadError, SnapshotError,
+    FrontEndError, ImageError, InitError, OptimizeError, PrecompileError, ReadError, RefusedInput,
+    SnapshotError, StageError,
 };
 use edgec_targets::UnknownTarget;
 use edgec_verifier::audit::AuditError;
@@ -22,7 +24,7 @@ use edgec_verifier::{PolicyError, Unfit, VerifyError};
 /// | [`Snapshot`](Self::Snapshot), [`Debug`](Self::Debug), [`Missing`](Self::Missing), [`SelfCheck`](Self::SelfCheck), [`SelfAudit`](Self::SelfAudit) | a defect of edgec: report it with the input |
 ///
 /// If a source is a [`MachineError`](edgec_compiler::MachineError), not the program but the machine
-/// is at fault, and another attempt may succeed.
+/// is at fault, and another attempt may succeed. [`Self::code`] is a name for logs and metrics.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -34,8 +36,8 @@ pub enum BuildError {
     Input {
         /// The reason.
         #[source]
-        error: Box<FrontError>,
-        /// The input.
+        error: Box<FrontEndError>,
+        /// The input, returned so that the caller can say what it is instead.
         bytes: Vec<u8>,
     },
     /// The program's manifest would be too long for any reader.
@@ -49,13 +51,13 @@ pub enum BuildError {
     Snapshot(Box<SnapshotError>),
     /// The snapshot could not be read.
     #[error(transparent)]
-    NotResumed(Box<FrontError>),
+    NotResumed(Box<FrontEndError>),
     /// A core module could not be optimized within the limits.
     #[error(transparent)]
     Optimize(#[from] OptimizeError),
     /// The optimized program could not be put together.
     #[error(transparent)]
-    Assemble(#[from] AssembleError),
+    Assemble(#[from] StageError),
     /// A core module that should not be optimized does not exist.
     #[error("there is no core module {number}: the program has {modules}")]
     NoSuchModule {
@@ -90,8 +92,8 @@ pub enum BuildError {
     Unserved(Box<Unserved>),
 }
 
-impl From<NotFronted> for BuildError {
-    fn from(NotFronted { error, bytes }: NotFronted) -> Self {
+impl From<RefusedInput> for BuildError {
+    fn from(RefusedInput { error, bytes }: RefusedInput) -> Self {
         Self::Input { error, bytes }
     }
 }

@@ -32,7 +32,8 @@
 //!     let worker = WorkerProgram::this()?;
 //!     let limits = Limits::new(Confinement::Offered);
 //!     let recipe = Recipe::new(EngineProfile::default(), Tools::new(worker, &limits));
-//!     let plan = Plan::new(recipe, default_targets());
+//!     let mut plan = Plan::new(recipe, default_targets());
+//!     plan.release.version = 7;
 //!     let key = SecretKey::generate()?;
 //!
 //!     let input = b"(component)".to_vec();
@@ -57,7 +58,7 @@
 //! | a key in a file, or one that is elsewhere: a token, a service | [`SecretKey`], [`Signer`] |
 //! | work of the caller between compiling, signing and checking | [`Plan::compile`], [`Unsigned::sign`], [`Signed::check`] |
 //! | a display of the progress | [`Progress`] |
-//! | why there is no artifact | [`BuildError`], [`NoWorker`] |
+//! | why there is no artifact, or no worker program | [`BuildError`], [`WorkerProgramError`] |
 //! | what an input compiles to, compared with an artifact | [`Rebuild`] |
 //! | two manifests or two images, compared | [`difference`] |
 //! | an artifact that is not verified | [`unverified`] |
@@ -100,7 +101,6 @@ pub use edgec_targets as targets;
 /// The crate of verification.
 pub use edgec_verifier as verifier;
 
-pub use at_once::at_once;
 pub use build::{Built, BuiltArtifact, Program, Signed, Unsigned};
 pub use check::self_check;
 pub use edgec_compiler::{Confinement, EngineProfile, KindChoice, Level};
@@ -120,4 +120,4 @@ pub use recipe::Recipe;
 pub use room::check_room;
 pub use times::{ArtifactTimes, Times};
 pub use tools::{Limits, Tools};
-pub use worker::{NoWorker, Role, WorkerProgram, answer};
+pub use worker::{Role, WorkerProgram, WorkerProgramError, answer};

@@ -1,8 +1,8 @@
 //! Writes what a manifest says about how its image was made.
 
 use edgec_artifact::{
-    Builder, Bytes, Capabilities, Engine, Exports, Extensions, Image, Kind, LimitRange, Manifest,
-    Resources, Sha256Digest, Source, TargetCpu, Validity,
+    Builder, Bytes, Capabilities, Engine, Exports, Extensions, Image, LimitRange, Manifest,
+    ProgramKind, Resources, Sha256Digest, Source, TargetCpu, Validity,
 };
 use edgec_compiler::{ENGINE_VERSION, NativeImage};
 use edgec_targets::Target;
@@ -39,7 +39,7 @@ pub(crate) struct Manifests<'a> {
 /// A manifest that lacks the facts about its image's bytes.
 pub(crate) struct WithoutImage<'a> {
     of: &'a Manifests<'a>,
-    kind: Kind,
+    kind: ProgramKind,
     target: TargetCpu,
     engine: Engine,
 }
@@ -64,7 +64,7 @@ impl<'a> Manifests<'a> {
     pub(crate) fn of(&'a self, image: &NativeImage) -> WithoutImage<'a> {
         WithoutImage {
             of: self,
-            kind: stages::kind::stated(image.kind()),
+            kind: image.kind(),
             target: target(image.target()),
             engine: Engine::wasmtime(
                 ENGINE_VERSION,

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use edgec_artifact::Bytes;
-use edgec_compiler::{Deadline, DebugInfo, DebugSections, Finished, Fronted, Level, Names};
+use edgec_compiler::{Deadline, DebugInfo, DebugSections, Finished, FrontEndOutput, Level, Names};
 
 use crate::error::BuildError;
 use crate::prepared::Prepared;
@@ -28,8 +28,8 @@ pub(crate) fn prepare(
     let described = Bytes::of(&bytes);
     let (facts, ahead, initialized, validating) = match &recipe.init {
         Some(function) => {
-            let fronted = tools.front_end.adapt(bytes, recipe.kind, deadline);
-            let Fronted { component, facts } = fronted?;
+            let output = tools.front_end.adapt(bytes, recipe.kind, deadline);
+            let FrontEndOutput { component, facts } = output?;
             check_room(&facts)?;
             let validating = begin.elapsed();
             progress.step(Step::Initializing(function));
@@ -58,8 +58,10 @@ pub(crate) fn prepare(
         names,
         interface,
         resources,
-        naming,
+        removing_names,
     } = finished;
+    let with_names = named.as_ref().map_or(0, |named| named.bytes().len());
+    let names_len = with_names.saturating_sub(optimized.component.bytes().len());
     Ok(Prepared {
         deadline,
         input: described,
@@ -72,11 +74,12 @@ pub(crate) fn prepare(
         optimized,
         named,
         names,
+        names_len,
         interface,
         resources,
         validating,
-        optimizing: optimizing.saturating_sub(naming),
-        naming,
+        optimizing: optimizing.saturating_sub(removing_names),
+        removing_names,
     })
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use edgec_artifact::Bytes;
 use edgec_compiler::{
-    Adapter, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction, Kind,
-    ModuleOutcome, Names, NativeImage, Optimized, Resources, Stripped, ValidComponent,
+    Adapter, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction, ModuleOutcome,
+    Names, NativeImage, Optimized, ProgramKind, Resources, Stripped, ValidComponent,
 };
 use edgec_targets::Target;
 
@@ -20,7 +20,7 @@ pub struct Prepared {
     /// Whether the input was in the text format.
     pub from_text: bool,
     /// What the program is.
-    pub kind: Kind,
+    pub kind: ProgramKind,
     /// How a core module became a component, if it did.
     pub adapter: Option<Adapter>,
     /// The kind that was chosen for a core module, and why.
@@ -35,6 +35,8 @@ pub struct Prepared {
     pub named: Option<ValidComponent>,
     /// The names of functions.
     pub names: Names,
+    /// How much shorter the program is without its names, in bytes.
+    pub names_len: usize,
     /// What the program imports and exports.
     pub interface: Interface,
     /// What an instance needs.
@@ -44,7 +46,7 @@ pub struct Prepared {
     /// How long optimizing took.
     pub optimizing: Duration,
     /// How long it took to remove the names.
-    pub naming: Duration,
+    pub removing_names: Duration,
 }
 
 /// An export that was called at build time.

@@ -4,7 +4,7 @@
 //! capabilities, needs and stages. The publisher's statements about the release (name, version,
 //! channel, validity, extensions) are copied.
 
-use edgec_artifact::{Bytes, Image, Kind, Manifest};
+use edgec_artifact::{Bytes, Image, Manifest, ProgramKind};
 use edgec_compiler::Image as Elf;
 use edgec_compiler::{DebugInfo, KindChoice, Level};
 use edgec_targets::Target;
@@ -20,6 +20,24 @@ use crate::stages;
 use crate::tools::Tools;
 
 /// An artifact's manifest, and the input that the artifact should come from.
+///
+/// ```no_run
+/// use edgec_builder::verifier::{Clock as _, Expected, SystemClock, TrustPolicy, verify};
+/// use edgec_builder::{Confinement, Limits, Rebuild, Tools, WorkerProgram};
+///
+/// # fn compare(policy: &TrustPolicy) -> Result<(), Box<dyn std::error::Error>> {
+/// let (artifact, input) = (std::fs::read("shop.cwasm")?, std::fs::read("shop.wasm")?);
+/// let expected = Expected::application("acme/shop");
+/// let verified = verify(&artifact, policy, &expected, SystemClock.now()?)?;
+///
+/// let tools = Tools::new(WorkerProgram::find()?, &Limits::new(Confinement::Offered));
+/// let rebuild = Rebuild::new(verified.manifest(), &input, &tools)?;
+/// for difference in rebuild.differences(verified.image(), &())? {
+///     println!("{:?}", difference.at);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Rebuild<'a> {
     manifest: &'a Manifest,
@@ -118,8 +136,8 @@ fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> 
         .map_err(|_| UnknownSetting(format!("engine profile `{profile}`")))?;
     let mut recipe = Recipe {
         kind: match manifest.kind {
-            Kind::Component => KindChoice::Component,
-            Kind::Module => KindChoice::Module,
+            ProgramKind::Component => KindChoice::Component,
+            ProgramKind::Module => KindChoice::Module,
         },
         init: None,
         level: Level::O0,

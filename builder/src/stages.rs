@@ -5,7 +5,7 @@
 
 mod adapt;
 pub(crate) mod init;
-pub(crate) mod kind;
+mod kind;
 pub(crate) mod optimize;
 mod order;
 mod parse;

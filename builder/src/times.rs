@@ -34,16 +34,14 @@ impl Stopwatch {
 }
 
 /// How long the stages took that all artifacts of an input share. [`Prepared`](crate::Prepared) has
-/// the times of validation, initialization and optimization.
+/// the times of validation, initialization and optimization. As JSON, each time is a number of
+/// seconds.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Times {
-    /// Reading the input, which is the caller's work.
-    #[serde(rename = "readSeconds", serialize_with = "seconds")]
-    pub reading: Duration,
     /// Removing the names of functions.
     #[serde(rename = "namesSeconds", serialize_with = "seconds")]
-    pub naming: Duration,
+    pub removing_names: Duration,
     /// The cold-start lint, at the same time as the compiler.
     #[serde(rename = "coldStartSeconds", serialize_with = "seconds")]
     pub linting: Duration,
@@ -53,15 +51,13 @@ pub struct Times {
     /// Verifying and auditing all artifacts.
     #[serde(rename = "checkSeconds", serialize_with = "seconds")]
     pub checking: Duration,
-    /// Writing all files, which is the caller's work.
-    #[serde(rename = "writeSeconds", serialize_with = "seconds")]
-    pub writing: Duration,
-    /// The whole build of this input. The caller adds its own work.
+    /// The whole build of this input, from its bytes to the bytes of the checked artifacts. Work of
+    /// the caller between the steps does not count.
     #[serde(rename = "totalSeconds", serialize_with = "seconds")]
     pub total: Duration,
 }
 
-/// How long the stages of one artifact took.
+/// How long the stages of one artifact took. As JSON, each time is a number of seconds.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct ArtifactTimes {

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use edgec_artifact::{Kind, Manifest};
+use edgec_artifact::Manifest;
 use edgec_compiler::{
-    CodeMapProcess, Confinement, Deadline, Finding, FunctionCode, Image, LintProcess, ReadError,
-    WorkerLimits,
+    CodeMapProcess, Confinement, Deadline, Finding, FunctionCode, Image, LintProcess, ProgramKind,
+    ReadError, WorkerLimits,
 };
 use edgec_verifier::ENGINE_VERSION;
 
@@ -30,14 +30,6 @@ fn limits(info: &[u8]) -> WorkerLimits {
     WorkerLimits {
         memory: needed.saturating_add(OWN_MEMORY).min(MAX_MEMORY),
         confinement: Confinement::Offered,
-    }
-}
-
-/// A manifest's kind as the compiler's type.
-pub fn kind(manifest: &Manifest) -> edgec_compiler::Kind {
-    match manifest.kind {
-        Kind::Component => edgec_compiler::Kind::Component,
-        Kind::Module => edgec_compiler::Kind::Module,
     }
 }
 
@@ -80,8 +72,8 @@ pub fn exports(
     read(program, manifest, image, CodeMapProcess::exports)
 }
 
-/// What slows the instantiation of the program in an image, given the engine's version and the
-/// bytes of the section `.wasmtime.info`.
+/// What slows the instantiation of the program in an image, given the bytes of the section
+/// `.wasmtime.info`. The engine that wrote them must be this edgec's.
 ///
 /// # Errors
 ///
@@ -89,7 +81,7 @@ pub fn exports(
 pub fn lint(
     program: &WorkerProgram,
     info: &[u8],
-    kind: edgec_compiler::Kind,
+    kind: ProgramKind,
 ) -> Result<Vec<Finding>, ReadError> {
     let worker = program.worker(Role::Lint, limits(info));
     LintProcess { worker }.image(info, kind, Deadline::after(TIMEOUT))
@@ -99,7 +91,7 @@ fn read<T>(
     program: &WorkerProgram,
     manifest: &Manifest,
     image: &Image<'_>,
-    read: impl FnOnce(&CodeMapProcess, &[u8], edgec_compiler::Kind, Deadline) -> Result<T, ReadError>,
+    read: impl FnOnce(&CodeMapProcess, &[u8], ProgramKind, Deadline) -> Result<T, ReadError>,
 ) -> Result<T, TableError> {
     let (found, known) = (manifest.engine.major(), ENGINE_VERSION.major);
     if found != known.to_string() {
@@ -109,5 +101,5 @@ fn read<T>(
     let info = image.section(".wasmtime.info").unwrap_or_default();
     let worker = program.worker(Role::CodeMap, limits(info));
     let (process, deadline) = (CodeMapProcess { worker }, Deadline::after(TIMEOUT));
-    Ok(read(&process, info, kind(manifest), deadline)?)
+    Ok(read(&process, info, manifest.kind, deadline)?)
 }

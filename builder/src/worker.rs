@@ -119,7 +119,7 @@ pub struct WorkerProgram(PathBuf);
 /// Why no worker program can be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum NoWorker {
+pub enum WorkerProgramError {
     /// No `edgec` was found.
     #[error(
         "there is no worker program: no `edgec` lies beside this program or in a folder of PATH; \
@@ -158,12 +158,14 @@ impl WorkerProgram {
     ///
     /// # Errors
     ///
-    /// [`NoWorker::NoAnswer`] and [`NoWorker::Path`].
-    pub fn this() -> Result<Self, NoWorker> {
+    /// [`WorkerProgramError::NoAnswer`] and [`WorkerProgramError::Path`].
+    pub fn this() -> Result<Self, WorkerProgramError> {
         if !ANSWERS.load(Ordering::Relaxed) {
-            return Err(NoWorker::NoAnswer);
+            return Err(WorkerProgramError::NoAnswer);
         }
-        std::env::current_exe().map(Self).map_err(NoWorker::Path)
+        std::env::current_exe()
+            .map(Self)
+            .map_err(WorkerProgramError::Path)
     }
 
     /// The program at this path: an `edgec`, or another program that calls [`answer`] first. It is
@@ -171,8 +173,8 @@ impl WorkerProgram {
     ///
     /// # Errors
     ///
-    /// [`NoWorker::NotStarted`] and [`NoWorker::Other`].
-    pub fn named(program: impl Into<PathBuf>) -> Result<Self, NoWorker> {
+    /// [`WorkerProgramError::NotStarted`] and [`WorkerProgramError::Other`].
+    pub fn named(program: impl Into<PathBuf>) -> Result<Self, WorkerProgramError> {
         let program = program.into();
         let mut command = Command::new(&program);
         command.arg(VERSION_VERB).stdin(Stdio::null());
@@ -180,9 +182,9 @@ impl WorkerProgram {
         match command.output() {
             Ok(output) => match output.status.success() && output.stdout == version().as_bytes() {
                 true => Ok(Self(program)),
-                false => Err(NoWorker::Other { program }),
+                false => Err(WorkerProgramError::Other { program }),
             },
-            Err(source) => Err(NoWorker::NotStarted { program, source }),
+            Err(source) => Err(WorkerProgramError::NotStarted { program, source }),
         }
     }
 
@@ -191,8 +193,8 @@ impl WorkerProgram {
     ///
     /// # Errors
     ///
-    /// [`NoWorker::NotFound`], or that the program has another version.
-    pub fn find() -> Result<Self, NoWorker> {
+    /// [`WorkerProgramError::NotFound`], or that the program has another version.
+    pub fn find() -> Result<Self, WorkerProgramError> {
         let name = format!("edgec{EXE_SUFFIX}");
         let this = std::env::current_exe().ok();
         let beside = this.as_deref().and_then(Path::parent);
@@ -202,7 +204,7 @@ impl WorkerProgram {
         let mut programs = beside.into_iter().chain(folders).map(|it| it.join(&name));
         match programs.find(|program| program.is_file()) {
             Some(program) => Self::named(program),
-            None => Err(NoWorker::NotFound),
+            None => Err(WorkerProgramError::NotFound),
         }
     }
 
@@ -244,10 +246,13 @@ mod tests {
     #[test]
     fn what_is_no_worker_is_refused() {
         let missing = WorkerProgram::named("/no/such/program");
-        assert!(matches!(missing, Err(NoWorker::NotStarted { .. })));
+        assert!(matches!(
+            missing,
+            Err(WorkerProgramError::NotStarted { .. })
+        ));
         // `true` ends at once and successfully, but it is not a worker.
         let other = WorkerProgram::named("true");
-        assert!(matches!(other, Err(NoWorker::Other { .. })));
+        assert!(matches!(other, Err(WorkerProgramError::Other { .. })));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How verbs show the cold-start lint.
 
 use edgec_builder::{WorkerProgram, unverified};
-use edgec_compiler::{ENGINE_VERSION, Finding, Kind, ReadError, Rule};
+use edgec_compiler::{ENGINE_VERSION, Finding, ProgramKind, ReadError, Rule};
 use serde::Serialize;
 
 use crate::failure::chain;
@@ -52,14 +52,14 @@ impl ColdStart {
     /// component from a core module.
     pub(crate) fn of_program(
         findings: Result<Vec<Finding>, ReadError>,
-        kind: Kind,
+        kind: ProgramKind,
         is_adapted: bool,
     ) -> Self {
         Self::new(findings, Origin { kind, is_adapted })
     }
 
     /// For an untrusted image, from its engine's version and its section `.wasmtime.info`.
-    pub(crate) fn of_image(engine: &str, info: Option<&[u8]>, kind: Kind) -> Self {
+    pub(crate) fn of_image(engine: &str, info: Option<&[u8]>, kind: ProgramKind) -> Self {
         let major = |version: &str| version.split('.').next().map(str::to_owned);
         if major(engine) != major(ENGINE_VERSION) {
             return Self::unknown(format!("it is for wasmtime {engine}, not {ENGINE_VERSION}"));
@@ -160,7 +160,7 @@ impl ColdStart {
 /// The program that the findings are about.
 #[derive(Clone, Copy)]
 struct Origin {
-    kind: Kind,
+    kind: ProgramKind,
     /// Whether edgec made the component from a core module.
     is_adapted: bool,
 }

@@ -83,6 +83,7 @@ impl FleetArguments {
 
 /// Why no build is possible for a fleet. Names all hosts that prevent it, in their order.
 fn unplanned(error: FleetError) -> Failure {
+    let code = error.code();
     match error {
         FleetError::Unserved(hosts) => {
             let mut failures: Vec<Failure> = hosts.iter().map(unserved_failure).collect();
@@ -91,9 +92,9 @@ fn unplanned(error: FleetError) -> Failure {
             last.unwrap_or_else(|| Failure::usage("fleet", "no host is served"))
         }
         FleetError::NoTarget(host) => {
-            Failure::new(Exit::Rejected, "no-target", "no target runs on this host").about(host)
+            Failure::new(Exit::Rejected, code, "no target runs on this host").about(host)
         }
-        error => Failure::rejected("fleet", &error),
+        error => Failure::rejected(code, &error),
     }
 }
 

@@ -17,13 +17,12 @@ use serde::{Deserialize, Serialize};
 pub use self::work::front_end_worker;
 use self::work::{AheadHead, DONE, Head, NextHead, REFUSED, Refusal, Task};
 use crate::wasm::optimize::{Parts, Planned};
-use crate::worker::deadline::{Deadline, Spent};
-use crate::worker::machine::MachineError;
+use crate::worker::deadline::Deadline;
 use crate::worker::wire::{self, Reader};
-use crate::worker::{Worker, WorkerError};
+use crate::worker::{StageError, Worker, WorkerError, WorkerStage};
 use crate::{
-    AdaptError, Adapter, Choice, Finished, InputError, Interface, Kind, KindChoice, Resources,
-    Steps, ValidComponent, ValidateError,
+    AdaptError, Adapter, Choice, Finished, InputError, Interface, KindChoice, ProgramKind,
+    Resources, Steps, ValidComponent, ValidateError,
 };
 
 /// The process that reads inputs: a program that calls [`front_end_worker`].
@@ -43,7 +42,7 @@ pub struct Facts {
     /// The kind that a core module became, and why.
     pub choice: Option<Choice>,
     /// The program's kind.
-    pub kind: Kind,
+    pub kind: ProgramKind,
     /// Its length in bytes.
     pub length: usize,
     /// What it imports and exports.
@@ -54,7 +53,7 @@ pub struct Facts {
 
 /// A program that was read in another process.
 #[derive(Debug)]
-pub struct Fronted {
+pub struct FrontEndOutput {
     /// The valid program.
     pub component: ValidComponent,
     /// How it became a program, and what it needs.
@@ -82,7 +81,7 @@ pub enum Next {
 /// Why an input gave no program.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FrontError {
+pub enum FrontEndError {
     /// The bytes are not a valid input.
     #[error(transparent)]
     Input(InputError),
@@ -97,32 +96,21 @@ pub enum FrontError {
     /// A snapshot is not the same program with a different state.
     #[error(transparent)]
     Snapshot(SnapshotError),
-    /// Validating took too long, and was stopped.
-    #[error("validating this program was stopped {spent}")]
-    Timeout {
-        /// The time that it took.
-        spent: Spent,
-    },
-    /// Validating exceeded the memory limit.
-    #[error("validating this program needs more than {mebibytes} MiB of memory")]
-    Memory {
-        /// The limit in MiB.
-        mebibytes: u64,
-    },
-    /// The process failed on this input.
-    #[error("validating this program failed ({status}): {message}")]
-    Crash {
-        /// The exit status or the signal.
-        status: String,
-        /// The first line that it wrote to standard error.
-        message: String,
-    },
-    /// The machine is at fault, not the input.
-    #[error("this program was not validated")]
-    Machine {
-        /// The cause.
-        source: MachineError,
-    },
+    /// The process gave no answer.
+    #[error(transparent)]
+    Worker(#[from] StageError),
+}
+
+impl FrontEndError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Input(_) => "not-wasm",
+            Self::Program { error, .. } => error.code(),
+            Self::Snapshot(_) => "init",
+            Self::Worker(error) => error.code(),
+        }
+    }
 }
 
 /// Why a component is not the same component with a different state.
@@ -140,11 +128,11 @@ pub enum SnapshotError {
     },
 }
 
-/// Why an input gave no program, together with the input.
+/// An input that gave no program, and why.
 #[derive(Debug)]
-pub struct NotFronted {
+pub struct RefusedInput {
     /// The reason.
-    pub error: Box<FrontError>,
+    pub error: Box<FrontEndError>,
     /// The bytes of the input.
     pub bytes: Vec<u8>,
 }
@@ -158,9 +146,13 @@ impl FrontEnd {
     ///
     /// # Errors
     ///
-    /// [`NotFronted`].
-    pub fn validate(&self, bytes: Vec<u8>, deadline: Deadline) -> Result<Fronted, NotFronted> {
-        self.read(bytes, &Task::Read(None), deadline, fronted)
+    /// [`RefusedInput`].
+    pub fn validate(
+        &self,
+        bytes: Vec<u8>,
+        deadline: Deadline,
+    ) -> Result<FrontEndOutput, RefusedInput> {
+        self.read(bytes, &Task::Read(None), deadline, output)
     }
 
     /// Reads an input, validates it, and turns it into the kind `asked`, as [`crate::read`] and
@@ -168,14 +160,14 @@ impl FrontEnd {
     ///
     /// # Errors
     ///
-    /// [`NotFronted`].
+    /// [`RefusedInput`].
     pub fn adapt(
         &self,
         bytes: Vec<u8>,
         asked: KindChoice,
         deadline: Deadline,
-    ) -> Result<Fronted, NotFronted> {
-        self.read(bytes, &Task::Read(Some(asked)), deadline, fronted)
+    ) -> Result<FrontEndOutput, RefusedInput> {
+        self.read(bytes, &Task::Read(Some(asked)), deadline, output)
     }
 
     /// Like [`adapt`](Self::adapt), but also takes the steps before the optimizer. If the optimizer
@@ -183,14 +175,14 @@ impl FrontEnd {
     ///
     /// # Errors
     ///
-    /// [`NotFronted`].
+    /// [`RefusedInput`].
     pub fn prepare(
         &self,
         bytes: Vec<u8>,
         asked: KindChoice,
         steps: Steps,
         deadline: Deadline,
-    ) -> Result<(Facts, Ahead), NotFronted> {
+    ) -> Result<(Facts, Ahead), RefusedInput> {
         let task = Task::Prepare { asked, steps };
         self.read(bytes, &task, deadline, prepared)
     }
@@ -200,7 +192,7 @@ impl FrontEnd {
     ///
     /// # Errors
     ///
-    /// [`FrontError`].
+    /// [`FrontEndError`].
     #[cfg(feature = "precompile")]
     pub fn resume(
         &self,
@@ -208,7 +200,7 @@ impl FrontEnd {
         snapshot: &crate::Snapshot,
         steps: Steps,
         deadline: Deadline,
-    ) -> Result<Ahead, FrontError> {
+    ) -> Result<Ahead, FrontEndError> {
         let (program, snapshot) = (program.bytes(), snapshot.bytes());
         let task = Task::Resume {
             program: program.len() as u64,
@@ -224,9 +216,9 @@ impl FrontEnd {
         task: &Task,
         deadline: Deadline,
         read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
-    ) -> Result<T, NotFronted> {
+    ) -> Result<T, RefusedInput> {
         let done = self.ask(task, &[&bytes], &bytes, deadline, read);
-        done.map_err(|error| NotFronted {
+        done.map_err(|error| RefusedInput {
             error: Box::new(error),
             bytes,
         })
@@ -240,7 +232,7 @@ impl FrontEnd {
         input: &[u8],
         deadline: Deadline,
         read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
-    ) -> Result<T, FrontError> {
+    ) -> Result<T, FrontEndError> {
         let message = wire::message(task, parts).map_err(WorkerError::from)?;
         let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline)?;
         drop(message);
@@ -252,8 +244,8 @@ fn understand<T>(
     answer: &[u8],
     input: &[u8],
     read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
-) -> Result<T, FrontError> {
-    let malformed = || FrontError::from(WorkerError::no_answer(answer));
+) -> Result<T, FrontEndError> {
+    let malformed = || FrontEndError::from(WorkerError::no_answer(answer));
     match answer.split_first() {
         Some((&DONE, rest)) => {
             let (head, mut from) = Reader::new(rest, input).ok_or_else(malformed)?;
@@ -267,17 +259,17 @@ fn understand<T>(
     }
 }
 
-fn refused(refusal: Refusal) -> FrontError {
+fn refused(refusal: Refusal) -> FrontEndError {
     match refusal {
-        Refusal::Input(error) => FrontError::Input(error),
-        Refusal::Program(error, from_text) => FrontError::Program { error, from_text },
-        Refusal::Snapshot(error) => FrontError::Snapshot(error),
+        Refusal::Input(error) => FrontEndError::Input(error),
+        Refusal::Program(error, from_text) => FrontEndError::Program { error, from_text },
+        Refusal::Snapshot(error) => FrontEndError::Snapshot(error),
     }
 }
 
 /// `None` if the answer is of another kind, or bytes are missing. The same applies to the other
 /// readers.
-fn fronted(head: Head, from: &mut Reader<'_>) -> Option<Fronted> {
+fn output(head: Head, from: &mut Reader<'_>) -> Option<FrontEndOutput> {
     let Head::Read {
         described,
         program,
@@ -287,7 +279,7 @@ fn fronted(head: Head, from: &mut Reader<'_>) -> Option<Fronted> {
         return None;
     };
     let component = ValidComponent::of_description(from.take(program)?, described);
-    Some(Fronted { component, facts })
+    Some(FrontEndOutput { component, facts })
 }
 
 fn prepared(head: Head, from: &mut Reader<'_>) -> Option<(Facts, Ahead)> {
@@ -316,14 +308,9 @@ fn ahead(head: AheadHead, from: &mut Reader<'_>) -> Option<Ahead> {
     })
 }
 
-impl From<WorkerError> for FrontError {
+impl From<WorkerError> for FrontEndError {
     fn from(error: WorkerError) -> Self {
-        match error {
-            WorkerError::Timeout { spent } => Self::Timeout { spent },
-            WorkerError::Memory { mebibytes } => Self::Memory { mebibytes },
-            WorkerError::Crash { status, message } => Self::Crash { status, message },
-            WorkerError::Machine(source) => Self::Machine { source },
-        }
+        StageError::new(WorkerStage::Validate, error).into()
     }
 }
 

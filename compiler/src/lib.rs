@@ -110,6 +110,7 @@ mod worker {
     pub(crate) mod process;
     pub(crate) mod reading;
     pub(crate) mod said;
+    pub(crate) mod stage;
     pub(crate) mod stuck;
     pub(crate) mod threads;
     pub(crate) mod walls;
@@ -125,11 +126,13 @@ mod worker {
     pub use self::ask::{Worker, WorkerError, WorkerLimits};
     pub use self::reading::ReadError;
     pub(crate) use self::reading::{answer_read, read};
+    pub use self::stage::{StageError, WorkerStage};
 }
 
-pub use edgec_targets::EngineProfile;
+pub use edgec_targets::{EngineProfile, ProgramKind};
 pub use front_end::{
-    Ahead, Facts, FrontEnd, FrontError, Fronted, Next, NotFronted, SnapshotError, front_end_worker,
+    Ahead, Facts, FrontEnd, FrontEndError, FrontEndOutput, Next, RefusedInput, SnapshotError,
+    front_end_worker,
 };
 #[cfg(feature = "precompile")]
 pub use image::code_map::{CodeMapProcess, FunctionCode, code_map_worker};
@@ -163,7 +166,7 @@ pub use native::initialize::WIZER_VERSION;
 pub use native::initializer::{InitError, Initializer, Snapshot, initializer_worker};
 #[cfg(feature = "precompile")]
 pub use native::precompile::{ENGINE_VERSION, PrecompileError, precompile};
-pub use wasm::assembler::{AssembleError, Assembler, assembler_worker};
+pub use wasm::assembler::{Assembler, assembler_worker};
 pub use wasm::binaryen::{Optimize, OptimizeError, Optimizer, Runs, Tool, VersionError};
 #[cfg(feature = "binaryen")]
 pub use wasm::binaryen::{optimizer_worker, run_binaryen};
@@ -183,28 +186,6 @@ pub use worker::launcher::launcher_worker;
 pub use worker::machine::{Limit, MachineError};
 pub use worker::missing_walls::walls_worker;
 pub use worker::walls::{Confinement, Opens, Wall, enter};
-pub use worker::{ReadError, Worker, WorkerError, WorkerLimits, panic_line};
-
-/// The kind of a program, in the engine's terms: the two are loaded differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Kind {
-    /// A component (component model).
-    Component,
-    /// A core module.
-    Module,
-}
-
-impl Kind {
-    /// The kind's name in the arguments of worker processes.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Kind::Component => "component",
-            Kind::Module => "module",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let both = [Kind::Component, Kind::Module];
-        both.into_iter().find(|kind| kind.name() == name)
-    }
-}
+pub use worker::{
+    ReadError, StageError, Worker, WorkerError, WorkerLimits, WorkerStage, panic_line,
+};

@@ -50,12 +50,13 @@ pub enum GuardError {
 }
 
 impl GuardError {
-    /// A short name for the error, which is the same in all releases.
+    /// A short name for the error, which is the same in all releases: `trust-folder` if a folder
+    /// above the file is at fault, `trust-file` if the file itself is, `io` if it cannot be read.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "io",
-            Self::Way(_) => "policy-folder",
-            _ => "policy-file",
+            Self::Way(_) => "trust-folder",
+            _ => "trust-file",
         }
     }
 }

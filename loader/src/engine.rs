@@ -37,7 +37,7 @@ fn config(profile: EngineProfile) -> Config {
     config
 }
 
-/// An engine with the profile of its artifacts. [`engine`] or [`HostEngine::builder`] makes one.
+/// An engine with the profile of its artifacts. [`HostEngine::builder`] makes one.
 ///
 /// Cloning is cheap, and all clones are one engine. One process may have several engines, for
 /// instance one for each profile. Each loads the artifacts of its own profile.
@@ -53,20 +53,10 @@ pub struct HostEngine {
     observed: Observed,
 }
 
-/// An engine for artifacts of `profile`, on this machine. [`HostEngine::builder`] has more
-/// settings.
-///
-/// # Errors
-///
-/// The errors of [`HostEngineBuilder::build`].
-pub fn engine(profile: EngineProfile, limits: &Limits) -> Result<HostEngine> {
-    HostEngine::builder(profile).limits(limits.clone()).build()
-}
-
 /// Changes settings of an engine.
 type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
-/// The settings of a [`HostEngine`]. [`HostEngine::with_cpu`] states another CPU, also later.
+/// The settings of a [`HostEngine`].
 ///
 /// ```
 /// use edgec_loader::{EngineProfile, HostEngine};
@@ -83,6 +73,8 @@ type Change = Box<dyn FnOnce(&mut Config) + Send>;
 pub struct HostEngineBuilder {
     profile: EngineProfile,
     limits: Limits,
+    /// The stated CPU, instead of the detected one.
+    cpu: Option<HostCpu>,
     changes: Vec<Change>,
     readers_tested: Option<EngineVersion>,
     clock: Arc<dyn Clock>,
@@ -93,6 +85,15 @@ impl HostEngineBuilder {
     /// Sets how instances get their memory. The default is memory on demand.
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// States the CPU, instead of detecting it: an emulated CPU, or one with features that must not
+    /// be used. An artifact that needs another CPU is refused before the engine sees it, with the
+    /// names of the missing features. The engine still asks the real CPU, so a false statement
+    /// cannot make unsuitable code run.
+    pub fn cpu(self, cpu: HostCpu) -> Self {
+        let cpu = Some(cpu);
+        Self { cpu, ..self }
     }
 
     /// Changes settings that artifacts do not depend on (stack sizes, the allocator), after all
@@ -148,6 +149,9 @@ impl HostEngineBuilder {
             change(&mut config);
         }
         let mut host = HostProfile::of_profile(self.profile).with_engine(version);
+        if let Some(cpu) = self.cpu {
+            host = host.with_cpu(cpu);
+        }
         if let Limits::Pooled(plan) = &self.limits {
             host = host.with_pool(plan.limits());
         }
@@ -168,34 +172,25 @@ impl fmt::Debug for HostEngineBuilder {
         f.debug_struct("HostEngineBuilder")
             .field("profile", &self.profile)
             .field("limits", &self.limits)
+            .field("cpu", &self.cpu)
             .field("readers_tested", &self.readers_tested)
             .finish_non_exhaustive()
     }
 }
 
 impl HostEngine {
-    /// An engine for artifacts of `profile`, on this machine, with settings of the host's own.
+    /// The settings of an engine for artifacts of `profile`. Without other settings, the engine is
+    /// for this machine, its instances get memory on demand, and the time is that of the system's
+    /// clock.
     pub fn builder(profile: EngineProfile) -> HostEngineBuilder {
         HostEngineBuilder {
             profile,
             limits: Limits::OnDemand,
+            cpu: None,
             changes: Vec::new(),
             readers_tested: None,
             clock: Arc::new(SystemClock),
             observed: Observed::default(),
-        }
-    }
-
-    /// The same engine, with a stated CPU instead of the detected one: an emulated CPU, or one with
-    /// features that must not be used. An artifact that needs another CPU is refused before the
-    /// engine sees it, with the names of the missing features. The engine still asks the real CPU,
-    /// so a false statement cannot make unsuitable code run.
-    #[must_use]
-    pub fn with_cpu(self, cpu: HostCpu) -> Self {
-        let host = HostProfile::clone(&self.host).with_cpu(cpu);
-        Self {
-            host: Arc::new(host),
-            ..self
         }
     }
 
@@ -233,7 +228,7 @@ impl HostEngine {
         self.profile
     }
 
-    /// This machine's profile. Artifacts are compared with it. It is detected once.
+    /// This machine's profile. Artifacts are compared with it. It is made once, with the engine.
     pub fn host(&self) -> &HostProfile {
         &self.host
     }
@@ -241,7 +236,8 @@ impl HostEngine {
     /// Advances the engine's epoch every `period`, in a separate thread, until the result is
     /// dropped. The deadlines of an edge program's stores count epochs
     /// (`wasmtime::Store::set_epoch_deadline`; without a deadline, a store stops its program at
-    /// once).
+    /// once). Programs of the default profile do not look at the epoch: a host cannot interrupt
+    /// them.
     pub fn tick(&self, period: Duration) -> Ticker {
         let stop = Arc::new(AtomicBool::new(false));
         let (engine, told) = (self.engine.weak(), Arc::clone(&stop));

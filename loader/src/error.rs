@@ -5,8 +5,8 @@ use std::error::Error;
 use std::io;
 
 use edgec_verifier::{
-    ArtifactFileError, ClockError, EngineVersion, Kind, LoadModeError, Refusal, Unfit, VerifyError,
-    error_chain,
+    ArtifactFileError, ClockError, EngineVersion, LoadModeError, ProgramKind, Refusal, Unfit,
+    VerifyError, error_chain,
 };
 
 /// Why an artifact was not loaded.
@@ -51,9 +51,9 @@ pub enum LoadError {
     )]
     Kind {
         /// The kind in the manifest.
-        found: Kind,
+        found: ProgramKind,
         /// The kind that the caller asked for.
-        wanted: Kind,
+        wanted: ProgramKind,
     },
     /// The clock does not know the time, so no validity can be checked.
     #[error(transparent)]

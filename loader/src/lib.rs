@@ -13,14 +13,12 @@
 //!
 //! # A host
 //!
-//! This host runs a core module that answers with a number. For components, use [`load()`] and
-//! [`wasmtime::component::Linker`].
+//! This host runs a core module that answers with a number. The next section has a component.
 //!
 //! ```
 //! use edgec_loader::wasmtime::{Linker, Store};
 //! use edgec_loader::{
-//!     EngineProfile, Expected, HostEngine, LoadError, TrustPolicy, VerifiedFile, engine,
-//!     load_module,
+//!     EngineProfile, Expected, HostEngine, LoadError, TrustPolicy, VerifiedFile, load_module,
 //! };
 //!
 //! fn answer(
@@ -58,7 +56,7 @@
 //! ",
 //! )?;
 //! // Once for the process.
-//! let engine = engine(EngineProfile::Edge, &Default::default())?;
+//! let engine = HostEngine::builder(EngineProfile::Edge).build()?;
 //! let _ticker = engine.tick(std::time::Duration::from_millis(10));
 //!
 //! # let artifact = std::path::Path::new("../fuzz/seeds/verify/signed.cwasm");
@@ -72,6 +70,53 @@
 //! let file = VerifiedFile::open(artifact, &policy, &Expected::application("signed"))?;
 //! assert_eq!(file.manifest().target.id, "x86_64");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A component that uses WASI
+//!
+//! `wasmtime-wasi` gives a program its imports, and knows the types of its exports:
+//!
+//! ```no_run
+//! use edgec_loader::wasmtime::Store;
+//! use edgec_loader::wasmtime::component::{Linker, ResourceTable};
+//! use edgec_loader::{EngineProfile, Expected, HostEngine, TrustPolicy, load};
+//! use wasmtime_wasi::p2::bindings::sync::CommandPre;
+//! use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+//!
+//! /// The parts of its host that one run of a program sees.
+//! struct Run {
+//!     wasi: WasiCtx,
+//!     table: ResourceTable,
+//! }
+//!
+//! impl WasiView for Run {
+//!     fn ctx(&mut self) -> WasiCtxView<'_> {
+//!         let (ctx, table) = (&mut self.wasi, &mut self.table);
+//!         WasiCtxView { ctx, table }
+//!     }
+//! }
+//!
+//! # fn host(policy: &TrustPolicy) -> Result<(), Box<dyn std::error::Error>> {
+//! // Once for the process.
+//! let engine = HostEngine::builder(EngineProfile::Edge).build()?;
+//! let _ticker = engine.tick(std::time::Duration::from_millis(10));
+//! let mut linker = Linker::<Run>::new(&engine);
+//! wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+//!
+//! // Once for each program.
+//! let loaded = load(&engine, "hello.cwasm", policy, &Expected::application("acme/hello"))?;
+//! let command = loaded.instantiate_pre(&linker)?.try_map(CommandPre::new)?;
+//!
+//! // Once for each run.
+//! let wasi = WasiCtx::builder().inherit_stdio().build();
+//! let table = ResourceTable::new();
+//! let mut run = Store::new(&engine, Run { wasi, table });
+//! run.set_epoch_deadline(100);
+//! let instance = command.program().instantiate(&mut run)?;
+//! let outcome = instance.wasi_cli_run().call_run(&mut run)?;
+//! println!("{outcome:?}");
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # Where to go on
@@ -147,13 +192,13 @@ pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
     AcceptedSignature, ArtifactFileError, Check, CheckName, Clock, ClockError, Contradiction,
     Discount, Discounted, ENGINE_VERSION, EngineProfile, EngineVersion, Expected, GuardError,
-    HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode,
-    LoadModeError, Manifest, Misfit, NameError, NewestPolicy, ParseVersionError, PolicyError,
-    PolicyFileError, PolicyStateError, PoolLimits, PoolMisfit, PublicKey, Refusal, Seen,
-    Sha256Digest, Status, SystemClock, TrustPolicy, TrustedKey, Unfit, UnixTime, UnknownProfile,
-    Verdict, VerifyError, VerityDigest, WayError, error_chain, remember,
+    HostCpu, HostProfile, HostProfileError, KeyError, KeyId, LayoutError, LoadMode, LoadModeError,
+    Manifest, Misfit, NameError, NewestPolicy, ParseVersionError, PolicyError, PolicyFileError,
+    PolicyStateError, PoolLimits, PoolMisfit, ProgramKind, PublicKey, Refusal, Seen, Sha256Digest,
+    Status, SystemClock, TrustPolicy, TrustedKey, Unfit, UnixTime, UnknownProfile, Verdict,
+    VerifyError, VerityDigest, WayError, error_chain, remember,
 };
-pub use engine::{HostEngine, HostEngineBuilder, Ticker, engine};
+pub use engine::{HostEngine, HostEngineBuilder, Ticker};
 pub use error::LoadError;
 pub use limits::{Limits, PlanError, PoolPlan};
 pub use load::{VerifiedFile, load, load_module};

@@ -36,7 +36,24 @@ pub enum Limits {
     Pooled(PoolPlan),
 }
 
-/// The dimensions of a pool.
+/// The dimensions of a pool. They come from the manifests of the programs, for instance of all that
+/// are current in a store:
+///
+/// ```no_run
+/// use edgec_loader::store::ArtifactStore;
+/// use edgec_loader::{EngineProfile, HostEngine, Limits, PoolPlan};
+///
+/// let store = ArtifactStore::open("/var/lib/edgec")?;
+/// // At most 1000 instances at one time, each with memories of at most 128 MiB.
+/// let current = store.manifests()?;
+/// let (plan, left_out) = PoolPlan::fitting_most(1000, 128 << 20, &current.manifests);
+/// for error in left_out {
+///     println!("no instance of it fits: {error}");
+/// }
+/// let engine = HostEngine::builder(EngineProfile::Edge).limits(Limits::Pooled(plan)).build()?;
+/// # drop(engine);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edgec_verifier::{
-    ArtifactFileError, Clock as _, Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, SystemClock,
-    TrustPolicy, UnixTime, Verdict, open_artifact, verify,
+    ArtifactFileError, Clock as _, Expected, Facts, MAX_ARTIFACT_LEN, Manifest, ProgramKind,
+    SystemClock, TrustPolicy, UnixTime, Verdict, open_artifact, verify,
 };
 use wasmtime::Module;
 use wasmtime::component::Component;
@@ -194,11 +194,7 @@ impl VerifiedFile {
     ///
     /// The errors of [`load`].
     pub fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
-        let begin = Instant::now();
-        let component = fit(&self.facts, engine, Kind::Component)
-            .and_then(|()| component(&self.bytes, engine, &self.facts));
-        let component = engine.observed().refusal(|| self.name(), component)?;
-        Ok(self.loaded(component, begin, engine))
+        self.loaded(engine, ProgramKind::Component, component)
     }
 
     /// Loads the core module in the file.
@@ -207,20 +203,12 @@ impl VerifiedFile {
     ///
     /// The errors of [`load`].
     pub fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
-        let begin = Instant::now();
-        let module = fit(&self.facts, engine, Kind::Module)
-            .and_then(|()| module(&self.bytes, engine, &self.facts));
-        let module = engine.observed().refusal(|| self.name(), module)?;
-        Ok(self.loaded(module, begin, engine))
-    }
-
-    fn name(&self) -> String {
-        self.manifest().name.clone()
+        self.loaded(engine, ProgramKind::Module, module)
     }
 
     /// Checks that an engine can load the file as a program of this kind.
     #[cfg(target_os = "linux")]
-    pub(crate) fn fit(&self, engine: &HostEngine, kind: Kind) -> Result<(), LoadError> {
+    pub(crate) fn fit(&self, engine: &HostEngine, kind: ProgramKind) -> Result<(), LoadError> {
         fit(&self.facts, engine, kind)
     }
 
@@ -230,11 +218,21 @@ impl VerifiedFile {
         self.facts.holds()
     }
 
-    /// Puts together a program of the engine and its report. The engine began at `begin`.
-    fn loaded<P>(self, program: P, begin: Instant, engine: &HostEngine) -> Loaded<P> {
+    /// The program of this kind that `load` makes from the file, with its report.
+    fn loaded<P>(
+        self,
+        engine: &HostEngine,
+        kind: ProgramKind,
+        load: impl FnOnce(&StableBytes, &HostEngine, &Facts) -> Result<P, LoadError>,
+    ) -> Result<Loaded<P>, LoadError> {
+        let begin = Instant::now();
+        let program =
+            fit(&self.facts, engine, kind).and_then(|()| load(&self.bytes, engine, &self.facts));
+        let name = || self.manifest().name.clone();
+        let program = engine.observed().refusal(name, program)?;
         let mut report = self.report;
         report.times.engine = begin.elapsed();
-        Loaded::new(program, self.facts, report, None, engine)
+        Ok(Loaded::new(program, self.facts, report, None, engine))
     }
 }
 

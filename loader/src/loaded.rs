@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edgec_verifier::{
-    AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, Verdict, VerityDigest, import_text,
+    AcceptedSignature, Check, Facts, LoadMode, Manifest, ProgramKind, Verdict, VerityDigest,
+    import_text,
 };
 use wasmtime::component::{self, Component, InstancePre, Linker};
 use wasmtime::{AsContextMut, Engine, Module};
@@ -162,6 +163,25 @@ impl<P> Loaded<P> {
         });
     }
 
+    /// The instance that `make` makes, reported to the engine's observer.
+    fn told<I>(&self, make: impl FnOnce() -> wasmtime::Result<I>) -> wasmtime::Result<I> {
+        let begin = Instant::now();
+        let instance = make();
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+
+    /// Like [`Self::told`], for an instance that is made while the caller waits.
+    async fn told_async<I>(
+        &self,
+        making: impl Future<Output = wasmtime::Result<I>>,
+    ) -> wasmtime::Result<I> {
+        let begin = Instant::now();
+        let instance = making.await;
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+
     /// The signatures that counted, each key once.
     pub fn accepted(&self) -> &[AcceptedSignature] {
         self.facts.accepted()
@@ -217,10 +237,7 @@ impl<T: 'static> LoadedPre<T> {
         &self,
         store: impl AsContextMut<Data = T>,
     ) -> wasmtime::Result<component::Instance> {
-        let begin = Instant::now();
-        let instance = self.program.instantiate(store);
-        self.tell_instantiated(begin, &instance);
-        instance
+        self.told(|| self.program.instantiate(store))
     }
 
     /// Like Wasmtime's `InstancePre::instantiate_async`.
@@ -232,10 +249,8 @@ impl<T: 'static> LoadedPre<T> {
         &self,
         store: impl AsContextMut<Data = T>,
     ) -> wasmtime::Result<component::Instance> {
-        let begin = Instant::now();
-        let instance = self.program.instantiate_async(store).await;
-        self.tell_instantiated(begin, &instance);
-        instance
+        let instance = self.program.instantiate_async(store);
+        self.told_async(instance).await
     }
 }
 
@@ -249,10 +264,7 @@ impl<T: 'static> LoadedModulePre<T> {
         &self,
         store: impl AsContextMut<Data = T>,
     ) -> wasmtime::Result<wasmtime::Instance> {
-        let begin = Instant::now();
-        let instance = self.program.instantiate(store);
-        self.tell_instantiated(begin, &instance);
-        instance
+        self.told(|| self.program.instantiate(store))
     }
 
     /// Like Wasmtime's `InstancePre::instantiate_async`.
@@ -264,10 +276,8 @@ impl<T: 'static> LoadedModulePre<T> {
         &self,
         store: impl AsContextMut<Data = T>,
     ) -> wasmtime::Result<wasmtime::Instance> {
-        let begin = Instant::now();
-        let instance = self.program.instantiate_async(store).await;
-        self.tell_instantiated(begin, &instance);
-        instance
+        let instance = self.program.instantiate_async(store);
+        self.told_async(instance).await
     }
 }
 
@@ -288,7 +298,11 @@ impl<T: 'static> Deref for LoadedPre<T> {
 }
 
 /// Checks that this machine and this engine can load the artifact as `wanted`.
-pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<(), LoadError> {
+pub(crate) fn fit(
+    facts: &Facts,
+    engine: &HostEngine,
+    wanted: ProgramKind,
+) -> Result<(), LoadError> {
     let found = facts.manifest().kind;
     if found != wanted {
         return Err(LoadError::Kind { found, wanted });

@@ -41,8 +41,8 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
     }
 }
 
-/// An event. Texts of a manifest quote the artifact: escape them before you print them to a
-/// terminal.
+/// An event. Its texts quote the artifact, which may be hostile: escape them before you print them
+/// to a terminal, as `{:?}` does.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

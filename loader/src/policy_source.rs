@@ -58,6 +58,18 @@ impl PolicySourceError {
 ///
 /// If policies have a version, a policy that is older than an earlier one is refused, as long as
 /// this value exists. With [`Self::remembered_in`], this holds also after a restart.
+///
+/// ```no_run
+/// use edgec_loader::PublicKey;
+/// use edgec_loader::store::PolicyFile;
+///
+/// let root = PublicKey::from_pem(&std::fs::read_to_string("/etc/edgec/root.pub.pem")?)?;
+/// let policy = PolicyFile::new("/etc/edgec/trust.toml")
+///     .signed_by(vec![root])
+///     .remembered_in("/var/lib/edgec/newest-policy");
+/// println!("{} keys are trusted", policy.read()?.keys().count());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct PolicyFile {
     path: PathBuf,

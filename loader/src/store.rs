@@ -6,10 +6,10 @@
 //!
 //! ```no_run
 //! use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
-//! use edgec_loader::{Clock as _, EngineProfile, Limits, SystemClock, TrustPolicy, engine};
+//! use edgec_loader::{Clock as _, EngineProfile, HostEngine, SystemClock, TrustPolicy};
 //!
 //! let policy = TrustPolicy::read("trust.toml", &[], SystemClock.now()?)?;
-//! let engine = engine(EngineProfile::Edge, &Limits::OnDemand)?;
+//! let engine = HostEngine::builder(EngineProfile::Edge).build()?;
 //! let store = ArtifactStore::open("/var/lib/edgec")?;
 //! let component = store.load(&engine, "acme/shop", &policy)?;
 //! println!("{}", component.report().mode);
@@ -31,7 +31,8 @@ mod versions;
 pub use edgec_store::{
     Admission, AdmissionError, Application, ArtifactStore, Candidates, Change, Choice, Collected,
     Collection, Condition, CurrentManifests, Entry, FolderError, Listing, NewStore, OpenedImage,
-    OtherKind, Problem, Removal, Standing, StoreError, StoredArtifact, Verification, Verifications,
+    OtherKind, Problem, Removal, StableFile, Standing, StoreError, StoredArtifact, Verification,
+    Verifications, View,
 };
 
 pub use crate::distrust::{Distrust, Distrusted};

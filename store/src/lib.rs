@@ -57,9 +57,12 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | the version that loads take, and rolling back | [`Application`], [`Standing`], [`ArtifactStore::make_current`] |
+//! | a version, or the current one, of an application in a channel | [`Application`] |
+//! | the version that loads take, and rolling back | [`Standing`], [`ArtifactStore::make_current`] |
 //! | a pool that has room for every program | [`ArtifactStore::manifests`] |
-//! | the steps of a loader | [`ArtifactStore::candidates`], [`ArtifactStore::open_entry`] |
+//! | a verdict about an artifact without keeping it | [`ArtifactStore::admissible`] |
+//! | why something failed | [`StoreError`], [`AdmissionError`] |
+//! | the steps of a loader, which a host takes from `edgec-loader` | [`ArtifactStore::candidates`], [`ArtifactStore::open_entry`], [`ArtifactStore::guard_mapped`], [`ArtifactStore::is_renewed`], [`written`] |
 //! | a clock other than the system's | [`ArtifactStore::with_clock`] |
 //! | a new store that is removed again if nothing is admitted | [`ArtifactStore::create_new`] |
 //!
@@ -129,9 +132,9 @@ use edgec_files::{Folder, Hold};
 /// The crate of verification, for everything around a policy.
 pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
-    ArtifactFileError, Check, Clock, ClockError, EngineProfile, Expected, Facts, HostProfile, Kind,
-    LoadMode, LoadModeError, Manifest, NameError, SystemClock, TrustPolicy, UnixTime, Verdict,
-    VerifyError, VerityDigest,
+    ArtifactFileError, Check, Clock, ClockError, EngineProfile, Expected, Facts, HostProfile,
+    LoadMode, LoadModeError, Manifest, NameError, ProgramKind, SystemClock, TrustPolicy, UnixTime,
+    Verdict, VerifyError, VerityDigest,
 };
 
 pub use self::admission::{Admission, Change};

@@ -8,11 +8,8 @@ use edgec_verifier::{LoadMode, VerityDigest};
 use serde::Serialize;
 
 use super::release::{Application, Entry, Release};
-use super::survey::{Problem, Survey};
+use super::survey::{Problem, Survey, settled};
 use super::{ArtifactStore, StoreError};
-
-/// The number of tries if the files change during an operation.
-pub(super) const TRIES: usize = 3;
 
 /// One artifact of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -108,21 +105,16 @@ impl ArtifactStore {
     ///
     /// [`StoreError`] if the folder of the names cannot be read.
     pub fn list(&self) -> Result<Listing, StoreError> {
-        let mut tries = 0;
-        loop {
-            let (examined, problems) = self.examine()?;
-            tries += 1;
-            // After a name was read, an admission and a collection may have removed the artifact
-            // that it pointed at.
-            let missing = |e: &Examination| e.artifact.condition == Condition::Missing;
-            if tries == TRIES || !examined.iter().any(missing) {
-                let artifacts = examined.into_iter().map(|e| e.artifact).collect();
-                return Ok(Listing {
-                    artifacts,
-                    problems,
-                });
-            }
-        }
+        let missing = |e: &Examination| e.artifact.condition == Condition::Missing;
+        let (examined, problems) = settled(
+            || self.examine(),
+            |(examined, _)| examined.iter().any(missing),
+        )?;
+        let artifacts = examined.into_iter().map(|e| e.artifact).collect();
+        Ok(Listing {
+            artifacts,
+            problems,
+        })
     }
 
     /// The images that loads would take, one for each target and engine profile, for people and

@@ -1,11 +1,10 @@
 //! The manifests of all current artifacts, for a host to plan its pool.
 
-use edgec_verifier::{Kind, Manifest};
+use edgec_verifier::{Manifest, ProgramKind};
 
 use super::history::History;
-use super::list::TRIES;
 use super::release::{Application, OtherKind, Release};
-use super::survey::Problem;
+use super::survey::{Problem, settled};
 use super::{ArtifactStore, StoreError};
 
 /// The manifests of all current artifacts of a store.
@@ -25,25 +24,24 @@ impl ArtifactStore {
     ///
     /// [`StoreError`] if the folder of the names cannot be read.
     pub fn manifests(&self) -> Result<CurrentManifests, StoreError> {
-        let mut tries = 0;
-        loop {
-            let (manifests, problems) = self.current_manifests()?;
-            tries += 1;
-            // This is the same as for a list.
-            let absent = |problem: &Problem| problem.error.is_absence();
-            if tries == TRIES || !problems.iter().any(absent) {
-                let problems = problems.into_iter().map(Problem::lost).collect();
-                return Ok(CurrentManifests {
-                    manifests,
-                    problems,
-                });
-            }
-        }
+        let absent = |problem: &Problem| problem.error.is_absence();
+        let (manifests, problems) = settled(
+            || self.current_manifests(),
+            |(_, problems)| problems.iter().any(absent),
+        )?;
+        Ok(CurrentManifests {
+            manifests,
+            problems: problems.into_iter().map(Problem::lost).collect(),
+        })
     }
 
     /// The current version of an application, if it is of another kind than `kind`. A version that
     /// cannot be read does not count.
-    pub(super) fn other_kind(&self, application: &Application, kind: Kind) -> Option<OtherKind> {
+    pub(super) fn other_kind(
+        &self,
+        application: &Application,
+        kind: ProgramKind,
+    ) -> Option<OtherKind> {
         let current = self.current_kind(application)?;
         (current.kind != kind).then_some(current)
     }
@@ -63,7 +61,7 @@ impl ArtifactStore {
     }
 
     /// The kind of a release's programs, as the first envelope that can be read states it.
-    pub(super) fn kind_of(&self, release: &Release) -> Option<Kind> {
+    pub(super) fn kind_of(&self, release: &Release) -> Option<ProgramKind> {
         let mut entries = release.artifacts.iter();
         let manifest = entries.find_map(|entry| self.manifest(entry).ok())?;
         Some(manifest.kind)

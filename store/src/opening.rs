@@ -60,22 +60,15 @@ impl ArtifactStore {
         let Release {
             artifacts, version, ..
         } = &*release;
-        let fits = |entry: &&Entry| entry.profile == profile.name();
-        let ranked = artifacts.iter().filter(fits).filter_map(|entry| {
-            let rank = host.rank(&entry.target)?;
-            Some((rank, entry))
-        });
-        let mut ranked: Vec<_> = ranked.collect();
-        ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+        let ranked = host.ranked(profile, artifacts, |it| (&*it.target, &*it.profile));
         if ranked.is_empty() {
             return Err(StoreError::NoFit {
                 what: application.to_string(),
                 targets: artifacts.iter().map(Entry::fits).collect(),
             });
         }
-        let entries = ranked.into_iter().map(|(_, entry)| entry.clone());
         Ok(Candidates {
-            entries: entries.collect(),
+            entries: ranked.into_iter().cloned().collect(),
             application: application.clone().version(*version),
         })
     }

@@ -4,7 +4,7 @@
 //! takes. The digest is the SHA-256 of name and channel with a zero byte between them, so any name
 //! fits into a file name.
 
-use edgec_verifier::{Kind, Manifest, Sha256Digest, VerityDigest, check_name};
+use edgec_verifier::{Manifest, ProgramKind, Sha256Digest, VerityDigest, check_name};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
@@ -146,7 +146,7 @@ pub struct OtherKind {
     /// The version that was current.
     pub version: u64,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: ProgramKind,
 }
 
 /// One artifact of a release: its target and engine profile, its image and its envelope.

@@ -122,6 +122,25 @@ impl Survey {
     }
 }
 
+/// The number of tries if the files change during an operation.
+const TRIES: usize = 3;
+
+/// What `read` finds as soon as nothing is missing, or else in the last try. After a name was read,
+/// an admission and a collection may have removed the artifact that it pointed at. So an artifact
+/// counts as missing only if it is missing again.
+pub(super) fn settled<T>(
+    read: impl Fn() -> Result<T, StoreError>,
+    is_missing: impl Fn(&T) -> bool,
+) -> Result<T, StoreError> {
+    for _ in 1..TRIES {
+        let found = read()?;
+        if !is_missing(&found) {
+            return Ok(found);
+        }
+    }
+    read()
+}
+
 /// Whether this is the name of an application's folder.
 fn is_key(name: &str) -> bool {
     name.parse::<edgec_verifier::Sha256Digest>().is_ok()

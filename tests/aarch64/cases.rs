@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use edgec_loader::store::{ArtifactStore, LoadFromStore as _, StoreError};
 use edgec_loader::{
-    EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, Misfit, PublicKey,
-    TrustPolicy, TrustedKey, Unfit, engine, load,
+    EngineProfile, Expected, HostEngine, LoadError, LoadedComponent, Misfit, PublicKey,
+    TrustPolicy, TrustedKey, Unfit, load,
 };
 
 use crate::program::Example;
@@ -51,7 +51,7 @@ pub(crate) fn check(folder: &Path, cpu: Cpu) -> Result<Vec<Checked>, Box<dyn Err
                 folder: case,
                 stores: &stores,
                 example: Example::read(case)?,
-                engine: engine(profile, &Limits::OnDemand)?,
+                engine: HostEngine::builder(profile).build()?,
                 policy: &policy,
                 cpu,
             };

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use edgec_loader::{
-    EngineProfile, Expected, Limits, LoadError, LoadedComponent, TrustPolicy, engine, load,
+    EngineProfile, Expected, HostEngine, LoadError, LoadedComponent, TrustPolicy, load,
 };
 use edgec_tests::corpus::{self, Forge, GREETING, Host, Trust, fails, material, refused};
 use edgec_tests::{fifo, stock};
@@ -54,7 +54,7 @@ fn row_28_a_refusal_poisons_nothing() {
 fn row_28_a_refusal_poisons_nothing_in_a_process() {
     let host = Host::new(&Trust::Signer);
     let path = host.sandbox.path().join("a.cwasm");
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let policy = policy();
     for _ in 0..3 {
         fs::write(&path, evil()).unwrap();
@@ -78,7 +78,7 @@ fn row_30_swapped_between_verification_and_load() {
     let (ours, theirs) = (&material().hello, evil());
     let path = host.sandbox.write("a.cwasm", ours);
     let policy = policy();
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let stop = AtomicBool::new(false);
     let (mut good, mut bad) = (0, 0);
     std::thread::scope(|scope| {
@@ -136,7 +136,7 @@ fn swap(path: &Path, files: &[&Vec<u8>], stop: &AtomicBool) {
 fn row_31_written_or_truncated_after_the_load() {
     let host = Host::new(&Trust::Signer);
     let path = host.sandbox.path().join("a.cwasm");
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let ruin: [&dyn Fn(); 4] = [
         &|| fs::write(&path, &material().evil).unwrap(),
         &|| fs::write(&path, vec![0xcc; material().hello.len()]).unwrap(),
@@ -165,7 +165,7 @@ fn row_33_a_writable_descriptor_kept_open() {
     let path = host.sandbox.write("a.cwasm", &material().hello);
     let link = host.sandbox.path().join("link.cwasm");
     fs::hard_link(&path, &link).unwrap();
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let mut kept = File::options().read(true).write(true).open(&link).unwrap();
     let loaded = load(&engine, &path, &policy(), &Expected::anything()).unwrap();
     kept.write_all(&material().evil).unwrap();

@@ -243,13 +243,13 @@ fn row_27_a_policy_that_is_no_file_of_its_own() {
     let mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
     for writable in [0o666, 0o646, 0o664, 0o777, 0o602] {
         mode(writable);
-        scene.refuses("policy-file");
+        scene.refuses("trust-file");
     }
     mode(0o600);
     scene.accepts();
     if rustix::process::geteuid().is_root() {
         chown(&file, Some(12345), None).unwrap();
-        scene.refuses("policy-file");
+        scene.refuses("trust-file");
         chown(&file, Some(0), None).unwrap();
     } else {
         eprintln!("not tried: only root can give a file to another user");
@@ -257,16 +257,16 @@ fn row_27_a_policy_that_is_no_file_of_its_own() {
     let real = scene.sandbox.path().join("real.toml");
     fs::rename(&file, &real).unwrap();
     symlink("real.toml", &file).unwrap();
-    scene.refuses("policy-file");
+    scene.refuses("trust-file");
     fs::remove_file(&file).unwrap();
     for verb in ["verify", "run"] {
         fails(&scene.sandbox, 3, &scene.arguments(verb), "io");
     }
     fs::create_dir(&file).unwrap();
-    scene.refuses("policy-file");
+    scene.refuses("trust-file");
     fs::remove_dir(&file).unwrap();
     fifo(&file);
-    scene.refuses("policy-file");
+    scene.refuses("trust-file");
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn row_27_a_policy_that_is_none() {
             let output = scene.sandbox.run(&arguments);
             assert_eq!(output.status.code(), Some(1), "{text:.200}: {output:?}");
             let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-            let named = ["error[trust-policy]", "error[policy-file]"];
+            let named = ["error[trust-policy]", "error[trust-file]"];
             assert!(
                 named.iter().any(|name| stderr.starts_with(name)),
                 "{stderr}"

@@ -15,18 +15,18 @@ const READERS: [(&str, i32, &str); 6] = [
     (
         "verify --trust outer/inner/policy.toml a.cwasm",
         1,
-        "policy-folder",
+        "trust-folder",
     ),
-    ("policy check outer/inner/policy.toml", 1, "policy-folder"),
+    ("policy check outer/inner/policy.toml", 1, "trust-folder"),
     (
         "verify --trust signed.dsse --root outer/inner/root.pub.pem a.cwasm",
         1,
-        "policy-folder",
+        "trust-folder",
     ),
     (
         "verify --trust policy.toml --trust-state outer/inner/state a.cwasm",
         1,
-        "policy-folder",
+        "trust-folder",
     ),
     ("keys show outer/inner/root.pem", SECRET, "key-folder"),
     (

@@ -129,7 +129,9 @@ fn the_engine_enters_functions_at_the_front() {
     let sandbox = Sandbox::empty();
     for (bed, _) in beds() {
         let image = Image::parse(&bed.forge.image).unwrap();
-        let entries = image.entries(edgec_compiler::Kind::Component).unwrap();
+        let entries = image
+            .entries(edgec_compiler::ProgramKind::Component)
+            .unwrap();
         let audit = |image: &[u8], entries: Option<&[u32]>| {
             audit::audit(image, &bed.forge.manifest, entries).unwrap()
         };

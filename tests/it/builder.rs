@@ -1,12 +1,17 @@
 //! `edgec-builder` as a library: it makes the same as the command line, and its errors give the
 //! reason.
 
-use edgec_artifact::{Artifact, Statement};
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use edgec_artifact::{Artifact, PublicKey, Statement};
 use edgec_builder::{
-    BuildError, Limits, NoWorker, Plan, Rebuild, RebuildError, Recipe, Tools, WorkerProgram,
+    BuildError, Limits, Plan, Rebuild, RebuildError, Recipe, Tools, WorkerProgram,
+    WorkerProgramError,
 };
 use edgec_compiler::{Confinement, EngineProfile};
-use edgec_packager::SecretKey;
+use edgec_packager::{PackageError, SecretKey, Signer};
 use edgec_tests::{Sandbox, binary, repository};
 
 fn tools() -> Tools {
@@ -54,23 +59,77 @@ fn library_and_command_line_make_the_same_artifacts() {
     }
 }
 
+/// A signer that does not sign.
+struct Unwilling(SecretKey);
+
+#[derive(Debug)]
+struct NoSignature;
+
+impl fmt::Display for NoSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no signature today")
+    }
+}
+
+impl Error for NoSignature {}
+
+impl From<PackageError> for NoSignature {
+    fn from(_: PackageError) -> Self {
+        Self
+    }
+}
+
+impl Signer for Unwilling {
+    type Error = NoSignature;
+
+    fn public(&self) -> PublicKey {
+        self.0.public()
+    }
+
+    fn sign(&self, _: &[u8]) -> Result<[u8; 64], NoSignature> {
+        Err(NoSignature)
+    }
+}
+
 #[test]
 fn a_build_that_fails_says_why() {
     let key = SecretKey::generate().unwrap();
-    match plan().build("app", b"nonsense".to_vec(), &key, &()) {
-        Err(BuildError::Input { bytes, .. }) => assert_eq!(bytes, b"nonsense"),
+    let build = |plan: &Plan, name: &str, input: Vec<u8>| {
+        let built = plan.build(name, input, &key, &());
+        built.map(drop).unwrap_err()
+    };
+    let nonsense = build(&plan(), "app", b"nonsense".to_vec());
+    assert_eq!(nonsense.code(), "not-wasm");
+    match nonsense {
+        BuildError::Input { bytes, .. } => assert_eq!(bytes, b"nonsense"),
         other => panic!("{other:?}"),
     }
-    let nameless = plan().build("", hello(), &key, &());
-    assert!(matches!(nameless, Err(BuildError::Name(_))));
+    let nameless = build(&plan(), "", hello());
+    assert!(matches!(nameless, BuildError::Name(_)));
+    assert_eq!(nameless.code(), "name");
     let mut spared = plan();
     spared.recipe.tools.optimizer.spared.insert(7);
-    let spared = spared.build("app", hello(), &key, &());
-    let missing = matches!(spared, Err(BuildError::NoSuchModule { number: 7, .. }));
+    let spared = build(&spared, "app", hello());
+    let missing = matches!(spared, BuildError::NoSuchModule { number: 7, .. });
     assert!(missing, "{spared:?}");
+    assert_eq!(spared.code(), "keep-module");
+    // A stage that gets no time has a code of its own.
+    let mut late = plan();
+    late.recipe.tools.timeout = Duration::ZERO;
+    let late = build(&late, "app", hello());
+    assert_eq!(late.code(), "validate-timeout", "{late:?}");
+    // Another signer's error is the source.
+    let unsigned = plan().build("app", hello(), &Unwilling(key), &());
+    let unsigned = unsigned.map(drop).unwrap_err();
+    assert_eq!(unsigned.code(), "sign");
+    let source = unsigned.source().unwrap();
+    assert_eq!(source.to_string(), "no signature today");
 }
 
 #[test]
 fn a_program_that_does_not_answer_is_not_its_own_worker() {
-    assert!(matches!(WorkerProgram::this(), Err(NoWorker::NoAnswer)));
+    assert!(matches!(
+        WorkerProgram::this(),
+        Err(WorkerProgramError::NoAnswer)
+    ));
 }

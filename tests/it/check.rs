@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use edgec_loader::{
     EngineProfile, Expected, HostCpu, HostEngine, HostProfile, Limits, LoadError, Misfit, PoolPlan,
-    Unfit, VerifiedFile, best_of, engine,
+    Unfit, VerifiedFile, best_of,
 };
 use edgec_targets::Target;
 use edgec_tests::{Sandbox, hello, words};
@@ -36,8 +36,10 @@ fn path_of(sandbox: &Sandbox, target: &Target) -> PathBuf {
     sandbox.path().join(name)
 }
 
-fn engine_here() -> HostEngine {
-    engine(EngineProfile::Default, &Limits::OnDemand).unwrap()
+/// An engine on a CPU that is stated and not detected.
+fn engine_on(cpu: HostCpu) -> HostEngine {
+    let engine = HostEngine::builder(EngineProfile::Default).cpu(cpu);
+    engine.build().unwrap()
 }
 
 fn open(sandbox: &Sandbox, target: &Target) -> VerifiedFile {
@@ -90,10 +92,9 @@ fn what_check_says_of_this_machine_run_does() {
 #[test]
 fn what_a_profile_says_the_loader_does() {
     let (sandbox, targets) = family();
-    let engine = engine_here();
     let here = HostCpu::detect();
     for host in &targets {
-        let stated = engine.clone().with_cpu(cpu_of(host));
+        let stated = engine_on(cpu_of(host));
         let text = HostProfile::here()
             .with_cpu(cpu_of(host))
             .to_toml()
@@ -126,7 +127,7 @@ fn what_a_profile_says_the_loader_does() {
 fn a_stated_cpu_is_what_counts() {
     let sandbox = Sandbox::new();
     sandbox.hello();
-    let bare = engine_here().with_cpu(HostCpu::new("x86_64", ["sse3".to_owned()]));
+    let bare = engine_on(HostCpu::new("x86_64", ["sse3".to_owned()]));
     let bare = match std::env::consts::ARCH {
         "x86_64" => bare,
         _ => return eprintln!("SKIPPED: the base of this family needs nothing"),
@@ -256,7 +257,10 @@ fn a_pool_too_small_is_told_from_afar() {
         let limits = plan.limits();
         let profile = HostProfile::of_profile(EngineProfile::Default).with_pool(limits);
         let afar = profile.can_run(&manifest);
-        let pooled = engine(EngineProfile::Default, &Limits::Pooled(plan)).unwrap();
+        let pooled = HostEngine::builder(EngineProfile::Default)
+            .limits(Limits::Pooled(plan))
+            .build()
+            .unwrap();
         match open().component(&pooled).map(|_| ()) {
             Ok(()) => assert_eq!(afar, Ok(())),
             Err(LoadError::Unfit(unfit)) => assert_eq!(afar, Err(unfit)),

@@ -26,7 +26,7 @@ impl Suite {
         accepted.filter_map(move |(file, _)| {
             let wasm = self.sandbox.read(file);
             let program = edgec_compiler::validate(wasm.clone()).unwrap();
-            let is_module = program.kind() == edgec_compiler::Kind::Module;
+            let is_module = program.kind() == edgec_compiler::ProgramKind::Module;
             let needs_nothing = program.interface().imports.is_empty();
             (is_module && needs_nothing).then_some((file.as_str(), wasm, program))
         })

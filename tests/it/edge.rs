@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use edgec_loader::{EngineProfile, Expected, Limits, LoadError, Unfit, engine, load, load_module};
+use edgec_loader::{EngineProfile, Expected, HostEngine, LoadError, Unfit, load, load_module};
 use edgec_tests::{Sandbox, repository};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, Instance, Module, Store, Trap, WasmBacktrace};
@@ -59,7 +59,7 @@ fn each_profile_is_for_its_own_hosts() {
         build(&sandbox, &hello, profile.name(), &name);
         let path = sandbox.path().join(&name);
         let load = |profile| {
-            let engine = engine(profile, &Limits::OnDemand).unwrap();
+            let engine = HostEngine::builder(profile).build().unwrap();
             load(&engine, &path, &sandbox.policy(), &Expected::anything()).map(|_| ())
         };
         load(profile).unwrap();
@@ -96,7 +96,7 @@ fn an_endless_loop_is_interrupted() {
     let endless = "(module (func (export \"f\") (loop (br 0))))";
     let input = sandbox.write("endless.wat", endless);
     build(&sandbox, &input, "edge", "endless.cwasm");
-    let engine = engine(EngineProfile::Edge, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Edge).build().unwrap();
     let path = sandbox.path().join("endless.cwasm");
     let loaded = load_module(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     let _ticker = engine.tick(Duration::from_millis(5));

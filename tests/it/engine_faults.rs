@@ -1,7 +1,7 @@
 //! Programs that the engine miscompiles are refused by name, and no others are. Also programs
 //! beyond the engine's limits.
 
-use edgec_loader::{EngineProfile, Expected, Limits, engine, load};
+use edgec_loader::{EngineProfile, Expected, HostEngine, load};
 use edgec_tests::Sandbox;
 use serde_json::Value;
 use wasmtime::component::{Instance, Linker, Val};
@@ -86,7 +86,7 @@ fn takes(kind: &str, items: usize) -> Vec<u8> {
 
 /// Loads `app.cwasm`, and makes an instance of it.
 fn instance(sandbox: &Sandbox) -> (wasmtime::Store<()>, Instance) {
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let path = sandbox.path().join("app.cwasm");
     let loaded = load(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     let mut store = wasmtime::Store::new(&engine, ());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use edgec_artifact::{Exports, MAX_EXPORT_LIST_LEN, Sha256Digest};
-use edgec_loader::{EngineProfile, Expected, Limits, engine, load_module};
+use edgec_loader::{EngineProfile, Expected, HostEngine, load_module};
 use edgec_packager::SecretKey;
 use edgec_tests::Sandbox;
 use edgec_tests::corpus::Forge;
@@ -175,7 +175,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
 
     // It can be loaded from its file and from a store, and its functions can be called by name.
     let names = self::names(MANY);
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let path = sandbox.path().join("a.cwasm");
     let loaded = load_module(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     assert_eq!(loaded.manifest().capabilities.exports.count(), MANY as u64);

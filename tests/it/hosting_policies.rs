@@ -156,5 +156,5 @@ fn hosts_name_the_errors_of_the_library() {
     refused("store", "trust-policy");
     let path = sandbox.path().join("policy.toml");
     std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
-    refused("store", "policy-file");
+    refused("store", "trust-file");
 }

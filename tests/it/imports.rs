@@ -1,7 +1,7 @@
 //! The imports of core modules in manifests, policies and messages: different imports have
 //! different texts.
 
-use edgec_loader::{EngineProfile, Expected, Limits, LoadError, engine, load_module};
+use edgec_loader::{EngineProfile, Expected, HostEngine, LoadError, load_module};
 use edgec_packager::SecretKey;
 use edgec_tests::Sandbox;
 use edgec_tests::corpus::{Forge, write_policy};
@@ -100,7 +100,7 @@ fn undeclared(sandbox: &Sandbox, artifact: &str, signed: &[&str]) -> Vec<String>
         manifest.capabilities.imports = signed.iter().map(ToString::to_string).collect();
     });
     sandbox.write("forged.cwasm", forged);
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let (policy, anything) = (sandbox.policy(), Expected::anything());
     let load = |name: &str| load_module(&engine, sandbox.path().join(name), &policy, &anything);
     load(artifact).unwrap();

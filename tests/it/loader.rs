@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use edgec_loader::{
     ArtifactFileError, Clock, ClockError, EngineProfile, Expected, HostEngine, HostEngineBuilder,
-    Limits, LoadError, LoadMode, TrustPolicy, Unfit, UnixTime, VerifiedFile, engine, load,
-    load_async, load_module, load_module_async,
+    LoadError, LoadMode, TrustPolicy, Unfit, UnixTime, VerifiedFile, load, load_async, load_module,
+    load_module_async,
 };
 use edgec_tests::Sandbox;
 use edgec_tests::programs::COLLECTED;
 use wasmtime::Linker;
 
 fn error(path: &Path, policy: &TrustPolicy) -> LoadError {
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     load(&engine, path, policy, &Expected::anything())
         .map(|_| ())
         .unwrap_err()
@@ -23,7 +23,7 @@ fn error(path: &Path, policy: &TrustPolicy) -> LoadError {
 fn a_verified_component_is_loaded() {
     let sandbox = Sandbox::new();
     sandbox.hello();
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let path = sandbox.path().join("hello.cwasm");
     let loaded = load(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     assert_eq!(loaded.manifest().name, "hello");
@@ -39,7 +39,7 @@ fn modules_are_loaded_too() {
     let sandbox = Sandbox::new();
     sandbox.write("gc.wat", COLLECTED);
     sandbox.build("gc.wat", std::env::consts::ARCH, "gc.cwasm");
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let path = sandbox.path().join("gc.cwasm");
     let loaded = load_module(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     assert_eq!(loaded.accepted().len(), 1);
@@ -82,7 +82,7 @@ fn each_refusal_has_a_name() {
     ));
 
     std::fs::write(&path, &file).unwrap();
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let kind = load_module(&engine, &path, &policy, &Expected::anything())
         .map(|_| ())
         .unwrap_err();
@@ -131,7 +131,7 @@ fn a_wrong_name_is_no_wrong_signature() {
     let sandbox = Sandbox::new();
     sandbox.hello();
     let path = sandbox.path().join("hello.cwasm");
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let refused = |policy: &TrustPolicy, expected: &Expected| {
         let loaded = load(&engine, &path, policy, expected);
         loaded.map(|_| ()).unwrap_err()
@@ -165,7 +165,7 @@ fn bytes_are_loaded_as_files_are() {
     let sandbox = Sandbox::new();
     let mut bytes = sandbox.hello();
     let (policy, expected) = (sandbox.policy(), Expected::application("hello"));
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let verified = |bytes: &[u8]| VerifiedFile::from_bytes(bytes, &policy, &expected);
     let loaded = verified(&bytes).unwrap().component(&engine).unwrap();
     let from_file = load(
@@ -188,7 +188,7 @@ fn bytes_are_loaded_as_files_are() {
 fn a_report_says_how_long_each_step_took() {
     let sandbox = Sandbox::new();
     sandbox.hello();
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let path = sandbox.path().join("hello.cwasm");
     let begin = Instant::now();
     let loaded = load(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
@@ -275,7 +275,7 @@ fn a_host_may_have_a_clock_of_its_own() {
 /// The version of the engine comes from the engine that runs the artifact.
 #[test]
 fn an_engine_says_which_version_runs() {
-    let engine = engine(EngineProfile::Edge, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Edge).build().unwrap();
     let version = engine.version();
     assert_eq!(version.to_string(), edgec_compiler::ENGINE_VERSION);
     assert_eq!(engine.host().engine(), version);
@@ -288,7 +288,7 @@ fn asynchronous_hosts_load_off_their_executor() {
     let sandbox = Sandbox::new();
     sandbox.hello();
     let path = sandbox.path().join("hello.cwasm");
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let policy = sandbox.policy();
     // The loads must not block the only thread.
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -2,7 +2,7 @@
 //! built.
 
 use edgec_loader::store::LoadFromStore as _;
-use edgec_loader::{EngineProfile, Expected, Limits, engine, load_module};
+use edgec_loader::{EngineProfile, Expected, HostEngine, load_module};
 use edgec_tests::{Sandbox, words};
 use wasm_encoder::{EntityType, ImportSection, Module, TypeSection};
 
@@ -71,7 +71,7 @@ fn imports_up_to_the_limit_are_all_listed() {
         .unwrap();
     assert_eq!(imports.len(), 32_767);
     assert!(report["envelopeLength"].as_u64() > Some(1 << 20));
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let engine = HostEngine::builder(EngineProfile::Default).build().unwrap();
     let path = sandbox.path().join("most.cwasm");
     load_module(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     if cfg!(target_os = "linux") {

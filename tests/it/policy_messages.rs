@@ -53,12 +53,12 @@ fn a_policy_is_not_read_from_a_pipe() {
     symlink("pipe", sandbox.path().join("link")).unwrap();
     let hint = "write it to a file of your own first: edgec cannot know who writes to a pipe";
     for name in ["pipe", "link", "-"] {
-        let begins = format!("error[policy-file]: {name}: not a regular file\n");
+        let begins = format!("error[trust-file]: {name}: not a regular file\n");
         refused(&sandbox, name, &[], &begins, hint);
     }
     sandbox.write("real.toml", policy(&sandbox, ""));
     symlink("real.toml", sandbox.path().join("link.toml")).unwrap();
-    let begins = "error[policy-file]: link.toml: a symbolic link";
+    let begins = "error[trust-file]: link.toml: a symbolic link";
     let hint = "name the file that it leads to";
     refused(&sandbox, "link.toml", &[], begins, hint);
 }

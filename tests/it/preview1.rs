@@ -393,10 +393,14 @@ fn the_choice_for_every_guest() {
         let file = format!("{guest}.wasm");
         // They may exit with any code, and their allocators are known.
         let kind = |asked| choices.get(&(&*file, asked)).copied();
-        assert_eq!(kind("auto"), Some(edgec_compiler::Kind::Module), "{guest}");
+        assert_eq!(
+            kind("auto"),
+            Some(edgec_compiler::ProgramKind::Module),
+            "{guest}"
+        );
         assert_eq!(
             kind("component"),
-            Some(edgec_compiler::Kind::Component),
+            Some(edgec_compiler::ProgramKind::Component),
             "{guest}"
         );
     }

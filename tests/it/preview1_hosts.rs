@@ -6,7 +6,7 @@
 use edgec_loader::store::{
     Application, ArtifactStore, Deployment, LoadFromStore as _, RefreshError,
 };
-use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError, Verdict};
+use edgec_loader::{EngineProfile, HostEngine, LoadError, Verdict};
 use edgec_tests::Sandbox;
 use edgec_tests::stock::State;
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -100,7 +100,7 @@ fn hello_and_exit(code: i32) -> String {
 }
 
 fn edge() -> HostEngine {
-    edgec_loader::engine(EngineProfile::Edge, &Limits::OnDemand).unwrap()
+    HostEngine::builder(EngineProfile::Edge).build().unwrap()
 }
 
 /// In the way of docs/hosting.md.

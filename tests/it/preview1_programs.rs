@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use edgec_compiler::{Kind, KindChoice, adapt, read};
+use edgec_compiler::{KindChoice, ProgramKind, adapt, read};
 use edgec_tests::{Sandbox, shared, skipped, stock};
 
 use crate::preview1::{
@@ -147,9 +147,12 @@ fn what_edgec_makes_of_a_program_prints_what_stock_prints() {
         let wasm = wat::parse_str(&text).unwrap();
         let adapted = adapt(read(wasm.clone()).unwrap(), KindChoice::Auto).unwrap();
         let kind = adapted.component.kind();
-        kinds[usize::from(kind == Kind::Module)] += 1;
-        assert!(kind == Kind::Module || name == "fixed", "{name}: {text}");
-        if kind == Kind::Module {
+        kinds[usize::from(kind == ProgramKind::Module)] += 1;
+        assert!(
+            kind == ProgramKind::Module || name == "fixed",
+            "{name}: {text}"
+        );
+        if kind == ProgramKind::Module {
             // The program is unchanged.
             assert_eq!(adapted.component.bytes(), wasm);
             continue;

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use edgec_loader::store::{Application, ArtifactStore, Condition, LoadFromStore as _};
-use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, TrustPolicy, engine};
+use edgec_loader::{EngineProfile, Expected, HostEngine, TrustPolicy};
 use edgec_tests::strace::{Call, Fault, faulty, strace_present, traced};
 use edgec_tests::{Sandbox, words};
 
@@ -53,7 +53,7 @@ fn world() -> &'static World {
         }
         World {
             policy: sandbox.policy(),
-            engine: engine(EngineProfile::Default, &Limits::OnDemand).unwrap(),
+            engine: HostEngine::builder(EngineProfile::Default).build().unwrap(),
             sandbox,
         }
     })

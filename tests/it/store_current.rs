@@ -79,7 +79,7 @@ fn a_rollback_stays_until_another_version_is_chosen() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn what_cannot_be_run_hides_nothing_that_can() {
-    use edgec_loader::{EngineProfile, Expected, HostCpu, Limits, engine};
+    use edgec_loader::{EngineProfile, Expected, HostCpu, HostEngine};
     use edgec_packager::SecretKey;
     use edgec_tests::corpus::Forge;
 
@@ -90,8 +90,8 @@ fn what_cannot_be_run_hides_nothing_that_can() {
     let features = v3.features.iter().map(|feature| feature.name.to_owned());
     let cpu = HostCpu::new("x86_64", features);
     let load = || {
-        let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
-        let engine = engine.with_cpu(cpu.clone());
+        let engine = HostEngine::builder(EngineProfile::Default).cpu(cpu.clone());
+        let engine = engine.build().unwrap();
         let loaded = stored.store.load(&engine, "app", &stored.policy).unwrap();
         loaded.manifest().target.id.clone()
     };

@@ -72,7 +72,9 @@ impl<'a> Bed<'a> {
     /// Changes the engine's table of functions so that it leads into the middle of a function.
     pub fn with_entry_astray(&self) -> Vec<u8> {
         let image = Image::parse(&self.forge.image).unwrap();
-        let functions = image.functions(edgec_compiler::Kind::Component).unwrap();
+        let functions = image
+            .functions(edgec_compiler::ProgramKind::Component)
+            .unwrap();
         // A row in the form of the metadata: place and length.
         let row = |start: u64, size: u64| postcard::to_allocvec(&(start, size)).unwrap();
         self.forge.with_image(|image| {

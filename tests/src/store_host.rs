@@ -5,9 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use edgec_loader::store::{AdmissionError, ArtifactStore, Change, LoadFromStore as _};
-use edgec_loader::{
-    EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
-};
+use edgec_loader::{EngineProfile, Expected, HostEngine, LoadError, LoadedComponent, TrustPolicy};
 
 use crate::corpus::{Forge, GREETING, fails, material};
 use crate::{Sandbox, stock};
@@ -37,7 +35,7 @@ impl StoreHost {
         let sandbox = Sandbox::empty();
         sandbox.write("key.pub.pem", material().signer.public().to_pem());
         Self {
-            engine: engine(EngineProfile::Default, &Limits::OnDemand).unwrap(),
+            engine: HostEngine::builder(EngineProfile::Default).build().unwrap(),
             policy: sandbox.policy(),
             store: ArtifactStore::create(sandbox.path().join("store")).unwrap(),
             sandbox,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use edgec_loader::store::{ArtifactStore, Deployment, LoadFromStore as _, PolicySource, Standing};
 use edgec_loader::{
-    EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
+    EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy,
 };
 use wasmtime::component::{InstancePre, Linker};
 
@@ -107,7 +107,10 @@ impl Stored {
 
 /// An engine of the edge profile.
 pub fn edge(limits: &Limits) -> HostEngine {
-    engine(EngineProfile::Edge, limits).unwrap()
+    HostEngine::builder(EngineProfile::Edge)
+        .limits(limits.clone())
+        .build()
+        .unwrap()
 }
 
 /// Wasmtime's store for one request, with one tick of time.

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
 use edgec_loader::{
-    EngineProfile, Expected, Limits, LoadMode, PublicKey, TrustPolicy, TrustedKey, engine,
+    EngineProfile, Expected, HostEngine, LoadMode, PublicKey, TrustPolicy, TrustedKey,
 };
 
 use crate::machine::{BLOCK, clear_the_flag, damage, disk, fsverity, unmounted};
@@ -83,7 +83,7 @@ fn image(name: &str) -> Result<PathBuf, Box<dyn Error>> {
 
 /// Loads the artifact of a store in this process, and says how it was stored.
 pub(crate) fn serve(path: &Path) -> Outcome {
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand)?;
+    let engine = HostEngine::builder(EngineProfile::Default).build()?;
     let loaded = ArtifactStore::open(path)?.load(&engine, NAME, &policy()?)?;
     println!("loaded {:?}", loaded.report().mode);
     Ok(())

@@ -161,8 +161,8 @@ pub struct Check {
     pub name: CheckName,
     /// Its result.
     pub status: Status,
-    /// What was compared, or why there was nothing to compare. It quotes the artifact: escape it
-    /// before you print it to a terminal.
+    /// What was compared, or why there was nothing to compare. It quotes the artifact, which may be
+    /// hostile: escape it before you print it to a terminal, as `{:?}` does.
     pub evidence: String,
 }
 

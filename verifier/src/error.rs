@@ -318,7 +318,8 @@ impl VerifyError {
 }
 
 /// An error and its causes in one line. If the text ends with a cause already, that cause is not
-/// repeated.
+/// repeated. The texts quote artifacts and files, which may be hostile: before you print them to a
+/// terminal, escape them, as `{:?}` does.
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

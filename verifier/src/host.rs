@@ -4,6 +4,8 @@
 //! (`host_file.rs`). The same function compares artifacts with both. So an answer for another
 //! machine is the same as the answer of the loader there.
 
+use std::cmp::Reverse;
+
 use edgec_artifact::Manifest;
 use edgec_targets::{Arch, EngineProfile, HostCpu, Misfit, Rank};
 
@@ -167,10 +169,30 @@ impl HostProfile {
 
     /// How much of this host's CPU a target uses; `None` if the target does not run here or is
     /// unknown.
-    pub fn rank(&self, target: &str) -> Option<Rank> {
+    fn rank(&self, target: &str) -> Option<Rank> {
         let target = edgec_targets::all().find(|known| known.id == target)?;
         target.fits(&self.cpu).ok()?;
         Some(target.rank())
+    }
+
+    /// Of several artifacts of one release, those of an engine profile whose target this host's CPU
+    /// can run. The first uses most of the CPU; those that use as much keep their order. `about`
+    /// gives the target and the engine profile of an artifact. Other obstacles than the CPU are not
+    /// considered.
+    pub fn ranked<A>(
+        &self,
+        profile: EngineProfile,
+        artifacts: impl IntoIterator<Item = A>,
+        about: impl Fn(&A) -> (&str, &str),
+    ) -> Vec<A> {
+        let ranked = artifacts.into_iter().filter_map(|artifact| {
+            let (target, found) = about(&artifact);
+            let rank = self.rank(target).filter(|_| found == profile.name())?;
+            Some((rank, artifact))
+        });
+        let mut ranked: Vec<(Rank, A)> = ranked.collect();
+        ranked.sort_by_key(|(rank, _)| Reverse(*rank));
+        ranked.into_iter().map(|(_, artifact)| artifact).collect()
     }
 
     /// The index of the best artifact for this host, among several of one release. That is the
@@ -180,7 +202,7 @@ impl HostProfile {
         let fit = manifests.into_iter().enumerate().filter_map(|(place, it)| {
             self.can_run(it).ok()?;
             let rank = self.rank(&it.target.id)?;
-            Some((rank, std::cmp::Reverse(place)))
+            Some((rank, Reverse(place)))
         });
         fit.max().map(|(_, place)| place.0)
     }

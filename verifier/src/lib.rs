@@ -121,12 +121,12 @@ pub use edgec_artifact::elf::ElfError;
 /// The fs-verity digest of a file with these bytes.
 pub use edgec_artifact::verity::digest as fsverity_digest;
 pub use edgec_artifact::{
-    Envelope, EnvelopeError, KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN,
-    MAX_ENVELOPE_LEN, Manifest, NameError, PublicKey, Sha256Digest, StatementError, UnixTime,
+    Envelope, EnvelopeError, KeyError, KeyId, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN,
+    Manifest, NameError, ProgramKind, PublicKey, Sha256Digest, StatementError, UnixTime,
     VerityDigest, check_name,
 };
 pub use edgec_files::{GuardError, MAX_GUARDED_LEN, WayError, read_guarded};
-pub use edgec_targets::{Cover, EngineProfile, HostCpu, Misfit, Rank, UnknownProfile, import_text};
+pub use edgec_targets::{Cover, EngineProfile, HostCpu, Misfit, UnknownProfile, import_text};
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
 pub use expected::Expected;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::Outcome;
 use crate::shell::{cargo, command, read, repository, run, target_folder};
-use crate::slow::SLOW;
+use crate::slow::{SLOW, correction};
 
 /// The end-to-end tests alone, with the same features as every other command on the workspace.
 const END_TO_END: [&str; 5] = ["test", "--workspace", "--test", "it", "--"];
@@ -64,8 +64,12 @@ pub(crate) fn times() -> Outcome {
     eprintln!();
     times.sort_unstable();
     for (time, module, passed) in times.into_iter().rev() {
-        let failed = if passed { "" } else { "  FAILED" };
-        println!("{:>7.1} s  {module}{failed}", time.as_secs_f64());
+        // The time of a failure says nothing about the subject.
+        let note = match passed {
+            true => correction(module, time),
+            false => "  FAILED",
+        };
+        println!("{:>7.1} s  {module}{note}", time.as_secs_f64());
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources, Source,
-    Stage, TargetCpu, Validity,
+    Builder, Bytes, Capabilities, Engine, Image, LimitRange, Manifest, ProgramKind, Resources,
+    Source, Stage, TargetCpu, Validity,
 };
 use crate::{Exports, Sha256Digest, UnixTime, verity};
 
@@ -19,7 +19,7 @@ impl Manifest {
     pub fn new(
         name: impl Into<String>,
         version: u64,
-        kind: Kind,
+        kind: ProgramKind,
         image: Image,
         source: Source,
         target: TargetCpu,

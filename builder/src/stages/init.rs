@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use edgec_artifact::Stage;
-use edgec_compiler::{Ahead, Deadline, FrontError, ValidComponent, WIZER_VERSION};
+use edgec_compiler::{Ahead, Deadline, FrontEndError, ValidComponent, WIZER_VERSION};
 
 use super::{StageKind, of_tool, setting};
 use crate::error::{BuildError, UnknownSetting};
@@ -36,9 +36,9 @@ pub(crate) fn run(
     Ok((ahead, done))
 }
 
-fn not_resumed(error: FrontError) -> BuildError {
+fn not_resumed(error: FrontEndError) -> BuildError {
     match error {
-        FrontError::Snapshot(error) => BuildError::Snapshot(Box::new(error)),
+        FrontEndError::Snapshot(error) => BuildError::Snapshot(Box::new(error)),
         error => BuildError::NotResumed(Box::new(error)),
     }
 }

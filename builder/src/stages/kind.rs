@@ -1,7 +1,7 @@
 //! `kind`: chooses what a core module becomes. The front end does it
 //! (`edgec_compiler::KindChoice`), as the recipe requests.
 
-use edgec_artifact::{Kind, Stage};
+use edgec_artifact::Stage;
 use edgec_compiler::KindChoice;
 
 use super::{StageKind, own, setting, unknown};
@@ -19,7 +19,7 @@ fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
         NAME,
         [
             ("asked", choice.asked.name().to_owned()),
-            ("chosen", stated(prepared.kind).name().to_owned()),
+            ("chosen", prepared.kind.name().to_owned()),
             ("because", choice.why.to_string()),
         ],
     );
@@ -35,12 +35,4 @@ fn read(stage: &Stage, recipe: &mut Recipe) -> Result<(), UnknownSetting> {
     let choice = KindChoice::named(name);
     recipe.kind = choice.ok_or_else(|| unknown(&format!("kind `{name}`")))?;
     Ok(())
-}
-
-/// A kind in the manifest's form.
-pub(crate) const fn stated(kind: edgec_compiler::Kind) -> Kind {
-    match kind {
-        edgec_compiler::Kind::Component => Kind::Component,
-        edgec_compiler::Kind::Module => Kind::Module,
-    }
 }

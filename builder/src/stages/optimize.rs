@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use edgec_artifact::Stage;
-use edgec_compiler::{Deadline, EngineProfile, Finished, Kind, Level, Next};
+use edgec_compiler::{Deadline, EngineProfile, Finished, Level, Next, ProgramKind};
 
 use super::{StageKind, of_tool, setting, unknown};
 use crate::error::{BuildError, UnknownSetting};
@@ -44,7 +44,7 @@ fn write(recipe: &Recipe, prepared: &Prepared) -> Option<Stage> {
     if let Some(list) = recipe.level.list() {
         chosen.push(("passes", list.to_owned()));
     }
-    if prepared.optimized.component.kind() == Kind::Component {
+    if prepared.optimized.component.kind() == ProgramKind::Component {
         chosen.push(("shareModules", "true".to_owned()));
         chosen.push(("trimExports", "true".to_owned()));
     }

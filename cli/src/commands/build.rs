@@ -11,18 +11,20 @@ mod concerns;
 mod plan;
 mod report;
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use edgec_builder::{BuiltArtifact, Signed, Unsigned, at_once};
+use edgec_builder::{BuiltArtifact, Signed, Unsigned};
 
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
-use self::report::{ArtifactReport, InputReport, Summary};
+use self::report::{ArtifactReport, FileTimes, InputReport, Summary};
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::Wanted;
-use crate::files::{self, NewFolders};
+use crate::files::{self, NewFolders, Staged};
 use crate::naming::{self, Job};
 use crate::panics::guarded;
 use crate::progress::Progress;
@@ -174,14 +176,14 @@ fn check_and_write(
     } = signed;
     progress.last(&job.name, steps(plan), "checking");
     let built = artifacts.check(&plan.build)?;
-    let mut times = built.times;
     let (artifacts, files) = reported(job, built.artifacts)?;
     let begin = Instant::now();
-    write(files)?;
-    times.reading = reading;
-    times.writing = begin.elapsed();
-    times.total += times.reading + times.writing;
-    Ok(report.written(artifacts, times))
+    write(&files)?;
+    let with_files = FileTimes {
+        reading,
+        writing: begin.elapsed(),
+    };
+    Ok(report.written(artifacts, built.times, with_files))
 }
 
 /// A file that is complete in memory.
@@ -220,20 +222,36 @@ fn reported(
 
 /// Stages every file before the first one is put in place. If one cannot be put in place, all old
 /// files are put back, and the new folders are removed.
-fn write(files: Vec<NewFile>) -> Result<(), Failure> {
+fn write(files: &[NewFile]) -> Result<(), Failure> {
     signals::uninterrupted(|| {
         let mut folders = NewFolders::default();
-        for file in &files {
+        for file in files {
             if let Some(folder) = file.path.parent() {
                 files::make_folder(&mut folders, folder)?;
             }
         }
-        // Most of the time is spent waiting for the disk.
-        let staged = at_once(files, |file| {
-            files::stage(&file.path, &file.bytes, file.kind)
-        });
-        files::commit_all(staged?)?;
+        files::commit_all(staged(files)?)?;
         folders.keep();
         Ok(())
+    })
+}
+
+/// Stages the files at the same time, because each waits for the disk most of the time. The failure
+/// is that of the first file that failed.
+fn staged(files: &[NewFile]) -> Result<Vec<Staged>, Failure> {
+    let stage = |file: &NewFile| files::stage(&file.path, &file.bytes, file.kind);
+    thread::scope(|scope| {
+        let started = files.iter().map(|file| {
+            let started = thread::Builder::new().spawn_scoped(scope, move || stage(file));
+            (file, started)
+        });
+        // All threads are started before the first one is waited for.
+        let started: Vec<_> = started.collect();
+        let staged = started.into_iter().map(|(file, started)| match started {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // If the system starts no more threads, this one does the rest.
+            Err(_) => stage(file),
+        });
+        staged.collect()
     })
 }

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use edgec_artifact::elf::{ElfImage, Section};
 use edgec_artifact::{Artifact, Exports, Manifest, Statement, export_list};
-use edgec_builder::unverified;
 use edgec_compiler::Image;
 use serde::Serialize;
 
@@ -134,7 +133,7 @@ fn cold_start(artifact: &Artifact<'_>, image: &ElfImage, manifest: &Manifest) ->
         let length = usize::try_from(section.size).ok()?;
         artifact.image().get(begin..)?.get(..length)
     });
-    ColdStart::of_image(&manifest.engine.version, info, unverified::kind(manifest))
+    ColdStart::of_image(&manifest.engine.version, info, manifest.kind)
 }
 
 pub(crate) fn raw(bytes: &[u8]) -> Outcome {

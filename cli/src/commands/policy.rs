@@ -114,7 +114,7 @@ fn sign(arguments: &Sign) -> Outcome {
     let bytes = envelope.encode();
     if bytes.len() as u64 > MAX_GUARDED_LEN {
         let message = format!("the signed policy would have more than {MAX_GUARDED_LEN} bytes");
-        return Err(Failure::new(Exit::Rejected, "policy-file", message).about(path.display()));
+        return Err(Failure::new(Exit::Rejected, "trust-file", message).about(path.display()));
     }
     files::write(output, &bytes, Wanted::SignedPolicy)?;
     if let Some(old) = old.as_ref().filter(|_| !is_same) {

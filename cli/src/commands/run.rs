@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use edgec_loader::store::{Application, ArtifactStore, LoadFromStore as _, StoreError};
 use edgec_loader::{
-    Check, EngineProfile, HostEngine, HostProfile, Kind, Limits, LoadError, LoadedComponent,
-    LoadedModule, Status, VerifiedFile, best_of,
+    Check, EngineProfile, HostEngine, HostProfile, LoadError, LoadedComponent, LoadedModule,
+    ProgramKind, Status, VerifiedFile, best_of,
 };
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
@@ -174,8 +174,8 @@ fn from_file(
     let profile = verified.manifest().engine.profile.parse();
     let engine = engine(profile.unwrap_or(EngineProfile::Default))?;
     let program = match verified.manifest().kind {
-        Kind::Component => verified.component(&engine).map(Program::Component),
-        Kind::Module => verified.module(&engine).map(Program::Module),
+        ProgramKind::Component => verified.component(&engine).map(Program::Component),
+        ProgramKind::Module => verified.module(&engine).map(Program::Module),
     };
     Ok((engine, program.map_err(failed)?))
 }
@@ -227,7 +227,7 @@ fn from_store(
 }
 
 fn engine(profile: EngineProfile) -> Result<HostEngine, Failure> {
-    let engine = edgec_loader::engine(profile, &Limits::OnDemand);
+    let engine = HostEngine::builder(profile).build();
     engine.map_err(|error| environment(&error))
 }
 

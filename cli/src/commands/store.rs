@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_artifact::MAX_VERSION;
-use edgec_loader::Kind;
+use edgec_loader::ProgramKind;
 use edgec_loader::store::{Application, ArtifactStore, OtherKind, Problem};
 use serde::Serialize;
 
@@ -177,8 +177,8 @@ fn print_paths(store: &ArtifactStore, path: &Path) -> Outcome {
 fn kind_warning(subject: &str, other: OtherKind) -> Failure {
     let (version, before) = (other.version, other.kind.name());
     let now = match other.kind {
-        Kind::Component => Kind::Module,
-        Kind::Module => Kind::Component,
+        ProgramKind::Component => ProgramKind::Module,
+        ProgramKind::Module => ProgramKind::Component,
     };
     let message = format!(
         "this is a {}; version {version}, which was current, is a {before}",

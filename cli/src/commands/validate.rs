@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use edgec_builder::check_room;
-use edgec_compiler::{Deadline, FrontEnd, Kind, ValidComponent};
+use edgec_compiler::{Deadline, FrontEnd, ProgramKind, ValidComponent};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::failures::builder::room_failure;
-use crate::failures::compiler::front_failure;
+use crate::failures::compiler::refused_input_failure;
 use crate::files;
 use crate::render::outln;
 use crate::render::{self, Format};
@@ -91,14 +91,14 @@ fn check(
     deadline: Deadline,
 ) -> Result<ValidComponent, Failure> {
     let program = front_end.validate(bytes, deadline);
-    let program = program.map_err(|not| front_failure(&not.error, &not.bytes))?;
+    let program = program.map_err(|it| refused_input_failure(&it.error, &it.bytes))?;
     check_room(&program.facts).map_err(|error| room_failure(&error))?;
     Ok(program.component)
 }
 
-pub(crate) fn kind_name(kind: Kind) -> &'static str {
+pub(crate) fn kind_name(kind: ProgramKind) -> &'static str {
     match kind {
-        Kind::Component => "component",
-        Kind::Module => "core module",
+        ProgramKind::Component => "component",
+        ProgramKind::Module => "core module",
     }
 }

@@ -6,8 +6,8 @@ use edgec_builder::{
 use edgec_compiler::{ReadError, WorkerError};
 
 use super::compiler::{
-    INIT_DEFECT, assemble_failure, defect, front_end_failure, front_failure, init_failure,
-    optimize_failure, precompile_failure,
+    INIT_DEFECT, defect, front_end_failure, init_failure, optimize_failure, precompile_failure,
+    refused_input_failure, stage_failure,
 };
 use super::machine::machine_failure;
 use crate::bounds::excerpt;
@@ -22,28 +22,27 @@ impl From<BuildError> for Failure {
 
 fn build_failure(error: &BuildError) -> Failure {
     match error {
-        BuildError::Name(error) => Failure::usage("name", render::safe(&error.to_string()))
+        BuildError::Name(name) => Failure::usage(error.code(), render::safe(&name.to_string()))
             .with_safe_message()
             .hint("name the application with --name"),
-        BuildError::Input { error, bytes } => front_failure(error, bytes),
+        BuildError::Input { error, bytes } => refused_input_failure(error, bytes),
         BuildError::Room(error) => room_failure(error),
         BuildError::Init(error) => init_failure(error),
-        BuildError::Snapshot(error) => Failure::rejected("init", error).hint(INIT_DEFECT),
+        BuildError::Snapshot(_) => Failure::rejected(error.code(), error).hint(INIT_DEFECT),
         BuildError::NotResumed(error) => front_end_failure(error),
         BuildError::Optimize(error) => optimize_failure(error),
-        BuildError::Assemble(error) => assemble_failure(error),
+        BuildError::Assemble(error) => stage_failure(error),
         BuildError::NoSuchModule { number, modules } => {
             let modules = count(*modules, "core module");
             let message = format!("there is no core module {number}: the program has {modules}");
-            Failure::usage("keep-module", message).hint("they are counted from 0")
+            Failure::usage(error.code(), message).hint("they are counted from 0")
         }
         BuildError::Precompile(error) => precompile_failure(error),
-        BuildError::Debug(error) => defect(error),
-        BuildError::Missing { .. } => Failure::rejected("internal", error),
+        BuildError::Debug(_) => defect(error.code(), error),
         BuildError::SelfCheck(error) => self_check_failure(error),
         BuildError::SelfAudit(error) => self_audit_failure(error),
         BuildError::Unserved(error) => unserved_failure(error),
-        _ => Failure::rejected("build", error),
+        _ => Failure::rejected(error.code(), error),
     }
 }
 
@@ -66,7 +65,7 @@ pub(crate) fn room_failure(error: &RoomError) -> Failure {
                 size(*limit),
                 some.join(", "),
             );
-            let failure = Failure::new(Exit::Rejected, "too-many-imports", message);
+            let failure = Failure::new(Exit::Rejected, error.code(), message);
             failure.with_safe_message().hint(
                 "every import is signed by name, because policies check imports: link what is \
                  imported into the program, or give the imports shorter names",
@@ -85,11 +84,11 @@ pub(crate) fn room_failure(error: &RoomError) -> Failure {
                 size(*length),
                 size(*limit),
             );
-            Failure::new(Exit::Rejected, "too-many-memories", message).hint(
+            Failure::new(Exit::Rejected, error.code(), message).hint(
                 "a pool of instances is planned by every memory and table: instantiate fewer core modules, or share memories",
             )
         }
-        _ => Failure::rejected("too-long", error),
+        _ => Failure::rejected(error.code(), error),
     }
 }
 
@@ -105,10 +104,10 @@ pub(crate) fn self_check_failure(error: &SelfCheckError) -> Failure {
 }
 
 fn self_audit_failure(error: &SelfAuditError) -> Failure {
-    const CODE: &str = "self-audit";
+    let code = error.code();
     match error {
-        SelfAuditError::Table(error) => table_failure(CODE, error),
-        _ => Failure::rejected(CODE, error).hint(
+        SelfAuditError::Table(error) => table_failure(code, error),
+        _ => Failure::rejected(code, error).hint(
             "a defect of edgec or of the engine, so nothing was written: please report it; \
              if the audit is wrong, --no-self-audit builds without it",
         ),
@@ -145,11 +144,11 @@ pub(crate) fn unserved_failure(unserved: &Unserved) -> Failure {
 /// Why the input of this name could not be rebuilt.
 pub(crate) fn rebuild_failure(error: RebuildError, input: &str) -> Failure {
     match error {
-        RebuildError::OtherInput { .. } => Failure::rejected("rebuild-input", &error)
+        RebuildError::OtherInput { .. } => Failure::rejected(error.code(), &error)
             .about(input)
             .hint("name the file that was built, as it was before other tools changed it"),
         RebuildError::Build(error) => error.into(),
-        error => Failure::rejected("rebuild-unknown", &error)
+        error => Failure::rejected(error.code(), &error)
             .hint("`edgec inspect` shows which edgec built it: use that one"),
     }
 }

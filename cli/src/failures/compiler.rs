@@ -1,8 +1,8 @@
 //! Failures of work on a program: why it was refused or not compiled, and what to do about it.
 
 use edgec_compiler::{
-    AdaptError, AssembleError, FrontError, HostNeed, InitError, InputError, MachineError,
-    OptimizeError, PrecompileError, ValidateError, VersionError, WorkerError,
+    AdaptError, FrontEndError, HostNeed, InitError, InputError, MachineError, OptimizeError,
+    PrecompileError, StageError, ValidateError, VersionError, WorkerError, WorkerStage,
 };
 
 use super::machine::machine_failure;
@@ -16,16 +16,15 @@ const MORE_TIME: &str =
     "--compile-timeout SECONDS gives a program more time, for all stages and targets together";
 
 /// An error that can only be a defect of edgec.
-pub(super) fn defect(error: &dyn std::error::Error) -> Failure {
-    Failure::rejected("precompile", error).hint("this is a defect of edgec: please report it")
+pub(super) fn defect(code: &'static str, error: &dyn std::error::Error) -> Failure {
+    Failure::rejected(code, error).hint("this is a defect of edgec: please report it")
 }
 
 /// Why optimizing failed, and what to do about it.
 pub(super) fn optimize_failure(error: &OptimizeError) -> Failure {
-    let (code, module, more) = match error {
+    let (module, more) = match error {
         OptimizeError::Machine { source, .. } => return machine_failure(error, source),
         OptimizeError::Timeout { module, whole, .. } => (
-            "optimize-timeout",
             module,
             match whole {
                 true => MORE_TIME,
@@ -33,60 +32,59 @@ pub(super) fn optimize_failure(error: &OptimizeError) -> Failure {
             },
         ),
         OptimizeError::Memory { module, .. } => (
-            "optimize-memory",
             module,
             "--worker-memory MIB gives the optimizer more memory",
         ),
         OptimizeError::Crash { module, .. } => (
-            "optimize-crash",
             module,
             "if it happens again, it is a defect of the optimizer: please report it with the input",
         ),
-        _ => return Failure::rejected("optimize", error),
+        _ => return Failure::rejected(error.code(), error),
     };
-    Failure::rejected(code, error).hint(format!(
+    Failure::rejected(error.code(), error).hint(format!(
         "{more};\n--keep-module {module} leaves this core module as it is, -O0 leaves all of them"
     ))
 }
 
-/// Why the optimized program could not be put together, and what to do about it.
-pub(super) fn assemble_failure(error: &AssembleError) -> Failure {
-    let (code, more) = match &error.0 {
-        WorkerError::Machine(source) => return machine_failure(error, source),
-        WorkerError::Timeout { .. } => ("optimize-timeout", MORE_TIME),
-        WorkerError::Memory { .. } => (
-            "optimize-memory",
-            "--worker-memory MIB gives a program more memory",
-        ),
-        _ => (
-            "optimize-crash",
-            "if it happens again, it is a defect of edgec: please report it with the input",
-        ),
+/// Why the process of a stage gave no answer, and what to do about it.
+pub(super) fn stage_failure(error: &StageError) -> Failure {
+    let hint = match (&error.error, &error.stage) {
+        (WorkerError::Machine(cause), _) => return machine_failure(error, cause),
+        (WorkerError::Timeout { .. }, _) => MORE_TIME,
+        (WorkerError::Memory { .. }, WorkerStage::Validate) => {
+            "--worker-memory MIB gives a program more memory; no real program is known that needs so much"
+        }
+        (WorkerError::Memory { .. }, _) => "--worker-memory MIB gives a program more memory",
+        (_, WorkerStage::Validate) => VALIDATE_DEFECT,
+        (_, WorkerStage::Initialize { .. }) => INIT_DEFECT,
+        (_, WorkerStage::Compile { .. }) => {
+            "if it happens again, it is a defect of the engine: please report it with the input"
+        }
+        _ => "if it happens again, it is a defect of edgec: please report it with the input",
     };
-    Failure::rejected(code, error).hint(format!("{more};\n-O0 leaves all core modules as they are"))
+    let failure = Failure::rejected(error.code(), error);
+    match &error.stage {
+        WorkerStage::Assemble => {
+            failure.hint(format!("{hint};\n-O0 leaves all core modules as they are"))
+        }
+        _ => failure.hint(hint),
+    }
 }
 
 /// Why the program could not be compiled, and what to do about it.
 pub(super) fn precompile_failure(error: &PrecompileError) -> Failure {
-    let (code, hint) = match error {
-        PrecompileError::Compile { .. } => (
-            "precompile",
+    match error {
+        PrecompileError::Worker(error) => stage_failure(error),
+        PrecompileError::Compile { .. } => Failure::rejected(error.code(), error).hint(
             "the program is valid but beyond this engine; its toolchain may offer another way",
         ),
-        PrecompileError::Timeout { .. } => ("compile-timeout", MORE_TIME),
-        PrecompileError::Memory { .. } => (
-            "compile-memory",
-            "--worker-memory MIB gives a program more memory",
-        ),
-        PrecompileError::Crash { .. } => (
-            "compile-crash",
-            "if it happens again, it is a defect of the engine: please report it with the input",
-        ),
-        PrecompileError::Machine { source, .. } => return machine_failure(error, source),
-        _ => ("precompile", "this is a defect of edgec: please report it"),
-    };
-    Failure::rejected(code, error).hint(hint)
+        _ => defect(error.code(), error),
+    }
 }
+
+/// What to do if the process that validates fails on an input.
+const VALIDATE_DEFECT: &str =
+    "this is a defect of edgec or of its validator: please report it with the input";
 
 /// What to do if a snapshot is malformed.
 pub(super) const INIT_DEFECT: &str =
@@ -105,12 +103,10 @@ pub(super) fn init_failure(error: &InitError) -> Failure {
         InitError::Failed { .. } => {
             "while it runs, nothing answers its imports: no clock, no random numbers, no files"
         }
-        InitError::Timeout { .. } => MORE_TIME,
-        InitError::Memory { .. } => "for a larger component, give more memory: --worker-memory MIB",
-        InitError::Machine { source } => return machine_failure(error, source),
+        InitError::Worker(error) => return stage_failure(error),
         _ => INIT_DEFECT,
     };
-    Failure::rejected("init", error).hint(hint)
+    Failure::rejected(error.code(), error).hint(hint)
 }
 
 /// What to do about a `wasm-opt` program that does not start, or that lacks something.
@@ -146,10 +142,10 @@ pub(crate) fn version_failure(error: &VersionError) -> Failure {
 }
 
 /// Why an input gave no program, and what to do about it.
-pub(crate) fn front_failure(error: &FrontError, bytes: &[u8]) -> Failure {
+pub(crate) fn refused_input_failure(error: &FrontEndError, bytes: &[u8]) -> Failure {
     match error {
-        FrontError::Input(error) => input_failure(error, bytes).quoting(),
-        FrontError::Program { error, from_text } => {
+        FrontEndError::Input(input) => input_failure(error.code(), input, bytes).quoting(),
+        FrontEndError::Program { error, from_text } => {
             without_offsets(adapt_failure(error), *from_text).quoting()
         }
         error => front_end_failure(error),
@@ -157,24 +153,15 @@ pub(crate) fn front_failure(error: &FrontError, bytes: &[u8]) -> Failure {
 }
 
 /// Why the process that reads inputs failed.
-pub(crate) fn front_end_failure(error: &FrontError) -> Failure {
-    let (code, hint) = match error {
-        FrontError::Machine { source } => return machine_failure(error, source),
-        FrontError::Timeout { .. } => ("validate-timeout", MORE_TIME),
-        FrontError::Memory { .. } => (
-            "validate-memory",
-            "--worker-memory MIB gives a program more memory; no real program is known that needs so much",
-        ),
-        _ => (
-            "validate-crash",
-            "this is a defect of edgec or of its validator: please report it with the input",
-        ),
-    };
-    Failure::rejected(code, error).hint(hint)
+pub(crate) fn front_end_failure(error: &FrontEndError) -> Failure {
+    match error {
+        FrontEndError::Worker(error) => stage_failure(error),
+        _ => Failure::rejected(error.code(), error).hint(VALIDATE_DEFECT),
+    }
 }
 
 /// Why the bytes are not a valid input.
-fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
+fn input_failure(code: &'static str, error: &InputError, bytes: &[u8]) -> Failure {
     let hint = match error {
         InputError::Empty => "the build that should have written it probably failed",
         InputError::NotWasm { .. } | InputError::OtherText => {
@@ -185,7 +172,7 @@ fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
         InputError::Version { .. } => "edgec reads core modules (1) and components (0x1000d)",
         _ => "",
     };
-    let failure = Failure::rejected("not-wasm", error);
+    let failure = Failure::rejected(code, error);
     let failure = match hint {
         "" => failure,
         hint => failure.hint(hint),
@@ -198,19 +185,18 @@ fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
 
 fn invalid_failure(error: &ValidateError) -> Failure {
     let text = render::safe(&error.to_string());
+    let failure = |text: String| Failure::new(Exit::Rejected, error.code(), text);
     if let ValidateError::Fault { .. } = error {
         let text =
             format!("valid WebAssembly, but this engine's code for it does not work: {text}");
-        let failure = Failure::new(Exit::Rejected, "engine-fault", text).with_safe_message();
-        return failure.hint(
+        return failure(text).with_safe_message().hint(
             "split the type in two, or pass numbers or a list instead; \
              `edgec advisories` has the source",
         );
     }
     if let ValidateError::Limit { advice, .. } = error {
         let text = format!("beyond a limit of edgec: {text}");
-        return Failure::new(Exit::Rejected, "unsupported", text)
-            .hint(format!("{advice}; docs/limits.md has the limits"));
+        return failure(text).hint(format!("{advice}; docs/limits.md has the limits"));
     }
     let ValidateError::Invalid {
         message,
@@ -219,14 +205,13 @@ fn invalid_failure(error: &ValidateError) -> Failure {
     } = error
     else {
         let text = format!("valid WebAssembly, but beyond this engine: {text}");
-        let failure = Failure::new(Exit::Rejected, "unsupported", text).with_safe_message();
-        return failure.hint(
+        return failure(text).with_safe_message().hint(
             "the program's toolchain may offer another way; for a limit, split what is too large",
         );
     };
     if let Some(feature) = unsupported_feature {
         let text = format!("WebAssembly that edgec does not support: {text}");
-        let failure = Failure::new(Exit::Rejected, "unsupported", text).with_safe_message();
+        let failure = failure(text).with_safe_message();
         return match feature.as_str() {
             "legacy_exceptions" => failure.hint(
                 "these are legacy exceptions, from before the standard; Emscripten makes standard \
@@ -241,7 +226,7 @@ fn invalid_failure(error: &ValidateError) -> Failure {
         };
     }
     let text = format!("invalid WebAssembly: {text}");
-    let failure = Failure::new(Exit::Rejected, "invalid", text).with_safe_message();
+    let failure = failure(text).with_safe_message();
     if message.contains("unexpected end") {
         return failure.hint("the file was cut off; build or download it again");
     }
@@ -279,7 +264,7 @@ fn adapt_failure(error: &AdaptError) -> Failure {
         },
         _ => "--kind module compiles the core module as it is",
     };
-    Failure::rejected("kind", error).hint(hint)
+    Failure::rejected(error.code(), error).hint(hint)
 }
 
 /// Why the component that edgec made from a core module cannot be used, and what to do about it.
@@ -300,7 +285,7 @@ fn made_failure(error: &AdaptError) -> Failure {
         _ => "this is a defect of edgec or of wit-component: please report it with the input"
             .to_owned(),
     };
-    let failure = Failure::rejected("kind", error).hint(format!(
+    let failure = Failure::rejected(error.code(), error).hint(format!(
         "{why};\n--kind module compiles the core module as it is"
     ));
     // The user does not have the component as a file.

@@ -8,7 +8,7 @@ use std::io;
 
 use edgec_compiler::{Limit, MachineError};
 
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::Failure;
 
 /// The failure that `cause` led to. `error` says which work was not done.
 pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failure {
@@ -19,45 +19,39 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
              the system, of its own folder and of PATH (docs/environment.md)",
             program.display()
         );
-        return Failure::new(Exit::Environment, "worker", chain(error)).hint(hint);
+        return Failure::environment(cause.code(), error).hint(hint);
     }
-    let (code, hint) = match cause {
-        MachineError::Temporary { .. } => ("temporary-folder", TEMPORARY),
-        MachineError::Limit { limit } => (
-            "limit",
-            match limit {
-                Limit::FileSize => "raise the limit where edgec is started: ulimit -f unlimited",
-                Limit::CpuTime => "raise the limit where edgec is started: ulimit -t unlimited",
-                Limit::Stack => "raise the limit where edgec is started: ulimit -s 8192",
-                Limit::OpenFiles => "raise the limit where edgec is started: ulimit -n 1024",
-                Limit::Processes => {
-                    "raise the limit where edgec is started (ulimit -u), or that of the container"
-                }
-                Limit::Memory => {
-                    "raise the limit where edgec is started: ulimit -v unlimited; ulimit -d unlimited"
-                }
-                _ => "raise the limit where edgec is started",
-            },
-        ),
-        MachineError::Signal { signal } if signal == "SIGKILL" => (
-            "killed",
+    let hint = match cause {
+        MachineError::Temporary { .. } => TEMPORARY,
+        MachineError::Limit { limit } => match limit {
+            Limit::FileSize => "raise the limit where edgec is started: ulimit -f unlimited",
+            Limit::CpuTime => "raise the limit where edgec is started: ulimit -t unlimited",
+            Limit::Stack => "raise the limit where edgec is started: ulimit -s 8192",
+            Limit::OpenFiles => "raise the limit where edgec is started: ulimit -n 1024",
+            Limit::Processes => {
+                "raise the limit where edgec is started (ulimit -u), or that of the container"
+            }
+            Limit::Memory => {
+                "raise the limit where edgec is started: ulimit -v unlimited; ulimit -d unlimited"
+            }
+            _ => "raise the limit where edgec is started",
+        },
+        MachineError::Signal { signal } if signal == "SIGKILL" => {
             "often the system was short of memory: give the machine or the container more, or build with a \
-             lower --worker-memory; then run it again",
-        ),
-        MachineError::Signal { .. } => ("killed", "nothing was written; run it again"),
-        MachineError::Stuck { .. } => (
-            "worker",
+             lower --worker-memory; then run it again"
+        }
+        MachineError::Signal { .. } => "nothing was written; run it again",
+        MachineError::Stuck { .. } => {
             "often it got no threads or no memory: raise the limits where edgec is started (ulimit -u, -v and -d), \
-             or those of the container; then run it again",
-        ),
-        MachineError::Walls { .. } => ("worker", WALLS),
-        MachineError::Worker { .. } => (
-            "worker",
-            "edgec's processes need /proc, /dev/stdin and /dev/stdout: give the container these, then run it again",
-        ),
-        _ => ("worker", "edgec starts itself for this work; run it again"),
+             or those of the container; then run it again"
+        }
+        MachineError::Walls { .. } => WALLS,
+        MachineError::Worker { .. } => {
+            "edgec's processes need /proc, /dev/stdin and /dev/stdout: give the container these, then run it again"
+        }
+        _ => "edgec starts itself for this work; run it again",
     };
-    Failure::new(Exit::Environment, code, chain(error)).hint(hint)
+    Failure::environment(cause.code(), error).hint(hint)
 }
 
 /// The failure of a thread that did not start.

@@ -12,7 +12,7 @@ fn answer<T>(
     task: &Task,
     parts: &[&[u8]],
     read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
-) -> Result<T, FrontError> {
+) -> Result<T, FrontEndError> {
     let message = wire::message(task, parts).unwrap();
     let (tag, answer) = reply(&message).unwrap();
     let answer = [vec![tag], answer.concat()].concat();
@@ -39,9 +39,9 @@ fn a_program_is_the_same_in_both_processes() {
         let wasm = wat::parse_str(text).unwrap();
         for input in [text.as_bytes(), &wasm] {
             let task = Task::Read(Some(KindChoice::Auto));
-            let there = answer(&task, &[input], fronted).unwrap();
+            let there = answer(&task, &[input], output).unwrap();
             let here = adapt(read(input.to_vec()).unwrap(), KindChoice::Auto).unwrap();
-            let Fronted { component, facts } = there;
+            let FrontEndOutput { component, facts } = there;
             assert_eq!(facts.from_text, input != wasm);
             assert_eq!(facts.choice, here.choice);
             assert_eq!(facts.adapter, here.adapter);
@@ -60,21 +60,21 @@ fn a_program_is_the_same_in_both_processes() {
 
 #[test]
 fn an_error_is_the_same_in_both_processes() {
-    let error = |input: &[u8], asked| answer(&Task::Read(asked), &[input], fronted).unwrap_err();
+    let error = |input: &[u8], asked| answer(&Task::Read(asked), &[input], output).unwrap_err();
     let empty = error(b"", None);
-    assert!(matches!(empty, FrontError::Input(InputError::Empty)));
+    assert!(matches!(empty, FrontEndError::Input(InputError::Empty)));
     let invalid = "(module (func (result i32)))";
     for asked in [None, Some(KindChoice::Auto)] {
         let there = error(invalid.as_bytes(), asked);
         let here = validate(wat::parse_str(invalid).unwrap()).unwrap_err();
         assert_eq!(there.to_string(), here.to_string());
-        let FrontError::Program { from_text, .. } = there else {
+        let FrontEndError::Program { from_text, .. } = there else {
             panic!("{there:?}");
         };
         assert!(from_text);
     }
     let component = error(b"(component)", Some(KindChoice::Module));
-    let FrontError::Program { error, .. } = component else {
+    let FrontEndError::Program { error, .. } = component else {
         panic!("{component:?}");
     };
     assert!(matches!(error, AdaptError::ComponentToModule));
@@ -96,7 +96,10 @@ fn what_the_optimizer_gets_comes_back() {
     assert_eq!(parts.before.len(), 2);
     for module in &parts.modules {
         let module = module.as_ref().unwrap();
-        assert_eq!(validate(module.bytes.clone()).unwrap().kind(), Kind::Module);
+        assert_eq!(
+            validate(module.bytes.clone()).unwrap().kind(),
+            ProgramKind::Module
+        );
     }
     // At `-O0` the optimizer gets no module, and the compiler is next.
     let (_, ahead) = answer(&task(Level::O0), &[text.as_bytes()], prepared).unwrap();
@@ -133,11 +136,19 @@ fn a_snapshot_is_the_program_with_another_state() {
         (&wasm("(component)"), true),
     ] {
         let error = resume(wrong).unwrap_err();
-        let FrontError::Snapshot(error) = error else {
+        let FrontEndError::Snapshot(error) = error else {
             panic!("{error}");
         };
         let found = matches!(error, SnapshotError::Differs { .. });
         assert_eq!(found, differs, "{error}");
+    }
+}
+
+/// Why the process gave no answer.
+fn worker_error(refused: RefusedInput) -> WorkerError {
+    match *refused.error {
+        FrontEndError::Worker(StageError { error, .. }) => error,
+        error => panic!("{error}"),
     }
 }
 
@@ -151,19 +162,17 @@ fn each_end_of_the_process_has_an_error() {
     };
     let run = |text: &str| run_until(text, long());
     let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
-    assert!(matches!(
-        *full.error,
-        FrontError::Memory { mebibytes: 1024 }
-    ));
     assert_eq!(full.bytes, b"input");
+    let says = "validating this program needs more than 1024 MiB of memory";
+    assert_eq!(full.error.to_string(), says);
     let crash = run("echo oh no >&2; kill -SEGV $$");
     assert!(crash.error.to_string().contains("oh no"));
     for nothing in ["true", "printf '\\000'", "printf '\\001'", "echo '?'"] {
-        let error = run(nothing).error;
-        assert!(matches!(*error, FrontError::Crash { .. }), "{error}");
+        let error = worker_error(run(nothing));
+        assert!(matches!(error, WorkerError::Crash { .. }), "{error}");
     }
-    let disk = run("echo disk full >&2; exit 1");
-    assert!(matches!(*disk.error, FrontError::Machine { .. }));
-    let hang = run_until("sleep 600", short());
-    assert!(matches!(*hang.error, FrontError::Timeout { .. }));
+    let disk = worker_error(run("echo disk full >&2; exit 1"));
+    assert!(matches!(disk, WorkerError::Machine(_)), "{disk}");
+    let hang = worker_error(run_until("sleep 600", short()));
+    assert!(matches!(hang, WorkerError::Timeout { .. }), "{hang}");
 }

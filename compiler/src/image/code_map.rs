@@ -18,7 +18,7 @@ use crate::image::metadata::{self, Metadata};
 use crate::image::trim::{Table, TrimError};
 use crate::worker::deadline::Deadline;
 use crate::worker::{self, ReadError, Worker};
-use crate::{DebugInfo, Image, Kind};
+use crate::{DebugInfo, Image, ProgramKind};
 
 /// The code of one function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl CodeMapProcess {
     pub fn functions(
         &self,
         info: &[u8],
-        kind: Kind,
+        kind: ProgramKind,
         deadline: Deadline,
     ) -> Result<Vec<FunctionCode>, ReadError> {
         self.run("functions", info, kind, MAX_FUNCTIONS_LEN, deadline)
@@ -80,7 +80,7 @@ impl CodeMapProcess {
     pub fn entries(
         &self,
         info: &[u8],
-        kind: Kind,
+        kind: ProgramKind,
         deadline: Deadline,
     ) -> Result<Vec<u32>, ReadError> {
         self.run("entries", info, kind, MAX_FUNCTIONS_LEN, deadline)
@@ -96,7 +96,7 @@ impl CodeMapProcess {
     pub fn exports(
         &self,
         info: &[u8],
-        kind: Kind,
+        kind: ProgramKind,
         deadline: Deadline,
     ) -> Result<Vec<String>, ReadError> {
         self.run("exports", info, kind, MAX_EXPORTS_LEN, deadline)
@@ -106,7 +106,7 @@ impl CodeMapProcess {
         &self,
         what: &str,
         info: &[u8],
-        kind: Kind,
+        kind: ProgramKind,
         most: u64,
         deadline: Deadline,
     ) -> Result<T, ReadError> {
@@ -123,7 +123,7 @@ impl CodeMapProcess {
 /// The arguments or the streams are invalid: edgec did not start this process.
 pub fn code_map_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [what, kind] = worker::arguments(arguments)?;
-    let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
+    let kind = ProgramKind::named(&kind).ok_or_else(worker::usage)?;
     let info = worker::input()?;
     let unreadable = |error: postcard::Error| error.to_string();
     match what.as_str() {
@@ -140,7 +140,7 @@ impl Image<'_> {
     /// # Errors
     ///
     /// [`TrimError::Metadata`] if the engine of this version would write the table differently.
-    pub fn functions(&self, kind: Kind) -> Result<Vec<FunctionCode>, TrimError> {
+    pub fn functions(&self, kind: ProgramKind) -> Result<Vec<FunctionCode>, TrimError> {
         let info = self.section(metadata::SECTION).unwrap_or_default();
         Ok(functions(info, kind)?)
     }
@@ -150,13 +150,13 @@ impl Image<'_> {
     /// # Errors
     ///
     /// [`TrimError::Metadata`] if the engine of this version would write the table differently.
-    pub fn entries(&self, kind: Kind) -> Result<Vec<u32>, TrimError> {
+    pub fn entries(&self, kind: ProgramKind) -> Result<Vec<u32>, TrimError> {
         let info = self.section(metadata::SECTION).unwrap_or_default();
         Ok(entries(info, kind)?)
     }
 }
 
-fn functions(info: &[u8], kind: Kind) -> Result<Vec<FunctionCode>, postcard::Error> {
+fn functions(info: &[u8], kind: ProgramKind) -> Result<Vec<FunctionCode>, postcard::Error> {
     let metadata = Metadata::read(info, kind)?;
     let modules = metadata.modules();
     let mut functions = Vec::new();
@@ -177,12 +177,12 @@ fn functions(info: &[u8], kind: Kind) -> Result<Vec<FunctionCode>, postcard::Err
     Ok(functions)
 }
 
-fn entries(info: &[u8], kind: Kind) -> Result<Vec<u32>, postcard::Error> {
+fn entries(info: &[u8], kind: ProgramKind) -> Result<Vec<u32>, postcard::Error> {
     let metadata = Metadata::read(info, kind)?;
     Ok(own(metadata.functions())?.entries())
 }
 
-fn exports(info: &[u8], kind: Kind) -> Result<BTreeSet<String>, postcard::Error> {
+fn exports(info: &[u8], kind: ProgramKind) -> Result<BTreeSet<String>, postcard::Error> {
     Ok(match Metadata::read(info, kind)? {
         Metadata::Component(artifacts) => {
             let exports = artifacts.info.component.exports.raw_iter();

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use wasmtime_environ::component::ComponentArtifacts;
 use wasmtime_environ::{CompiledFunctionsTable, CompiledModuleInfo, ModuleTypes};
 
-use crate::Kind;
+use crate::ProgramKind;
 
 /// The name of the section.
 #[cfg(feature = "precompile")]
@@ -41,10 +41,10 @@ impl Metadata {
     /// # Errors
     ///
     /// The same as for [`decode`].
-    pub(crate) fn read(section: &[u8], kind: Kind) -> Result<Self, postcard::Error> {
+    pub(crate) fn read(section: &[u8], kind: ProgramKind) -> Result<Self, postcard::Error> {
         Ok(match kind {
-            Kind::Component => Self::Component(Box::new(decode(section)?)),
-            Kind::Module => Self::Module(Box::new(decode(section)?)),
+            ProgramKind::Component => Self::Component(Box::new(decode(section)?)),
+            ProgramKind::Module => Self::Module(Box::new(decode(section)?)),
         })
     }
 
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_the_engine_does_not_write_is_an_error() {
-        for kind in [Kind::Component, Kind::Module] {
+        for kind in [ProgramKind::Component, ProgramKind::Module] {
             for wrong in [&[][..], &[0xff; 20]] {
                 assert!(Metadata::read(wrong, kind).is_err());
             }

@@ -2,47 +2,24 @@
 
 use edgec_targets::{EngineProfile, Target};
 
-use crate::Kind;
+use crate::ProgramKind;
 
-/// Native code for one target, in the form that the engine maps: an ELF file.
+/// Native code for one target, in the form that the engine maps: an ELF file. Only this crate makes
+/// images, and only the stages that strip and trim an image change its bytes.
 #[derive(Clone, Debug)]
 pub struct NativeImage {
-    bytes: Vec<u8>,
-    target: &'static Target,
-    profile: EngineProfile,
-    kind: Kind,
-    tunables: Vec<(&'static str, String)>,
-    compatibility_hash: [u8; 32],
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) target: &'static Target,
+    pub(crate) profile: EngineProfile,
+    pub(crate) kind: ProgramKind,
+    pub(crate) tunables: Vec<(&'static str, String)>,
+    pub(crate) compatibility_hash: [u8; 32],
 }
 
 impl NativeImage {
-    /// An image that an engine compiled.
-    pub(crate) fn new(
-        bytes: Vec<u8>,
-        target: &'static Target,
-        profile: EngineProfile,
-        kind: Kind,
-        tunables: Vec<(&'static str, String)>,
-        compatibility_hash: [u8; 32],
-    ) -> Self {
-        Self {
-            bytes,
-            target,
-            profile,
-            kind,
-            tunables,
-            compatibility_hash,
-        }
-    }
-
     /// The ELF file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
-    }
-
-    /// The ELF file, for stages that rewrite it.
-    pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
     }
 
     /// The ELF file, by value.
@@ -63,7 +40,7 @@ impl NativeImage {
     }
 
     /// Component or core module.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ProgramKind {
         self.kind
     }
 

@@ -58,7 +58,7 @@ impl NativeImage {
     /// [`ImageError`].
     pub fn strip(&mut self) -> Result<DebugSections, ImageError> {
         let (stripped, removed) = strip(self.bytes())?;
-        *self.bytes_mut() = stripped;
+        self.bytes = stripped;
         Ok(DebugSections(Arc::new(removed)))
     }
 }

@@ -27,7 +27,7 @@ use wasmtime_environ::{
 
 pub(crate) use self::functions::Table;
 use crate::image::metadata::{self, ModuleArtifacts, decode};
-use crate::{EngineProfile, Image, ImageError, Kind, NativeImage};
+use crate::{EngineProfile, Image, ImageError, NativeImage, ProgramKind};
 
 const NAMES: &str = ".name.wasm";
 
@@ -55,18 +55,18 @@ impl NativeImage {
     /// [`TrimError`].
     pub fn trim(&mut self) -> Result<(), TrimError> {
         if self.profile() == EngineProfile::Edge {
-            *self.bytes_mut() = trim(self.bytes(), self.kind())?;
+            self.bytes = trim(&self.bytes, self.kind)?;
         }
         Ok(())
     }
 }
 
-fn trim(image: &[u8], kind: Kind) -> Result<Vec<u8>, TrimError> {
+fn trim(image: &[u8], kind: ProgramKind) -> Result<Vec<u8>, TrimError> {
     let mut image = Image::parse(image)?;
     let before = image.section(metadata::SECTION).unwrap_or_default();
     let after = match kind {
-        Kind::Component => trimmed::<ComponentArtifacts>(before)?,
-        Kind::Module => trimmed::<ModuleArtifacts>(before)?,
+        ProgramKind::Component => trimmed::<ComponentArtifacts>(before)?,
+        ProgramKind::Module => trimmed::<ModuleArtifacts>(before)?,
     };
     image.replace(metadata::SECTION, after)?;
     image.drop_section(NAMES);
@@ -322,11 +322,11 @@ mod tests {
     fn each_error_has_a_case() {
         let mut image = image(COMPONENT, EngineProfile::Edge);
         let good = image.bytes().to_vec();
-        *image.bytes_mut() = b"no image".to_vec();
+        image.bytes = b"no image".to_vec();
         assert!(matches!(image.trim(), Err(TrimError::Image(_))));
         let mut broken = Image::parse(&good).unwrap();
         broken.replace(metadata::SECTION, vec![0xff; 20]).unwrap();
-        *image.bytes_mut() = broken.write().unwrap();
+        image.bytes = broken.write().unwrap();
         assert!(matches!(image.trim(), Err(TrimError::Metadata(_))));
     }
 

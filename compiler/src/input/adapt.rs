@@ -20,7 +20,7 @@ use wit_component::ComponentEncoder;
 
 use crate::input::invalid::ValidateError;
 use crate::input::preview1::{self, HostNeed, Lacks, Obstacle};
-use crate::{Input, Interface, Kind, ValidComponent, validate};
+use crate::{Input, Interface, ProgramKind, ValidComponent, validate};
 
 /// The version of Wasmtime that the adapters come from.
 pub const ADAPTER_VERSION: &str = "48.0.8";
@@ -174,6 +174,16 @@ pub enum AdaptError {
     },
 }
 
+impl AdaptError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(error) => error.code(),
+            _ => "kind",
+        }
+    }
+}
+
 /// Validates an input and turns it into the kind `asked`.
 ///
 /// # Errors
@@ -183,14 +193,14 @@ pub fn adapt(input: Input, asked: KindChoice) -> Result<Adapted, AdaptError> {
     let kind = input.kind();
     let program = validate(input.into_bytes())?;
     match (kind, asked) {
-        (Kind::Component, KindChoice::Module) => Err(AdaptError::ComponentToModule),
-        (Kind::Component, _) => Ok(Adapted {
+        (ProgramKind::Component, KindChoice::Module) => Err(AdaptError::ComponentToModule),
+        (ProgramKind::Component, _) => Ok(Adapted {
             component: program,
             adapter: None,
             choice: None,
         }),
-        (Kind::Module, KindChoice::Module) => Ok(stays(program, asked, Why::Asked)),
-        (Kind::Module, _) => module(program, asked),
+        (ProgramKind::Module, KindChoice::Module) => Ok(stays(program, asked, Why::Asked)),
+        (ProgramKind::Module, _) => module(program, asked),
     }
 }
 

@@ -18,7 +18,7 @@ use wasmtime_environ::{
 use crate::index::inlining;
 use crate::input::engine_faults::{self, ENDLESS_CALL, Faults, TRAPPING_CALL};
 use crate::input::features::{ONLY_SCANNED, SUPPORTED};
-use crate::{Kind, Resources, ValidateError};
+use crate::{ProgramKind, Resources, ValidateError};
 
 /// The engine's settings, in the form that its front end takes. The list contains what code and its
 /// host share. The rest are the engine's defaults, which do not matter here.
@@ -61,7 +61,7 @@ pub(crate) fn tunables() -> Tunables {
 /// [`ValidateError::Fault`].
 pub(crate) fn check(
     wasm: &[u8],
-    kind: Kind,
+    kind: ProgramKind,
     used: WasmFeatures,
 ) -> Result<Vec<&'static str>, ValidateError> {
     let faults = ask(wasm, kind, used)?;
@@ -79,7 +79,7 @@ pub(crate) fn check(
 }
 
 /// The faults of the code that the engine would make, or why the engine cannot make code.
-fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, ValidateError> {
+fn ask(wasm: &[u8], kind: ProgramKind, used: WasmFeatures) -> Result<Faults, ValidateError> {
     if used.intersects(ONLY_SCANNED) {
         return Err(ValidateError::Engine {
             message: "exact reference types (custom_descriptors) are not supported".to_owned(),
@@ -89,7 +89,7 @@ fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, ValidateEr
     // limits.
     let needs = Resources::of(wasm);
     inlining::within(needs.instantiations, needs.steps)?;
-    if kind == Kind::Component {
+    if kind == ProgramKind::Component {
         inlining::check(wasm)?;
     }
     // The engine asserts that its own code between components is valid. This fails if the code
@@ -99,18 +99,18 @@ fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, ValidateEr
     answer.map_err(|message| ValidateError::Engine { message })
 }
 
-fn translate(wasm: &[u8], kind: Kind) -> Result<Faults, String> {
+fn translate(wasm: &[u8], kind: ProgramKind) -> Result<Faults, String> {
     let tunables = tunables();
     let mut validator = Validator::new_with_features(SUPPORTED);
     let answer = match kind {
-        Kind::Component => {
+        ProgramKind::Component => {
             let scope = ScopeVec::new();
             let mut types = ComponentTypesBuilder::new(&validator);
             Translator::new(&tunables, &mut validator, &mut types, &scope)
                 .translate(wasm)
                 .map(|(_, modules)| Faults::of(wasm, modules.values()))
         }
-        Kind::Module => {
+        ProgramKind::Module => {
             let mut parser = Parser::new(0);
             parser.set_features(SUPPORTED);
             let mut types = ModuleTypesBuilder::new(&validator);

@@ -2,7 +2,7 @@
 
 use wasmparser::WasmFeatures;
 
-use crate::Kind;
+use crate::ProgramKind;
 use crate::input::bodies;
 use crate::input::features::{self, SUPPORTED};
 use crate::input::walk::{WalkError, first, structure};
@@ -19,7 +19,7 @@ pub(crate) struct KnownCode {
 
 /// The results of validating a program.
 pub(crate) struct Found {
-    pub(crate) kind: Kind,
+    pub(crate) kind: ProgramKind,
     /// The features that it uses.
     pub(crate) features: WasmFeatures,
     /// The result of a scan of its function bodies, if it was made.

@@ -46,6 +46,20 @@ pub enum ValidateError {
     },
 }
 
+impl ValidateError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid {
+                unsupported_feature: None,
+                ..
+            } => "invalid",
+            Self::Invalid { .. } | Self::Engine { .. } | Self::Limit { .. } => "unsupported",
+            Self::Fault { .. } => "engine-fault",
+        }
+    }
+}
+
 /// A place in a WebAssembly binary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Kind;
+use crate::ProgramKind;
 
 /// WebAssembly in the binary format. Only its header was checked.
 #[derive(Debug)]
 pub struct Input {
     bytes: Vec<u8>,
-    kind: Kind,
+    kind: ProgramKind,
     from_text: bool,
 }
 
@@ -91,7 +91,7 @@ pub fn read(bytes: Vec<u8>) -> Result<Input, NotAnInput> {
 }
 
 /// Component or core module, from the header of the binary format.
-fn kind_of(bytes: &[u8]) -> Result<Kind, InputError> {
+fn kind_of(bytes: &[u8]) -> Result<ProgramKind, InputError> {
     let version = bytes
         .get(4..8)
         .and_then(|field| field.try_into().ok())
@@ -99,8 +99,8 @@ fn kind_of(bytes: &[u8]) -> Result<Kind, InputError> {
         .ok_or(InputError::Truncated { len: bytes.len() })?;
     // Component model, "Binary": layer 1, version 0xd.
     match version {
-        0x1 => Ok(Kind::Module),
-        0x1_000d => Ok(Kind::Component),
+        0x1 => Ok(ProgramKind::Module),
+        0x1_000d => Ok(ProgramKind::Component),
         version => Err(InputError::Version { version }),
     }
 }
@@ -191,7 +191,7 @@ impl Input {
     }
 
     /// Component or core module, from the header.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ProgramKind {
         self.kind
     }
 
@@ -219,11 +219,14 @@ mod tests {
 
     #[test]
     fn both_formats_are_read() {
-        assert_eq!(read(b"(module)").unwrap().kind(), Kind::Module);
-        assert_eq!(read(b"(component)").unwrap().kind(), Kind::Component);
+        assert_eq!(read(b"(module)").unwrap().kind(), ProgramKind::Module);
+        assert_eq!(read(b"(component)").unwrap().kind(), ProgramKind::Component);
         let marked = "\u{feff}(component)".as_bytes();
-        assert_eq!(read(marked).unwrap().kind(), Kind::Component);
-        assert_eq!(read(b"\0asm\x0d\0\x01\0").unwrap().kind(), Kind::Component);
+        assert_eq!(read(marked).unwrap().kind(), ProgramKind::Component);
+        assert_eq!(
+            read(b"\0asm\x0d\0\x01\0").unwrap().kind(),
+            ProgramKind::Component
+        );
     }
 
     /// The error does not quote a password or a file of variables.

@@ -13,13 +13,13 @@ use crate::input::found::{Found, KnownCode, checked, found};
 use crate::input::invalid::{Function, Location, ValidateError};
 use crate::input::walk::{WalkError, is_valid};
 use crate::input::{engine_limits, totals, validator_limits};
-use crate::{Interface, Kind, Resources};
+use crate::{Interface, ProgramKind, Resources};
 
 /// A valid component or core module.
 #[derive(Clone, Debug)]
 pub struct ValidComponent {
     bytes: Vec<u8>,
-    kind: Kind,
+    kind: ProgramKind,
     features: WasmFeatures,
     /// The result of a scan of its function bodies, if it was made.
     code: Option<WasmFeatures>,
@@ -29,7 +29,7 @@ pub struct ValidComponent {
 /// Facts about a program, for another process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Description {
-    kind: Kind,
+    kind: ProgramKind,
     features: u64,
     code: Option<u64>,
     advisories: Vec<Cow<'static, str>>,
@@ -152,7 +152,7 @@ fn would_need(bytes: &[u8], missing: Option<WasmFeatures>) -> Option<String> {
 impl ValidComponent {
     /// A program that another process of this build has validated.
     #[cfg(feature = "precompile")]
-    pub(crate) fn from_parts(bytes: Vec<u8>, kind: Kind, features: WasmFeatures) -> Self {
+    pub(crate) fn from_parts(bytes: Vec<u8>, kind: ProgramKind, features: WasmFeatures) -> Self {
         Self {
             bytes,
             kind,
@@ -207,7 +207,7 @@ impl ValidComponent {
     }
 
     /// Component or core module.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ProgramKind {
         self.kind
     }
 

@@ -4,7 +4,7 @@ use wasmparser::{
     BinaryReaderError, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
 
-use crate::Kind;
+use crate::ProgramKind;
 use crate::input::bodies::{self, Unchecked};
 
 /// The maximum depth of nesting. Later stages follow the nesting by recursion. The text format has
@@ -55,7 +55,7 @@ fn missing(error: &BinaryReaderError) -> Option<WasmFeatures> {
 /// A program, of which everything outside of code was validated, and its function bodies, which
 /// were not.
 pub(crate) struct Outside<'a> {
-    pub(super) kind: Kind,
+    pub(super) kind: ProgramKind,
     pub(super) bodies: Vec<Unchecked<'a, FunctionPlace>>,
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn outside(
 
 /// Validates everything. An error in code comes with the function's index, the number of the core
 /// module, and where that module begins.
-fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
+fn walk(bytes: &[u8], features: WasmFeatures) -> Result<ProgramKind, WalkError> {
     let mut bodies = Vec::new();
     let outside = structure(bytes, features, &mut bodies);
     first(bodies, outside)
@@ -97,8 +97,8 @@ pub(crate) fn is_valid(bytes: &[u8], features: WasmFeatures) -> bool {
 /// code, which is at a later place.
 pub(super) fn first(
     bodies: Vec<Unchecked<'_, FunctionPlace>>,
-    outside: Result<Kind, WalkError>,
-) -> Result<Kind, WalkError> {
+    outside: Result<ProgramKind, WalkError>,
+) -> Result<ProgramKind, WalkError> {
     match bodies::first_error(bodies) {
         Some((error, place)) => Err(WalkError {
             function: Some(place),
@@ -113,11 +113,11 @@ pub(super) fn structure<'a>(
     bytes: &'a [u8],
     features: WasmFeatures,
     bodies: &mut Vec<Unchecked<'a, FunctionPlace>>,
-) -> Result<Kind, WalkError> {
+) -> Result<ProgramKind, WalkError> {
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(features);
-    let mut kind = Kind::Module;
+    let mut kind = ProgramKind::Module;
     let (mut modules, mut module_start) = (0u32, 0);
     let mut depth = 0;
 
@@ -142,7 +142,7 @@ pub(super) fn structure<'a>(
                 });
             }
             match encoding {
-                Encoding::Component if range.start == 0 => kind = Kind::Component,
+                Encoding::Component if range.start == 0 => kind = ProgramKind::Component,
                 Encoding::Component => {}
                 Encoding::Module => {
                     modules += 1;
@@ -151,7 +151,7 @@ pub(super) fn structure<'a>(
             }
         }
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
-            let module = (kind == Kind::Component).then(|| modules.saturating_sub(1));
+            let module = (kind == ProgramKind::Component).then(|| modules.saturating_sub(1));
             bodies.push(Unchecked {
                 place: (function.index, module, module_start),
                 function,

@@ -10,11 +10,11 @@ use wasmtime_environ::{Abi, CompiledFunctionsTable, FuncKey, Module, ModuleStart
 
 use super::program::Wiring;
 use super::{Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, finding_name, pool};
-use crate::Kind;
+use crate::ProgramKind;
 use crate::image::metadata::Metadata;
 
 /// The findings for an image of this version, from its `.wasmtime.info`.
-pub(super) fn lint(info: &[u8], kind: Kind) -> Result<Vec<Finding>, String> {
+pub(super) fn lint(info: &[u8], kind: ProgramKind) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     match Metadata::read(info, kind).map_err(|error| error.to_string())? {
         Metadata::Module(artifacts) => {

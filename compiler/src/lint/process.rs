@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use super::{Finding, image, program};
 use crate::worker::deadline::Deadline;
 use crate::worker::{self, ReadError, Worker};
-use crate::{Kind, ValidComponent};
+use crate::{ProgramKind, ValidComponent};
 
 /// The process that lints: a program that calls [`lint_worker`].
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl LintProcess {
     pub fn image(
         &self,
         info: &[u8],
-        kind: Kind,
+        kind: ProgramKind,
         deadline: Deadline,
     ) -> Result<Vec<Finding>, ReadError> {
         self.run("image", kind, info, deadline)
@@ -51,7 +51,7 @@ impl LintProcess {
     fn run(
         &self,
         what: &str,
-        kind: Kind,
+        kind: ProgramKind,
         input: &[u8],
         deadline: Deadline,
     ) -> Result<Vec<Finding>, ReadError> {
@@ -71,7 +71,7 @@ impl LintProcess {
 /// The arguments or the streams are invalid: edgec did not start this process.
 pub fn lint_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [what, kind] = worker::arguments(arguments)?;
-    let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
+    let kind = ProgramKind::named(&kind).ok_or_else(worker::usage)?;
     let bytes = worker::input()?;
     let findings = match what.as_str() {
         "program" => program::lint(&bytes, kind),
@@ -89,7 +89,9 @@ mod tests {
 
     fn run_until(worker: Worker, deadline: Deadline) -> ReadError {
         let process = LintProcess { worker };
-        process.image(b"", Kind::Module, deadline).unwrap_err()
+        process
+            .image(b"", ProgramKind::Module, deadline)
+            .unwrap_err()
     }
 
     fn run(worker: Worker) -> ReadError {

@@ -17,7 +17,7 @@ use super::cause::{self, Places};
 use super::{
     Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, finding_name, pool, start,
 };
-use crate::Kind;
+use crate::ProgramKind;
 use crate::input::engine_limits::tunables;
 use crate::input::features::SUPPORTED;
 
@@ -29,12 +29,12 @@ const DENSE_IMAGE_SIZE: u64 = 16 << 20;
 const PAGE_SIZE: u64 = 4096;
 
 /// The findings for a valid program, or the error of the engine's front end.
-pub(super) fn lint(wasm: &[u8], kind: Kind) -> Result<Vec<Finding>, String> {
+pub(super) fn lint(wasm: &[u8], kind: ProgramKind) -> Result<Vec<Finding>, String> {
     let tunables = tunables();
     let mut validator = Validator::new_with_features(SUPPORTED);
     let mut findings = Vec::new();
     match kind {
-        Kind::Module => {
+        ProgramKind::Module => {
             let mut parser = Parser::new(0);
             parser.set_features(SUPPORTED);
             let mut types = ModuleTypesBuilder::new(&validator);
@@ -44,7 +44,7 @@ pub(super) fn lint(wasm: &[u8], kind: Kind) -> Result<Vec<Finding>, String> {
                 .map_err(|error| format!("{error:#}"))?;
             of_module(translation, 1, &tunables, &mut types, &mut findings);
         }
-        Kind::Component => {
+        ProgramKind::Component => {
             let scope = ScopeVec::new();
             let mut types = ComponentTypesBuilder::new(&validator);
             let (component, modules) =

@@ -1,7 +1,7 @@
 //! Tests each rule with a small program that loses the fast path, and with one that just does not.
 
 use super::{Finding, PoolLimit, Reason, Rule, Work, image, program};
-use crate::{Kind, validate};
+use crate::{ProgramKind, validate};
 
 fn lint(text: &str) -> Vec<Finding> {
     let program = validate(wat::parse_str(text).unwrap()).unwrap();
@@ -379,7 +379,7 @@ fn names_are_cut() {
 
 #[test]
 fn what_is_no_description_is_refused() {
-    for kind in [Kind::Module, Kind::Component] {
+    for kind in [ProgramKind::Module, ProgramKind::Component] {
         for bytes in [&b""[..], &[0xff; 100], b"\x01"] {
             assert!(image::lint(bytes, kind).is_err());
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Cause, CoreModule, Finding, Item, PoolLimit, Reason, Rule, Work};
-use crate::Kind;
+use crate::ProgramKind;
 
 impl Rule {
     /// The rule's name in documents and JSON.
@@ -22,7 +22,7 @@ impl Rule {
     }
 
     /// What to do about it, in a program of this kind.
-    pub fn hint(self, kind: Kind) -> &'static str {
+    pub fn hint(self, kind: ProgramKind) -> &'static str {
         match self {
             Self::MemoryCopied => {
                 "define the memory in the module that has its data, with constant offsets: link statically"
@@ -33,10 +33,10 @@ impl Rule {
             Self::PassiveElements => "make the segments active, with constant offsets",
             Self::ComputedGlobals => "link statically: the globals become constants",
             Self::StartFunction => match kind {
-                Kind::Component => {
+                ProgramKind::Component => {
                     "`edgec build --init FUNCTION` runs it before the build, if the component exports a function to name (docs/init.md)"
                 }
-                Kind::Module => {
+                ProgramKind::Module => {
                     "a tool such as Wizer can run it before the build; or do its work when it is first needed"
                 }
             },

@@ -20,9 +20,10 @@ use crate::worker::deadline::Deadline;
 use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
 use crate::worker::threads;
 use crate::worker::wire::{Place, Reader, Writer};
-use crate::worker::{self, Worker, WorkerError};
+use crate::worker::{self, StageError, Worker, WorkerError, WorkerStage};
 use crate::{
-    DebugSections, EngineProfile, Kind, NativeImage, PrecompileError, ValidComponent, precompile,
+    DebugSections, EngineProfile, NativeImage, PrecompileError, ProgramKind, ValidComponent,
+    precompile,
 };
 
 /// The process that compiles: a program that calls [`compiler_worker`].
@@ -171,16 +172,7 @@ impl CompilerProcess {
 }
 
 fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
-    match error {
-        WorkerError::Timeout { spent } => PrecompileError::Timeout { target, spent },
-        WorkerError::Memory { mebibytes } => PrecompileError::Memory { target, mebibytes },
-        WorkerError::Crash { status, message } => PrecompileError::Crash {
-            target,
-            status,
-            message,
-        },
-        WorkerError::Machine(source) => PrecompileError::Machine { target, source },
-    }
+    StageError::new(WorkerStage::Compile { target }, error).into()
 }
 
 /// The head of an answer, the debug sections, and the length of the image after them.
@@ -220,7 +212,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let [target, profile, kind, features] = worker::arguments(arguments)?;
     let target = edgec_targets::find(&target).map_err(|error| error.to_string())?;
     let profile = profile.parse().map_err(|_| worker::usage())?;
-    let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
+    let kind = ProgramKind::named(&kind).ok_or_else(worker::usage)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
     threads::gather()?;
@@ -287,18 +279,26 @@ mod tests {
 
     #[test]
     fn each_end_of_the_process_has_an_error() {
+        let worker_error = |error: PrecompileError| match error {
+            PrecompileError::Worker(StageError { error, .. }) => error,
+            error => panic!("{error}"),
+        };
         let hang = run_until(script("sleep 600"), short());
-        assert!(matches!(hang, PrecompileError::Timeout { .. }), "{hang}");
+        assert!(hang.is_final());
+        let hang = worker_error(hang);
+        assert!(matches!(hang, WorkerError::Timeout { .. }), "{hang}");
         let full = run(script(
             "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$",
         ));
-        assert!(matches!(full, PrecompileError::Memory { .. }), "{full}");
+        assert!(!full.is_final());
+        let says = "compiling this program for `x86_64` needs more than 1024 MiB of memory";
+        assert_eq!(full.to_string(), says);
         let crash = run(script("echo oh no >&2; kill -SEGV $$"));
         assert!(crash.to_string().contains("SIGSEGV"), "{crash}");
         assert!(crash.to_string().contains("oh no"), "{crash}");
         for nothing in ["true", "printf '\\0short'", "echo '?'"] {
-            let error = run(script(nothing));
-            assert!(matches!(error, PrecompileError::Crash { .. }), "{error}");
+            let error = worker_error(run(script(nothing)));
+            assert!(matches!(error, WorkerError::Crash { .. }), "{error}");
         }
         let refused = run(script("printf '\\002no'"));
         assert!(refused.to_string().ends_with(": no"), "{refused}");
@@ -306,7 +306,7 @@ mod tests {
         assert!(unstripped.to_string().ends_with(": no"), "{unstripped}");
         let settings = run(script("printf '\\001no'"));
         assert!(matches!(settings, PrecompileError::Settings { .. }));
-        let full = run(script("echo disk full >&2; exit 1"));
-        assert!(matches!(full, PrecompileError::Machine { .. }), "{full}");
+        let full = worker_error(run(script("echo disk full >&2; exit 1")));
+        assert!(matches!(full, WorkerError::Machine(_)), "{full}");
     }
 }

@@ -8,12 +8,11 @@ use std::ffi::OsString;
 use wasmparser::WasmFeatures;
 
 use crate::native::initialize::{Refusal, initialize};
-use crate::worker::deadline::{Deadline, Spent};
-use crate::worker::machine::MachineError;
+use crate::worker::deadline::Deadline;
 use crate::worker::process::Sleep;
 use crate::worker::threads;
-use crate::worker::{self, Worker, WorkerError};
-use crate::{Kind, ValidComponent};
+use crate::worker::{self, StageError, Worker, WorkerError, WorkerStage};
+use crate::{ProgramKind, ValidComponent};
 
 /// The process that runs a component's function: a program that calls [`initializer_worker`].
 #[derive(Clone, Debug)]
@@ -51,34 +50,19 @@ pub enum InitError {
         /// Why the program was stopped.
         reason: String,
     },
-    /// The call took too long, and was stopped.
-    #[error("`{function}` was stopped {spent}")]
-    Timeout {
-        /// The function.
-        function: String,
-        /// The time that it took.
-        spent: Spent,
-    },
-    /// Pre-initialization exceeded the memory limit.
-    #[error("pre-initializing this component needs more than {mebibytes} MiB of memory")]
-    Memory {
-        /// The limit in MiB.
-        mebibytes: u64,
-    },
-    /// The process failed on this component.
-    #[error("pre-initializing this component failed ({status}): {message}")]
-    Crash {
-        /// The exit status or the signal.
-        status: String,
-        /// The first line that it wrote to standard error.
-        message: String,
-    },
-    /// The machine is at fault, not the component.
-    #[error("this component was not pre-initialized")]
-    Machine {
-        /// The cause.
-        source: MachineError,
-    },
+    /// The process gave no answer.
+    #[error(transparent)]
+    Worker(#[from] StageError),
+}
+
+impl InitError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Worker(error) => error.code(),
+            _ => "init",
+        }
+    }
 }
 
 /// A component with the state after a call, from another process. It is not validated.
@@ -116,7 +100,7 @@ impl Initializer {
         function: &str,
         deadline: Deadline,
     ) -> Result<Snapshot, InitError> {
-        if program.kind() != Kind::Component {
+        if program.kind() != ProgramKind::Component {
             return Err(InitError::Kind);
         }
         let features = program.features().bits().to_string();
@@ -130,15 +114,8 @@ impl Initializer {
 }
 
 fn failed(error: WorkerError, function: &str) -> InitError {
-    match error {
-        WorkerError::Timeout { spent } => InitError::Timeout {
-            function: function.to_owned(),
-            spent,
-        },
-        WorkerError::Memory { mebibytes } => InitError::Memory { mebibytes },
-        WorkerError::Crash { status, message } => InitError::Crash { status, message },
-        WorkerError::Machine(source) => InitError::Machine { source },
-    }
+    let function = function.to_owned();
+    StageError::new(WorkerStage::Initialize { function }, error).into()
 }
 
 fn understand(mut answer: Vec<u8>, function: &str) -> Result<Snapshot, InitError> {
@@ -177,7 +154,7 @@ pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Resu
     threads::gather()?;
     // The process that started this one has validated the component. Wizer and the engine validate
     // it again.
-    let program = ValidComponent::from_parts(worker::input()?, Kind::Component, features);
+    let program = ValidComponent::from_parts(worker::input()?, ProgramKind::Component, features);
     let (tag, answer) = match initialize(&program, &function) {
         Ok(component) => (DONE, component),
         Err(Refusal::Unsupported(reason)) => (UNSUPPORTED, reason.into_bytes()),
@@ -208,13 +185,18 @@ mod tests {
                 .run(&component, "f", long())
                 .unwrap_err()
         };
+        let worker_error = |error: InitError| match error {
+            InitError::Worker(StageError { error, .. }) => error,
+            error => panic!("{error}"),
+        };
         let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
-        assert!(matches!(full, InitError::Memory { .. }), "{full}");
+        let says = "calling `f` needs more than 1024 MiB of memory";
+        assert_eq!(full.to_string(), says);
         let crash = run("echo oh no >&2; kill -SEGV $$");
         assert!(crash.to_string().contains("oh no"), "{crash}");
         for nothing in ["true", "echo '?'"] {
-            let error = run(nothing);
-            assert!(matches!(error, InitError::Crash { .. }), "{error}");
+            let error = worker_error(run(nothing));
+            assert!(matches!(error, WorkerError::Crash { .. }), "{error}");
         }
         // Another process checks the answer.
         let rubbish = initializer("printf '\\000no'").run(&component, "f", long());
@@ -225,11 +207,11 @@ mod tests {
         assert!(matches!(function, InitError::Function { .. }), "{function}");
         let failed = run("printf '\\003no'");
         assert_eq!(failed.to_string(), "`f` failed: no");
-        let disk = run("echo disk full >&2; exit 1");
-        assert!(matches!(disk, InitError::Machine { .. }), "{disk}");
+        let disk = worker_error(run("echo disk full >&2; exit 1"));
+        assert!(matches!(disk, WorkerError::Machine(_)), "{disk}");
         let hang = initializer("sleep 600").run(&component, "f", short());
-        let hang = hang.unwrap_err();
-        assert!(matches!(hang, InitError::Timeout { .. }), "{hang}");
+        let hang = worker_error(hang.unwrap_err());
+        assert!(matches!(hang, WorkerError::Timeout { .. }), "{hang}");
     }
 
     #[test]

@@ -7,9 +7,8 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use crate::native::settings;
-use crate::worker::deadline::Spent;
-use crate::worker::machine::MachineError;
-use crate::{EngineProfile, Kind, NativeImage, ValidComponent};
+use crate::worker::{StageError, WorkerError};
+use crate::{EngineProfile, NativeImage, ProgramKind, ValidComponent};
 
 /// The full version of the engine. The engine itself compares only the major at load.
 pub const ENGINE_VERSION: &str = "48.0.8";
@@ -43,43 +42,20 @@ pub enum PrecompileError {
         /// The reason.
         reason: String,
     },
-    /// It took too long, and was stopped.
-    #[error("compiling this program for `{target}` was stopped {spent}")]
-    Timeout {
-        /// The target's name.
-        target: &'static str,
-        /// The time that it took.
-        spent: Spent,
-    },
-    /// Compiling exceeded the memory limit.
-    #[error("compiling this program for `{target}` needs more than {mebibytes} MiB of memory")]
-    Memory {
-        /// The target's name.
-        target: &'static str,
-        /// The limit in MiB.
-        mebibytes: u64,
-    },
-    /// The compiling process failed on this program.
-    #[error("the compiler failed on this program for `{target}` ({status}): {message}")]
-    Crash {
-        /// The target's name.
-        target: &'static str,
-        /// The exit status or the signal.
-        status: String,
-        /// The first line that it wrote to standard error.
-        message: String,
-    },
-    /// The machine is at fault, not the program.
-    #[error("this program was not compiled for `{target}`")]
-    Machine {
-        /// The target's name.
-        target: &'static str,
-        /// The cause.
-        source: MachineError,
-    },
+    /// The process gave no answer.
+    #[error(transparent)]
+    Worker(#[from] StageError),
 }
 
 impl PrecompileError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Worker(error) => error.code(),
+            _ => "precompile",
+        }
+    }
+
     /// Whether another attempt would fail too: the program is the cause and not a lack of memory,
     /// or no time is left.
     pub(crate) fn is_final(&self) -> bool {
@@ -88,7 +64,10 @@ impl PrecompileError {
             Self::Settings { .. }
                 | Self::Compile { .. }
                 | Self::Unstripped { .. }
-                | Self::Timeout { .. }
+                | Self::Worker(StageError {
+                    error: WorkerError::Timeout { .. },
+                    ..
+                })
         )
     }
 }
@@ -111,8 +90,8 @@ pub fn precompile(
             reason: chain(&error),
         })?;
     let compiled = match program.kind() {
-        Kind::Component => engine.precompile_component(program.bytes()),
-        Kind::Module => engine.precompile_module(program.bytes()),
+        ProgramKind::Component => engine.precompile_component(program.bytes()),
+        ProgramKind::Module => engine.precompile_module(program.bytes()),
     };
     let bytes = compiled.map_err(|error| PrecompileError::Compile {
         target: target.id,
@@ -162,7 +141,12 @@ pub(crate) fn image_of(
     profile: EngineProfile,
     compatibility_hash: [u8; 32],
 ) -> NativeImage {
-    let tunables = settings::tunables(program.features(), profile);
-    let kind = program.kind();
-    NativeImage::new(bytes, target, profile, kind, tunables, compatibility_hash)
+    NativeImage {
+        bytes,
+        target,
+        profile,
+        kind: program.kind(),
+        tunables: settings::tunables(program.features(), profile),
+        compatibility_hash,
+    }
 }

@@ -4,9 +4,7 @@
 //! back into its component and validating the component takes time and memory that grow faster than
 //! its length.
 
-use std::error::Error;
 use std::ffi::OsString;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +12,7 @@ use crate::wasm::finish::{self, finish};
 use crate::wasm::optimize::{self, Parts, assemble};
 use crate::worker::deadline::Deadline;
 use crate::worker::wire::{Reader, Writer};
-use crate::worker::{self, Worker, WorkerError};
+use crate::worker::{self, StageError, Worker, WorkerError, WorkerStage};
 use crate::{Finished, Returned};
 
 /// The process that puts programs together: a program that calls [`assembler_worker`].
@@ -22,35 +20,6 @@ use crate::{Finished, Returned};
 pub struct Assembler {
     /// How the process is started. Its memory is for one program.
     pub worker: Worker,
-}
-
-/// The process that puts an optimized program together gave no answer.
-#[derive(Debug)]
-pub struct AssembleError(pub WorkerError);
-
-impl fmt::Display for AssembleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const WORK: &str = "putting the optimized program together";
-        match &self.0 {
-            WorkerError::Timeout { spent } => write!(f, "{WORK} was stopped {spent}"),
-            WorkerError::Memory { mebibytes } => {
-                write!(f, "{WORK} needs more than {mebibytes} MiB of memory")
-            }
-            WorkerError::Crash { status, message } => {
-                write!(f, "{WORK} failed ({status}): {message}")
-            }
-            WorkerError::Machine(_) => f.write_str("the optimized program was not put together"),
-        }
-    }
-}
-
-impl Error for AssembleError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
-            WorkerError::Machine(source) => Some(source),
-            _ => None,
-        }
-    }
 }
 
 /// The maximum length of an answer, in bytes (2 GiB): longer than any program, with and without
@@ -72,36 +41,33 @@ impl Assembler {
     ///
     /// # Errors
     ///
-    /// [`AssembleError`].
+    /// [`StageError`].
     pub fn assemble(
         &self,
         returned: Returned,
         order: bool,
         deadline: Deadline,
-    ) -> Result<Finished, AssembleError> {
+    ) -> Result<Finished, StageError> {
         let Returned(parts) = returned;
         let mut out = Writer::new(&[]);
         let parts = parts.write(&mut out);
         let message = out.message(&Task { parts, order });
-        let message = message.map_err(WorkerError::from)?.concat();
-        let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline)?;
+        let failed = |error: WorkerError| StageError::new(WorkerStage::Assemble, error);
+        let message = message.map_err(|error| failed(error.into()))?.concat();
+        let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline);
+        let answer = answer.map_err(failed)?;
         drop(message);
-        understand(&answer)
+        understand(&answer).ok_or_else(|| failed(WorkerError::no_answer(&answer)))
     }
 }
 
-fn understand(answer: &[u8]) -> Result<Finished, AssembleError> {
-    let finished = match answer.split_first() {
-        Some((&DONE, rest)) => Reader::new(rest, &[]),
+fn understand(answer: &[u8]) -> Option<Finished> {
+    match answer.split_first() {
+        Some((&DONE, rest)) => {
+            let (head, mut from) = Reader::new(rest, &[])?;
+            Finished::read(head, &mut from)
+        }
         _ => None,
-    };
-    let finished = finished.and_then(|(head, mut from)| Finished::read(head, &mut from));
-    finished.ok_or_else(|| WorkerError::no_answer(answer).into())
-}
-
-impl From<WorkerError> for AssembleError {
-    fn from(error: WorkerError) -> Self {
-        Self(error)
     }
 }
 
@@ -196,16 +162,19 @@ mod tests {
         };
         let run = |text: &str| run_until(text, long());
         let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
-        assert!(matches!(full.0, WorkerError::Memory { mebibytes: 1024 }));
+        assert!(matches!(
+            full.error,
+            WorkerError::Memory { mebibytes: 1024 }
+        ));
         let crash = run("echo oh no >&2; kill -SEGV $$");
         assert!(crash.to_string().contains("oh no"), "{crash}");
         for nothing in ["true", "printf '\\000'", "printf '\\001'", "echo '?'"] {
             let error = run(nothing);
-            assert!(matches!(error.0, WorkerError::Crash { .. }), "{error}");
+            assert!(matches!(error.error, WorkerError::Crash { .. }), "{error}");
         }
         let disk = run("echo disk full >&2; exit 1");
-        assert!(matches!(disk.0, WorkerError::Machine(_)), "{disk}");
+        assert!(matches!(disk.error, WorkerError::Machine(_)), "{disk}");
         let hang = run_until("sleep 600", short());
-        assert!(matches!(hang.0, WorkerError::Timeout { .. }), "{hang}");
+        assert!(matches!(hang.error, WorkerError::Timeout { .. }), "{hang}");
     }
 }

@@ -26,7 +26,7 @@ pub struct Finished {
     /// What an instance of the program needs.
     pub resources: Resources,
     /// How long it took to remove the names.
-    pub naming: Duration,
+    pub removing_names: Duration,
 }
 
 /// The head in front of the bytes.
@@ -41,7 +41,7 @@ pub(crate) struct Head {
     names: Names,
     interface: Interface,
     resources: Resources,
-    naming: Duration,
+    removing_names: Duration,
 }
 
 /// Takes the last steps. Reorders functions if `ordered`.
@@ -52,14 +52,14 @@ pub(crate) fn finish(mut optimized: Optimized, ordered: bool) -> Finished {
     let begin = Instant::now();
     let (bare, names) = take_names(&optimized.component);
     let named = bare.map(|bare| std::mem::replace(&mut optimized.component, bare));
-    let naming = begin.elapsed();
+    let removing_names = begin.elapsed();
     Finished {
         interface: optimized.component.interface(),
         resources: optimized.component.resources(),
         optimized,
         named,
         names,
-        naming,
+        removing_names,
     }
 }
 
@@ -76,7 +76,7 @@ impl Finished {
             names: self.names,
             interface: self.interface,
             resources: self.resources,
-            naming: self.naming,
+            removing_names: self.removing_names,
         }
     }
 
@@ -98,7 +98,7 @@ impl Finished {
             names: head.names,
             interface: head.interface,
             resources: head.resources,
-            naming: head.naming,
+            removing_names: head.removing_names,
         })
     }
 }

@@ -7,14 +7,14 @@ use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
 use wasmparser::Payload;
 
 use crate::wasm::sections::{Rewritten, sections};
-use crate::{Kind, ValidComponent};
+use crate::{ProgramKind, ValidComponent};
 
 /// Every core module at any depth, in the order of [`map_modules`].
 pub(crate) fn core_modules(program: &ValidComponent) -> Vec<&[u8]> {
     let mut modules = Vec::new();
     match program.kind() {
-        Kind::Module => modules.push(program.bytes()),
-        Kind::Component => collect(program.bytes(), &mut modules),
+        ProgramKind::Module => modules.push(program.bytes()),
+        ProgramKind::Component => collect(program.bytes(), &mut modules),
     }
     modules
 }
@@ -40,8 +40,8 @@ pub fn map_modules(
 ) -> Option<Vec<u8>> {
     let bytes = program.bytes();
     match program.kind() {
-        Kind::Module => change(bytes).filter(|new| new.as_slice() != bytes),
-        Kind::Component => {
+        ProgramKind::Module => change(bytes).filter(|new| new.as_slice() != bytes),
+        ProgramKind::Component => {
             let mut out = Rewritten::new(bytes);
             match replace_modules(bytes, &mut out, change) {
                 Some(()) => out.finish(),

@@ -28,7 +28,7 @@ use crate::wasm::kept::{Failure, Unfit};
 use crate::wasm::passes::Level;
 use crate::wasm::reads::Reads;
 use crate::worker::deadline::Deadline;
-use crate::{Kind, ValidComponent};
+use crate::{ProgramKind, ValidComponent};
 
 /// A program after optimization.
 #[derive(Debug)]
@@ -121,8 +121,8 @@ pub fn optimize(
 /// The imports of a program that is a core module.
 fn module_imports(program: &ValidComponent) -> BTreeSet<String> {
     match program.kind() {
-        Kind::Module => program.interface().imports,
-        Kind::Component => BTreeSet::new(),
+        ProgramKind::Module => program.interface().imports,
+        ProgramKind::Component => BTreeSet::new(),
     }
 }
 

@@ -24,11 +24,11 @@ use crate::index::follow::Meaning;
 use crate::index::spaces::{Sort, Spaces};
 use crate::input::validate::validate_known;
 use crate::wasm::sections::{Rewritten, sections};
-use crate::{Kind, ValidComponent};
+use crate::{ProgramKind, ValidComponent};
 
 /// The program without duplicates, and the number of duplicates.
 pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) {
-    if program.kind() == Kind::Module {
+    if program.kind() == ProgramKind::Module {
         return (program, 0);
     }
     let mut sharing = Sharing::default();

@@ -15,7 +15,7 @@ use wasmparser::{ExportSectionReader, Parser, Payload, WasmFeatures};
 use self::used::{Used, used};
 use crate::input::validate::validate_known;
 use crate::wasm::sections::{Becomes, with_sections};
-use crate::{Kind, ValidComponent, map_modules, validate};
+use crate::{ProgramKind, ValidComponent, map_modules, validate};
 
 /// A component whose core modules have only exports that are used.
 pub(crate) struct Trimmed {
@@ -28,7 +28,7 @@ pub(crate) struct Trimmed {
 /// Removes unused exports. `None` if there are none, or if the program contains something that this
 /// stage does not understand.
 pub(crate) fn trim_exports(program: &ValidComponent) -> Option<Trimmed> {
-    if program.kind() == Kind::Module {
+    if program.kind() == ProgramKind::Module {
         return None;
     }
     let mut modules = used(program.bytes())?.into_iter();

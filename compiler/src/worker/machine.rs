@@ -117,6 +117,20 @@ impl From<Limit> for MachineError {
 }
 
 impl MachineError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Temporary { .. } => "temporary-folder",
+            Self::Limit { .. } => "limit",
+            Self::Signal { .. } => "killed",
+            Self::Process(_)
+            | Self::Stuck { .. }
+            | Self::Program { .. }
+            | Self::Walls { .. }
+            | Self::Worker { .. } => "worker",
+        }
+    }
+
     /// The error for a temporary file that could not be made or written.
     pub(crate) fn of_temporary_file(source: io::Error) -> Self {
         if let Some(limit) = limit(&source) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use edgec_store::{StoreError, written};
-use edgec_verifier::{Kind, TrustPolicy, UnixTime};
+use edgec_verifier::{ProgramKind, TrustPolicy, UnixTime};
 
 use super::preparation::Preparation;
 use super::trust::Trust;
@@ -57,7 +57,7 @@ impl<P> AtWork<P> {
         versions: &Versions,
         engine: &HostEngine,
         policy: &TrustPolicy,
-        kind: Kind,
+        kind: ProgramKind,
     ) -> Result<Range<UnixTime>, LoadError> {
         let report = self.loaded.report();
         policy.check_load_mode(report.mode)?;

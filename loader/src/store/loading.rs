@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use edgec_store::{Application, ArtifactStore, Entry, OpenedImage, StoreError};
-use edgec_verifier::{Kind, TrustPolicy, UnixTime};
+use edgec_store::{Application, ArtifactStore, Entry, OpenedImage, StableFile, StoreError};
+use edgec_verifier::{Facts, ProgramKind, TrustPolicy, UnixTime};
 
 use crate::load::{component, module};
 use crate::loaded::{first_that_fits, fit};
@@ -22,27 +22,25 @@ pub(super) struct StoredImage {
 impl StoredImage {
     /// Loads the component in the image.
     pub(super) fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
-        let OpenedImage { file, facts, .. } = &self.image;
-        let begin = Instant::now();
-        let component = component(file, engine, facts);
-        let name = || facts.manifest().name.clone();
-        let component = engine.observed().refusal(name, component)?;
-        Ok(self.loaded(component, begin, engine))
+        self.loaded(engine, component)
     }
 
     /// Loads the core module in the image.
     pub(super) fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
-        let OpenedImage { file, facts, .. } = &self.image;
-        let begin = Instant::now();
-        let module = module(file, engine, facts);
-        let name = || facts.manifest().name.clone();
-        let module = engine.observed().refusal(name, module)?;
-        Ok(self.loaded(module, begin, engine))
+        self.loaded(engine, module)
     }
 
-    /// Puts together a program of the engine and its report. The engine began at `begin`.
-    fn loaded<P>(self, program: P, begin: Instant, engine: &HostEngine) -> Loaded<P> {
+    /// The program that `load` makes from the image, with its report.
+    fn loaded<P>(
+        self,
+        engine: &HostEngine,
+        load: impl FnOnce(&StableFile, &HostEngine, &Facts) -> Result<P, LoadError>,
+    ) -> Result<Loaded<P>, LoadError> {
         let Self { image, mut times } = self;
+        let begin = Instant::now();
+        let program = load(&image.file, engine, &image.facts);
+        let name = || image.facts.manifest().name.clone();
+        let program = engine.observed().refusal(name, program)?;
         times.engine = begin.elapsed();
         let report = LoadReport {
             mode: image.mode,
@@ -51,7 +49,7 @@ impl StoredImage {
             times,
         };
         let file = Some(image.file.into_file());
-        Loaded::new(program, image.facts, report, file, engine)
+        Ok(Loaded::new(program, image.facts, report, file, engine))
     }
 }
 
@@ -73,7 +71,7 @@ pub(super) fn judge_again(
     application: &Application,
     entry: Entry,
     policy: &TrustPolicy,
-    kind: Kind,
+    kind: ProgramKind,
 ) -> Result<Range<UnixTime>, LoadError> {
     let opened = open_entry(store, engine, application, entry, policy, kind);
     opened.map(|opened| opened.facts.holds())
@@ -85,7 +83,7 @@ pub(super) fn opened(
     engine: &HostEngine,
     application: &Application,
     policy: &TrustPolicy,
-    wanted: Kind,
+    wanted: ProgramKind,
 ) -> Result<(Entry, StoredImage), LoadError> {
     let begin = Instant::now();
     let mut tries = 0;
@@ -127,7 +125,7 @@ fn open_entry(
     application: &Application,
     entry: Entry,
     policy: &TrustPolicy,
-    wanted: Kind,
+    wanted: ProgramKind,
 ) -> Result<OpenedImage, LoadError> {
     let opened = store.open_entry(application, entry, policy)?;
     fit(&opened.facts, engine, wanted)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use edgec_verifier::{Kind, Manifest};
+use edgec_verifier::{Manifest, ProgramKind};
 use wasmtime::component::{InstancePre, Linker};
 
 use super::versions::Opened;
@@ -30,7 +30,7 @@ type Prepare<P> = dyn Fn(&HostEngine, Opened) -> Result<Loaded<P>, LoadError> + 
 /// # }
 /// ```
 pub struct Preparation<P> {
-    pub(super) kind: Kind,
+    pub(super) kind: ProgramKind,
     prepare: Box<Prepare<P>>,
 }
 
@@ -62,7 +62,7 @@ impl<P> Preparation<P> {
             changed(engine, loaded.manifest(), linked, &change)
         };
         Self {
-            kind: Kind::Component,
+            kind: ProgramKind::Component,
             prepare: Box::new(prepare),
         }
     }
@@ -78,7 +78,7 @@ impl<P> Preparation<P> {
             changed(engine, loaded.manifest(), linked, &change)
         };
         Self {
-            kind: Kind::Module,
+            kind: ProgramKind::Module,
             prepare: Box::new(prepare),
         }
     }

@@ -1,13 +1,12 @@
 //! A host's own source of artifacts instead of an admission store: an object storage, a database, a
 //! registry.
 
-use std::cmp::Reverse;
 use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
 
 use edgec_store::StoreError;
-use edgec_verifier::{Expected, Kind, TrustPolicy, UnixTime};
+use edgec_verifier::{Expected, ProgramKind, TrustPolicy, UnixTime};
 
 use crate::load::wanted;
 use crate::loaded::first_that_fits;
@@ -25,6 +24,10 @@ pub type SourceFailure = Box<dyn Error + Send + Sync>;
 /// ([`Candidate`]) decide only which one is tried first. So the worst that a wrong or hostile
 /// source can do is to withhold artifacts, or to give an older one that the policy still accepts
 /// (`minimum-version` in a policy forbids that).
+///
+/// An [`ArtifactStore`](super::ArtifactStore) is not a source: it opens images that it verified at
+/// admission, and needs no copy of them. [`Versions::in_store`](super::Versions::in_store) takes it
+/// as it is. So a host with origins of both kinds has one type for them, `Versions`.
 ///
 /// The calls may block. A [`Deployment`](super::Deployment) makes them in its refreshes, and when
 /// the verdict about the version in use must be renewed.
@@ -121,13 +124,8 @@ pub(super) fn ranked(
     expected: &Expected,
 ) -> Result<Vec<Candidate>, LoadError> {
     let all = source.candidates().map_err(LoadError::Source)?;
-    let fits = |it: &&Candidate| it.profile == engine.profile().name();
-    let ranked = all.iter().filter(fits).filter_map(|candidate| {
-        let rank = engine.host().rank(&candidate.target)?;
-        Some((rank, candidate.clone()))
-    });
-    let mut ranked: Vec<_> = ranked.collect();
-    ranked.sort_by_key(|(rank, _)| Reverse(*rank));
+    let (host, profile) = (engine.host(), engine.profile());
+    let ranked = host.ranked(profile, &all, |it| (it.target(), it.profile()));
     if ranked.is_empty() {
         let named = |it: &Candidate| format!("{} ({})", it.target, it.profile);
         return Err(LoadError::Store(StoreError::NoFit {
@@ -135,7 +133,7 @@ pub(super) fn ranked(
             targets: all.iter().map(named).collect(),
         }));
     }
-    Ok(ranked.into_iter().map(|(_, candidate)| candidate).collect())
+    Ok(ranked.into_iter().cloned().collect())
 }
 
 /// The first artifact that this engine can load, verified.
@@ -144,7 +142,7 @@ pub(super) fn opened(
     engine: &HostEngine,
     expected: &Expected,
     policy: &TrustPolicy,
-    kind: Kind,
+    kind: ProgramKind,
 ) -> Result<(Candidate, VerifiedFile), LoadError> {
     let open = |candidate: &Candidate| -> Result<VerifiedFile, LoadError> {
         let file = read(source, engine, candidate, expected, policy)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use edgec_store::{Application, ArtifactStore, Entry, StoreError};
-use edgec_verifier::{Expected, Kind, TrustPolicy, UnixTime};
+use edgec_verifier::{Expected, ProgramKind, TrustPolicy, UnixTime};
 
 use super::loading::{self, StoredImage, candidates};
 use super::source::{self, ArtifactSource, Candidate};
@@ -78,7 +78,7 @@ impl Versions {
         engine: &HostEngine,
         policy: &TrustPolicy,
     ) -> Result<LoadedComponent, LoadError> {
-        let (_, opened) = self.opened(engine, policy, Kind::Component)?;
+        let (_, opened) = self.opened(engine, policy, ProgramKind::Component)?;
         opened.component(engine)
     }
 
@@ -92,7 +92,7 @@ impl Versions {
         engine: &HostEngine,
         policy: &TrustPolicy,
     ) -> Result<LoadedModule, LoadError> {
-        let (_, opened) = self.opened(engine, policy, Kind::Module)?;
+        let (_, opened) = self.opened(engine, policy, ProgramKind::Module)?;
         opened.module(engine)
     }
 
@@ -118,7 +118,7 @@ impl Versions {
         &self,
         engine: &HostEngine,
         policy: &TrustPolicy,
-        kind: Kind,
+        kind: ProgramKind,
     ) -> Result<(Place, Opened), LoadError> {
         let opened = match &self.0 {
             Origin::Store(store, application) => {
@@ -141,7 +141,7 @@ impl Versions {
         version: u64,
         loaded: LoadReport,
         policy: &TrustPolicy,
-        kind: Kind,
+        kind: ProgramKind,
     ) -> Result<Range<UnixTime>, LoadError> {
         match (&self.0, place) {
             (Origin::Store(store, application), Place::Entry(entry)) => {

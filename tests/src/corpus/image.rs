@@ -288,7 +288,7 @@ fn contradictions(forge: &Forge) -> Vec<Case> {
             "a component that would be a module",
             "kind is `module`",
             &|manifest| {
-                manifest.kind = edgec_artifact::Kind::Module;
+                manifest.kind = edgec_artifact::ProgramKind::Module;
             },
         ),
         case(

@@ -45,7 +45,7 @@ fn misplaced(forge: &Forge, material: &Material) -> Vec<Case> {
         Case::new(
             21,
             "a module that would be a component",
-            module.with_manifest(|manifest| manifest.kind = edgec_artifact::Kind::Component),
+            module.with_manifest(|manifest| manifest.kind = edgec_artifact::ProgramKind::Component),
             "contradiction",
         )
         .saying("kind"),

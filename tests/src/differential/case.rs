@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use edgec_compiler::{
-    EngineProfile, Failure, Kind, KindChoice, Level, ModuleOutcome, Optimizer, ValidComponent,
+    EngineProfile, Failure, KindChoice, Level, ModuleOutcome, Optimizer, ProgramKind,
+    ValidComponent,
 };
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine, Module};
@@ -256,8 +257,8 @@ impl Bench {
         };
         let program = adapted.component;
         let arguments = ["one", "two"];
-        let run = |wasm: &[u8], kind: Kind| match kind {
-            Kind::Module => Module::new(&self.commands, wasm)
+        let run = |wasm: &[u8], kind: ProgramKind| match kind {
+            ProgramKind::Module => Module::new(&self.commands, wasm)
                 .map(|it| stock::run_module(&self.commands, &it, &arguments, "")),
             _ => Component::new(&self.commands, wasm)
                 .map(|it| stock::run(&self.commands, &it, &arguments, "")),
@@ -268,8 +269,8 @@ impl Bench {
         report.calls = 1;
         // Stock runs the program as a core module. If it traps, it may behave differently as a
         // component, because the adapter's pages may follow its memory.
-        let stock = run(wasm, Kind::Module).map_err(|_| "the engine does not take it")?;
-        if kind != Kind::Module && stock.code != stock::TRAPPED {
+        let stock = run(wasm, ProgramKind::Module).map_err(|_| "the engine does not take it")?;
+        if kind != ProgramKind::Module && stock.code != stock::TRAPPED {
             report.whole = true;
             report.differs(
                 "0",

@@ -5,9 +5,10 @@ mod rows;
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::time::Duration;
 
 use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Times};
-use edgec_compiler::{Adapter, Choice, Kind, Level, Why};
+use edgec_compiler::{Adapter, Choice, Level, ProgramKind, Why};
 use serde::Serialize;
 
 use self::kept::{KeptFunction, KeptModule};
@@ -75,8 +76,13 @@ struct Built {
     /// For a core module: imports that were removed.
     imports_removed: Vec<String>,
     duplicates_removed: usize,
+    /// The length of the names of functions, which no artifact contains.
+    names_bytes_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
+    read_seconds: f64,
+    write_seconds: f64,
+    /// The total includes reading and writing.
     #[serde(flatten)]
     times: Times,
     /// Known faults of the engine's code generation that affect this program.
@@ -101,13 +107,10 @@ struct KindReport {
 }
 
 impl KindReport {
-    fn new(choice: &Choice, kind: Kind) -> Self {
+    fn new(choice: &Choice, kind: ProgramKind) -> Self {
         Self {
             asked: choice.asked.name(),
-            chosen: match kind {
-                Kind::Component => "component",
-                Kind::Module => "module",
-            },
+            chosen: kind.name(),
             because: safe(&choice.why.to_string()),
             lacks: choice.lacks.as_ref().map(|lacks| safe(&lacks.to_string())),
             told: !matches!(choice.why, Why::Asked | Why::NoPreview1),
@@ -133,6 +136,13 @@ impl InitReport {
             seconds: init.time.as_secs_f64(),
         })
     }
+}
+
+/// How long the command line worked with the files of an input, which the builder does not see.
+pub(super) struct FileTimes {
+    pub(super) reading: Duration,
+    /// Writing all artifacts and debug files.
+    pub(super) writing: Duration,
 }
 
 /// One artifact that was written.
@@ -222,8 +232,11 @@ impl InputReport {
             exports_removed: modules.map(|module| module.exports_removed).collect(),
             imports_removed: removed_imports.map(|name| safe(name)).collect(),
             duplicates_removed: optimized.shared,
+            names_bytes_removed: prepared.names_len,
             validate_seconds: prepared.validating.as_secs_f64(),
             optimize_seconds: prepared.optimizing.as_secs_f64(),
+            read_seconds: 0.0,
+            write_seconds: 0.0,
             times: Times::default(),
             advisories: concerns::of(job, &optimized.component),
             cold_start: ColdStart::of_program(
@@ -241,10 +254,19 @@ impl InputReport {
     }
 
     /// The same report, after the input's artifacts were written.
-    pub(super) fn written(mut self, artifacts: Vec<ArtifactReport>, times: Times) -> Self {
+    pub(super) fn written(
+        mut self,
+        artifacts: Vec<ArtifactReport>,
+        times: Times,
+        with_files: FileTimes,
+    ) -> Self {
         if let Some(built) = &mut self.built {
+            let FileTimes { reading, writing } = with_files;
             built.artifacts = artifacts;
+            built.read_seconds = reading.as_secs_f64();
+            built.write_seconds = writing.as_secs_f64();
             built.times = times;
+            built.times.total += reading + writing;
         }
         self
     }

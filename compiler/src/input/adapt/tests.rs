@@ -14,7 +14,7 @@ const COMMAND: &str = r#"(module
 fn a_module_becomes_what_the_rule_says() {
     let command = adapted(COMMAND, KindChoice::Auto).unwrap();
     assert_eq!(command.adapter, Some(Adapter::Command));
-    assert_eq!(command.component.kind(), Kind::Component);
+    assert_eq!(command.component.kind(), ProgramKind::Component);
     let exports = command.component.interface().exports;
     assert!(exports.iter().any(|name| name.starts_with("wasi:cli/run@")));
     let choice = command.choice.unwrap();
@@ -24,7 +24,7 @@ fn a_module_becomes_what_the_rule_says() {
     let reactor = adapted(&reactor, KindChoice::Auto).unwrap();
     assert_eq!(
         (reactor.adapter, reactor.component.kind()),
-        (None, Kind::Module)
+        (None, ProgramKind::Module)
     );
     assert_eq!(
         reactor.choice.unwrap().why,
@@ -34,7 +34,7 @@ fn a_module_becomes_what_the_rule_says() {
     let plain = adapted("(module)", KindChoice::Auto).unwrap();
     assert_eq!(
         (plain.adapter, plain.component.kind()),
-        (None, Kind::Module)
+        (None, ProgramKind::Module)
     );
     assert_eq!(plain.choice.unwrap().why, Why::NoPreview1);
 }
@@ -42,10 +42,10 @@ fn a_module_becomes_what_the_rule_says() {
 #[test]
 fn the_choice_decides_where_both_fit() {
     let module = adapted(COMMAND, KindChoice::Module).unwrap();
-    assert_eq!(module.component.kind(), Kind::Module);
+    assert_eq!(module.component.kind(), ProgramKind::Module);
     assert_eq!(module.choice.unwrap().why, Why::Asked);
     let component = adapted(COMMAND, KindChoice::Component).unwrap();
-    assert_eq!(component.component.kind(), Kind::Component);
+    assert_eq!(component.component.kind(), ProgramKind::Component);
     let component = adapted("(component)", KindChoice::Auto).unwrap();
     assert_eq!(component.choice, None);
 }
@@ -63,15 +63,15 @@ fn a_component_that_is_asked_for_may_lack_exit_codes() {
             "(func (export \"_start\") (call 0 (i32.const 10)))",
         );
     let auto = adapted(&exits, KindChoice::Auto).unwrap();
-    assert_eq!(auto.component.kind(), Kind::Module);
+    assert_eq!(auto.component.kind(), ProgramKind::Module);
     assert_eq!(auto.choice.unwrap().why, Why::Obstacle(Obstacle::ExitCode));
     let asked = adapted(&exits, KindChoice::Component).unwrap();
-    assert_eq!(asked.component.kind(), Kind::Component);
+    assert_eq!(asked.component.kind(), ProgramKind::Component);
     let lacks = asked.choice.unwrap().lacks.unwrap();
     assert_eq!(lacks.obstacles(), [Obstacle::ExitCode]);
     // A component has exit codes 0 and 1, so these are not an obstacle.
     let exits = adapted(&exits.replace("10", "1"), KindChoice::Auto).unwrap();
-    assert_eq!(exits.component.kind(), Kind::Component);
+    assert_eq!(exits.component.kind(), ProgramKind::Component);
 }
 
 /// A module that carries the component types of a world, as `wit-bindgen` writes them.
@@ -135,11 +135,11 @@ fn component_types_do_not_make_room_for_an_adapter() {
             );
         }
         let module = adapted(&text, KindChoice::Module).unwrap();
-        assert_eq!(module.component.kind(), Kind::Module);
+        assert_eq!(module.component.kind(), ProgramKind::Module);
     }
     let lacks = |text: &str| {
         let adapted = adapted(text, KindChoice::Auto).unwrap();
-        assert_eq!(adapted.component.kind(), Kind::Component, "{text}");
+        assert_eq!(adapted.component.kind(), ProgramKind::Component, "{text}");
         let choice = adapted.choice.unwrap();
         assert_eq!(choice.why, Why::ComponentTypes);
         choice.lacks

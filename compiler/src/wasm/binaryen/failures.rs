@@ -48,6 +48,18 @@ pub enum OptimizeError {
     },
 }
 
+impl OptimizeError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "optimize-timeout",
+            Self::Memory { .. } => "optimize-memory",
+            Self::Crash { .. } => "optimize-crash",
+            Self::Machine { source, .. } => source.code(),
+        }
+    }
+}
+
 /// Why one run of the optimizer gave no result.
 #[derive(Debug)]
 pub(crate) enum Attempt {

@@ -16,7 +16,7 @@ use crate::wasm::modules::{core_modules, map_modules};
 use crate::wasm::set_aside::put_back;
 use crate::wasm::share_modules::share_modules;
 use crate::worker::parallel::{map_at_once, workers_at_once};
-use crate::{Kind, ValidComponent, ValidateError, validate};
+use crate::{ProgramKind, ValidComponent, ValidateError, validate};
 
 /// The optimized program. Modules without a valid result stay the same.
 pub(crate) fn assemble(parts: Parts) -> Optimized {
@@ -82,7 +82,7 @@ fn new_module(original: &[u8], optimized: &Module) -> Result<New, Failure> {
     };
     let named = named(&whole, &names).ok_or_else(not_understood)?;
     let module = match validate(named) {
-        Ok(valid) if valid.kind() == Kind::Module => valid,
+        Ok(valid) if valid.kind() == ProgramKind::Module => valid,
         Ok(_) => return Err(not_understood()),
         Err(error) => {
             let message = error.to_string();

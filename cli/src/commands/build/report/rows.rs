@@ -48,8 +48,8 @@ impl Built {
             self.modules - self.modules_kept.len(),
             count(self.modules, "core module"),
             self.without_gain(),
-            self.removed(),
             self.all_but(),
+            self.removed(),
             size(before as u64),
             size(self.optimized_bytes as u64)
         );
@@ -61,11 +61,12 @@ impl Built {
         let counted = |kept: &&KeptModule| kept.told == Told::InSummary;
         match self.modules_kept.iter().filter(counted).count() {
             0 => String::new(),
-            modules => format!(" ({modules} would gain next to nothing)"),
+            modules => format!(" ({modules} would gain little)"),
         }
     }
 
-    /// What was removed from the program.
+    /// What was removed from the program, apart from what the optimizer removed. It explains why a
+    /// program becomes shorter even if the optimizer got none of its modules.
     fn removed(&self) -> String {
         let mut gone = Vec::new();
         for (removed, what) in [
@@ -77,9 +78,12 @@ impl Built {
                 gone.push(count(removed, what));
             }
         }
+        if self.names_bytes_removed > 0 {
+            gone.push("names".to_owned());
+        }
         match gone.as_slice() {
             [] => String::new(),
-            gone => format!(" without {}", gone.join(" and ")),
+            gone => format!(", {} removed", gone.join(" and ")),
         }
     }
 
