@@ -14,6 +14,7 @@
 
 mod end;
 mod fault;
+mod held;
 mod messages;
 #[cfg(all(test, unix))]
 mod tests;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use self::end::End;
 use self::fault::judge;
+use self::held::Held;
 use self::messages::Messages;
 use crate::worker::limits;
 use crate::worker::machine::{self, Limit, MachineError};
@@ -161,15 +163,21 @@ pub(crate) fn run(
     let _ = running.0.stderr.take().map(|stream| stderr.send(stream));
     drop((stdout, stderr));
 
-    let (status, answer) = match running.wait(&answer, bounds, watch.as_mut())? {
-        Waited::Ended(status, answer) => (status, answer),
+    let (status, answer, held) = match running.wait(&answer, bounds, watch.as_mut())? {
+        Waited::Ended(status, answer, held) => (status, answer, held),
         Waited::TooLong => return Ok(Ended::TooLong),
         Waited::Late => return Ok(Ended::Late),
         Waited::Stuck => return Err(without_progress(bounds.memory)),
     };
     match status.success() {
         true => Ok(Ended::Done(answer)),
-        false => judge(status, &messages.text(), bounds.memory, begin.elapsed()),
+        false => judge(
+            status,
+            &messages.text(),
+            bounds.memory,
+            held,
+            begin.elapsed(),
+        ),
     }
 }
 
@@ -187,7 +195,7 @@ fn without_progress(memory: u64) -> MachineError {
 struct Running(Child);
 
 enum Waited {
-    Ended(ExitStatus, Vec<u8>),
+    Ended(ExitStatus, Vec<u8>, Held),
     TooLong,
     Late,
     Stuck,
@@ -202,10 +210,12 @@ impl Running {
     ) -> Result<Waited, MachineError> {
         // A process keeps its process ID until `try_wait` has collected its exit status.
         let mut is_stuck = || watch.as_mut().is_some_and(|watch| watch.is_stuck());
+        let mut held = Held::default();
         let answer = loop {
             let Some(pause) = bounds.pause() else {
                 return Ok(Waited::Late);
             };
+            held.check(self.0.id());
             if is_stuck() {
                 return Ok(Waited::Stuck);
             }
@@ -222,7 +232,7 @@ impl Running {
         let end = End::of(&self.0);
         loop {
             if let Some(status) = self.0.try_wait().map_err(MachineError::of_start)? {
-                return Ok(Waited::Ended(status, answer));
+                return Ok(Waited::Ended(status, answer, held));
             }
             let Some(pause) = bounds.pause() else {
                 return Ok(Waited::Late);

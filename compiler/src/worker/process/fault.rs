@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Ended;
+use super::held::Held;
 use crate::worker::limits;
 use crate::worker::machine::{Limit, MachineError};
 use crate::worker::said::{NO_PROGRAM, NO_WALLS};
@@ -78,6 +79,7 @@ pub(super) fn judge(
     status: ExitStatus,
     said: &str,
     memory: u64,
+    held: Held,
     elapsed: Duration,
 ) -> Result<Ended, MachineError> {
     let line_of = |beginnings: &[&str]| {
@@ -95,7 +97,9 @@ pub(super) fn judge(
         return Err(outside(signal, elapsed));
     }
     let no_thread = says(NO_THREAD) || panics("failed to spawn thread");
+    let is_silent_abort = signal.is_some_and(is_abort) && said.trim().is_empty();
     if says(OUT_OF_MEMORY)
+        || (is_silent_abort && held.is_near(memory))
         || panics("failed to allocate an alternative stack")
         || (no_thread && limits::has_little_memory(memory))
     {

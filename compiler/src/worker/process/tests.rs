@@ -165,6 +165,21 @@ fn want_of_memory_is_seen() {
     assert!(matches!(caught, Ok(Ended::OutOfMemory)), "{caught:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_silent_abort_near_the_limit_is_want_of_memory() {
+    // Binaryen aborts without a message if it gets no memory for its own allocator. A shell holds
+    // more than half of this limit.
+    let little = || Bounds {
+        memory: 64 << 10,
+        ..bounds()
+    };
+    let silent = shell("sleep 0.2; kill -ABRT $$", little());
+    assert!(matches!(silent, Ok(Ended::OutOfMemory)), "{silent:?}");
+    let other = shell("echo other >&2; sleep 0.2; kill -ABRT $$", little());
+    assert!(matches!(other, Ok(Ended::Crashed { .. })), "{other:?}");
+}
+
 #[test]
 fn an_answer_is_whole_or_none() {
     let done = shell("cat; printf more", bounds());
