@@ -1,0 +1,381 @@
+//! A component that is being written: its modules, its core instances and what they export.
+
+use super::choices::Choices;
+use super::features::Features;
+use super::module::{self, Import, Module};
+use super::shim::{self, Form, Shim};
+use super::signatures::{DEEP, Kind, Sig};
+use super::visible::Extern;
+
+/// A core item of a component, which instances can get.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its identifier.
+    pub id: String,
+    /// Its type.
+    pub item: Extern,
+    /// The shims, as bits, that must be filled before it can be called.
+    pub waits: u32,
+    /// The instance that exports it, and the name there. `None` for functions of the canonical ABI.
+    pub origin: Option<(String, String)>,
+}
+
+/// A component function.
+#[derive(Clone, Debug)]
+pub struct Callable {
+    /// Its identifier.
+    pub id: String,
+    /// Its type.
+    pub kind: Kind,
+    /// Who has it.
+    pub owner: Owner,
+}
+
+/// Who has a component function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// It is imported.
+    Outside,
+    /// It is lifted in this component.
+    Here,
+    /// It is an export of a component inside.
+    Inside,
+}
+
+/// What all components of a graph share.
+pub struct Writer<'a> {
+    /// Decisions.
+    pub choices: &'a mut Choices,
+    /// What the graph may contain.
+    pub features: Features,
+    next: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer that has written nothing.
+    pub fn new(choices: &'a mut Choices) -> Self {
+        let features = Features::new(choices);
+        Self {
+            choices,
+            features,
+            next: 0,
+        }
+    }
+
+    /// A new identifier.
+    pub fn id(&mut self, what: &str) -> String {
+        self.next += 1;
+        format!("${what}{}", self.next)
+    }
+}
+
+/// A component that is being written.
+#[derive(Default)]
+pub struct Scope {
+    /// Its identifier.
+    pub id: String,
+    /// The fields until now.
+    pub text: String,
+    /// Core items.
+    pub items: Vec<Item>,
+    /// Component functions.
+    pub functions: Vec<Callable>,
+    /// Modules.
+    pub modules: Vec<Module>,
+    /// Shims.
+    pub shims: Vec<Shim>,
+    /// The shims that are filled, as bits.
+    pub filled: u32,
+    /// The exports that are component functions, with their kinds.
+    pub exports: Vec<(String, Kind)>,
+    /// The resource type that it defines.
+    pub resource: Option<String>,
+    /// How many components lie around it.
+    pub depth: usize,
+}
+
+impl Scope {
+    /// Adds a field.
+    pub fn line(&mut self, text: &str) {
+        self.text += text;
+        self.text += "\n";
+    }
+
+    /// The items that fit, as places in the list.
+    pub fn items_of(&self, fits: impl Fn(&Item) -> bool) -> Vec<usize> {
+        let all = self.items.iter().enumerate();
+        all.filter(|(_, item)| fits(item))
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    /// One of the items that fit. A later one is likelier.
+    pub fn item(&self, writer: &mut Writer<'_>, fits: impl Fn(&Item) -> bool) -> Option<Item> {
+        let places = self.items_of(fits);
+        let recent = places.len().min(6);
+        let place = match places.is_empty() {
+            true => return None,
+            false if writer.choices.chance(50) => {
+                places[places.len() - 1 - writer.choices.below(recent)]
+            }
+            false => places[writer.choices.below(places.len())],
+        };
+        Some(self.items[place].clone())
+    }
+
+    /// Adds a new module and an instance of it.
+    pub fn new_instance(&mut self, writer: &mut Writer<'_>) {
+        let items = self.choose(writer);
+        let mut imports = Vec::new();
+        for item in &items {
+            let import = self.named(writer, item, &imports);
+            imports.push((import, item.waits));
+        }
+        let id = writer.id("m");
+        let (choices, features) = (&mut *writer.choices, writer.features);
+        let (module, text) = module::module(choices, features, &id, imports, self.filled);
+        self.line(&text);
+        self.instantiate(writer, &module, &items);
+        self.modules.push(module);
+    }
+
+    /// Chooses what a new module imports.
+    fn choose(&mut self, writer: &mut Writer<'_>) -> Vec<Item> {
+        let mut chosen: Vec<Item> = Vec::new();
+        for (sort, share, times) in [
+            ("memory", 65, 1),
+            ("table", 45, 1),
+            ("global", 45, 2),
+            ("func", 90, 5),
+            ("tag", 60, 1),
+        ] {
+            for round in 0..times {
+                let several = round == 0 || writer.features.several || sort == "func";
+                if !several || !writer.choices.chance(share) {
+                    continue;
+                }
+                let item = self.item(writer, |item| item.item.sort() == sort);
+                let new = item.filter(|item| chosen.iter().all(|other| other.id != item.id));
+                chosen.extend(new);
+            }
+        }
+        // With the function that makes handles, those that use them.
+        if chosen
+            .iter()
+            .any(|it| it.item == Extern::Function(Sig::New))
+        {
+            for sig in [Sig::Rep, Sig::Drop] {
+                let item = self.item(writer, |item| item.item == Extern::Function(sig));
+                let new = item.filter(|item| chosen.iter().all(|other| other.id != item.id));
+                chosen.extend(new);
+            }
+        }
+        chosen
+    }
+
+    /// The names of an import: those of the instance that exports the item, or new ones.
+    fn named(&self, writer: &mut Writer<'_>, item: &Item, others: &[(Import, u32)]) -> Import {
+        let own = item.origin.clone().filter(|_| writer.choices.chance(50));
+        let (namespace, name) = own.unwrap_or_else(|| {
+            let namespace = writer.choices.pick(&["env", "", "host"]);
+            (namespace.to_owned(), writer.id("n").replace('$', ""))
+        });
+        let import = Import {
+            namespace: namespace.trim_start_matches('$').to_owned(),
+            name,
+            item: item.item,
+        };
+        let taken = others
+            .iter()
+            .any(|(other, _)| other.namespace == import.namespace && other.name == import.name);
+        match taken {
+            true => Import {
+                name: writer.id("other").replace('$', ""),
+                ..import
+            },
+            false => import,
+        }
+    }
+
+    /// Adds an instance of a module with these arguments, and aliases of its exports.
+    pub fn instantiate(&mut self, writer: &mut Writer<'_>, module: &Module, items: &[Item]) {
+        let mut namespaces: Vec<&str> = Vec::new();
+        for import in &module.imports {
+            if !namespaces.contains(&import.namespace.as_str()) {
+                namespaces.push(&import.namespace);
+            }
+        }
+        let mut arguments = String::new();
+        for namespace in namespaces {
+            let pairs = module.imports.iter().zip(items);
+            let pairs: Vec<_> = pairs.filter(|(it, _)| it.namespace == namespace).collect();
+            let whole = pairs.iter().all(|(import, item)| {
+                let origin = item.origin.as_ref();
+                origin.is_some_and(|(instance, name)| {
+                    instance.trim_start_matches('$') == namespace && *name == import.name
+                })
+            });
+            if whole && writer.choices.chance(70) {
+                arguments += &format!(" (with \"{namespace}\" (instance ${namespace}))");
+                continue;
+            }
+            let exports = pairs.iter().map(|(import, item)| {
+                let (name, sort) = (&import.name, import.item.sort());
+                format!(" (export \"{name}\" ({sort} {}))", item.id)
+            });
+            let exports: String = exports.collect();
+            arguments += &format!(" (with \"{namespace}\" (instance{exports}))");
+        }
+        let id = writer.id("i");
+        self.line(&format!(
+            "(core instance {id} (instantiate {}{arguments}))",
+            module.id
+        ));
+        let waits = items.iter().fold(0, |all, item| all | item.waits);
+        for export in &module.exports {
+            let waits = match export.item {
+                Extern::Function(Sig::Digest) => 0,
+                Extern::Function(_) => export.waits | waits,
+                _ => 0,
+            };
+            self.alias(writer, &id, &export.name, export.item, waits);
+        }
+    }
+
+    /// Makes an export of an instance an item, sometimes through another instance.
+    pub fn alias(
+        &mut self,
+        writer: &mut Writer<'_>,
+        instance: &str,
+        name: &str,
+        item: Extern,
+        waits: u32,
+    ) -> String {
+        let sort = item.sort();
+        let id = writer.id("x");
+        self.line(&format!(
+            "(alias core export {instance} \"{name}\" (core {sort} {id}))"
+        ));
+        let mut origin = (instance.to_owned(), name.to_owned());
+        let mut last = id;
+        if writer.choices.chance(7) {
+            let (bundle, again) = (writer.id("b"), writer.id("x"));
+            let export = format!("(export \"again\" ({sort} {last}))");
+            self.line(&format!("(core instance {bundle} {export})"));
+            self.line(&format!(
+                "(alias core export {bundle} \"again\" (core {sort} {again}))"
+            ));
+            origin = (bundle, "again".to_owned());
+            last = again;
+        }
+        self.items.push(Item {
+            id: last.clone(),
+            item,
+            waits,
+            origin: Some(origin),
+        });
+        last
+    }
+
+    /// Adds another instance of a module that exists, with items of the same types.
+    pub fn instance_again(&mut self, writer: &mut Writer<'_>) {
+        if self.modules.is_empty() {
+            return;
+        }
+        let module = self.modules[writer.choices.below(self.modules.len())].clone();
+        let items: Option<Vec<Item>> = module
+            .imports
+            .iter()
+            .map(|import| self.item(writer, |item| item.item == import.item))
+            .collect();
+        if let Some(items) = items {
+            self.instantiate(writer, &module, &items);
+        }
+    }
+
+    /// Adds a shim, whose slots are filled later.
+    pub fn new_shim(&mut self, writer: &mut Writer<'_>) {
+        if self.shims.len() >= 4 {
+            return;
+        }
+        let mut sigs = DEEP[..5].to_vec();
+        sigs.extend([Sig::Post, Sig::Text, Sig::Realloc]);
+        let outside = self.functions.iter();
+        let outside = outside.filter(|function| function.owner == Owner::Outside);
+        // Mostly for what needs a memory that does not exist yet.
+        let lowered: Vec<Sig> = outside.map(|it| it.kind.lowered()).collect();
+        let mut slots = Vec::new();
+        for _ in 0..writer.choices.pick(&[2, 1, 3, 5]) {
+            slots.push(match lowered.is_empty() || writer.choices.chance(35) {
+                true => writer.choices.pick(&sigs),
+                false => writer.choices.pick(&lowered),
+            });
+        }
+        let bit = 1 << self.shims.len();
+        let id = writer.id("m");
+        let (choices, features) = (&mut *writer.choices, writer.features);
+        let (module, form, text) = shim::shim(choices, features, &id, &slots, bit);
+        self.line(&text);
+        let before = self.items.len();
+        self.instantiate(writer, &module, &[]);
+        let made = &self.items[before..];
+        let exports = module.exports.iter().zip(made);
+        let place = |wanted: &str| {
+            let mut found = exports.clone().filter(|(export, _)| export.name == wanted);
+            found.next().map(|(_, item)| item.id.clone())
+        };
+        let places = match form {
+            Form::Table { .. } => place(shim::TABLE).into_iter().collect(),
+            _ => (0..slots.len())
+                .filter_map(|number| place(&format!("g{number}")))
+                .collect(),
+        };
+        self.shims.push(Shim {
+            bit,
+            form,
+            slots,
+            places,
+            filled: false,
+        });
+    }
+
+    /// Fills the slots of a shim, with functions that do not wait for it.
+    pub fn fix(&mut self, writer: &mut Writer<'_>, place: usize) {
+        let shim = self.shims[place].clone();
+        let mut fills = Vec::new();
+        for (number, sig) in shim.slots.iter().enumerate() {
+            if writer.choices.chance(2) {
+                continue;
+            }
+            let wanted = Extern::Function(*sig);
+            let fits = |item: &Item| item.item == wanted && item.waits & shim.bit == 0;
+            let found = match self.items_of(fits).is_empty() || writer.choices.chance(40) {
+                true => self.lowered_as(writer, *sig),
+                false => None,
+            };
+            let found = found.or_else(|| self.item(writer, fits).map(|item| item.id));
+            fills.extend(found.map(|function| (number, function)));
+        }
+        let waits = self.filled | shim.bit;
+        let first = match writer.choices.chance(25) {
+            true => self.item(writer, |item| {
+                item.item == Extern::Function(Sig::Void) && item.waits & !waits == 0
+            }),
+            false => None,
+        };
+        let all = fills.len() == shim.slots.len();
+        let first = first.filter(|_| all);
+        let first = first.as_ref().map(|item| (item.id.as_str(), Sig::Void));
+        let id = writer.id("m");
+        let (module, arguments) = shim::fixup(writer.choices, &id, &shim, &fills, first);
+        self.line(&module);
+        let instance = writer.id("i");
+        self.line(&format!(
+            "(core instance {instance} (instantiate {id} {arguments}))"
+        ));
+        self.shims[place].filled = true;
+        if all {
+            self.filled |= shim.bit;
+        }
+    }
+}
