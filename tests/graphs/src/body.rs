@@ -257,7 +257,10 @@ impl Body<'_> {
         {
             return;
         }
-        let Some(function) = self.callable(|_| true) else {
+        // The host sees the order of these calls.
+        let log = self.choices.chance(35);
+        let log = log.then(|| self.callable(|function| function.sig == Sig::Log));
+        let Some(function) = log.flatten().or_else(|| self.callable(|_| true)) else {
             return;
         };
         let text = call::call(self, &function);
@@ -357,7 +360,10 @@ impl Body<'_> {
             .pick(&[Content::Nullable(sig), Content::Reference(sig)]);
         let globals = self.seen.globals_of(content, Some(true));
         let functions = self.seen.functions.iter();
-        let functions: Vec<&Function> = functions.filter(|one| one.sig == sig).collect();
+        // A shim's own function in its slot would call itself without end.
+        let functions: Vec<&Function> = functions
+            .filter(|one| one.sig == sig && one.waits == 0)
+            .collect();
         if globals.is_empty() || functions.is_empty() {
             return;
         }

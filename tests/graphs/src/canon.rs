@@ -64,6 +64,7 @@ impl Scope {
             item: Extern::Function(kind.lowered()),
             waits: 0,
             origin: None,
+            slots: false,
         });
         Some(id)
     }
@@ -164,6 +165,7 @@ impl Scope {
                 item: Extern::Function(sig),
                 waits: 0,
                 origin: None,
+                slots: false,
             });
         }
         self.resource = Some(id);
@@ -206,8 +208,9 @@ impl Scope {
     pub fn export(&mut self, writer: &mut Writer<'_>) {
         for function in self.functions.clone() {
             let share = match (function.owner, function.kind) {
+                // The engine cannot export what is imported.
+                (Owner::Outside, _) => continue,
                 (_, Kind::Digest) => 100,
-                (Owner::Outside, _) => 2,
                 _ => 85,
             };
             if !writer.choices.chance(share) {

@@ -12,6 +12,7 @@ mod choices;
 mod digest;
 mod expressions;
 mod features;
+mod link;
 mod module;
 mod nested;
 #[path = "../../src/differential/random.rs"]
@@ -39,9 +40,11 @@ pub fn graph(choices: &mut Choices) -> String {
     fill(&mut writer, &mut top, steps);
     finish(&mut writer, &mut top);
     top.export_resource(&mut writer);
-    if writer.choices.chance(3)
-        && let Some(module) = top.modules.first().map(|module| module.id.clone())
-    {
+    // The engine cannot export a module that has types of its own.
+    let module = top.modules.first();
+    let module = module.filter(|module| nested::module_type(module).is_some());
+    let module = module.map(|module| module.id.clone());
+    if let Some(module) = module.filter(|_| writer.choices.chance(4)) {
         top.line(&format!("(export \"module\" (core module {module}))"));
     }
     format!("(component $top\n{})\n", top.text)

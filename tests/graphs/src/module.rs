@@ -43,6 +43,15 @@ pub struct Module {
     pub exports: Vec<Export>,
 }
 
+/// How many of 100 modules define memories and tables if they import none.
+#[derive(Clone, Copy, Debug)]
+pub struct Shares {
+    /// A memory.
+    pub memory: usize,
+    /// A table.
+    pub table: usize,
+}
+
 /// A module that is being written.
 struct Making<'a> {
     choices: &'a mut Choices,
@@ -53,13 +62,14 @@ struct Making<'a> {
 }
 
 /// Writes a module with these imports, each with the shims for which it waits. `filled` are the
-/// shims that will be filled when the module is instantiated. Returns also its text.
+/// shims that will be filled when the module is instantiated, and `shares` says how often it has its
+/// own memory and table. Returns also its text.
 pub fn module(
     choices: &mut Choices,
     features: Features,
     id: &str,
     imports: Vec<(Import, u32)>,
-    filled: u32,
+    (filled, shares): (u32, Shares),
 ) -> (Module, String) {
     let mut making = Making {
         choices,
@@ -68,15 +78,22 @@ pub fn module(
         exports: Vec::new(),
         text: String::new(),
     };
+    let mut again = Vec::new();
     for (number, (import, waits)) in imports.iter().enumerate() {
         let id = format!("${}{number}", import.item.sort());
         making.seen.add(&id, import.item, *waits);
         let declared = import.item.declared(&id);
         let (namespace, name) = (&import.namespace, &import.name);
         making.line(&format!("(import \"{namespace}\" \"{name}\" {declared})"));
+        if making.choices.chance(8) {
+            again.push((id, import.item, *waits));
+        }
     }
-    making.memories();
-    making.tables();
+    for (id, item, waits) in again {
+        making.export_again(&id, item, waits);
+    }
+    making.memories(shares.memory);
+    making.tables(shares.table);
     making.globals();
     making.tag();
     making.functions(filled);
@@ -126,10 +143,17 @@ impl Making<'_> {
         self.seen.add(id, item, 0);
     }
 
-    fn memories(&mut self) {
+    /// Exports an imported item.
+    fn export_again(&mut self, id: &str, item: Extern, waits: u32) {
+        let name = id.trim_start_matches('$').to_owned();
+        self.line(&format!("(export \"{name}\" ({} {id}))", item.sort()));
+        self.exports.push(Export { name, item, waits });
+    }
+
+    fn memories(&mut self, share: usize) {
         let here = self.seen.memories.len();
         let wanted = match here {
-            0 => usize::from(self.choices.chance(60)),
+            0 => usize::from(self.choices.chance(share)),
             _ => usize::from(self.features.several && self.choices.chance(40)),
         };
         for number in 0..wanted {
@@ -144,9 +168,9 @@ impl Making<'_> {
         }
     }
 
-    fn tables(&mut self) {
+    fn tables(&mut self, share: usize) {
         let wanted = match self.seen.tables.len() {
-            0 => usize::from(self.choices.chance(45)),
+            0 => usize::from(self.choices.chance(share)),
             _ => usize::from(self.features.several && self.choices.chance(40)),
         };
         for number in 0..wanted {

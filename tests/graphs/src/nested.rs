@@ -43,6 +43,8 @@ pub fn nested(writer: &mut Writer<'_>, parent: &mut Scope) {
     fill(writer, &mut child, steps);
     finish(writer, &mut child);
     let module = child.modules.first().cloned();
+    // The engine cannot export a module that has types of its own.
+    let module = module.filter(|module| module_type(module).is_some());
     let module = module.filter(|_| writer.choices.chance(8));
     if let Some(module) = &module {
         child.line(&format!("(export \"module\" (core module {}))", module.id));
@@ -120,7 +122,7 @@ fn take_module(
 }
 
 /// The type of a module, as text. `None` if it has types of its own that this does not write.
-fn module_type(module: &Module) -> Option<String> {
+pub fn module_type(module: &Module) -> Option<String> {
     let declared = |item: Extern| match item {
         Extern::Function(Sig::Grouped) | Extern::Tag => None,
         Extern::Global {

@@ -2,9 +2,9 @@
 
 use super::choices::Choices;
 use super::features::Features;
-use super::module::{self, Import, Module};
-use super::shim::{self, Form, Shim};
-use super::signatures::{DEEP, Kind, Sig};
+use super::module::{self, Import, Module, Shares};
+use super::shim::Shim;
+use super::signatures::{Kind, Sig};
 use super::visible::Extern;
 
 /// A core item of a component, which instances can get.
@@ -18,6 +18,8 @@ pub struct Item {
     pub waits: u32,
     /// The instance that exports it, and the name there. `None` for functions of the canonical ABI.
     pub origin: Option<(String, String)>,
+    /// Whether a shim has its slots in it.
+    pub slots: bool,
 }
 
 /// A component function.
@@ -133,7 +135,16 @@ impl Scope {
         }
         let id = writer.id("m");
         let (choices, features) = (&mut *writer.choices, writer.features);
-        let (module, text) = module::module(choices, features, &id, imports, self.filled);
+        // Most modules share one memory and one table. What would have more cannot be merged.
+        let of = |sort| move |item: &Item| item.item.sort() == sort && !item.slots;
+        let share = |sort, first| match self.items.iter().any(of(sort)) {
+            true if features.several => 30,
+            true => 6,
+            false => first,
+        };
+        let (memory, table) = (share("memory", 75), share("table", 45));
+        let when = (self.filled, Shares { memory, table });
+        let (module, text) = module::module(choices, features, &id, imports, when);
         self.line(&text);
         self.instantiate(writer, &module, &items);
         self.modules.push(module);
@@ -142,9 +153,11 @@ impl Scope {
     /// Chooses what a new module imports.
     fn choose(&mut self, writer: &mut Writer<'_>) -> Vec<Item> {
         let mut chosen: Vec<Item> = Vec::new();
+        // A module that changes a shim's slots makes it something else.
+        let slots = writer.choices.chance(5);
         for (sort, share, times) in [
-            ("memory", 65, 1),
-            ("table", 45, 1),
+            ("memory", 75, 1),
+            ("table", 55, 1),
             ("global", 45, 2),
             ("func", 90, 5),
             ("tag", 60, 1),
@@ -154,10 +167,15 @@ impl Scope {
                 if !several || !writer.choices.chance(share) {
                     continue;
                 }
-                let item = self.item(writer, |item| item.item.sort() == sort);
+                let fits = |item: &Item| item.item.sort() == sort && (slots || !item.slots);
+                let item = self.item(writer, fits);
                 let new = item.filter(|item| chosen.iter().all(|other| other.id != item.id));
                 chosen.extend(new);
             }
+        }
+        let log = |item: &Item| item.item == Extern::Function(Sig::Log);
+        if !chosen.iter().any(log) && writer.choices.chance(60) {
+            chosen.extend(self.item(writer, log));
         }
         // With the function that makes handles, those that use them.
         if chosen
@@ -273,6 +291,7 @@ impl Scope {
             item,
             waits,
             origin: Some(origin),
+            slots: false,
         });
         last
     }
@@ -290,92 +309,6 @@ impl Scope {
             .collect();
         if let Some(items) = items {
             self.instantiate(writer, &module, &items);
-        }
-    }
-
-    /// Adds a shim, whose slots are filled later.
-    pub fn new_shim(&mut self, writer: &mut Writer<'_>) {
-        if self.shims.len() >= 4 {
-            return;
-        }
-        let mut sigs = DEEP[..5].to_vec();
-        sigs.extend([Sig::Post, Sig::Text, Sig::Realloc]);
-        let outside = self.functions.iter();
-        let outside = outside.filter(|function| function.owner == Owner::Outside);
-        // Mostly for what needs a memory that does not exist yet.
-        let lowered: Vec<Sig> = outside.map(|it| it.kind.lowered()).collect();
-        let mut slots = Vec::new();
-        for _ in 0..writer.choices.pick(&[2, 1, 3, 5]) {
-            slots.push(match lowered.is_empty() || writer.choices.chance(35) {
-                true => writer.choices.pick(&sigs),
-                false => writer.choices.pick(&lowered),
-            });
-        }
-        let bit = 1 << self.shims.len();
-        let id = writer.id("m");
-        let (choices, features) = (&mut *writer.choices, writer.features);
-        let (module, form, text) = shim::shim(choices, features, &id, &slots, bit);
-        self.line(&text);
-        let before = self.items.len();
-        self.instantiate(writer, &module, &[]);
-        let made = &self.items[before..];
-        let exports = module.exports.iter().zip(made);
-        let place = |wanted: &str| {
-            let mut found = exports.clone().filter(|(export, _)| export.name == wanted);
-            found.next().map(|(_, item)| item.id.clone())
-        };
-        let places = match form {
-            Form::Table { .. } => place(shim::TABLE).into_iter().collect(),
-            _ => (0..slots.len())
-                .filter_map(|number| place(&format!("g{number}")))
-                .collect(),
-        };
-        self.shims.push(Shim {
-            bit,
-            form,
-            slots,
-            places,
-            filled: false,
-        });
-    }
-
-    /// Fills the slots of a shim, with functions that do not wait for it.
-    pub fn fix(&mut self, writer: &mut Writer<'_>, place: usize) {
-        let shim = self.shims[place].clone();
-        let mut fills = Vec::new();
-        for (number, sig) in shim.slots.iter().enumerate() {
-            if writer.choices.chance(2) {
-                continue;
-            }
-            let wanted = Extern::Function(*sig);
-            let fits = |item: &Item| item.item == wanted && item.waits & shim.bit == 0;
-            let found = match self.items_of(fits).is_empty() || writer.choices.chance(40) {
-                true => self.lowered_as(writer, *sig),
-                false => None,
-            };
-            let found = found.or_else(|| self.item(writer, fits).map(|item| item.id));
-            fills.extend(found.map(|function| (number, function)));
-        }
-        let waits = self.filled | shim.bit;
-        let first = match writer.choices.chance(25) {
-            true => self.item(writer, |item| {
-                item.item == Extern::Function(Sig::Void) && item.waits & !waits == 0
-            }),
-            false => None,
-        };
-        let all = fills.len() == shim.slots.len();
-        let first = first.filter(|_| all);
-        let first = first.as_ref().map(|item| (item.id.as_str(), Sig::Void));
-        let id = writer.id("m");
-        let (module, arguments) = shim::fixup(writer.choices, &id, &shim, &fills, first);
-        self.line(&module);
-        let instance = writer.id("i");
-        self.line(&format!(
-            "(core instance {instance} (instantiate {id} {arguments}))"
-        ));
-        self.shims[place].filled = true;
-        if all {
-            self.filled |= shim.bit;
         }
     }
 }

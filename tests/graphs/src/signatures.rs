@@ -292,7 +292,7 @@ impl Kind {
     /// The kinds that a core function of this signature can be lifted to.
     pub fn of_lifted(sig: Sig) -> &'static [Kind] {
         match sig {
-            Sig::Plain | Sig::Grouped => &[Kind::Plain],
+            Sig::Plain => &[Kind::Plain],
             Sig::Wide => &[Kind::Wide],
             Sig::Float => &[Kind::Float],
             Sig::Void => &[Kind::Void],
