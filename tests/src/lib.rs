@@ -4,6 +4,7 @@ pub mod corpus;
 pub mod differential;
 pub mod disk;
 pub mod emulated;
+pub mod graphs;
 pub mod help;
 pub mod interop;
 pub mod levels;

@@ -255,7 +255,9 @@ impl Run<'_> {
         let calls = &mut store.data_mut().calls;
         for call in calls.iter_mut().filter(|call| !call.is_empty()) {
             self.seen.host_calls += 1;
-            self.seen.lines.push(format!("host: {}", std::mem::take(call)));
+            self.seen
+                .lines
+                .push(format!("host: {}", std::mem::take(call)));
         }
     }
 

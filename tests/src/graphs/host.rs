@@ -23,7 +23,14 @@ pub struct Thing;
 const FAILS: (u32, u32) = (61, 13);
 
 /// Texts that the host returns, in every width of character.
-const TEXTS: [&str; 6] = ["", "a", "two words", "h\u{e9}", "\u{3b1}\u{3c9}", "\u{1f600}!"];
+const TEXTS: [&str; 6] = [
+    "",
+    "a",
+    "two words",
+    "h\u{e9}",
+    "\u{3b1}\u{3c9}",
+    "\u{1f600}!",
+];
 
 /// A store for a host.
 pub fn store(engine: &Engine, seed: u64) -> Store<State> {
@@ -60,17 +67,21 @@ type Definitions<'a> = wasmtime::component::LinkerInstance<'a, State>;
 
 fn define(definitions: &mut Definitions<'_>, name: &str) {
     let named = name.to_owned();
-    let function = move |store: StoreContextMut<'_, State>,
-                         ty: ComponentFunc,
-                         arguments: &[Val],
-                         results: &mut [Val]| called(store, &named, &ty, arguments, results);
+    let function =
+        move |store: StoreContextMut<'_, State>,
+              ty: ComponentFunc,
+              arguments: &[Val],
+              results: &mut [Val]| called(store, &named, &ty, arguments, results);
     definitions.func_new(name, function).expect("a new name");
 }
 
 fn resource(definitions: &mut Definitions<'_>, name: &str) {
     let named = name.to_owned();
     let dropped = move |mut store: StoreContextMut<'_, State>, number: u32| {
-        store.data_mut().calls.push(format!("drop {named} {number}"));
+        store
+            .data_mut()
+            .calls
+            .push(format!("drop {named} {number}"));
         Ok(())
     };
     let ty = ResourceType::host::<Thing>();
