@@ -35,7 +35,9 @@ impl Scope {
             }?;
             text += &format!(" (realloc (core func {}))", realloc.id);
         }
-        if needs.post && writer.choices.chance(50) {
+        // Without a memory, there is little to release.
+        let share = if needs.memory { 50 } else { 8 };
+        if needs.post && writer.choices.chance(share) {
             let post = self.item(writer, |item| item.item == Extern::Function(Sig::Post));
             if let Some(post) = post {
                 text += &format!(" (post-return (core func {}))", post.id);

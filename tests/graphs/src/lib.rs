@@ -36,10 +36,19 @@ pub fn graph(choices: &mut Choices) -> String {
         ..Scope::default()
     };
     host(&mut writer, &mut top);
-    let steps = writer.choices.pick(&[5, 3, 8, 12]);
-    fill(&mut writer, &mut top, steps);
-    finish(&mut writer, &mut top);
-    top.export_resource(&mut writer);
+    // The engine lets components call each other only if none is inside the other. So there are
+    // components that have only others inside.
+    if writer.features.nested && writer.choices.chance(70) {
+        for _ in 0..writer.choices.pick(&[2, 3, 4]) {
+            nested::nested(&mut writer, &mut top);
+        }
+        top.export(&mut writer);
+    } else {
+        let steps = writer.choices.pick(&[5, 3, 8, 12]);
+        fill(&mut writer, &mut top, steps);
+        finish(&mut writer, &mut top);
+        top.export_resource(&mut writer);
+    }
     // The engine cannot export a module that has types of its own.
     let module = top.modules.first();
     let module = module.filter(|module| nested::module_type(module).is_some());

@@ -1,5 +1,6 @@
 //! Shims and fixups in a component that is being written.
 
+use super::module::{Export, Module, types};
 use super::scope::{Item, Owner, Scope, Writer};
 use super::shim::{self, Form, Shim};
 use super::signatures::{DEEP, Sig};
@@ -77,6 +78,7 @@ impl Scope {
                 false => None,
             };
             let found = found.or_else(|| self.item(writer, fits).map(|item| item.id));
+            let found = found.or_else(|| self.provider(writer, *sig));
             fills.extend(found.map(|function| (number, function)));
         }
         let waits = self.filled | shim.bit;
@@ -100,5 +102,32 @@ impl Scope {
         if all {
             self.filled |= shim.bit;
         }
+    }
+
+    /// Adds a module with a function of this signature, which does nothing, and an instance.
+    fn provider(&mut self, writer: &mut Writer<'_>, sig: Sig) -> Option<String> {
+        if !sig.is_of_modules() || !writer.choices.chance(85) {
+            return None;
+        }
+        let ty = sig.type_name();
+        let results = sig.results().iter().map(|ty| format!("({ty}.const 7)"));
+        let results = results.collect::<Vec<_>>().join(" ");
+        let function = format!("(func (export \"f\") (type {ty}) {results})\n");
+        let id = writer.id("m");
+        let module = Module {
+            id: id.clone(),
+            imports: Vec::new(),
+            exports: vec![Export {
+                name: "f".to_owned(),
+                item: Extern::Function(sig),
+                waits: 0,
+            }],
+        };
+        self.line(&format!(
+            "(core module {id}\n{}{function})",
+            types(&function)
+        ));
+        self.instantiate(writer, &module, &[]);
+        self.items.last().map(|item| item.id.clone())
     }
 }

@@ -252,7 +252,7 @@ impl Scope {
         let waits = items.iter().fold(0, |all, item| all | item.waits);
         for export in &module.exports {
             let waits = match export.item {
-                Extern::Function(Sig::Digest) => 0,
+                Extern::Function(Sig::Digest) => export.waits,
                 Extern::Function(_) => export.waits | waits,
                 _ => 0,
             };
