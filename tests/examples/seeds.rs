@@ -4,6 +4,7 @@
 
 use edgec_artifact::{Artifact, Exports, Statement};
 use edgec_fuzz::SECRET_KEY;
+use edgec_graphs::{Choices, graph};
 use edgec_tests::{Sandbox, repository};
 
 fn main() {
@@ -52,6 +53,14 @@ fn main() {
         for target in ["component", "reencode"] {
             write(target, &format!("{name}.wasm"), &wasm);
         }
+    }
+    // The decisions of which components are made.
+    for seed in GRAPHS {
+        let mut choices = Choices::of_seed(seed);
+        graph(&mut choices);
+        let tape = choices.made().iter().map(|number| u8::try_from(*number));
+        let tape: Vec<u8> = tape.collect::<Result<_, _>>().unwrap();
+        write("flatten", &format!("{seed}.tape"), &tape);
     }
     // The documents, whole and in parts.
     for document in ["policy", "trust"] {

@@ -1,5 +1,6 @@
 //! Shared by the end-to-end tests: the real binary, fixtures, a stock Wasmtime.
 
+pub mod commands;
 pub mod corpus;
 pub mod differential;
 pub mod disk;

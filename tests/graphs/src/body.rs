@@ -91,7 +91,7 @@ pub fn function(
     }
     head += " (local $a i32) (local $b i64) (local $t i32) (local $u i32)\n";
     body.begin(sig, before);
-    let statements = body.choices.pick(&[2, 1, 4, 7]);
+    let statements = body.choices.pick(&[1, 2, 4, 7]);
     for _ in 0..statements {
         body.statement(0);
     }

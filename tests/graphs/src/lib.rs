@@ -44,7 +44,7 @@ pub fn graph(choices: &mut Choices) -> String {
         }
         top.export(&mut writer);
     } else {
-        let steps = writer.choices.pick(&[5, 3, 8, 12]);
+        let steps = writer.choices.pick(&[3, 5, 8, 12]);
         fill(&mut writer, &mut top, steps);
         finish(&mut writer, &mut top);
         top.export_resource(&mut writer);
@@ -125,10 +125,10 @@ fn finish(writer: &mut Writer<'_>, scope: &mut Scope) {
             scope.fix(writer, place);
         }
     }
-    for _ in 0..writer.choices.pick(&[1, 0, 2]) {
+    for _ in 0..writer.choices.pick(&[0, 1, 2]) {
         scope.new_instance(writer);
     }
-    for _ in 0..writer.choices.pick(&[4, 2, 7]) {
+    for _ in 0..writer.choices.pick(&[2, 4, 7]) {
         scope.lift_any(writer);
     }
     scope.lift_digests(writer);

@@ -18,7 +18,7 @@ pub fn nested(writer: &mut Writer<'_>, parent: &mut Scope) {
         ..Scope::default()
     };
     let mut arguments = Vec::new();
-    for _ in 0..writer.choices.pick(&[2, 1, 3, 0]) {
+    for _ in 0..writer.choices.pick(&[1, 2, 3, 0]) {
         if parent.functions.is_empty() {
             break;
         }
@@ -39,7 +39,7 @@ pub fn nested(writer: &mut Writer<'_>, parent: &mut Scope) {
         let module = parent.modules[writer.choices.below(parent.modules.len())].clone();
         given = take_module(writer, parent, &mut child, &module);
     }
-    let steps = writer.choices.pick(&[4, 2, 6]);
+    let steps = writer.choices.pick(&[2, 4, 6]);
     fill(writer, &mut child, steps);
     finish(writer, &mut child);
     let module = child.modules.first().cloned();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use edgec_compiler::Reads;
 use edgec_graphs::Choices;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -85,11 +86,15 @@ impl Bench {
         let wasm = wat::parse_str(text).map_err(|error| format!("no text: {error}"))?;
         let program = edgec_compiler::validate(wasm)
             .map_err(|error| format!("not a program that edgec takes: {error}"))?;
+        let reads = match seed % 3 {
+            0 => Reads::Binaryen116,
+            _ => Reads::Everything,
+        };
         let Flattened {
             bytes,
             kept,
             defect,
-        } = (self.flatten)(&program);
+        } = (self.flatten)(&program, reads);
         report.kept = kept;
         report.instances = (instances(program.bytes()), instances(&bytes));
         if let Some(defect) = defect {
@@ -113,7 +118,7 @@ impl Bench {
             return Ok(());
         }
         if stock {
-            let again = (self.flatten)(&program);
+            let again = (self.flatten)(&program, reads);
             if again.bytes != bytes {
                 report.differs("a second run of the pass", "the same bytes", "other bytes");
             }

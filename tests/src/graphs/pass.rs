@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use edgec_compiler::{FlattenReason, ValidComponent};
+use edgec_compiler::{FlattenReason, Reads, ValidComponent};
+use edgec_fuzz::merged;
 use wasmparser::{Instance, Parser, Payload};
 
 /// A component after the pass.
@@ -15,25 +16,26 @@ pub struct Flattened {
     pub defect: Option<String>,
 }
 
-/// The pass, or a replacement.
-pub type Flatten = fn(&ValidComponent) -> Flattened;
+/// The pass, or a replacement. Modules that the optimizer cannot read are not merged with others.
+pub type Flatten = fn(&ValidComponent, Reads) -> Flattened;
 
 /// Reasons that no component should give.
 const DEFECTS: [FlattenReason; 2] = [FlattenReason::Invalid, FlattenReason::OtherType];
 
-/// Flattens a component with edgec's pass.
-pub fn flatten(program: &ValidComponent) -> Flattened {
-    let (component, report) = edgec_compiler::flatten(program.clone());
+/// Merges core modules as edgec's builds do: unused exports are removed before. No module is
+/// optimized.
+pub fn flatten(program: &ValidComponent, reads: Reads) -> Flattened {
+    let optimized = merged(program.clone(), reads);
     let mut kept = BTreeMap::new();
     let mut defect = None;
-    for instance in &report.kept {
+    for instance in optimized.flattened.iter().flat_map(|report| &report.kept) {
         *kept.entry(instance.reason.code().to_owned()).or_default() += 1;
         if DEFECTS.contains(&instance.reason) {
             defect = Some(instance.reason.code().to_owned());
         }
     }
     Flattened {
-        bytes: component.bytes().to_vec(),
+        bytes: optimized.component.bytes().to_vec(),
         kept,
         defect,
     }

@@ -16,7 +16,7 @@ const START: u8 = 8;
 /// A pass that changes each module.
 macro_rules! changes {
     ($change:expr) => {
-        |program| changed(program, $change)
+        |program, _| changed(program, $change)
     };
 }
 
