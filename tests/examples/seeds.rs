@@ -86,6 +86,9 @@ fn extended(payload: &[u8]) -> Vec<u8> {
     Statement { manifest }.encode()
 }
 
+/// The seeds of component graphs: with shims of each form, resources and components inside.
+const GRAPHS: [u64; 8] = [10, 11, 18, 32, 35, 36, 44, 57];
+
 /// Name, target and text of the artifacts.
 const ARTIFACTS: &[(&str, &str, &str)] = &[
     ("signed", "x86_64", "(module (func (export \"run\")))"),

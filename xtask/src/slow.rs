@@ -17,6 +17,7 @@ pub(crate) const SLOW: &[(&str, &str)] = &[
     ("differential", "5,000 generated programs"),
     ("every_level", "each program at every level"),
     ("exports", "programs with 75,000 exports"),
+    ("flatten", "each program merged and unmerged"),
     ("graphs", "5,000 generated components"),
     ("guests", "real programs"),
     ("hosting", "servers, and requests to them"),
