@@ -41,7 +41,7 @@ impl Space {
         }
     }
 
-    fn of_import(ty: &TypeRef) -> Self {
+    pub(super) fn of_import(ty: &TypeRef) -> Self {
         match ty {
             TypeRef::Func(_) | TypeRef::FuncExact(_) => Self::Func,
             TypeRef::Table(_) => Self::Table,
