@@ -79,6 +79,15 @@ pub(super) fn uses_after(body: &FunctionBody<'_>, instructions: usize) -> Option
     Some(recorder.finish())
 }
 
+/// Whether a body does nothing after this number of instructions.
+pub(super) fn is_empty_after(body: &FunctionBody<'_>, instructions: usize) -> bool {
+    let Ok(operators) = body.get_operators_reader() else {
+        return false;
+    };
+    let mut rest = operators.into_iter().skip(instructions);
+    matches!(rest.next(), Some(Ok(Operator::End))) && rest.next().is_none()
+}
+
 /// Everything that a constant expression uses.
 pub(super) fn expression(expression: &ConstExpr<'_>) -> Option<Box<[Use]>> {
     let mut recorder = Recorder::default();
@@ -267,6 +276,13 @@ mod tests {
         let after = uses_after(&module.bodies[0], 2).unwrap();
         assert!(!after.contains(&Use::Call(0)));
         assert_eq!(after.len(), expected.len() - 1);
+        assert!(!is_empty_after(&module.bodies[0], 2));
+        let wasm = wat::parse_str("(module (func nop nop))").unwrap();
+        let module = Module::read(&wasm).unwrap();
+        let empty: Vec<bool> = (0..4)
+            .map(|it| is_empty_after(&module.bodies[0], it))
+            .collect();
+        assert_eq!(empty, [false, false, true, false]);
     }
 
     #[test]
