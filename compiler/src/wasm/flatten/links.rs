@@ -5,7 +5,7 @@
 //! group may see the table or the global. A table or global that only such functions use is
 //! *dissolved*: the merged module does not need it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use wasmparser::{ElementKind, RefType, TableInit, ValType};
 
@@ -22,7 +22,7 @@ use crate::index::spaces::Sort;
 /// The functions of a group that only pass calls on.
 #[derive(Default)]
 pub(super) struct Links {
-    links: HashMap<(Node, u32), Link>,
+    links: BTreeMap<(Node, u32), Link>,
     /// The tables and globals that the merged module does not need.
     dissolved: HashSet<Entity>,
     /// How many instructions are left out at the beginning of an instance's start function: they
@@ -45,6 +45,13 @@ impl Links {
     /// What is behind a function, by its index in an instance.
     pub(super) fn get(&self, node: Node, function: u32) -> Option<Link> {
         self.links.get(&(node, function)).copied()
+    }
+
+    /// A function that passes its calls to this one.
+    pub(super) fn before(&self, behind: Entity) -> Option<(Node, u32)> {
+        let mut links = self.links.iter();
+        let found = links.find(|(_, link)| link.content == Some(behind));
+        found.map(|(from, _)| *from)
     }
 
     pub(super) fn is_dissolved(&self, entity: Entity) -> bool {

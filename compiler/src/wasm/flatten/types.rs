@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode};
-use wasm_encoder::{Encode as _, TypeSection};
+use wasm_encoder::{Encode as _, FuncType, TypeSection};
 use wasmparser::RecGroup;
 
 use super::body;
@@ -79,15 +79,20 @@ impl Types {
 
     /// The index of the type of start functions.
     pub(super) fn of_start(&mut self) -> Option<u32> {
+        self.plain(&FuncType::new([], []))
+    }
+
+    /// The index of a function type that refers to no other type.
+    pub(super) fn plain(&mut self, ty: &FuncType) -> Option<u32> {
         let mut alone = TypeSection::new();
-        alone.ty().function([], []);
+        alone.ty().func_type(ty);
         let mut key = Vec::new();
         alone.encode(&mut key);
         if let Some(known) = self.known.get(&key) {
             return Some(*known);
         }
         let index = self.count;
-        self.section.ty().function([], []);
+        self.section.ty().func_type(ty);
         self.count = index.checked_add(1)?;
         self.known.insert(key, index);
         Some(index)
