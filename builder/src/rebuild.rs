@@ -6,7 +6,7 @@
 
 use edgec_artifact::{Bytes, Image, Kind, Manifest};
 use edgec_compiler::Image as Elf;
-use edgec_compiler::{DebugInfo, KindChoice, Level};
+use edgec_compiler::{DebugInfo, Flatten, KindChoice, Level};
 use edgec_targets::Target;
 
 use crate::difference::{self, Difference, Differences, Place, Within};
@@ -123,6 +123,7 @@ fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> 
         },
         init: None,
         level: Level::O0,
+        flatten: Flatten::Leave,
         profile,
         tools: tools.clone(),
     };

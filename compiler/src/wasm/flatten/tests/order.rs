@@ -1,0 +1,1 @@
+//! What happens while instances are made: start functions, segments, traps and calls.

@@ -1,0 +1,1 @@
+//! A component for each reason for which an instance is not merged.
