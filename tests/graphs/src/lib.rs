@@ -16,7 +16,7 @@ mod link;
 mod module;
 mod nested;
 #[path = "../../src/differential/random.rs"]
-mod random;
+pub mod random;
 mod scope;
 mod segments;
 mod shim;
