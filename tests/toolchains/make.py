@@ -107,6 +107,6 @@ def encoders(folder, programs):
     wit = interfaces(folder / "wit", WASI)
     manifest = HERE / "encoders" / "Cargo.toml"
     output = folder / "encoders"
-    cargo = ["cargo", "run", "--quiet", "--locked", "--manifest-path", manifest, "--"]
-    run(*cargo, output, wit, *programs)
+    target = ["--manifest-path", manifest, "--target-dir", cache() / "encoders"]
+    run("cargo", "run", "--quiet", "--locked", *target, "--", output, wit, *programs)
     yield from sorted(output.glob("*.wasm"))
