@@ -120,7 +120,7 @@ impl<'a> Graph<'a> {
                     name,
                 } => {
                     let node = graph.node_of(*instance).ok_or(Reason::Unread)?;
-                    let entity = graph.export(node, Space::of(*kind), *name);
+                    let entity = graph.export(node, Space::of(*kind), name);
                     Some(entity.ok_or(Reason::Unread)?)
                 }
                 What::Canonical(_) => Some(Entity::Canonical(number)),

@@ -117,10 +117,10 @@ impl Group {
                         self.place = self.place.min(number);
                     }
                 }
-                What::Resource(_, destructor) => {
-                    if self.uses_late(whole, &[(Sort::CoreFunc, *destructor)], number) {
-                        self.place = self.place.min(number);
-                    }
+                What::Resource(_, destructor)
+                    if self.uses_late(whole, &[(Sort::CoreFunc, *destructor)], number) =>
+                {
+                    self.place = self.place.min(number);
                 }
                 What::CoreInstance(_) => {
                     let Some(node) = graph.node_of(Some(number)) else {
@@ -159,7 +159,7 @@ impl Group {
     /// Whether something that the entry of this number uses can be made only after the merged
     /// instance.
     fn is_late_for(&self, whole: &Whole<'_, '_>, entity: Entity, number: usize) -> bool {
-        match self.from_outside(entity, number) {
+        match self.seen_from(entity, number) {
             Target::Member(..) => true,
             Target::Slot(_) => false,
             Target::Outside(entity) => self.is_late(whole, entity),
@@ -217,7 +217,7 @@ impl Group {
     }
 
     /// What a reference from the entry of this number means. That entry is not a member.
-    pub(super) fn from_outside(&self, mut entity: Entity, number: usize) -> Target {
+    pub(super) fn seen_from(&self, mut entity: Entity, number: usize) -> Target {
         loop {
             match entity {
                 Entity::Own(node, Space::Func, function) if self.has(node) => {

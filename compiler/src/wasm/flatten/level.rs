@@ -360,9 +360,8 @@ fn entries<'a, T: FromReader<'a>>(
     let end = section.range().end;
     let mut entries = section.into_iter_with_offsets().peekable();
     std::iter::from_fn(move || {
-        let (start, entry) = match entries.next()? {
-            Ok(entry) => entry,
-            Err(_) => return Some(None),
+        let Ok((start, entry)) = entries.next()? else {
+            return Some(None);
         };
         let end = match entries.peek() {
             Some(Ok((next, _))) => *next,
@@ -398,12 +397,15 @@ fn takes_modules(component: &[u8], levels: u32) -> bool {
 /// Whether a component certainly runs no code when it is instantiated.
 fn runs_nothing(component: &[u8]) -> bool {
     sections(component).all(|section| {
-        section.is_some_and(|section| match section.payload {
-            Payload::InstanceSection(_)
-            | Payload::ComponentInstanceSection(_)
-            | Payload::ComponentStartSection { .. } => false,
-            _ => true,
-        })
+        let runs = |section: Section<'_>| {
+            matches!(
+                section.payload,
+                Payload::InstanceSection(_)
+                    | Payload::ComponentInstanceSection(_)
+                    | Payload::ComponentStartSection { .. }
+            )
+        };
+        section.is_some_and(|section| !runs(section))
     })
 }
 

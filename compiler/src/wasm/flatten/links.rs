@@ -16,7 +16,7 @@ use super::forward::{Forward, Place};
 use super::graph::{Entity, Node, table};
 use super::level::What;
 use super::module::{Space, at};
-use super::value::value;
+use super::value::{Value, value};
 use crate::index::spaces::Sort;
 
 /// The functions of a group that only pass calls on.
@@ -239,8 +239,7 @@ impl Finder<'_, '_, '_> {
                 let Some(table) = self.tables.get_mut(&entity) else {
                     continue;
                 };
-                let (Some(offset), Some(items)) = (offset.and_then(|it| it.address()), items)
-                else {
+                let (Some(offset), Some(items)) = (offset.and_then(Value::address), items) else {
                     table.closed = false;
                     continue;
                 };

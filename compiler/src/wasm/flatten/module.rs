@@ -6,7 +6,7 @@ use wasm_encoder::ExportKind;
 use wasmparser::{
     CompositeInnerType, CustomSectionReader, Data, Element, Export, ExternalKind, FuncType,
     FunctionBody, Global, GlobalType, Import, KnownCustom, MemoryType, Parser, Payload, RecGroup,
-    SubType, Table, TableType, TagType, TypeRef,
+    SubType, Table, TagType, TypeRef,
 };
 
 use crate::index::spaces::Sort;
@@ -225,16 +225,6 @@ impl<'a> Module<'a> {
         match &self.sub_type(ty)?.composite_type.inner {
             CompositeInnerType::Func(ty) => Some(ty),
             _ => None,
-        }
-    }
-
-    pub(super) fn table_type(&self, table: u32) -> Option<TableType> {
-        match self.definition(Space::Table, table) {
-            Some(defined) => Some(self.tables.get(defined)?.ty),
-            None => match self.imports.get(self.import(Space::Table, table)?)?.ty {
-                TypeRef::Table(ty) => Some(ty),
-                _ => None,
-            },
         }
     }
 

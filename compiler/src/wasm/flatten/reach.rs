@@ -349,7 +349,7 @@ impl Search<'_, '_, '_> {
             return Some(());
         };
         let group = self.groups.get(owner)?;
-        match group.from_outside(entity, number) {
+        match group.seen_from(entity, number) {
             Target::Member(node, space, index) => {
                 let border = self.reached.borders.get_mut(owner)?;
                 border.exported.insert((node, space, index));

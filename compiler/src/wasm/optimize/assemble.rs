@@ -59,7 +59,7 @@ pub(crate) fn assemble(parts: Parts) -> Optimized {
         component,
         modules,
         shared: shared + more,
-        flattened,
+        flattened: flattened.map(|flattened| *flattened),
         imports_removed: imports.difference(&left).cloned().collect(),
     }
 }

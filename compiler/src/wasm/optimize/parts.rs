@@ -23,7 +23,7 @@ pub(crate) struct Parts {
     /// The number of exports that were removed from each core module.
     pub(crate) removed: Vec<usize>,
     /// How core modules were merged.
-    pub(crate) flattened: Option<Flattened>,
+    pub(crate) flattened: Option<Box<Flattened>>,
     /// The imports of a program that is a core module.
     pub(crate) imports: BTreeSet<String>,
     /// The length of each core module in bytes.
@@ -52,7 +52,7 @@ pub(crate) struct Head {
     program: Place,
     shared: usize,
     removed: Vec<usize>,
-    flattened: Option<Flattened>,
+    flattened: Option<Box<Flattened>>,
     imports: BTreeSet<String>,
     before: Vec<usize>,
     modules: Vec<Result<ModuleHead, Failure>>,

@@ -77,7 +77,7 @@ fn merged(
     program: ValidComponent,
     removed: Vec<usize>,
     reads: Reads,
-) -> (ValidComponent, Vec<usize>, Option<Flattened>) {
+) -> (ValidComponent, Vec<usize>, Option<Box<Flattened>>) {
     let flat = flatten::flatten(program, reads);
     let removed = match flat.origins {
         Some(origins) => {
@@ -87,7 +87,7 @@ fn merged(
         }
         None => removed,
     };
-    (flat.program, removed, flat.report)
+    (flat.program, removed, flat.report.map(Box::new))
 }
 
 /// What the optimizer gets for a core module.

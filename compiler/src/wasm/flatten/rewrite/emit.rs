@@ -98,7 +98,7 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         if let Entity::Own(node, ..) = entity
             && let Some(owner) = plan.groups.iter().position(|group| group.has(node))
         {
-            return match plan.groups.get(owner)?.from_outside(entity, number) {
+            return match plan.groups.get(owner)?.seen_from(entity, number) {
                 Target::Member(node, space, index) => {
                     self.member(owner, Entity::Own(node, space, index), space)
                 }

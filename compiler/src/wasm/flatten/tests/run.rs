@@ -48,7 +48,8 @@ pub(super) fn run(program: &ValidComponent) -> Seen {
                 let Some(function) = instance.get_func(&mut store, name) else {
                     continue;
                 };
-                let mut results = [Val::Bool(false)];
+                let results = function.ty(&store).results().len();
+                let mut results = vec![Val::Bool(false); results];
                 match function.call(&mut store, &[], &mut results) {
                     Ok(()) => seen.results.push(format!("{results:?}")),
                     Err(error) => {
