@@ -46,13 +46,15 @@ def component(path, edgec, stock, folder):
         step, stated = edgec.build(entry, path, "default", output)
         if step.code != 0 or "error" in stated:
             return f"{name}: not built", [f"{how}: {stated.get('error') or step.said()}"]
-        built[how] = next(output.glob("*.cwasm"))
+        # All files get the same name, since programs print it.
+        built[how] = next(output.glob("*.cwasm")).rename(output / f"{name}.cwasm")
         merged = stated["built"].get("flatten") or {"merged": 0}
         if how == "apart" and merged["merged"] > 0:
             differences.append("merged with --no-flatten")
     if any(name.startswith(start) for start in MERGES) and merged["merged"] == 0:
         differences.append(f"no core module is merged: {merged}")
-    theirs = folder / f"{name}-stock.cwasm"
+    theirs = folder / f"{name}-stock" / f"{name}.cwasm"
+    theirs.parent.mkdir()
     step = Step([stock, "compile", "-o", theirs, path])
     if step.code != 0:
         return f"{name}: stock Wasmtime refuses it", [step.said()]
