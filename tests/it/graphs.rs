@@ -9,7 +9,7 @@ use edgec_tests::graphs::batch::{self, Totals};
 use edgec_tests::graphs::behaviour::{Traps, behaviour, stock};
 use edgec_tests::graphs::case::Bench;
 use edgec_tests::graphs::pass;
-use edgec_tests::graphs::shrink::{shrink, tape};
+use edgec_tests::graphs::shrink::{shrink, tape, text};
 use edgec_tests::graphs::wrong::WRONG;
 use edgec_tests::{Sandbox, example, repository};
 use wasmtime::Engine;
@@ -129,6 +129,31 @@ fn what_was_found_does_not_come_back() {
             assert!(report.difference.is_none(), "{file}, {report:#?}");
         }
     }
+}
+
+/// The fuzz target compares no behaviour, because it links no engine.
+#[test]
+fn the_fuzzers_components_do_the_same() {
+    let bench = Bench::new(pass::flatten);
+    let mut compared = 0;
+    for folder in ["seeds", "regressions"] {
+        let folder = repository().join("fuzz").join(folder).join("flatten");
+        let Ok(files) = std::fs::read_dir(folder) else {
+            continue;
+        };
+        for file in files {
+            let file = file.unwrap().path();
+            let tape: Vec<u32> = std::fs::read(&file)
+                .unwrap()
+                .into_iter()
+                .map(u32::from)
+                .collect();
+            let report = bench.case_of(0, &text(&tape));
+            assert!(report.difference.is_none(), "{file:?}, {report:#?}");
+            compared += usize::from(report.skipped.is_none());
+        }
+    }
+    assert!(compared > 5, "{compared}");
 }
 
 /// How many components go through whole builds.
