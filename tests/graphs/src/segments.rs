@@ -5,6 +5,9 @@ use super::choices::Choices;
 use super::features::Features;
 use super::visible::{Content, Number, Slot, Visible};
 
+/// More entries and more bytes than tables and memories have at the start.
+const BEYOND: u32 = 140_000;
+
 /// The segments of a module.
 pub struct Segments {
     /// Their text.
@@ -100,7 +103,7 @@ fn offset(
 ) -> String {
     let misfits = features.misfits;
     if choices.chance(misfits) {
-        let beyond = choices.pick(&[last + 1, last + 70_000, u32::MAX]);
+        let beyond = choices.pick(&[last + 1, last + BEYOND, u32::MAX]);
         return constant(beyond, wide);
     }
     let globals = seen.globals_of(Content::Number(Number::I32), Some(false));
@@ -139,9 +142,11 @@ fn slots(
         .strip_prefix("(offset (i32.const ")
         .and_then(|rest| rest.trim_end_matches(')').parse::<u32>().ok());
     let first = match offset.contains("global.get") {
-        true => 0,
-        false => number.unwrap_or(u32::MAX),
+        true => Some(0),
+        // A segment that does not fit fills nothing.
+        false => number.filter(|number| *number < BEYOND),
     };
+    let Some(first) = first else { return };
     for (index, (function, sig)) in (first..).zip(functions) {
         seen.slots
             .retain(|slot| slot.table != table || slot.index != index);
