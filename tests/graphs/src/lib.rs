@@ -44,7 +44,7 @@ pub fn graph(choices: &mut Choices) -> String {
         }
         top.export(&mut writer);
     } else {
-        let steps = writer.choices.pick(&[3, 5, 8, 12]);
+        let steps = writer.choices.pick(&[3, 4, 6, 9]);
         fill(&mut writer, &mut top, steps);
         finish(&mut writer, &mut top);
         top.export_resource(&mut writer);
