@@ -43,6 +43,9 @@ mod types;
 mod value;
 mod writer;
 
+use wasmparser::WasmFeatures;
+
+use self::facts::{Apart, Context};
 pub use self::reason::Reason;
 pub use self::report::{Change, Flattened, KeptInstance};
 use crate::input::found;
@@ -64,10 +67,15 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
     if program.kind() == Kind::Module {
         return unchanged(program, None);
     }
-    // If the optimizer reads the whole program, it reads every module.
-    let reads_all = reads.check(program.features()).is_ok();
+    // If the optimizer reads everything that the program uses, it reads every module.
+    let reads_all = reads.check(of_core(program.features())).is_ok();
     let optimizable = |module: &[u8]| reads_all || reads.check(found::used(module)).is_ok();
-    let Some(outcome) = component::flatten(program.bytes(), &optimizable) else {
+    let context = Context {
+        optimizable: &optimizable,
+        declares: program.features().contains(WasmFeatures::BULK_MEMORY),
+        apart: Apart::No,
+    };
+    let Some(outcome) = component::flatten(program.bytes(), &context) else {
         return unchanged(program, None);
     };
     let mut report = Flattened {
@@ -110,6 +118,13 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
         }],
     };
     unchanged(program, Some(report))
+}
+
+/// The features of core modules among those of a component.
+fn of_core(features: WasmFeatures) -> WasmFeatures {
+    let names = features.iter_names();
+    let core = names.filter(|(name, _)| *name != "COMPONENT_MODEL" && !name.starts_with("CM_"));
+    core.fold(WasmFeatures::empty(), |all, (_, feature)| all | feature)
 }
 
 fn same(change: Change) -> Change {

@@ -298,7 +298,7 @@ mod tests {
             .iter()
             .map(|(_, it)| group(it).unwrap())
             .collect();
-        assert_eq!(referred, [vec![], vec![0]]);
+        assert_eq!(referred, [vec![], vec![0], vec![]]);
         let first = &module.globals[0];
         assert_eq!(value_type(first.ty.content_type).unwrap(), [1]);
         assert_eq!(*expression(&first.init_expr).unwrap(), [Use::Type(1)]);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
 use wasmparser::{Instance, Payload};
 
-use super::facts::Whole;
+use super::facts::{Apart, Context, Whole};
 use super::graph::{Graph, Node};
 use super::level::{Level, What};
 use super::plan::{Plan, plan};
@@ -32,9 +32,8 @@ pub(super) struct Outcome {
     pub(super) kept: Vec<KeptInstance>,
 }
 
-/// Flattens a component. `None` if it cannot be read. `optimizable` says whether the optimizer can
-/// read a core module.
-pub(super) fn flatten(component: &[u8], optimizable: &dyn Fn(&[u8]) -> bool) -> Option<Outcome> {
+/// Flattens a component. `None` if it cannot be read.
+pub(super) fn flatten(component: &[u8], context: &Context<'_>) -> Option<Outcome> {
     let level = Level::read(component)?;
     let mut outcome = Outcome::default();
     let mut parts = Parts::default();
@@ -45,7 +44,7 @@ pub(super) fn flatten(component: &[u8], optimizable: &dyn Fn(&[u8]) -> bool) -> 
                 outcome.modules += 1;
             }
             What::Component => {
-                let inner = flatten(item.bytes, optimizable)?;
+                let inner = flatten(item.bytes, context)?;
                 parts.add(number, inner, &mut outcome);
             }
             What::CoreInstance(_) => outcome.instances_before += 1,
@@ -57,7 +56,7 @@ pub(super) fn flatten(component: &[u8], optimizable: &dyn Fn(&[u8]) -> bool) -> 
     let own = own.count();
     let made_of = modules(&level);
     if made_of.len() > 1 {
-        match merge(&level, optimizable, &parts) {
+        match merge(&level, context, &parts) {
             Ok(merged) => {
                 outcome.instances_after += merged.rewritten.instances;
                 outcome.merged += merged.members.iter().map(Vec::len).sum::<usize>();
@@ -168,7 +167,7 @@ struct Merged {
 /// Merges core instances of a component. The error has the instances, and why they stay.
 fn merge(
     level: &Level<'_>,
-    optimizable: &dyn Fn(&[u8]) -> bool,
+    context: &Context<'_>,
     parts: &Parts,
 ) -> Result<Merged, Vec<KeptInstance>> {
     let all = |reason| {
@@ -180,7 +179,7 @@ fn merge(
         return Err(all(Reason::ModulesByIndex));
     }
     let graph = Graph::build(level).map_err(all)?;
-    let whole = Whole::new(level, &graph, optimizable);
+    let whole = Whole::new(level, &graph, context);
     let plan = plan(&whole).ok_or_else(|| all(Reason::Unread))?;
     let definition = |node: Node| graph.definition(node).map(|definition| definition.item);
     let stays = plan.kept.iter();
@@ -197,10 +196,42 @@ fn merge(
         });
         items.collect()
     };
+    let rewritten = rewrite(&whole, &plan, &parts.nested).ok_or_else(|| all(Reason::Unread))?;
+    let members: Vec<Vec<usize>> = members(&plan);
+    // What only some of the modules need may be gone. If it is not, they are kept apart.
+    if context.apart == Apart::No && !stays_optimizable(level, context, &rewritten, &members) {
+        let context = Context {
+            apart: Apart::Yes,
+            ..*context
+        };
+        return merge(level, &context, parts);
+    }
     Ok(Merged {
-        members: members(&plan),
-        rewritten: rewrite(&whole, &plan, &parts.nested).ok_or_else(|| all(Reason::Unread))?,
+        members,
+        rewritten,
         kept: stays,
+    })
+}
+
+/// Whether the optimizer can read each merged module, or could read none of its parts.
+fn stays_optimizable(
+    level: &Level<'_>,
+    context: &Context<'_>,
+    rewritten: &Rewritten,
+    members: &[Vec<usize>],
+) -> bool {
+    let Some(new) = Level::read(&rewritten.bytes) else {
+        return false;
+    };
+    let new = new.items.iter();
+    let modules = new.filter(|item| matches!(item.what, What::Module | What::Component));
+    modules.zip(&rewritten.sources).all(|(item, source)| {
+        let Source::Group(group) = source else {
+            return true;
+        };
+        let parts = members.get(*group).into_iter().flatten();
+        let mut parts = parts.filter_map(|item| level.items.get(*item));
+        (context.optimizable)(item.bytes) || !parts.any(|part| (context.optimizable)(part.bytes))
     })
 }
 

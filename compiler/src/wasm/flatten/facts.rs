@@ -21,6 +21,24 @@ pub(super) struct Whole<'l, 'a> {
     facts: Vec<Facts>,
     /// The numbers of the entries that may run code when they are made, ascending.
     runs: Vec<usize>,
+    /// Whether a module may have a segment that only declares functions.
+    pub(super) declares: bool,
+}
+
+/// What is known about the program, and about the optimizer.
+pub(super) struct Context<'c> {
+    /// Whether the optimizer can read a core module.
+    pub(super) optimizable: &'c dyn Fn(&[u8]) -> bool,
+    /// Whether the program uses the feature that has segments which only declare functions.
+    pub(super) declares: bool,
+    pub(super) apart: Apart,
+}
+
+/// Whether modules that the optimizer can read are kept apart from those that it cannot read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Apart {
+    Yes,
+    No,
 }
 
 /// What is known about a core instance.
@@ -51,23 +69,22 @@ pub(super) enum Segments {
 }
 
 impl<'l, 'a> Whole<'l, 'a> {
-    /// Finds out what is known. `optimizable` says whether the optimizer can read a module.
-    pub(super) fn new(
-        level: &'l Level<'a>,
-        graph: &'l Graph<'a>,
-        optimizable: &dyn Fn(&[u8]) -> bool,
-    ) -> Self {
+    /// Finds out what is known.
+    pub(super) fn new(level: &'l Level<'a>, graph: &'l Graph<'a>, context: &Context<'_>) -> Self {
         let mut whole = Self {
             level,
             graph,
             facts: Vec::new(),
             runs: Vec::new(),
+            declares: context.declares,
         };
         for number in 0..graph.nodes.len() {
             let facts = whole.of(Node(number));
             whole.facts.push(facts);
         }
-        whole.keep_apart(optimizable);
+        if context.apart == Apart::Yes {
+            whole.keep_apart(context.optimizable);
+        }
         whole.runs = whole.entries_that_run();
         whole
     }

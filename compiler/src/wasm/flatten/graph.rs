@@ -323,18 +323,9 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// A function type of an instance's module, if it has only numbers, `funcref` and `externref`:
-    /// then it means the same in every module.
+    /// A function type of an instance's module, if it means the same in every module.
     pub(super) fn plain_type(&self, node: Node, ty: u32) -> Option<&wasmparser::FuncType> {
-        let ty = self.module(node)?.func_type(ty)?;
-        let mut values = ty.params().iter().chain(ty.results());
-        let plain = values.all(|value| match value {
-            wasmparser::ValType::Ref(ty) => {
-                *ty == wasmparser::RefType::FUNCREF || *ty == wasmparser::RefType::EXTERNREF
-            }
-            _ => true,
-        });
-        plain.then_some(ty)
+        self.module(node)?.plain_type(ty)
     }
 
     /// The definition that an entity is, with its module and its place there.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use wasm_encoder::reencode::Reencode as _;
 use wasm_encoder::{
-    CodeSection, DataCountSection, DataSection, ElementSection, Elements, EntityType,
+    CodeSection, DataCountSection, DataSection, ElementSection, Elements, EntityType, ExportKind,
     ExportSection, Function, FunctionSection, GlobalSection, ImportSection, Instruction,
     MemorySection, StartSection, TableSection, TagSection,
 };
@@ -190,12 +190,21 @@ impl Merger<'_, '_, '_> {
     }
 
     /// Code takes only functions as values that are named outside of code. Exports that are no
-    /// longer there may have done that.
+    /// longer there may have done that. If the program does not use the feature that has segments
+    /// for this purpose, they are exports again.
     fn declare(&mut self) {
         let missing: Vec<u32> = self.values.difference(&self.declared).copied().collect();
-        if !missing.is_empty() {
+        if missing.is_empty() {
+            return;
+        }
+        if self.whole.declares {
             let elements = &mut self.sections.elements;
             elements.declared(Elements::Functions(missing.into()));
+            return;
+        }
+        for (number, function) in missing.into_iter().enumerate() {
+            let exports = &mut self.sections.exports;
+            exports.export(&format!("f{number}"), ExportKind::Func, function);
         }
     }
 

@@ -6,7 +6,7 @@ use wasm_encoder::ExportKind;
 use wasmparser::{
     CompositeInnerType, CustomSectionReader, Data, Element, Export, ExternalKind, FuncType,
     FunctionBody, Global, GlobalType, Import, KnownCustom, MemoryType, Parser, Payload, RecGroup,
-    SubType, Table, TagType, TypeRef,
+    RefType, SubType, Table, TagType, TypeRef, ValType,
 };
 
 use crate::index::spaces::Sort;
@@ -218,6 +218,27 @@ impl<'a> Module<'a> {
         let (first, group) = self.groups.get(after.checked_sub(1)?)?;
         let place = usize::try_from(ty.checked_sub(*first)?).ok()?;
         group.types().nth(place)
+    }
+
+    /// A function type by its index, if it means the same in every module: it is alone in its
+    /// recursion group, has neither supertypes nor subtypes, and has only numbers, `funcref` and
+    /// `externref`.
+    pub(super) fn plain_type(&self, ty: u32) -> Option<&FuncType> {
+        let after = self.groups.partition_point(|(first, _)| *first <= ty);
+        let (_, group) = self.groups.get(after.checked_sub(1)?)?;
+        let sub_type = self.sub_type(ty)?;
+        let is_alone = group.types().len() == 1 && sub_type.is_final;
+        let shared = sub_type.composite_type.shared;
+        if !is_alone || sub_type.supertype_idx.is_some() || shared {
+            return None;
+        }
+        let ty = self.func_type(ty)?;
+        let mut values = ty.params().iter().chain(ty.results());
+        let plain = values.all(|value| match value {
+            ValType::Ref(ty) => *ty == RefType::FUNCREF || *ty == RefType::EXTERNREF,
+            _ => true,
+        });
+        plain.then_some(ty)
     }
 
     /// A function type, by its index.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::facts::Whole;
 use super::graph::{Entity, Kind, Node};
-use super::group::Group;
+use super::group::{Group, Target};
 use super::legality::{Starts, Violation, check, check_slots, gains};
 use super::level::{Runs, What};
 use super::links;
@@ -86,9 +86,10 @@ fn decide(whole: &Whole<'_, '_>, groups: &[Group]) -> Option<Decision> {
             return Some(Err(vec![violation]));
         }
     }
-    let reached = reach(whole, groups)?;
+    let mut reached = reach(whole, groups)?;
     let mut starts = Vec::new();
-    for (number, (group, border)) in groups.iter().zip(&reached.borders).enumerate() {
+    for (number, group) in groups.iter().enumerate() {
+        let border = reached.borders.get(number)?;
         let found = match check_slots(whole, group, border) {
             Ok(found) => found,
             Err(violation) => return Some(Err(vec![violation])),
@@ -104,6 +105,15 @@ fn decide(whole: &Whole<'_, '_>, groups: &[Group]) -> Option<Decision> {
             let last = group.members.last();
             let last = last.map(|node| (*node, Reason::InstanceSize));
             return Some(Err(last.into_iter().collect()));
+        }
+        // Another module calls these start functions.
+        for node in &found.after {
+            let start = whole.graph.module(*node)?.start?;
+            let entity = whole.graph.resolve(*node, Space::Func, start)?;
+            if let Target::Member(node, space, index) = group.inside(entity).target {
+                let border = reached.borders.get_mut(number)?;
+                border.exported.insert((node, space, index));
+            }
         }
         starts.push(found);
     }

@@ -80,7 +80,7 @@ mod tests {
             assert!(!is_same(TYPE, &other), "{other}");
         }
         // More exports or fewer imports alone make a subtype, but not the same type.
-        let more = format!(r#"{TYPE} (export "more" (component (component)))"#);
+        let more = format!(r#"{TYPE} (component $more) (export "more" (component $more))"#);
         assert!(!is_same(TYPE, &more) && !is_same(&more, TYPE));
     }
 

@@ -2,6 +2,7 @@
 //! behaviour says nothing, so each test states how many core modules are left.
 
 mod order;
+
 mod reasons;
 #[cfg(feature = "precompile")]
 mod run;

@@ -253,7 +253,7 @@ fn memories_are_not_put_into_one_module() {
 fn tables_are_not_put_into_one_module() {
     let table = "(table 1 funcref) (func $x) (elem (i32.const 0) $x)";
     let text = beside(&format!(
-        r#"(core module $m {table} (func (export "x") (call_indirect (i32.const 0))))
+        r#"(core module $m {table} (func (export "x") nop (call_indirect (i32.const 0))))
         (core module $n {table} (import "m" "x" (func $y)) (func (export "x") (result i32)
             (call $y) (call_indirect (i32.const 0)) i32.const 1))
         (core instance $m (instantiate $m))
@@ -339,7 +339,7 @@ fn the_search_ends_if_many_instances_stay() {
         .map(|it| {
             format!(
                 "(core module $m{it} (table 1 funcref) (func $x) (elem (i32.const 0) $x)
-                (func (export \"f{it}\") (call_indirect (i32.const 0))))
+                (func (export \"f{it}\") nop (call_indirect (i32.const 0))))
                 (core instance (instantiate $m{it}))"
             )
         })
