@@ -19,6 +19,7 @@
 )]
 
 mod audit;
+mod flattened;
 mod instances;
 mod lint;
 mod load;
@@ -34,8 +35,9 @@ use edgec_benches::selected;
 
 /// The arguments of `cargo bench`, and the benchmarks that they run. No name is a part of another
 /// one.
-const BENCHMARKS: [(&str, fn()); 9] = [
+const BENCHMARKS: [(&str, fn()); 10] = [
     ("audit", audit::run),
+    ("flattened", flattened::run),
     ("instances", instances::run),
     ("lint", lint::run),
     ("load", load::run),

@@ -3,6 +3,8 @@
 //! Machines are noisy and drift. So the contenders are measured alternately in one run, and the
 //! result is a ratio of medians.
 
+pub mod http;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -171,16 +173,28 @@ pub fn guests(names: &[&str]) -> Vec<Guest> {
     if let Some(folder) = edgec_tests::shared("guests") {
         files.extend(names.iter().map(|name| folder.join(format!("{name}.wasm"))));
     }
-    files
-        .into_iter()
-        .map(|file| {
-            let bytes = std::fs::read(&file).unwrap();
-            let input = edgec_compiler::read(bytes).unwrap();
-            let adapted = edgec_compiler::adapt(input, KindChoice::Component).unwrap();
-            Guest {
-                name: file.file_stem().unwrap().to_string_lossy().into_owned(),
-                component: adapted.component,
-            }
-        })
-        .collect()
+    files.iter().map(|file| guest(file)).collect()
+}
+
+/// The components in the folder that `EDGEC_COMPONENTS` names, if it is set: such as those that
+/// `tests/toolchains/run.py --keep` makes.
+pub fn made() -> Vec<Guest> {
+    let Some(folder) = std::env::var_os("EDGEC_COMPONENTS") else {
+        return Vec::new();
+    };
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "wasm"));
+    files.sort();
+    files.iter().map(|file| guest(file)).collect()
+}
+
+fn guest(file: &Path) -> Guest {
+    let bytes = std::fs::read(file).unwrap();
+    let input = edgec_compiler::read(bytes).unwrap();
+    let adapted = edgec_compiler::adapt(input, KindChoice::Component).unwrap();
+    Guest {
+        name: file.file_stem().unwrap().to_string_lossy().into_owned(),
+        component: adapted.component,
+    }
 }

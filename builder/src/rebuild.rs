@@ -6,7 +6,7 @@
 
 use edgec_artifact::{Bytes, Image, Manifest, ProgramKind};
 use edgec_compiler::Image as Elf;
-use edgec_compiler::{DebugInfo, KindChoice, Level};
+use edgec_compiler::{DebugInfo, Flatten, KindChoice, Level};
 use edgec_targets::Target;
 
 use crate::difference::{self, Difference, Differences, Place, Within};
@@ -141,6 +141,7 @@ fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> 
         },
         init: None,
         level: Level::O0,
+        flatten: Flatten::Leave,
         profile,
         tools: tools.clone(),
     };

@@ -1,6 +1,6 @@
 //! The recipe: what decides an image, besides the input and the target.
 
-use edgec_compiler::{EngineProfile, KindChoice, Level, Steps};
+use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, Steps};
 use edgec_targets::Target;
 
 use crate::tools::Tools;
@@ -15,6 +15,8 @@ pub struct Recipe {
     pub init: Option<String>,
     /// How much to optimize.
     pub level: Level,
+    /// Whether the core modules of a component are merged. Level 0 merges none.
+    pub flatten: Flatten,
     /// The kind of host that the code is for.
     pub profile: EngineProfile,
     /// The programs and processes that do the work.
@@ -23,12 +25,14 @@ pub struct Recipe {
 
 impl Recipe {
     /// The recipe of `edgec build` without options: a core module becomes a component only if the
-    /// component behaves the same, no export is called, and the level is `-O1`.
+    /// component behaves the same, no export is called, the level is `-O1`, and the core modules of
+    /// components are merged.
     pub fn new(profile: EngineProfile, tools: Tools) -> Self {
         Self {
             kind: KindChoice::Auto,
             init: None,
             level: Level::O1,
+            flatten: Flatten::Merge,
             profile,
             tools,
         }
@@ -47,6 +51,7 @@ impl Recipe {
     pub(crate) fn middle(&self) -> Steps {
         Steps {
             level: self.level,
+            flatten: self.flatten,
             reads: self.tools.optimizer.reads,
             spared: self.tools.optimizer.spared.clone(),
             order: self.profile == EngineProfile::Edge,

@@ -4,6 +4,7 @@
 //! rebuild reads that back. [`ALL`] lists the stages in their order.
 
 mod adapt;
+mod flatten;
 pub(crate) mod init;
 mod kind;
 pub(crate) mod optimize;
@@ -21,11 +22,12 @@ use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 /// Every stage, in the order of the work.
-static ALL: [StageKind; 8] = [
+static ALL: [StageKind; 9] = [
     parse::STAGE,
     kind::STAGE,
     adapt::STAGE,
     init::STAGE,
+    flatten::STAGE,
     optimize::STAGE,
     order::STAGE,
     precompile::STAGE,

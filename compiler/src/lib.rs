@@ -1,5 +1,5 @@
-//! Compiles WebAssembly to native images: read, adapt, validate, initialize on request, optimize,
-//! order, precompile.
+//! Compiles WebAssembly to native images: read, adapt, validate, initialize on request, flatten,
+//! optimize, order, precompile.
 //!
 //! Each stage is a file and a function, in a folder by subject. The type shows the state of the
 //! program:
@@ -50,6 +50,7 @@ mod wasm {
     pub(crate) mod assembler;
     pub(crate) mod binaryen;
     pub(crate) mod finish;
+    pub(crate) mod flatten;
     pub(crate) mod function_names;
     pub(crate) mod gain;
     pub(crate) mod kept;
@@ -171,11 +172,12 @@ pub use wasm::binaryen::{Optimize, OptimizeError, Optimizer, Runs, Tool, Version
 #[cfg(feature = "binaryen")]
 pub use wasm::binaryen::{optimizer_worker, run_binaryen};
 pub use wasm::finish::Finished;
+pub use wasm::flatten::{Change, Flattened, KeptInstance, Reason as FlattenReason};
 pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
 pub use wasm::modules::map_modules;
 pub use wasm::names::{Names, take_names};
 pub use wasm::optimize::{
-    KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps, optimize,
+    Flatten, KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps, optimize,
 };
 pub use wasm::order::order;
 pub use wasm::passes::Level;

@@ -6,12 +6,14 @@
 
 mod audit;
 mod debug_file;
+mod flatten;
 mod hosts;
 mod program;
 mod trust;
 
 pub use audit::audit;
 pub use debug_file::debug_file;
+pub use flatten::{flatten, merged};
 pub use hosts::hosts;
 pub use program::{component, reencode};
 pub use trust::{SECRET_KEY, SIGNED, judge};
@@ -21,7 +23,7 @@ pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("artifact", artifact),
     ("envelope", envelope),
     ("elf", elf),
@@ -34,4 +36,5 @@ pub const TARGETS: [Target; 12] = [
     ("debug_file", debug_file),
     ("audit", audit),
     ("hosts", hosts),
+    ("flatten", flatten),
 ];

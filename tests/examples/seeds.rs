@@ -4,6 +4,7 @@
 
 use edgec_artifact::{Artifact, Exports, Statement};
 use edgec_fuzz::SECRET_KEY;
+use edgec_graphs::{Choices, graph};
 use edgec_tests::{Sandbox, repository};
 
 fn main() {
@@ -53,6 +54,14 @@ fn main() {
             write(target, &format!("{name}.wasm"), &wasm);
         }
     }
+    // The decisions of which components are made.
+    for seed in GRAPHS {
+        let mut choices = Choices::of_seed(seed);
+        graph(&mut choices);
+        let tape = choices.made().iter().map(|number| u8::try_from(*number));
+        let tape: Vec<u8> = tape.collect::<Result<_, _>>().unwrap();
+        write("flatten", &format!("{seed}.tape"), &tape);
+    }
     // The documents, whole and in parts.
     for document in ["policy", "trust"] {
         let text = std::fs::read_to_string(repository().join(format!("docs/{document}.md")));
@@ -76,6 +85,9 @@ fn extended(payload: &[u8]) -> Vec<u8> {
     manifest.extensions = Some(serde_json::from_str(values).unwrap());
     Statement { manifest }.encode()
 }
+
+/// The seeds of component graphs: with shims of each form, resources and components inside.
+const GRAPHS: [u64; 8] = [10, 11, 18, 32, 35, 36, 44, 57];
 
 /// Name, target and text of the artifacts.
 const ARTIFACTS: &[(&str, &str, &str)] = &[

@@ -15,7 +15,7 @@ _CHANGED = 20
 # In how many of 100 programs all sizes are large: the highest cost is a product of several sizes.
 _LARGE = 35
 # The requests to `tests/generator`.
-_GENERATED = ["any", "any", "component", "module", "command"]
+_GENERATED = ["any", "any", "component", "module", "command", "graph"]
 
 TARGETS = [
     ["x86_64", "aarch64"],

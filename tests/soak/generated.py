@@ -1,4 +1,4 @@
-"""Programs of `tests/generator`, which makes them with `wasm-smith`: it answers kinds and seeds."""
+"""Programs of `tests/generator`, most of them made with `wasm-smith`: it answers kinds and seeds."""
 
 import subprocess
 import threading

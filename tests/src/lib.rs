@@ -1,9 +1,11 @@
 //! Shared by the end-to-end tests: the real binary, fixtures, a stock Wasmtime.
 
+pub mod commands;
 pub mod corpus;
 pub mod differential;
 pub mod disk;
 pub mod emulated;
+pub mod graphs;
 pub mod help;
 pub mod interop;
 pub mod levels;

@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 9] = [
+static STEPS: [Step; 10] = [
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
@@ -46,6 +46,12 @@ static STEPS: [Step; 9] = [
         name: "corpus",
         about: "real programs: a small part of the corpus",
         check: corpus,
+        when: When::Always,
+    },
+    Step {
+        name: "toolchains",
+        about: "components that other toolchains make, merged and not merged",
+        check: toolchains,
         when: When::Always,
     },
     Step {
@@ -124,19 +130,31 @@ pub(crate) fn run_steps(names: &[&str]) -> Outcome {
     Ok(())
 }
 
+/// Workspaces of their own, whose programs only tests use.
+const APART: [&str; 2] = [
+    "tests/generator/Cargo.toml",
+    "tests/toolchains/encoders/Cargo.toml",
+];
+
 fn dependencies() -> Outcome {
     let checks = ["bans", "licenses", "sources"];
     run(cargo(&["deny", "--locked", "check"]).args(checks))?;
-    run(cargo(&["deny", "--locked", "--config", "deny.toml"])
-        .args(["--manifest-path", "tests/generator/Cargo.toml", "check"])
-        .args(["-A", "license-not-encountered"])
-        .args(checks))
+    for manifest in APART {
+        run(cargo(&["deny", "--locked", "--config", "deny.toml"])
+            .args(["--manifest-path", manifest, "check"])
+            .args(["-A", "license-not-encountered"])
+            .args(checks))?;
+    }
+    Ok(())
 }
 
 fn format() -> Outcome {
     run(&mut cargo(&["fmt", "--all", "--", "--check"]))?;
-    let generator = ["--manifest-path", "tests/generator/Cargo.toml"];
-    run(cargo(&["fmt"]).args(generator).args(["--", "--check"]))
+    for manifest in APART {
+        let apart = ["--manifest-path", manifest, "--", "--check"];
+        run(cargo(&["fmt"]).args(apart))?;
+    }
+    Ok(())
 }
 
 /// Clippy takes the compiler's place for the workspace's own crates, and `.ci/rustdoc` builds the
@@ -178,6 +196,17 @@ fn edgec() -> Result<String, String> {
 
 fn corpus() -> Outcome {
     run(command("tests/corpus/run.py").args(["--small", "--edgec", &edgec()?]))
+}
+
+/// The toolchains whose components are small. The hosted CI compares all of them every night.
+fn toolchains() -> Outcome {
+    let mut compare = command("tests/toolchains/run.py");
+    compare.args(["jco", "encoders", "--edgec", &edgec()?]);
+    let guests = repository().join("../shared/guests");
+    if guests.is_dir() {
+        compare.arg("--programs").arg(guests);
+    }
+    run(&mut compare)
 }
 
 /// A debug build may be slow on a busy machine, so it gets much time beyond its limits.

@@ -34,6 +34,8 @@ pub(crate) const SLOW: &[(&str, &str)] = &[
     ("differential", "5,000 generated programs"),
     ("every_level", "each program at every level"),
     ("exports", "programs with 75,000 exports"),
+    ("flatten", "each program merged and unmerged"),
+    ("graphs", "5,000 generated components"),
     ("guests", "real programs"),
     ("hosting", "servers, and requests to them"),
     ("kept_functions", "functions that take long to optimize"),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::work::reply;
 use super::*;
 use crate::worker::tests::{long, script, short};
-use crate::{Level, Reads, adapt, read, validate};
+use crate::{Flatten, Level, Reads, adapt, read, validate};
 
 fn answer<T>(
     task: &Task,
@@ -22,6 +22,7 @@ fn answer<T>(
 fn steps(level: Level) -> Steps {
     Steps {
         level,
+        flatten: Flatten::Merge,
         reads: Reads::Binaryen116,
         spared: BTreeSet::new(),
         order: false,

@@ -9,7 +9,7 @@ use wasmparser::{
 };
 
 /// An index space of a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Sort {
     Module,
     CoreInstance,

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::wasm::optimize::plan;
     use crate::worker::tests::{long, script, short};
-    use crate::{Level, ModuleOutcome, Reads, Steps, validate};
+    use crate::{Flatten, Level, ModuleOutcome, Reads, Steps, validate};
 
     const TEXT: &str = "(component (core module (func $named)) (core module))";
 
@@ -109,6 +109,7 @@ mod tests {
         let program = validate(wat::parse_str(TEXT).unwrap()).unwrap();
         let steps = Steps {
             level: Level::O2,
+            flatten: Flatten::Merge,
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
             order: false,
@@ -143,6 +144,7 @@ mod tests {
             assert_eq!(one.component.features(), other.component.features());
             assert_eq!(one.modules, other.modules);
             assert_eq!(one.shared, other.shared);
+            assert_eq!(one.flattened, other.flattened);
             assert_eq!(here.interface, there.interface);
             assert_eq!(here.resources, there.resources);
             assert_eq!(here.named.is_some(), there.named.is_some());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::input::validate::Description;
+use crate::wasm::flatten::Flattened;
 use crate::wasm::names::take_names;
 use crate::wasm::optimize::ModuleReport;
 use crate::worker::wire::{Place, Reader, Writer};
@@ -37,6 +38,7 @@ pub(crate) struct Head {
     named: Option<Place>,
     modules: Vec<ModuleReport>,
     shared: usize,
+    flattened: Option<Flattened>,
     imports_removed: BTreeSet<String>,
     names: Names,
     interface: Interface,
@@ -72,6 +74,7 @@ impl Finished {
             named: self.named.map(|named| out.put(named.into_bytes())),
             modules: self.optimized.modules,
             shared: self.optimized.shared,
+            flattened: self.optimized.flattened,
             imports_removed: self.optimized.imports_removed,
             names: self.names,
             interface: self.interface,
@@ -92,6 +95,7 @@ impl Finished {
                 component,
                 modules: head.modules,
                 shared: head.shared,
+                flattened: head.flattened,
                 imports_removed: head.imports_removed,
             },
             named,

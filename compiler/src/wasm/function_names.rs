@@ -39,7 +39,8 @@ impl ModuleNames {
         }
     }
 
-    fn section(&self) -> NameSection {
+    /// The name section with these names.
+    pub(crate) fn section(&self) -> NameSection {
         let mut section = NameSection::new();
         if let Some(module) = &self.module {
             section.module(module);

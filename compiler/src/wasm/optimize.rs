@@ -1,6 +1,7 @@
 //! Optimizes every core module of a program.
 //!
-//! Unused exports are removed first, so that Binaryen can remove what only they used. Binaryen does
+//! Unused exports are removed first, so that Binaryen can remove what only they used. Then the core
+//! modules of a component are merged (`flatten.rs`), so that Binaryen sees them as one. Binaryen does
 //! not read components, so the core modules are taken out, optimized and put back (`modules.rs`). A
 //! program that changed is validated again, except for the function bodies, which were validated
 //! with their modules. If it is invalid, the unoptimized program is compiled. Core modules and
@@ -24,6 +25,7 @@ pub(crate) use self::parts::{Head, Module, Parts};
 pub(crate) use self::plan::plan;
 pub use self::plan::{Planned, Returned};
 use crate::wasm::binaryen::{OptimizeError, Optimizer};
+use crate::wasm::flatten::Flattened;
 use crate::wasm::kept::{Failure, Unfit};
 use crate::wasm::passes::Level;
 use crate::wasm::reads::Reads;
@@ -39,6 +41,9 @@ pub struct Optimized {
     pub modules: Vec<ModuleReport>,
     /// How many core modules and components were identical to another one, and now share its bytes.
     pub shared: usize,
+    /// How core modules were merged. `None` if that was not asked for, or if no component of the
+    /// program has several core instances.
+    pub flattened: Option<Flattened>,
     /// Imports of a core module, as `module::name`, that its optimized form lacks. A host need not
     /// offer them. Empty for components, which keep their imports.
     pub imports_removed: BTreeSet<String>,
@@ -80,14 +85,25 @@ pub enum ModuleOutcome {
     Kept(Failure),
 }
 
+/// Whether the core modules of a component are merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Flatten {
+    /// They are merged, as far as the program stays the same.
+    Merge,
+    /// Every core module stays as it is.
+    Leave,
+}
+
 /// The steps between a program's validation and the compiler, apart from the optimizer itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Steps {
     /// How much to optimize.
     pub level: Level,
+    /// Whether core modules are merged. Level 0 merges none.
+    pub flatten: Flatten,
     /// The features that the optimizer can read.
     pub reads: Reads,
-    /// Core modules that it does not get, by their numbers in file order.
+    /// Core modules that it does not get, by their numbers in file order, after modules were merged.
     pub spared: BTreeSet<usize>,
     /// Whether functions are reordered, as [`crate::order()`] does.
     pub order: bool,
@@ -108,6 +124,7 @@ pub fn optimize(
 ) -> Result<Optimized, OptimizeError> {
     let steps = Steps {
         level,
+        flatten: Flatten::Merge,
         reads: optimizer.reads,
         spared: optimizer.spared.clone(),
         order: false,

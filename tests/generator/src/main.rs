@@ -6,6 +6,7 @@
 //!
 //! A line on standard input is a kind of program, `module`, `command` or `mutation`, and a seed.
 //! `any` and `component` are programs with any features and sizes, which are only built (`any`).
+//! `graph` is a component of many core modules (`edgec-graphs`).
 //! The answer is the length of the program in four bytes, little-endian, and the program. The
 //! length is 0 if the seed gives no program. The only argument is the folder of the public suites,
 //! for mutations.
@@ -46,11 +47,15 @@ fn main() -> io::Result<()> {
             ("mutation", Some(suites)) => suites.mutation(seed),
             ("any", _) => any::module(seed),
             ("component", _) => any::component(seed),
+            ("graph", _) => {
+                let text = edgec_graphs::graph(&mut edgec_graphs::Choices::of_seed(seed));
+                wat::parse_str(text).ok()
+            }
             _ => None,
         });
         let program = made.ok().flatten().map(|program| match kind {
             // These results are not compared.
-            "any" | "component" => program,
+            "any" | "component" | "graph" => program,
             _ => nan::one(&program),
         });
         let program = program.unwrap_or_default();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use edgec_artifact::{MAX_VERSION, UnixTime, Validity};
 use edgec_builder::{DebugFiles, Recipe, Release, SelfAudit};
-use edgec_compiler::{EngineProfile, KindChoice, Level};
+use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level};
 use edgec_targets::Target;
 
 use crate::failure::Failure;
@@ -49,6 +49,10 @@ pub(crate) struct Arguments {
     /// How much Binaryen optimizes each core module
     #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level, help_heading = "Program")]
     level: Level,
+    /// Do not merge the core modules of a component; `-O0` does not merge them either
+    /// (docs/flatten.md)
+    #[arg(long, help_heading = "Program")]
+    no_flatten: bool,
     /// Do not optimize the core module with this number (as in messages), or several with commas
     #[arg(
         long = "keep-module",
@@ -199,6 +203,9 @@ impl Plan {
         recipe.kind = arguments.kind;
         recipe.init = arguments.init;
         recipe.level = arguments.level;
+        if arguments.no_flatten {
+            recipe.flatten = Flatten::Leave;
+        }
         let mut build = edgec_builder::Plan::new(recipe, targets);
         build.release = release;
         build.fleet = fleet.as_ref().map(|fleet| fleet.plan.clone());

@@ -1,5 +1,6 @@
 //! The summary of a build, for people and for machines.
 
+mod flattened;
 mod kept;
 mod rows;
 
@@ -11,6 +12,7 @@ use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Times};
 use edgec_compiler::{Adapter, Choice, Level, ProgramKind, Why};
 use serde::Serialize;
 
+use self::flattened::FlattenReport;
 use self::kept::{KeptFunction, KeptModule};
 use super::concerns::{self, Concern};
 use crate::cold_start::ColdStart;
@@ -68,6 +70,9 @@ struct Built {
     init: Option<InitReport>,
     optimized_bytes: usize,
     level: &'static str,
+    /// How core modules were merged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flatten: Option<FlattenReport>,
     modules: usize,
     modules_kept: Vec<KeptModule>,
     functions_kept: Vec<KeptFunction>,
@@ -226,6 +231,7 @@ impl InputReport {
             init: InitReport::of(&prepared),
             optimized_bytes: optimized.component.bytes().len(),
             level: level.name(),
+            flatten: optimized.flattened.as_ref().map(FlattenReport::new),
             modules: optimized.modules.len(),
             modules_kept: KeptModule::all(&prepared),
             functions_kept: KeptFunction::all(&prepared),
@@ -284,10 +290,13 @@ impl InputReport {
         concerns::print(&built.advisories, &self.input);
     }
 
-    /// Prints to standard error what the optimizer did not get, and what makes instantiation slower
-    /// than necessary.
+    /// Prints to standard error what was not merged, what the optimizer did not get, and what makes
+    /// instantiation slower than necessary.
     pub(super) fn print_notes(&self) {
         if let Some(built) = &self.built {
+            if let Some(flatten) = &built.flatten {
+                flatten.print_kept(&self.input);
+            }
             built.print_functions_kept(&self.input);
             built.print_imports_removed(&self.input);
             built.cold_start.print(&self.input);
@@ -300,6 +309,7 @@ impl InputReport {
         };
         let mut rows = vec![built.validate_row()];
         rows.extend(built.init_row());
+        rows.extend(built.flatten.iter().filter_map(FlattenReport::row));
         rows.extend(built.optimize_row());
         rows.extend(built.artifacts.iter().flat_map(ArtifactReport::rows));
         // Not in the table: the line would be so long that it moved the times far to the right.

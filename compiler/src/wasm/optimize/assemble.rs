@@ -24,6 +24,7 @@ pub(crate) fn assemble(parts: Parts) -> Optimized {
         program,
         shared,
         removed,
+        flattened,
         imports,
         before: lengths,
         modules: given,
@@ -58,6 +59,7 @@ pub(crate) fn assemble(parts: Parts) -> Optimized {
         component,
         modules,
         shared: shared + more,
+        flattened: flattened.map(|flattened| *flattened),
         imports_removed: imports.difference(&left).cloned().collect(),
     }
 }

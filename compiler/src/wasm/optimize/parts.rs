@@ -8,6 +8,7 @@ use wasmparser::WasmFeatures;
 
 use crate::ValidComponent;
 use crate::input::validate::Description;
+use crate::wasm::flatten::Flattened;
 use crate::wasm::kept::Failure;
 use crate::wasm::spare::Spared;
 use crate::worker::wire::{Place, Reader, Writer};
@@ -15,12 +16,14 @@ use crate::worker::wire::{Place, Reader, Writer};
 /// A program before or after the optimizer.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    /// The program, without duplicates and unused exports.
+    /// The program, without duplicates and unused exports, and with merged core modules.
     pub(crate) program: ValidComponent,
     /// The number of duplicates that were removed.
     pub(crate) shared: usize,
     /// The number of exports that were removed from each core module.
     pub(crate) removed: Vec<usize>,
+    /// How core modules were merged.
+    pub(crate) flattened: Option<Box<Flattened>>,
     /// The imports of a program that is a core module.
     pub(crate) imports: BTreeSet<String>,
     /// The length of each core module in bytes.
@@ -49,6 +52,7 @@ pub(crate) struct Head {
     program: Place,
     shared: usize,
     removed: Vec<usize>,
+    flattened: Option<Box<Flattened>>,
     imports: BTreeSet<String>,
     before: Vec<usize>,
     modules: Vec<Result<ModuleHead, Failure>>,
@@ -81,6 +85,7 @@ impl Parts {
             program,
             shared: self.shared,
             removed: self.removed,
+            flattened: self.flattened,
             imports: self.imports,
             before: self.before,
             modules: modules.map(|result| result.map(&mut module)).collect(),
@@ -105,6 +110,7 @@ impl Parts {
             program: ValidComponent::of_description(program, head.described),
             shared: head.shared,
             removed: head.removed,
+            flattened: head.flattened,
             imports: head.imports,
             before: head.before,
             modules,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Level, Module, Parts, Steps, is_note, module_imports, not_understood};
+use super::{Flatten, Level, Module, Parts, Steps, is_note, module_imports, not_understood};
 use crate::ValidComponent;
 use crate::input::found;
 use crate::wasm::binaryen::{Attempt, OptimizeError, Optimizer};
+use crate::wasm::flatten::{self, Flattened};
 use crate::wasm::function_names::numbered;
 use crate::wasm::gain;
 use crate::wasm::kept::Failure;
@@ -33,6 +34,7 @@ pub(crate) fn plan(program: ValidComponent, steps: &Steps) -> Parts {
             program,
             shared: 0,
             removed: Vec::new(),
+            flattened: None,
             imports: BTreeSet::new(),
             before: Vec::new(),
             modules: Vec::new(),
@@ -45,6 +47,10 @@ pub(crate) fn plan(program: ValidComponent, steps: &Steps) -> Parts {
     let (program, removed) = match trim_exports(&program) {
         Some(trimmed) => (trimmed.component, trimmed.removed),
         None => (program, Vec::new()),
+    };
+    let (program, removed, flattened) = match steps.flatten {
+        Flatten::Merge => merged(program, removed, steps.reads),
+        Flatten::Leave => (program, removed, None),
     };
     let found = core_modules(&program);
     let workers = workers_at_once(program.bytes().len(), found.len());
@@ -59,10 +65,29 @@ pub(crate) fn plan(program: ValidComponent, steps: &Steps) -> Parts {
         program,
         shared,
         removed,
+        flattened,
         imports,
         before,
         modules,
     }
+}
+
+/// Merges core modules. A merged module lost the exports that its parts lost.
+fn merged(
+    program: ValidComponent,
+    removed: Vec<usize>,
+    reads: Reads,
+) -> (ValidComponent, Vec<usize>, Option<Box<Flattened>>) {
+    let flat = flatten::flatten(program, reads);
+    let removed = match flat.origins {
+        Some(origins) => {
+            let of = |number: &usize| removed.get(*number).copied().unwrap_or(0);
+            let sums = origins.iter().map(|parts| parts.iter().map(of).sum());
+            sums.collect()
+        }
+        None => removed,
+    };
+    (flat.program, removed, flat.report.map(Box::new))
 }
 
 /// What the optimizer gets for a core module.

@@ -1,0 +1,170 @@
+//! The indices in a canonical function: what it uses, and how it is written with other ones.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use wasm_encoder::CanonicalFunctionSection;
+use wasm_encoder::reencode::{self, Reencode, ReencodeComponent};
+use wasmparser::CanonicalFunction;
+
+use crate::index::spaces::Sort;
+
+type Error = reencode::Error<Infallible>;
+
+/// An index that is not known. Then the component stays as it is.
+const NOT_KNOWN: Error = Error::InvalidCodeSectionSize;
+
+/// The indices that a canonical function uses: those of core items, and of others.
+pub(super) fn uses(function: &CanonicalFunction) -> Option<Uses> {
+    let mut uses = Uses::default();
+    // The re-encoder of wasm-encoder 0.254 does not ask for the indices of these types.
+    match function {
+        CanonicalFunction::StreamCancelRead { ty, .. }
+        | CanonicalFunction::StreamCancelWrite { ty, .. }
+        | CanonicalFunction::FutureCancelRead { ty, .. }
+        | CanonicalFunction::FutureCancelWrite { ty, .. } => uses.others.push((Sort::Type, *ty)),
+        _ => {}
+    }
+    let mut section = CanonicalFunctionSection::new();
+    uses.parse_component_canonical(&mut section, function.clone())
+        .ok()?;
+    Some(uses)
+}
+
+/// The indices that a canonical function uses.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Uses {
+    /// Of core functions, memories and tables.
+    pub(super) core: Vec<(Sort, u32)>,
+    /// Of functions and types of the component.
+    pub(super) others: Vec<(Sort, u32)>,
+}
+
+impl Reencode for Uses {
+    type Error = Infallible;
+
+    fn function_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.core.push((Sort::CoreFunc, index));
+        Ok(index)
+    }
+
+    fn memory_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.core.push((Sort::CoreMemory, index));
+        Ok(index)
+    }
+
+    fn table_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.core.push((Sort::CoreTable, index));
+        Ok(index)
+    }
+}
+
+impl ReencodeComponent for Uses {
+    fn component_func_index(&mut self, index: u32) -> u32 {
+        self.others.push((Sort::Func, index));
+        index
+    }
+
+    fn component_type_index(&mut self, index: u32) -> u32 {
+        self.others.push((Sort::Type, index));
+        index
+    }
+}
+
+/// New indices of core functions, memories and tables.
+pub(super) type Moved = HashMap<(Sort, u32), u32>;
+
+/// Writes a canonical function with new indices of core items. All other indices stay. `None` if an
+/// index is not known.
+pub(super) fn write(
+    function: CanonicalFunction,
+    moved: &Moved,
+) -> Option<CanonicalFunctionSection> {
+    let mut section = CanonicalFunctionSection::new();
+    let mut writer = Writer { moved };
+    writer
+        .parse_component_canonical(&mut section, function)
+        .ok()?;
+    Some(section)
+}
+
+struct Writer<'m> {
+    moved: &'m Moved,
+}
+
+impl Writer<'_> {
+    fn moved(&self, sort: Sort, index: u32) -> Result<u32, Error> {
+        self.moved.get(&(sort, index)).copied().ok_or(NOT_KNOWN)
+    }
+}
+
+impl Reencode for Writer<'_> {
+    type Error = Infallible;
+
+    fn function_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.moved(Sort::CoreFunc, index)
+    }
+
+    fn memory_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.moved(Sort::CoreMemory, index)
+    }
+
+    fn table_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.moved(Sort::CoreTable, index)
+    }
+}
+
+impl ReencodeComponent for Writer<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use wasmparser::CanonicalOption;
+
+    use super::*;
+
+    #[test]
+    fn all_indices_are_found_and_core_indices_are_replaced() {
+        let function = CanonicalFunction::Lower {
+            func_index: 4,
+            options: Box::new([
+                CanonicalOption::UTF8,
+                CanonicalOption::Memory(5),
+                CanonicalOption::Realloc(6),
+            ]),
+        };
+        let uses = uses(&function).unwrap();
+        assert_eq!(uses.core, [(Sort::CoreMemory, 5), (Sort::CoreFunc, 6)]);
+        assert_eq!(uses.others, [(Sort::Func, 4)]);
+        assert!(write(function.clone(), &Moved::new()).is_none());
+        let moved = Moved::from([((Sort::CoreMemory, 5), 50), ((Sort::CoreFunc, 6), 60)]);
+        let written = write(function, &moved).unwrap();
+        let mut bytes = Vec::new();
+        wasm_encoder::Encode::encode(&written, &mut bytes);
+        // Its length and its number; then: lower, function 4, three options.
+        assert_eq!(bytes, [10, 1, 1, 0, 4, 3, 0, 3, 50, 4, 60]);
+    }
+
+    #[test]
+    fn types_that_the_reencoder_forgets_are_found() {
+        for function in [
+            CanonicalFunction::StreamCancelRead {
+                ty: 7,
+                async_: false,
+            },
+            CanonicalFunction::StreamCancelWrite {
+                ty: 7,
+                async_: true,
+            },
+            CanonicalFunction::FutureCancelRead {
+                ty: 7,
+                async_: false,
+            },
+            CanonicalFunction::FutureCancelWrite {
+                ty: 7,
+                async_: true,
+            },
+        ] {
+            assert!(uses(&function).unwrap().others.contains(&(Sort::Type, 7)));
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The checks that a group must pass, apart from those of single instances (`facts.rs`) and of the
+//! order of instances (`plan.rs`).
+//!
+//! A merged instance is made at once: first all element segments are written, then all data
+//! segments, and then start functions run. Segments are known to be within their bounds, so nothing
+//! can be observed between them. The checks make sure that nothing could be observed before, either.
+//!
+//! Limits: the pooling allocator of Wasmtime 48, `PoolingAllocationConfig`, with its defaults.
+
+use std::collections::HashSet;
+
+use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, TableInit};
+
+use super::body::{Use, expression};
+use super::facts::Whole;
+use super::graph::{Entity, Node};
+use super::group::{Group, Key, Target};
+use super::module::{Module, Space};
+use super::reach::{Border, is_dissolved, starts};
+use super::reason::Reason;
+
+/// The maximum number of elements of a table in a pool.
+const MOST_SLOTS: usize = 20_000;
+
+/// Why a member cannot be in its group.
+pub(super) type Violation = (Node, Reason);
+
+/// Checks a group before it is known what is used.
+pub(super) fn check(whole: &Whole<'_, '_>, group: &Group) -> Result<(), Violation> {
+    let mut has_started = false;
+    for node in &group.members {
+        let module = whole.graph.module(*node).ok_or((*node, Reason::Unread))?;
+        through_another(whole, group, *node)?;
+        constants(whole, group, *node, module)?;
+        if has_started && writes_segments(whole, group, *node, module) {
+            return Err((*node, Reason::SegmentsAfterStart));
+        }
+        has_started |= starts(whole, group, *node);
+    }
+    tables(whole, group)
+}
+
+/// No member imports something of an instance that stays and needs the merged one.
+fn through_another(whole: &Whole<'_, '_>, group: &Group, node: Node) -> Result<(), Violation> {
+    let imports = whole.graph.imports_of(node).iter();
+    let mut targets = imports.map(|entity| group.inside(*entity).target);
+    let late = targets.any(|target| match target {
+        Target::Outside(entity) => group.is_late(whole, entity),
+        Target::Member(..) | Target::Slot(_) => false,
+    });
+    match late {
+        true => Err((node, Reason::ThroughAnother)),
+        false => Ok(()),
+    }
+}
+
+/// A constant expression cannot take a global that its own module defines. So the value of such a
+/// global must be known.
+fn constants(
+    whole: &Whole<'_, '_>,
+    group: &Group,
+    node: Node,
+    module: &Module<'_>,
+) -> Result<(), Violation> {
+    let unknown = |used: &Use| match used {
+        Use::Read(index) => {
+            let entity = whole.graph.resolve(node, Space::Global, *index);
+            let is_member = match entity {
+                Some(Entity::Own(owner, ..)) => group.has(owner),
+                _ => false,
+            };
+            is_member && whole.value_in(node, *index).is_none()
+        }
+        _ => false,
+    };
+    let check = |init: &ConstExpr<'_>| match expression(init) {
+        Some(used) if used.iter().any(unknown) => Err((node, Reason::GlobalNotConstant)),
+        Some(_) => Ok(()),
+        None => Err((node, Reason::Unread)),
+    };
+    for global in &module.globals {
+        check(&global.init_expr)?;
+    }
+    for table in &module.tables {
+        if let TableInit::Expr(init) = &table.init {
+            check(init)?;
+        }
+    }
+    for element in &module.elements {
+        if let ElementKind::Active { offset_expr, .. } = &element.kind {
+            check(offset_expr)?;
+        }
+        if let ElementItems::Expressions(_, items) = &element.items {
+            for item in items.clone() {
+                check(&item.map_err(|_| (node, Reason::Unread))?)?;
+            }
+        }
+    }
+    for data in &module.data {
+        if let DataKind::Active { offset_expr, .. } = &data.kind {
+            check(offset_expr)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the merged instance writes segments for this member.
+fn writes_segments(whole: &Whole<'_, '_>, group: &Group, node: Node, module: &Module<'_>) -> bool {
+    let mut data = module.data.iter();
+    let mut elements = module.elements.iter();
+    data.any(|data| matches!(data.kind, DataKind::Active { .. }))
+        || elements.any(|element| {
+            matches!(element.kind, ElementKind::Active { .. })
+                && !is_dissolved(whole, group, node, element)
+        })
+}
+
+/// The merged module has no more tables than one of the members, or one. Otherwise, the member with
+/// the smallest module that defines one of them must stay.
+fn tables(whole: &Whole<'_, '_>, group: &Group) -> Result<(), Violation> {
+    let of = |node: &Node| -> HashSet<Entity> {
+        let all = whole.distinct(*node, Space::Table).into_iter();
+        all.filter(|entity| !group.links.is_dissolved(*entity))
+            .collect()
+    };
+    let most = group.members.iter();
+    let most = most.map(|node| whole.distinct(*node, Space::Table).len());
+    let most = most.max().unwrap_or(0).max(1);
+    let all: HashSet<Entity> = group.members.iter().flat_map(of).collect();
+    if all.len() <= most {
+        return Ok(());
+    }
+    let definers = group.members.iter().filter(|node| {
+        let own = |entity: &Entity| matches!(entity, Entity::Own(owner, ..) if owner == *node);
+        all.iter().any(own)
+    });
+    let length = |node: &&Node| whole.graph.module(**node).map_or(0, |it| it.length);
+    let smallest = definers.min_by_key(length).or(group.members.last());
+    smallest.map_or(Ok(()), |node| Err((*node, Reason::Tables)))
+}
+
+/// When the start functions of a group run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Starts {
+    /// With the merged instance.
+    pub(super) with_it: Vec<Node>,
+    /// After the slots are filled.
+    pub(super) after: Vec<Node>,
+}
+
+/// Checks the slots of a group, and decides when its start functions run.
+pub(super) fn check_slots(
+    whole: &Whole<'_, '_>,
+    group: &Group,
+    border: &Border,
+) -> Result<Starts, Violation> {
+    let last = group.members.last().copied().unwrap_or(Node(usize::MAX));
+    if border.slots.len() > MOST_SLOTS {
+        return Err((last, Reason::Slots));
+    }
+    for key in border.slots.keys() {
+        let (node, ty) = slot_type(whole, group, *key).ok_or((last, Reason::SlotType))?;
+        if whole.graph.plain_type(node, ty).is_none() {
+            return Err((node, Reason::SlotType));
+        }
+    }
+    let mut found = Starts::default();
+    for node in &group.members {
+        if !starts(whole, group, *node) {
+            continue;
+        }
+        let at = whole.graph.item(*node);
+        let filled = |fill: &usize| *fill <= at;
+        let slots = border.slots.values();
+        let before = slots
+            .clone()
+            .any(|it| it.direct || it.filled.iter().any(filled));
+        let after = slots.clone().any(|it| !it.filled.iter().all(filled));
+        match (before, after) {
+            (true, true) => return Err((*node, Reason::StartBetweenFills)),
+            (true, false) => found.after.push(*node),
+            (false, _) => found.with_it.push(*node),
+        }
+    }
+    Ok(found)
+}
+
+/// The type of the function behind a slot: an instance, and the index of a type in its module.
+pub(super) fn slot_type(whole: &Whole<'_, '_>, group: &Group, key: Key) -> Option<(Node, u32)> {
+    let graph = whole.graph;
+    match key {
+        Key::Behind(node, function) => Some((node, graph.module(node)?.function_type(function)?)),
+        // Every function of this kind that a module gets is an import of the module. Its type must be
+        // the one that the import states.
+        Key::Canonical(number) => group.members.iter().find_map(|node| {
+            let module = graph.module(*node)?;
+            let functions = 0..module.imported(Space::Func);
+            let mut functions = functions.filter(|function| {
+                let entity = graph.resolve(*node, Space::Func, *function);
+                entity == Some(Entity::Canonical(number))
+            });
+            Some((*node, module.function_type(functions.next()?)?))
+        }),
+    }
+}
+
+/// Whether fewer core modules are left after a group is merged.
+pub(super) fn gains(group: &Group, border: &Border, starts: &Starts) -> bool {
+    let slots = !border.slots.is_empty();
+    let fills = needs_filler(border, group, starts);
+    1 + usize::from(slots) + usize::from(fills) < group.members.len()
+}
+
+/// Whether a module is necessary that fills slots or runs start functions after the merged instance
+/// is made.
+pub(super) fn needs_filler(border: &Border, group: &Group, starts: &Starts) -> bool {
+    let mut keys = border.slots.keys();
+    keys.any(|key| group.content(*key).is_some()) || !starts.after.is_empty()
+}

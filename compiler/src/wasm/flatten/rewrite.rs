@@ -1,0 +1,208 @@
+//! Writes the component around its merged modules.
+//!
+//! Entries that keep their order are copied. Core entries are written when something needs them:
+//! each alias and each canonical function once, and none that is not used. Instances that stay are
+//! made in their order.
+
+mod emit;
+
+use std::collections::HashMap;
+
+use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
+use wasm_encoder::{ComponentNameSection, ComponentSection as _, ComponentTypeSection, NameMap};
+use wasmparser::{ComponentName, CustomSectionReader, KnownCustom};
+
+use self::emit::Emitter;
+use super::canonical::{Moved, uses, write};
+use super::facts::Whole;
+use super::graph::{Kind, Node};
+use super::layout::Layout;
+use super::level::{Item, What};
+use super::plan::Plan;
+use crate::index::spaces::Sort;
+
+/// A component with merged modules.
+pub(super) struct Rewritten {
+    pub(super) bytes: Vec<u8>,
+    /// Where its core modules and components come from, in the order of the file.
+    pub(super) sources: Vec<Source>,
+    /// The number of its core instances.
+    pub(super) instances: usize,
+}
+
+/// Where a core module or component comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The core module or component of this entry.
+    Item(usize),
+    /// The members of this group.
+    Group(usize),
+    /// edgec made it.
+    New,
+}
+
+/// Writes a component. `nested` has the new bytes of components in it, by the numbers of their
+/// entries. `None` if something is not understood.
+pub(super) fn rewrite(
+    whole: &Whole<'_, '_>,
+    plan: &Plan,
+    nested: &HashMap<usize, Vec<u8>>,
+) -> Option<Rewritten> {
+    let groups = plan.groups.iter().enumerate();
+    let layouts = groups.map(|(number, group)| Layout::new(whole, group, &plan.reached, number));
+    let layouts = layouts.collect::<Option<Vec<Layout>>>()?;
+    let mut rewriter = Rewriter {
+        whole,
+        plan,
+        nested,
+        emitter: Emitter::new(whole, plan, &layouts),
+        waiting: Vec::new(),
+    };
+    for number in 0..whole.level.items.len() {
+        rewriter.item(number)?;
+    }
+    rewriter.emitter.finish()
+}
+
+struct Rewriter<'w, 'l, 'a> {
+    whole: &'w Whole<'l, 'a>,
+    plan: &'w Plan,
+    nested: &'w HashMap<usize, Vec<u8>>,
+    emitter: Emitter<'w, 'l, 'a>,
+    /// Instances that stay, and can be made only after a merged one.
+    waiting: Vec<Node>,
+}
+
+impl Rewriter<'_, '_, '_> {
+    fn item(&mut self, number: usize) -> Option<()> {
+        let (whole, plan) = (self.whole, self.plan);
+        for (group_number, group) in plan.groups.iter().enumerate() {
+            if group.first(whole) == number {
+                self.emitter.slots(group_number)?;
+            }
+            if group.place == number {
+                self.emitter.merged(group_number)?;
+                for node in std::mem::take(&mut self.waiting) {
+                    self.make(node)?;
+                }
+            }
+        }
+        let item = whole.level.items.get(number)?;
+        self.written(number, item)?;
+        for (group_number, group) in plan.groups.iter().enumerate() {
+            if group.last(whole) == number {
+                self.emitter.filler(group_number)?;
+            }
+        }
+        Some(())
+    }
+
+    fn written(&mut self, number: usize, item: &Item<'_>) -> Option<()> {
+        match &item.what {
+            What::Module => self.emitter.unused_module(number),
+            What::OtherModule => self.emitter.other_module(number),
+            // They are written when something needs them.
+            What::SameModule(_) | What::CoreExport { .. } | What::Canonical(_) => Some(()),
+            What::CoreInstance(_) => {
+                let node = self.whole.graph.node_of(Some(number))?;
+                let is_group = matches!(self.whole.graph.node(node)?.kind, Kind::Group(..));
+                let is_member = self.plan.groups.iter().any(|group| group.has(node));
+                match is_group || is_member {
+                    true => Some(()),
+                    false => self.make(node),
+                }
+            }
+            What::Lift(function) => {
+                let mut moved = Moved::new();
+                for (sort, index) in uses(function)?.core {
+                    let entity = self.whole.graph.entity_at(self.whole.level, sort, index)?;
+                    let new = self.emitter.core(entity, number)?;
+                    moved.insert((sort, index), new);
+                }
+                let section = write(function.clone(), &moved)?;
+                self.emitter.out.encoded(&section)
+            }
+            What::Resource(rep, destructor) => {
+                let level = self.whole.level;
+                let entity = self
+                    .whole
+                    .graph
+                    .entity_at(level, Sort::CoreFunc, *destructor)?;
+                let new = self.emitter.core(entity, number)?;
+                let rep = RoundtripReencoder.val_type(*rep).ok()?;
+                let mut section = ComponentTypeSection::new();
+                section.resource(rep, Some(new));
+                self.emitter.out.encoded(&section)
+            }
+            What::Component => {
+                let bytes = self.nested.get(&number).map_or(item.bytes, Vec::as_slice);
+                self.emitter.component(number, bytes);
+                Some(())
+            }
+            What::Other(_) => {
+                self.emitter.out.entry(item.section, item.bytes);
+                Some(())
+            }
+            What::Section(_) => {
+                self.emitter.out.section(item.section, item.bytes);
+                Some(())
+            }
+            What::Custom(custom) => {
+                match custom.as_known() {
+                    KnownCustom::ComponentName(_) => {
+                        if let Some(names) = names(custom) {
+                            let mut section = Vec::new();
+                            names.append_to_component(&mut section);
+                            self.emitter.out.raw(&section);
+                        }
+                    }
+                    _ => self.emitter.out.raw(item.bytes),
+                }
+                Some(())
+            }
+        }
+    }
+
+    /// Makes an instance that stays, or lets it wait for a merged one.
+    fn make(&mut self, node: Node) -> Option<()> {
+        let groups = self.plan.groups.iter().enumerate();
+        let mut waits = groups
+            .map(|(number, group)| group.instance_waits(node) && !self.emitter.is_made(number));
+        if waits.any(|waits| waits) {
+            self.waiting.push(node);
+            return Some(());
+        }
+        self.emitter.instance(node).map(drop)
+    }
+}
+
+/// The names of a component's entries, without those of core entries, whose numbers have changed.
+/// `None` if they cannot be read, or if none are left.
+fn names(custom: &CustomSectionReader<'_>) -> Option<ComponentNameSection> {
+    let KnownCustom::ComponentName(section) = custom.as_known() else {
+        return None;
+    };
+    let mut names = ComponentNameSection::new();
+    let mut has_any = false;
+    let map = |map: wasmparser::NameMap<'_>| {
+        let mut new = NameMap::new();
+        for naming in map {
+            let naming = naming.ok()?;
+            new.append(naming.index, naming.name);
+        }
+        Some(new)
+    };
+    for part in section {
+        match part.ok()? {
+            ComponentName::Component { name, .. } => names.component(name),
+            ComponentName::Types(types) => names.types(&map(types)?),
+            ComponentName::Instances(instances) => names.instances(&map(instances)?),
+            ComponentName::Components(components) => names.components(&map(components)?),
+            ComponentName::Funcs(functions) => names.funcs(&map(functions)?),
+            ComponentName::Values(values) => names.values(&map(values)?),
+            _ => continue,
+        }
+        has_any = true;
+    }
+    has_any.then_some(names)
+}

@@ -1,0 +1,350 @@
+//! A component for each reason for which an instance is not merged.
+
+use super::*;
+
+/// Checks that an instance of this core module stays for this reason.
+fn stays(text: &str, module: Option<usize>, reason: Reason) {
+    let flat = flat(text);
+    let found = reasons(&flat);
+    assert!(found.contains(&(module, reason)), "{found:?} {text:.2000}");
+    #[cfg(feature = "precompile")]
+    if !text.contains("(import \"not-in-the-host\"") {
+        assert_eq!(run::run(&program(text)), run::run(&flat.program));
+    }
+}
+
+/// Two modules that are merged with each other, `$f` and `$g`, and the fields in `more`.
+fn beside(more: &str) -> String {
+    format!(
+        r#"(component
+        (core module $f (func (export "f") (result i32) i32.const 3))
+        (core module $g (import "f" "f" (func $f (result i32)))
+            (func (export "g") (result i32) call $f))
+        (core instance $f (instantiate $f))
+        (core instance $g (instantiate $g (with "f" (instance $f))))
+        {more})"#
+    )
+}
+
+#[test]
+fn a_module_from_outside_stays() {
+    let text = format!(
+        r#"(component (component $c
+            (import "m" (core module $m (export "x" (func (result i32)))))
+            {}
+            (core instance $x (instantiate $m))
+            (func (export "run") (result u32) (canon lift (core func $x "x"))))
+        (core module $m (func (export "x") (result i32) i32.const 1))
+        (instance $c (instantiate $c (with "m" (core module $m))))
+        (export "run" (func $c "run")))"#,
+        beside("")
+            .trim_start_matches("(component")
+            .trim_end_matches(')')
+    );
+    stays(&text, None, Reason::DefinedElsewhere);
+}
+
+#[test]
+fn a_module_that_is_instantiated_again_stays() {
+    let text = beside(
+        r#"(core module $m (global $g (mut i32) (i32.const 0)) (func (export "x") (result i32)
+            (global.set $g (i32.add (global.get $g) (i32.const 1))) (global.get $g)))
+        (core instance $x (instantiate $m)) (core instance $y (instantiate $m))
+        (func (export "run") (result u32) (canon lift (core func $x "x")))
+        (func (export "run2") (result u32) (canon lift (core func $y "x")))"#,
+    );
+    stays(&text, Some(2), Reason::InstantiatedAgain);
+}
+
+#[test]
+fn modules_that_are_passed_on_keep_their_numbers() {
+    for more in [
+        r#"(export "m" (core module $f))"#,
+        "(component (alias outer 1 $f (core module)))",
+    ] {
+        let flat = flat(&beside(more));
+        assert_eq!(modules(&flat), (2, 2));
+        assert!(
+            reasons(&flat)
+                .iter()
+                .all(|(_, reason)| *reason == Reason::ModulesByIndex)
+        );
+    }
+}
+
+#[test]
+fn a_component_with_very_many_imports_stays() {
+    let items = "$f ".repeat(100_000);
+    let again = "(core instance (instantiate $m))".repeat(90);
+    let text = format!(
+        "(component (core module $m (table 100000 funcref) (func $f) (elem (i32.const 0) {items}))
+        {again})"
+    );
+    let found = flat(&text);
+    assert_eq!(reasons(&found).len(), 90);
+    assert!(reasons(&found).contains(&(Some(0), Reason::TooLarge)));
+}
+
+#[test]
+fn what_only_some_can_read_is_kept_apart() {
+    let text = beside(
+        r#"(core module $m (tag $t) (func (export "x") (result i32)
+            (block $h (try_table (catch_all $h) (throw $t))) i32.const 7))
+        (core instance $x (instantiate $m))
+        (func (export "run") (result u32) (canon lift (core func $x "x")))
+        (func (export "run2") (result u32) (canon lift (core func $g "g")))"#,
+    );
+    stays(&text, Some(2), Reason::Unoptimizable);
+    // The optimizer that reads everything gets one module.
+    let all = flatten(program(&text), Reads::Everything);
+    assert_eq!(modules(&all), (3, 1));
+}
+
+#[test]
+fn a_shared_memory_stays() {
+    let text = beside(
+        r#"(import "not-in-the-host" (func))
+        (core module $m (memory (export "m") 1 1 shared))
+        (core module $n (import "m" "m" (memory 1 1 shared)))
+        (core instance $m (instantiate $m))
+        (core instance $n (instantiate $n (with "m" (instance $m))))"#,
+    );
+    stays(&text, Some(2), Reason::SharedMemory);
+    stays(&text, Some(3), Reason::SharedMemory);
+}
+
+#[test]
+fn a_segment_that_may_be_out_of_bounds_stays() {
+    for (segment, name) in [
+        (r#"(memory 1) (data (i32.const 65535) "ab")"#, "data"),
+        (
+            "(table 1 funcref) (func $x) (elem (i32.const 1) $x)",
+            "elements",
+        ),
+        (r#"(memory 0) (data (i32.const -1) "")"#, "an empty segment"),
+    ] {
+        let text = beside(&format!(
+            "(core module $m {segment}) (core instance (instantiate $m))"
+        ));
+        let flat = flat(&text);
+        let found = reasons(&flat);
+        assert!(
+            found.contains(&(Some(2), Reason::SegmentMayTrap)),
+            "{name}: {found:?}"
+        );
+    }
+    // These just fit.
+    let text = beside(
+        r#"(core module $m (memory 1) (data (i32.const 65535) "a") (table 1 funcref) (func $x)
+            (elem (i32.const 0) $x) (elem (i32.const 1)))
+        (core instance (instantiate $m))
+        (func (export "run") (result u32) (canon lift (core func $g "g")))"#,
+    );
+    same(&text, 3, 1);
+}
+
+#[test]
+fn a_global_without_a_known_value_stays() {
+    let text = r#"(component
+        (core module $a (type $s (struct (field i32)))
+            (global (export "g") (ref $s) (struct.new $s (i32.const 5)))
+            (func (export "f") (result i32) i32.const 1))
+        (core module $b (type $s (struct (field i32))) (import "a" "g" (global $g (ref $s)))
+            (global $h (ref $s) (global.get $g))
+            (func (export "run") (result i32) (struct.get $s 0 (global.get $h))))
+        (core module $c (import "a" "f" (func $f (result i32)))
+            (func (export "run") (result i32) call $f))
+        (core instance $a (instantiate $a))
+        (core instance $b (instantiate $b (with "a" (instance $a))))
+        (core instance $c (instantiate $c (with "a" (instance $a))))
+        (func (export "run") (result u32) (canon lift (core func $b "run")))
+        (func (export "run2") (result u32) (canon lift (core func $c "run"))))"#;
+    let flat = flatten(program(text), Reads::Everything);
+    assert_eq!(reasons(&flat), [(Some(1), Reason::GlobalNotConstant)]);
+    assert_eq!(modules(&flat), (3, 2));
+    #[cfg(feature = "precompile")]
+    assert_eq!(run::run(&program(text)), run::run(&flat.program));
+}
+
+#[test]
+fn segments_after_a_start_function_stay() {
+    let text = r#"(component
+        (core module $a (memory (export "m") 1) (func $s (i32.store (i32.const 0) (i32.const 5)))
+            (start $s))
+        (core module $b (import "a" "m" (memory 1)) (data (i32.const 0) "\07"))
+        (core instance $a (instantiate $a))
+        (core instance $b (instantiate $b (with "a" (instance $a)))))"#;
+    stays(text, Some(1), Reason::SegmentsAfterStart);
+}
+
+#[test]
+fn a_start_function_between_two_fixups_stays() {
+    let fixup = |name: &str, slot: u32| {
+        format!(
+            r#"(core module ${name} (import "" "t" (table 2 2 funcref))
+            (import "" "f" (func $f (param i32 i32))) (elem (i32.const {slot}) func $f))"#
+        )
+    };
+    let (first, second) = (fixup("first", 0), fixup("second", 1));
+    let text = format!(
+        r#"(component
+        (import "say" (func $say (param "x" string)))
+        (core module $shim (type $t (func (param i32 i32))) (table (export "t") 2 2 funcref)
+            (func (export "0") (type $t)
+                local.get 0 local.get 1 i32.const 0 call_indirect (type $t))
+            (func (export "1") (type $t)
+                local.get 0 local.get 1 i32.const 1 call_indirect (type $t)))
+        (core module $main (import "s" "0" (func $f (param i32 i32)))
+            (import "s" "1" (func $g (param i32 i32)))
+            (memory (export "m") 1) (data (i32.const 0) "hello")
+            (func (export "init") (call $f (i32.const 0) (i32.const 3)))
+            (func (export "run") (result i32) (call $g (i32.const 0) (i32.const 2)) i32.const 1))
+        (core module $starter (import "main" "init" (func $f)) (start $f))
+        {first} {second}
+        (core instance $shim (instantiate $shim))
+        (core instance $main (instantiate $main (with "s" (instance $shim))))
+        (core func $l (canon lower (func $say) (memory $main "m")))
+        (core func $l2 (canon lower (func $say) (memory $main "m")))
+        (core instance $args (export "t" (table $shim "t")) (export "f" (func $l)))
+        (core instance $args2 (export "t" (table $shim "t")) (export "f" (func $l2)))
+        (core instance (instantiate $first (with "" (instance $args))))
+        (core instance (instantiate $starter (with "main" (instance $main))))
+        (core instance (instantiate $second (with "" (instance $args2))))
+        (func (export "run") (result u32) (canon lift (core func $main "run"))))"#
+    );
+    stays(&text, Some(2), Reason::StartBetweenFills);
+}
+
+#[test]
+fn a_path_through_an_instance_that_stays_is_not_closed() {
+    let text = r#"(component
+        (core module $a (func (export "f") (result i32) i32.const 3))
+        (core module $twice (import "a" "f" (func $f (result i32)))
+            (func (export "g") (result i32) (i32.mul (call $f) (i32.const 2))))
+        (core module $b (import "t" "g" (func $g (result i32)))
+            (func (export "run") (result i32) call $g))
+        (core instance $a (instantiate $a))
+        (core instance $t (instantiate $twice (with "a" (instance $a))))
+        (core instance $u (instantiate $twice (with "a" (instance $a))))
+        (core instance $b (instantiate $b (with "t" (instance $t))))
+        (func (export "run") (result u32) (canon lift (core func $b "run")))
+        (func (export "run2") (result u32) (canon lift (core func $u "g"))))"#;
+    stays(text, Some(2), Reason::ThroughAnother);
+}
+
+#[test]
+fn memories_are_not_put_into_one_module() {
+    let text = r#"(component
+        (core module $a (memory 1) (func (export "f") (result i32) (i32.load (i32.const 0))))
+        (core module $b (memory 1) (data (i32.const 0) "\05") (import "a" "f" (func $f (result i32)))
+            (func (export "run") (result i32) (i32.add (call $f) (i32.load (i32.const 0)))))
+        (core instance $a (instantiate $a))
+        (core instance $b (instantiate $b (with "a" (instance $a))))
+        (func (export "run") (result u32) (canon lift (core func $b "run"))))"#
+        .replace(
+            r#"(memory 1) (data (i32.const 0) "\05") (import "a" "f" (func $f (result i32)))"#,
+            r#"(import "a" "f" (func $f (result i32))) (memory 1) (data (i32.const 0) "\05")"#,
+        );
+    stays(&text, Some(0), Reason::Memories);
+    stays(&text, Some(1), Reason::Memories);
+}
+
+#[test]
+fn tables_are_not_put_into_one_module() {
+    let table = "(table 1 funcref) (func $x) (elem (i32.const 0) $x)";
+    let text = beside(&format!(
+        r#"(core module $m {table} (func (export "x") nop (call_indirect (i32.const 0))))
+        (core module $n {table} (import "m" "x" (func $y)) (func (export "x") (result i32)
+            (call $y) (call_indirect (i32.const 0)) i32.const 1))
+        (core instance $m (instantiate $m))
+        (core instance $n (instantiate $n (with "m" (instance $m))))
+        (func (export "run") (result u32) (canon lift (core func $n "x")))"#
+    ))
+    .replace(
+        &format!(r#"(core module $n {table} (import "m" "x" (func $y))"#),
+        &format!(r#"(core module $n (import "m" "x" (func $y)) {table}"#),
+    );
+    stays(&text, Some(2), Reason::Tables);
+}
+
+#[test]
+fn an_instance_stays_as_small_as_a_pool_allows() {
+    // So many globals that a function writes.
+    let globals = |number: usize| {
+        let globals = "(global (mut i32) (i32.const 0))".repeat(number);
+        let sets: String = (0..number)
+            .map(|it| format!("(global.set {it} (i32.const 1))"))
+            .collect();
+        format!(r#"{globals} (func (export "f") {sets})"#)
+    };
+    let text = |number: usize| {
+        let globals = globals(number);
+        format!(
+            r#"(component (core module $a {globals})
+            (core module $b {globals} (func (export "g")))
+            (core instance $a (instantiate $a)) (core instance $b (instantiate $b))
+            (func (export "run") (canon lift (core func $a "f")))
+            (func (export "run2") (canon lift (core func $b "f"))))"#
+        )
+    };
+    let small = flat(&text(1000));
+    assert_eq!(modules(&small), (2, 1));
+    let large = flat(&text(20_000));
+    assert!(reasons(&large).contains(&(Some(1), Reason::InstanceSize)));
+}
+
+#[test]
+fn there_are_not_more_slots_than_a_pool_allows() {
+    let text = |slots: usize| {
+        let lowered: String = (0..slots)
+            .map(|it| format!(r#"(core func $l{it} (canon lower (func $say) (memory $a "m")))"#))
+            .collect();
+        let given: String = (0..slots)
+            .map(|it| format!(r#"(export "{it}" (func $l{it}))"#))
+            .collect();
+        let taken: String = (0..slots)
+            .map(|it| format!(r#"(import "x" "{it}" (func (param i32 i32)))"#))
+            .collect();
+        let calls: String = (0..slots)
+            .map(|it| format!("(call {it} (i32.const 0) (i32.const 0))"))
+            .collect();
+        format!(
+            r#"(component
+            (import "say" (func $say (param "x" string)))
+            (core module $a (memory (export "m") 1))
+            (core module $b {taken} (func (export "run") {calls}))
+            (core module $c (import "b" "run" (func $f)) (func (export "run") call $f))
+            (core module $d (import "c" "run" (func $f)) (func (export "run") call $f))
+            (core instance $a (instantiate $a))
+            {lowered}
+            (core instance $x {given})
+            (core instance $b (instantiate $b (with "x" (instance $x))))
+            (core instance $c (instantiate $c (with "b" (instance $b))))
+            (core instance $d (instantiate $d (with "c" (instance $c))))
+            (func (export "run") (canon lift (core func $d "run"))))"#
+        )
+    };
+    assert_eq!(modules(&flat(&text(10))), (4, 3));
+    let many = flat(&text(20_001));
+    assert!(
+        reasons(&many)
+            .iter()
+            .any(|(_, reason)| *reason == Reason::Slots)
+    );
+}
+
+#[test]
+fn the_search_ends_if_many_instances_stay() {
+    let modules: String = (0..40)
+        .map(|it| {
+            format!(
+                "(core module $m{it} (table 1 funcref) (func $x) (elem (i32.const 0) $x)
+                (func (export \"f{it}\") nop (call_indirect (i32.const 0))))
+                (core instance (instantiate $m{it}))"
+            )
+        })
+        .collect();
+    let found = flat(&beside(&modules));
+    let given_up = |reason: &(Option<usize>, Reason)| reason.1 == Reason::TooManyReasons;
+    assert!(reasons(&found).iter().any(given_up));
+}

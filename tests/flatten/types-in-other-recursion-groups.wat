@@ -1,0 +1,23 @@
+;; Types with the same shape in other recursion groups are other types: the second call traps.
+;; prints: 1
+;; ends: trap
+(core module $table (table (export "table") 2 funcref))
+(core instance $table (instantiate $table))
+(core module $group
+  (import "table" "table" (table $t 2 funcref))
+  (rec (type $f (func (result i32))) (type (struct)))
+  (func $in-a-group (type $f) (i32.const 2))
+  (elem (table $t) (i32.const 1) func $in-a-group))
+(core instance $group (instantiate $group (with "table" (instance $table))))
+(core module $run
+  (import "table" "table" (table $t 2 funcref)) (import "host" "say" (func $say (param i32)))
+  (type $f (func (result i32)))
+  (func $alone (type $f) (i32.const 1))
+  (elem (table $t) (i32.const 0) func $alone)
+  (func (export "run") (result i32)
+    (call $say (call_indirect $t (type $f) (i32.const 0)))
+    (call $say (call_indirect $t (type $f) (i32.const 1)))
+    (i32.const 0)))
+(core instance $run (instantiate $run
+  (with "table" (instance $table)) (with "host" (instance $host))))
+(alias core export $run "run" (core func $main))

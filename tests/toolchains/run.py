@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Makes components with other projects' toolchains, and compares what they do.
+
+    tests/toolchains/run.py                    all
+    tests/toolchains/run.py encoders jco       only these toolchains
+    tests/toolchains/run.py --programs FOLDER  also with the WASI preview 1 programs in a folder
+
+Each component is built with its core modules merged and not merged. Both artifacts run under edgec
+and under stock Wasmtime, and stock Wasmtime runs the component itself. Everything that they print
+or answer must be the same, byte for byte. A component whose modules must be merged, and are not, is
+a failure too. Exit codes: 0 all are the same, 1 something differs, 3 a component cannot be made.
+
+edgec is `--edgec`, or `EDGEC`, or target/release/edgec.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CORPUS = HERE.parent / "corpus"
+sys.path.insert(0, str(CORPUS))
+
+import compare
+import fetch
+import make
+from stages import Edgec
+
+TOOLCHAINS = ("python", "javascript", "jco", "encoders")
+
+
+def main():
+    options = arguments()
+    folder = Path(tempfile.mkdtemp(prefix="edgec-toolchains-"))
+    try:
+        edgec = Edgec(options.edgec, folder)
+        listed = tomllib.loads((CORPUS / "programs.toml").read_text())
+        stock = options.stock or fetch.stock(listed["stock"])
+        compared, failures = 0, 0
+        for toolchain in options.toolchains or TOOLCHAINS:
+            place = folder / toolchain
+            place.mkdir()
+            for path in components(toolchain, place, options.programs):
+                line, differences = compare.component(path, edgec, stock, place)
+                compared += 1
+                failures += len(differences)
+                print(line, flush=True)
+                for difference in differences:
+                    print(f"  FAILED: {difference}", flush=True)
+    except (fetch.FetchError, make.MakeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
+    finally:
+        if options.keep:
+            print(f"components and artifacts are in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"{compared} passed, 0 failed" if not failures else f"{failures} failures")
+    return 1 if failures else 0
+
+
+def components(toolchain, folder, programs):
+    if toolchain == "python":
+        return make.python(folder)
+    if toolchain == "javascript":
+        return make.javascript(folder)
+    if toolchain == "jco":
+        return make.jco(folder, programs)
+    return make.encoders(folder, programs)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Components of other projects' toolchains.")
+    parser.add_argument("toolchains", nargs="*", help="only these: " + " ".join(TOOLCHAINS))
+    parser.add_argument("--edgec", type=Path, default=os.environ.get("EDGEC", "target/release/edgec"))
+    parser.add_argument("--stock", type=Path, help="a Wasmtime 48 instead of the one from PyPI")
+    parser.add_argument("--programs", type=Path, help="a folder of WASI preview 1 programs")
+    parser.add_argument("--keep", action="store_true", help="keep components and artifacts")
+    options = parser.parse_args()
+    options.edgec = Path(options.edgec).resolve()
+    if not options.edgec.is_file():
+        parser.error(f"{options.edgec} is not there: name the program with --edgec")
+    for toolchain in options.toolchains:
+        if toolchain not in TOOLCHAINS:
+            parser.error(f"no toolchain {toolchain}")
+    folder = options.programs
+    options.programs = sorted(folder.glob("c-*.wasm")) if folder else []
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
