@@ -1,5 +1,12 @@
 //! How the core modules of a component are merged.
 
+mod bulk;
+mod component;
+mod machine;
+mod module;
+mod plain;
+mod steps;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,10 +20,8 @@ use edgec_graphs::{Choices, graph};
 /// Reasons that no component should give: each would be a defect of edgec.
 const DEFECTS: [FlattenReason; 2] = [FlattenReason::Invalid, FlattenReason::OtherType];
 
-/// The bytes are the decisions that make a component. The merged component is valid, and has the
-/// same imports and exports. The result is the same each time.
-///
-/// Other tests compare what components do (`tests/it/graphs.rs`): this crate links no engine.
+/// The bytes are the decisions that make a component. The merged component is valid, has the same
+/// imports and exports, and does the same in an interpreter. The result is the same each time.
 pub fn flatten(data: &[u8]) {
     let text = graph(&mut Choices::of_tape(data.iter().copied().map(u32::from)));
     let input = read(text.into_bytes()).expect("a text");
@@ -25,6 +30,7 @@ pub fn flatten(data: &[u8]) {
         return;
     };
     let program = adapted.component;
+    let before = component::run(program.bytes());
     for reads in [Reads::Binaryen116, Reads::Everything] {
         let merged = merged(program.clone(), reads);
         let after = &merged.component;
@@ -36,10 +42,28 @@ pub fn flatten(data: &[u8]) {
         let defect = |reason| report.kept.iter().any(|kept| kept.reason == reason);
         assert!(!DEFECTS.into_iter().any(defect), "{report:?}");
         assert!(report.instances.after <= report.instances.before);
+        if let Some((before, after)) = before.as_ref().zip(component::run(after.bytes())) {
+            same(before, &after);
+        }
         let again = self::merged(program.clone(), reads);
         assert_eq!(again.component.bytes(), after.bytes());
         assert_eq!(again.flattened, merged.flattened);
     }
+}
+
+/// Compares what two components did, until one of them came to no end.
+fn same(before: &[String], after: &[String]) {
+    for (one, other) in before.iter().zip(after) {
+        if [one, other]
+            .iter()
+            .any(|line| *line == component::EXHAUSTED)
+        {
+            return;
+        }
+        assert_eq!(one, other);
+    }
+    let ends = |log: &[String]| log.last().is_none_or(|line| line != component::EXHAUSTED);
+    assert!(before.len() == after.len() || !ends(before) || !ends(after));
 }
 
 /// The component with merged core modules. The optimizer returns every module as it is, and reads

@@ -26,7 +26,8 @@ mod visible;
 pub use self::choices::Choices;
 
 use self::scope::{Callable, Owner, Scope, Writer};
-use self::signatures::{HOST, Kind};
+use self::signatures::Kind;
+pub use self::signatures::{HOST, Sig};
 
 /// A component, as text. It imports an instance `host` of functions.
 pub fn graph(choices: &mut Choices) -> String {
