@@ -50,7 +50,7 @@ pub use self::reason::Reason;
 pub use self::report::{Change, Flattened, KeptInstance};
 use crate::input::found;
 use crate::wasm::reads::Reads;
-use crate::{Kind, ValidComponent, validate};
+use crate::{ProgramKind, ValidComponent, validate};
 
 /// A program after this stage.
 pub(crate) struct Flat {
@@ -61,7 +61,7 @@ pub(crate) struct Flat {
 
 /// Merges core modules of a program, as far as its meaning stays the same.
 pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
-    if program.kind() == Kind::Module {
+    if program.kind() == ProgramKind::Module {
         return unchanged(program, None);
     }
     // If the optimizer reads everything that the program uses, it reads every module.
