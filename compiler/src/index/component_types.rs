@@ -20,6 +20,7 @@ mod size;
 mod tests;
 
 use std::collections::HashMap;
+use std::iter::once;
 
 use wasmparser::{
     BinaryReader, CanonicalFunction, ComponentDefinedType, ComponentExport, ComponentImport,
@@ -27,11 +28,13 @@ use wasmparser::{
     Payload, Result, TypeBounds,
 };
 
-use self::size::{RESOURCE, SIMPLE, Type};
+use self::size::{NAME, RESOURCE, SIMPLE, Type};
 use crate::index::follow::Meaning;
 use crate::index::spaces::{Sort, Spaces};
 
-/// How deeply component and instance types may be nested. Components have the same limit.
+/// How deeply types may be nested, in place or by reference. Components have the same limit. The
+/// validator has it for types of values. Of other types it keeps the depth in 7 bits, and a panic
+/// ended it if they did not suffice.
 const MAX_NESTING: usize = 100;
 
 /// Counts the types of a component and of the components in it.
@@ -52,14 +55,16 @@ struct Uses<'a> {
     exports: Vec<HashMap<&'a str, Type>>,
     /// How many parts are walked for all uses so far.
     used: u64,
+    /// How deeply types are nested so far.
+    deepest: u32,
 }
 
 /// A component, or a component or instance type, that is being read.
 #[derive(Default)]
 struct Open<'a> {
     exports: HashMap<&'a str, Type>,
-    /// The parts of its imports and exports.
-    parts: u64,
+    /// Its type, made of those of its imports and exports.
+    ty: Type,
 }
 
 impl<'a> ComponentTypes<'a> {
@@ -69,10 +74,18 @@ impl<'a> ComponentTypes<'a> {
         self.uses.begin();
     }
 
-    /// A component ends.
-    pub(crate) fn end(&mut self) {
+    /// A component ends, at this offset.
+    pub(crate) fn end(&mut self, offset: usize) {
         let ty = self.finish();
         self.spaces.add(Sort::Component, ty);
+        self.look(offset);
+    }
+
+    /// Keeps the offset if types are nested too deeply.
+    fn look(&mut self, offset: usize) {
+        if self.uses.deepest as usize > MAX_NESTING {
+            self.too_deep.get_or_insert(offset);
+        }
     }
 
     /// The type of the component or type that ends.
@@ -101,7 +114,11 @@ impl<'a> ComponentTypes<'a> {
             }
             // Entries of this section have no type here, and there may be many of them.
             Payload::InstanceSection(_) => {}
-            payload => self.spaces.read(payload, &mut self.uses)?,
+            payload => {
+                self.spaces.read(payload, &mut self.uses)?;
+                let range = payload.as_section().map(|(_, range)| range);
+                self.look(range.map_or(0, |range| range.start));
+            }
         }
         Ok(self.uses.used.saturating_sub(before))
     }
@@ -117,6 +134,7 @@ impl<'a> ComponentTypes<'a> {
                 if !left.is_empty() {
                     let ty = self.finish();
                     self.spaces.add(Sort::Type, ty);
+                    self.look(reader.original_position());
                 }
                 continue;
             };
@@ -144,7 +162,9 @@ impl<'a> ComponentTypes<'a> {
                 _ => {
                     let ty = reader.read::<ComponentType<'a>>()?;
                     let ty = plain(&self.spaces, &ty);
+                    self.uses.deepest = self.uses.deepest.max(ty.depth);
                     self.spaces.add(Sort::Type, ty);
+                    self.look(reader.original_position());
                 }
             }
         }
@@ -252,7 +272,7 @@ impl<'a> Uses<'a> {
     fn import(&mut self, ty: Type) {
         self.uses(ty);
         if let Some(open) = self.open.last_mut() {
-            open.parts = open.parts.saturating_add(ty.parts);
+            open.ty.contains(ty);
         }
     }
 
@@ -272,46 +292,53 @@ impl<'a> Uses<'a> {
         let open = self.open.pop().unwrap_or_default();
         let number = self.exports.len();
         self.exports.push(open.exports);
+        self.deepest = self.deepest.max(open.ty.depth);
         Type {
-            parts: open.parts.saturating_add(1),
             exports: Some(number),
+            ..open.ty
         }
     }
 }
 
-/// A type that contains no component or instance type.
+/// The type of values, functions or resources.
 fn plain(spaces: &Spaces<Type>, ty: &ComponentType<'_>) -> Type {
     let value = |ty: &ComponentValType| match ty {
-        ComponentValType::Primitive(_) => 1,
-        ComponentValType::Type(index) => spaces.get(Sort::Type, *index).parts,
+        ComponentValType::Primitive(_) => SIMPLE,
+        ComponentValType::Type(index) => spaces.get(Sort::Type, *index),
     };
-    let parts = match ty {
-        ComponentType::Resource { .. } => return RESOURCE,
-        ComponentType::Component(_) | ComponentType::Instance(_) => return SIMPLE,
-        ComponentType::Func(ty) => sum(ty.params.iter().map(|(_, ty)| ty).chain(&ty.result), value),
+    match ty {
+        ComponentType::Resource { .. } => RESOURCE,
+        ComponentType::Component(_) | ComponentType::Instance(_) => SIMPLE,
+        ComponentType::Func(ty) => {
+            let params = ty.params.iter().map(|(_, ty)| ty);
+            Type::around(params.chain(&ty.result).map(value))
+        }
         ComponentType::Defined(ty) => match ty {
             ComponentDefinedType::Primitive(_)
             | ComponentDefinedType::Own(_)
-            | ComponentDefinedType::Borrow(_) => 0,
-            ComponentDefinedType::Record(fields) => sum(fields.iter().map(|(_, ty)| ty), value),
+            | ComponentDefinedType::Borrow(_) => SIMPLE,
+            ComponentDefinedType::Record(fields) => {
+                Type::around(fields.iter().map(|(_, ty)| value(ty)))
+            }
             ComponentDefinedType::Variant(cases) => {
-                sum(cases.iter().filter_map(|case| case.ty.as_ref()), value)
+                Type::around(cases.iter().filter_map(|case| case.ty.as_ref().map(value)))
             }
             ComponentDefinedType::List(ty)
             | ComponentDefinedType::FixedLengthList(ty, _)
-            | ComponentDefinedType::Option(ty) => value(ty),
-            ComponentDefinedType::Map(key, ty) => sum([key, ty].into_iter(), value),
-            ComponentDefinedType::Tuple(types) => sum(types.iter(), value),
+            | ComponentDefinedType::Option(ty) => Type::around(once(value(ty))),
+            ComponentDefinedType::Map(key, ty) => Type::around([key, ty].into_iter().map(value)),
+            ComponentDefinedType::Tuple(types) => Type::around(types.iter().map(value)),
             ComponentDefinedType::Flags(names) | ComponentDefinedType::Enum(names) => {
-                names.len() as u64
+                Type::around(names.iter().map(|_| NAME))
             }
-            ComponentDefinedType::Result { ok, err } => sum(ok.iter().chain(err), value),
+            ComponentDefinedType::Result { ok, err } => {
+                Type::around(ok.iter().chain(err).map(value))
+            }
             ComponentDefinedType::Future(ty) | ComponentDefinedType::Stream(ty) => {
-                sum(ty.iter(), value)
+                Type::around(ty.iter().map(value))
             }
         },
-    };
-    Type::of(parts.saturating_add(1))
+    }
 }
 
 /// The type that an import or export states.
@@ -324,13 +351,6 @@ fn stated(spaces: &Spaces<Type>, ty: ComponentTypeRef) -> Type {
         ComponentTypeRef::Type(TypeBounds::SubResource) => RESOURCE,
         ComponentTypeRef::Module(_) | ComponentTypeRef::Value(_) => SIMPLE,
     }
-}
-
-fn sum<'t>(
-    types: impl Iterator<Item = &'t ComponentValType>,
-    parts: impl Fn(&ComponentValType) -> u64,
-) -> u64 {
-    types.fold(0, |all: u64, ty| all.saturating_add(parts(ty)))
 }
 
 /// The next byte.

@@ -252,7 +252,7 @@ impl<'a> Totals<'a> {
                 self.names_copied.add(self.names, *offset, here);
                 self.open.pop();
                 if self.module.take().is_none() {
-                    self.types.end();
+                    self.types.end(*offset);
                 }
             }
             Payload::CodeSectionStart { range, .. } => {
@@ -315,7 +315,7 @@ impl<'a> Totals<'a> {
         let place = Place { offset, within };
         Some(Beyond {
             message: format!("component types are nested more than {limit} deep {place}"),
-            advice: "define types side by side, not nested",
+            advice: "nest types less deeply",
         })
     }
 

@@ -18,7 +18,7 @@ fn used(wasm: &[u8]) -> u64 {
                 }
             }
             Payload::End(_) if in_module => in_module = false,
-            Payload::End(_) => types.end(),
+            Payload::End(offset) => types.end(offset),
             payload => used += types.read(wasm, &payload).unwrap(),
         }
     }
@@ -142,6 +142,48 @@ fn types_are_nested_so_deep_and_no_deeper() {
         let error = error.to_string();
         let begins = "component types are nested more than 100 deep (at offset 0x";
         assert!(error.starts_with(begins), "{error}");
+    }
+}
+
+#[test]
+fn types_that_refer_to_each_other_are_nested() {
+    let instances = |depth: usize| {
+        let types = (1..depth).map(|at| {
+            format!(
+                "(type $t{at} (instance (alias outer 1 $t{} (type $u)) \
+                 (export \"e\" (instance (type $u)))))",
+                at - 1
+            )
+        });
+        format!(
+            "(component (type $t0 (instance)) {})",
+            types.collect::<String>()
+        )
+    };
+    // The program itself contains nothing: its components are not exported.
+    let components = |depth: usize| {
+        let components = (1..depth).map(|at| {
+            format!(
+                "(component $c{at} (alias outer 1 $c{} (component $d)) \
+                 (export \"e\" (component $d)))",
+                at - 1
+            )
+        });
+        format!(
+            "(component (component $c0) {})",
+            components.collect::<String>()
+        )
+    };
+    let text = [&instances as &dyn Fn(usize) -> String, &components];
+    for text in text {
+        let wasm = |depth| wat::parse_str(text(depth)).unwrap();
+        crate::validate(wasm(MAX_NESTING)).unwrap();
+        // The validator would panic from the second one on.
+        for depth in [MAX_NESTING + 1, 128, 400] {
+            let error = crate::validate(wasm(depth)).unwrap_err().to_string();
+            let begins = "component types are nested more than 100 deep (at offset 0x";
+            assert!(error.starts_with(begins), "{error}");
+        }
     }
 }
 
