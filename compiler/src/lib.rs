@@ -177,7 +177,8 @@ pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
 pub use wasm::modules::map_modules;
 pub use wasm::names::{Names, take_names};
 pub use wasm::optimize::{
-    Flatten, KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps, optimize,
+    Flatten, KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps,
+    optimize,
 };
 pub use wasm::order::order;
 pub use wasm::passes::Level;

@@ -109,7 +109,9 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
         modules: same(report.modules),
         instances: same(report.instances),
         merged: 0,
-        parts: (0..report.modules.before).map(|number| vec![number]).collect(),
+        parts: (0..report.modules.before)
+            .map(|number| vec![number])
+            .collect(),
         starts: Vec::new(),
         kept: vec![KeptInstance {
             module: None,
@@ -135,8 +137,5 @@ fn same(change: Change) -> Change {
 }
 
 fn unchanged(program: ValidComponent, report: Option<Flattened>) -> Flat {
-    Flat {
-        program,
-        report,
-    }
+    Flat { program, report }
 }
