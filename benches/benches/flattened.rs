@@ -12,7 +12,7 @@ use edgec_benches::http::Host;
 use edgec_benches::{
     Contender, Guest, Stock, deserialize, guests, made, medians, medians_of, prepare, print,
 };
-use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, LoadedComponent, load};
+use edgec_loader::{EngineProfile, Expected, HostEngine, LoadedComponent, load};
 use edgec_tests::Sandbox;
 use edgec_verifier::TrustPolicy;
 use wasmtime::component::InstancePre;
@@ -147,7 +147,7 @@ impl Programs<'_> {
 }
 
 fn host_engine() -> HostEngine {
-    edgec_loader::engine(EngineProfile::Default, &Limits::OnDemand).unwrap()
+    HostEngine::builder(EngineProfile::Default).build().unwrap()
 }
 
 fn instance(engine: &Engine, program: &InstancePre<()>) {
