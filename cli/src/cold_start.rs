@@ -1,7 +1,7 @@
 //! How verbs show the cold-start lint.
 
 use edgec_builder::{WorkerProgram, unverified};
-use edgec_compiler::{ENGINE_VERSION, Finding, Kind, ReadError, Rule};
+use edgec_compiler::{ENGINE_VERSION, Finding, Flattened, Kind, ReadError, Rule};
 use serde::Serialize;
 
 use crate::failure::chain;
@@ -48,14 +48,14 @@ const MOST: usize = 12;
 const MAX_NOTES: usize = 1000;
 
 impl ColdStart {
-    /// For a program that was built, with the causes. `is_adapted` says whether edgec made the
-    /// component from a core module.
+    /// For a program that was built, with the causes. If edgec made the component from a core module,
+    /// `adapted` says how its core modules were merged.
     pub(crate) fn of_program(
         findings: Result<Vec<Finding>, ReadError>,
         kind: Kind,
-        is_adapted: bool,
+        adapted: Option<Option<&Flattened>>,
     ) -> Self {
-        Self::new(findings, Origin { kind, is_adapted })
+        Self::new(findings, Origin { kind, adapted })
     }
 
     /// For an untrusted image, from its engine's version and its section `.wasmtime.info`.
@@ -73,11 +73,11 @@ impl ColdStart {
         };
         let findings = unverified::lint(&program, info, kind);
         // An image does not say where its core modules came from.
-        let is_adapted = false;
-        Self::new(findings, Origin { kind, is_adapted })
+        let adapted = None;
+        Self::new(findings, Origin { kind, adapted })
     }
 
-    fn new(findings: Result<Vec<Finding>, ReadError>, origin: Origin) -> Self {
+    fn new(findings: Result<Vec<Finding>, ReadError>, origin: Origin<'_>) -> Self {
         let mut findings = match findings {
             Ok(findings) => findings,
             Err(error) => return Self::unknown(chain(&error)),
@@ -159,23 +159,41 @@ impl ColdStart {
 
 /// The program that the findings are about.
 #[derive(Clone, Copy)]
-struct Origin {
+struct Origin<'f> {
     kind: Kind,
-    /// Whether edgec made the component from a core module.
-    is_adapted: bool,
+    /// If edgec made the component from a core module: how its core modules were merged, if they
+    /// were.
+    adapted: Option<Option<&'f Flattened>>,
+}
+
+impl Origin<'_> {
+    /// Whether a finding is not about the core module from which the component was made, which is
+    /// the first one in it.
+    fn is_of_adapter(self, finding: &Finding) -> bool {
+        let (Some(flattened), Some(module)) = (self.adapted, &finding.module) else {
+            return false;
+        };
+        let index = usize::try_from(module.index).unwrap_or(usize::MAX);
+        match flattened.and_then(|it| Some((it.parts.get(index)?, &it.starts))) {
+            // Of all that a merged module does, only start functions may be the adapter's.
+            Some((parts, starts)) if parts.contains(&0) => {
+                finding.rule == Rule::StartFunction && parts.len() > 1 && !starts.contains(&0)
+            }
+            Some(_) => true,
+            None => index > 0,
+        }
+    }
 }
 
 impl Note {
-    fn new(mut finding: Finding, origin: Origin) -> Self {
+    fn new(mut finding: Finding, origin: Origin<'_>) -> Self {
         // Names in programs and images can be any text.
         let module = finding.module.iter_mut().map(|module| &mut module.name);
         let cause = finding.cause.iter_mut().map(|cause| &mut cause.name);
         for name in module.chain(cause).flatten() {
             *name = safe(name);
         }
-        // The core module from which the component was made is the first one in it.
-        let module = finding.module.as_ref().filter(|_| origin.is_adapted);
-        let of_adapter = module.is_some_and(|module| module.index > 0);
+        let of_adapter = origin.is_of_adapter(&finding);
         let (whose, hint) = match of_adapter {
             true => (
                 "not in the program, but in the component around it: ",

@@ -57,9 +57,6 @@ pub(crate) struct Flat {
     pub(crate) program: ValidComponent,
     /// What happened. `None` if no component of the program has several core instances.
     pub(crate) report: Option<Flattened>,
-    /// For each core module, in file order, the numbers of the modules that it was made of. `None`
-    /// if the modules are the same as before.
-    pub(crate) origins: Option<Vec<Vec<usize>>>,
 }
 
 /// Merges core modules of a program, as far as its meaning stays the same.
@@ -81,13 +78,15 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
     let mut report = Flattened {
         modules: Change {
             before: outcome.modules,
-            after: outcome.origins.len(),
+            after: outcome.parts.len(),
         },
         instances: Change {
             before: outcome.instances_before,
             after: outcome.instances_after,
         },
         merged: outcome.merged,
+        parts: outcome.parts,
+        starts: outcome.starts,
         kept: outcome.kept,
     };
     report.kept.sort_by_key(|kept| kept.module);
@@ -103,7 +102,6 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
             return Flat {
                 program: flat,
                 report: Some(report),
-                origins: Some(outcome.origins),
             };
         }
     };
@@ -111,6 +109,8 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
         modules: same(report.modules),
         instances: same(report.instances),
         merged: 0,
+        parts: (0..report.modules.before).map(|number| vec![number]).collect(),
+        starts: Vec::new(),
         kept: vec![KeptInstance {
             module: None,
             name: None,
@@ -138,6 +138,5 @@ fn unchanged(program: ValidComponent, report: Option<Flattened>) -> Flat {
     Flat {
         program,
         report,
-        origins: None,
     }
 }

@@ -235,7 +235,7 @@ impl InputReport {
             cold_start: ColdStart::of_program(
                 lint,
                 optimized.component.kind(),
-                prepared.adapter.is_some(),
+                prepared.adapter.map(|_| optimized.flattened.as_ref()),
             ),
             artifacts: Vec::new(),
         };

@@ -24,7 +24,9 @@ pub(super) struct Outcome {
     pub(super) modules: usize,
     /// For each core module that it has now, the modules that it was made of. Empty for modules that
     /// edgec made.
-    pub(super) origins: Vec<Vec<usize>>,
+    pub(super) parts: Vec<Vec<usize>>,
+    /// The merged modules whose start functions run.
+    pub(super) starts: Vec<usize>,
     pub(super) instances_before: usize,
     pub(super) instances_after: usize,
     pub(super) merged: usize,
@@ -60,7 +62,11 @@ pub(super) fn flatten(component: &[u8], context: &Context<'_>) -> Option<Outcome
             Ok(merged) => {
                 outcome.instances_after += merged.rewritten.instances;
                 outcome.merged += merged.members.iter().map(Vec::len).sum::<usize>();
-                outcome.origins = parts.origins(&merged.rewritten.sources, &merged.members);
+                outcome.parts = parts.origins(&merged.rewritten.sources, &merged.members);
+                let starts = merged.starts.iter();
+                outcome
+                    .starts
+                    .extend(starts.filter_map(|item| parts.module(*item)));
                 outcome.bytes = Some(merged.rewritten.bytes);
                 outcome.kept.extend(merged.kept);
                 return Some(outcome);
@@ -74,7 +80,7 @@ pub(super) fn flatten(component: &[u8], context: &Context<'_>) -> Option<Outcome
     };
     let same = level.items.iter().enumerate().filter(defines);
     let same: Vec<Source> = same.map(|(number, _)| Source::Item(number)).collect();
-    outcome.origins = parts.origins(&same, &[]);
+    outcome.parts = parts.origins(&same, &[]);
     if !parts.nested.is_empty() {
         outcome.bytes = Some(parts.with_nested(component, &level)?);
     }
@@ -97,12 +103,15 @@ impl Parts {
         let first = outcome.modules;
         let moved = |modules: Vec<usize>| modules.into_iter().map(|it| it + first).collect();
         self.origins
-            .insert(item, inner.origins.into_iter().map(moved).collect());
+            .insert(item, inner.parts.into_iter().map(moved).collect());
         self.nested.extend(inner.bytes.map(|bytes| (item, bytes)));
         outcome.modules += inner.modules;
         outcome.instances_before += inner.instances_before;
         outcome.instances_after += inner.instances_after;
         outcome.merged += inner.merged;
+        outcome
+            .starts
+            .extend(inner.starts.iter().map(|it| it + first));
         let kept = inner.kept.into_iter().map(|kept| KeptInstance {
             module: kept.module.map(|module| module + first),
             ..kept
@@ -161,6 +170,8 @@ struct Merged {
     rewritten: Rewritten,
     /// The entries of the modules that were merged, for each group.
     members: Vec<Vec<usize>>,
+    /// The entries of those whose start functions run.
+    starts: Vec<usize>,
     kept: Vec<KeptInstance>,
 }
 
@@ -206,8 +217,14 @@ fn merge(
         };
         return merge(level, &context, parts);
     }
+    let starts = plan
+        .starts
+        .iter()
+        .flat_map(|it| it.with_it.iter().chain(&it.after));
+    let starts = starts.filter_map(|node| definition(*node)).collect();
     Ok(Merged {
         members,
+        starts,
         rewritten,
         kept: stays,
     })

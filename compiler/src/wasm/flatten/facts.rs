@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use wasmparser::{DataKind, ElementItems, ElementKind};
+use wasmparser::{DataKind, ElementItems, ElementKind, ValType};
 
-use super::body::Body;
+use super::body::{Body, Use};
 use super::graph::{Entity, Graph, Node, memory_type, table};
 use super::level::{Level, Runs, What};
 use super::module::{Module, Space, at};
@@ -21,6 +21,9 @@ pub(super) struct Whole<'l, 'a> {
     facts: Vec<Facts>,
     /// The numbers of the entries that may run code when they are made, ascending.
     runs: Vec<usize>,
+    /// The instances whose start functions call nothing but known functions of merged modules, none
+    /// of them through a table.
+    quiet: HashSet<Node>,
     /// Whether a module may have a segment that only declares functions.
     pub(super) declares: bool,
 }
@@ -76,6 +79,7 @@ impl<'l, 'a> Whole<'l, 'a> {
             graph,
             facts: Vec::new(),
             runs: Vec::new(),
+            quiet: HashSet::new(),
             declares: context.declares,
         };
         for number in 0..graph.nodes.len() {
@@ -85,8 +89,52 @@ impl<'l, 'a> Whole<'l, 'a> {
         if context.apart == Apart::Yes {
             whole.keep_apart(context.optimizable);
         }
+        let quiet = graph.instances().filter(|node| whole.starts_quietly(*node));
+        whole.quiet = quiet.collect();
         whole.runs = whole.entries_that_run();
         whole
+    }
+
+    /// Whether the start function of an instance certainly calls no function that is looked up.
+    fn starts_quietly(&self, node: Node) -> bool {
+        let Some(start) = self.graph.module(node).and_then(|module| module.start) else {
+            return false;
+        };
+        let mut seen = HashSet::from([(node, start)]);
+        let mut left = vec![(node, start)];
+        while let Some((node, function)) = left.pop() {
+            let Some(Entity::Own(node, Space::Func, function)) =
+                self.graph.resolve(node, Space::Func, function)
+            else {
+                return false;
+            };
+            let place = self.graph.module(node);
+            let place = place.and_then(|module| module.definition(Space::Func, function));
+            let Some(body) = place.and_then(|place| self.body(node, place)) else {
+                return false;
+            };
+            for used in &body.uses {
+                match used {
+                    Use::Call(called) if seen.insert((node, *called)) => left.push((node, *called)),
+                    Use::Call(_) | Use::Type(_) | Use::Memory(_) | Use::Data(_) => {}
+                    Use::Read(global) | Use::Write(global) if self.is_number(node, *global) => {}
+                    _ => return false,
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether a global holds a number.
+    fn is_number(&self, node: Node, global: u32) -> bool {
+        let module = self.graph.module(node);
+        let ty = module.and_then(|module| module.global_type(global));
+        ty.is_some_and(|ty| !matches!(ty.content_type, ValType::Ref(_)))
+    }
+
+    /// Whether the start function of an instance certainly calls no function that is looked up.
+    pub(super) fn is_quiet(&self, node: Node) -> bool {
+        self.quiet.contains(&node)
     }
 
     fn of(&self, node: Node) -> Facts {
@@ -280,10 +328,15 @@ impl<'l, 'a> Whole<'l, 'a> {
     }
 
     /// Whether code may run after the first of these entries is made, or with it, and before the
-    /// second is.
+    /// second is, that may call functions which are looked up.
     pub(super) fn runs_between(&self, first: usize, second: usize) -> bool {
         let from = self.runs.partition_point(|run| *run < first);
-        self.runs.get(from).is_some_and(|run| *run < second)
+        let runs = self.runs.iter().skip(from);
+        let mut runs = runs.take_while(|run| **run < second);
+        runs.any(|run| {
+            let node = self.graph.node_of(Some(*run));
+            !node.is_some_and(|node| self.is_quiet(node))
+        })
     }
 
     pub(super) fn facts(&self, node: Node) -> Option<&Facts> {

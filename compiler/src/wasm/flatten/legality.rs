@@ -169,6 +169,14 @@ pub(super) fn check_slots(
         if !starts(whole, group, *node) {
             continue;
         }
+        if whole.is_quiet(*node) {
+            // It does the same before and after. But it stays behind those before it.
+            match found.after.is_empty() {
+                true => found.with_it.push(*node),
+                false => found.after.push(*node),
+            }
+            continue;
+        }
         let at = whole.graph.item(*node);
         let filled = |fill: &usize| *fill <= at;
         let slots = border.slots.values();

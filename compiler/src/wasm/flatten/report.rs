@@ -14,6 +14,12 @@ pub struct Flattened {
     pub instances: Change,
     /// How many instances of core modules were merged.
     pub merged: usize,
+    /// For each core module of the program now, in file order, the numbers of the modules before
+    /// that it was made of, in the order in which they were instantiated. Empty for a module that
+    /// edgec made.
+    pub parts: Vec<Vec<usize>>,
+    /// The numbers of the merged modules whose start functions run, in the order of the program.
+    pub starts: Vec<usize>,
     /// The instances of core modules that were not merged, in the order of the program.
     pub kept: Vec<KeptInstance>,
 }

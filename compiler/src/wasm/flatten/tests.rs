@@ -49,7 +49,7 @@ fn a_core_module_and_a_component_with_one_instance_stay() {
         "(component (core module $m) (core instance (instantiate $m)))",
     ] {
         let flat = flat(text);
-        assert!(flat.report.is_none() && flat.origins.is_none());
+        assert!(flat.report.is_none());
         assert_eq!(flat.program.bytes(), program(text).bytes());
     }
 }
@@ -68,8 +68,9 @@ fn nested_components_are_flattened_by_themselves() {
         (export "run" (func $c "run")))"#
     );
     let flat = same(&text, 3, 2);
-    assert_eq!(flat.origins, Some(vec![vec![0], vec![1, 2]]));
-    assert_eq!(flat.report.unwrap().merged, 2);
+    let report = flat.report.unwrap();
+    assert_eq!(report.parts, [vec![0], vec![1, 2]]);
+    assert_eq!(report.merged, 2);
 }
 
 #[test]

@@ -79,13 +79,13 @@ fn merged(
     reads: Reads,
 ) -> (ValidComponent, Vec<usize>, Option<Box<Flattened>>) {
     let flat = flatten::flatten(program, reads);
-    let removed = match flat.origins {
-        Some(origins) => {
+    let removed = match &flat.report {
+        Some(report) if !removed.is_empty() => {
             let of = |number: &usize| removed.get(*number).copied().unwrap_or(0);
-            let sums = origins.iter().map(|parts| parts.iter().map(of).sum());
+            let sums = report.parts.iter().map(|parts| parts.iter().map(of).sum());
             sums.collect()
         }
-        None => removed,
+        _ => removed,
     };
     (flat.program, removed, flat.report.map(Box::new))
 }

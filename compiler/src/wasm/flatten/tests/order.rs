@@ -219,6 +219,32 @@ fn a_start_function_after_the_fixup_finds_everything_linked() {
 }
 
 #[test]
+fn a_start_function_that_calls_nothing_unknown_does_not_matter_before_the_fixup() {
+    // The adapter of WASI preview 1 grows the memory by its stack.
+    let quiet =
+        r#"(func $grow (drop (memory.grow (i32.const 1)))) (func $s (call $grow)) (start $s)"#;
+    let text = starts(false).replace(
+        r#"(core module $adapter (import "env" "m" (memory 0))"#,
+        &format!(r#"(core module $adapter (import "env" "m" (memory 0)) {quiet}"#),
+    );
+    let flat = same(&text, 5, 3);
+    let modules = crate::wasm::modules::core_modules(&flat.program);
+    let slots = module::Module::read(modules[0]).unwrap();
+    assert_eq!(slots.functions.len(), 1);
+    assert_eq!(flat.report.unwrap().starts, [2, 3]);
+    // If it might call what is not linked yet, calls go through the slots.
+    let loud = quiet.replace(
+        "(call $grow)",
+        "(call $grow) (if (i32.const 0) (then (call_indirect (i32.const 0))))",
+    );
+    let text = text.replace(quiet, &format!("(table 1 funcref) {loud}"));
+    let flat = same(&text, 5, 3);
+    let modules = crate::wasm::modules::core_modules(&flat.program);
+    let slots = module::Module::read(modules[0]).unwrap();
+    assert_eq!(slots.functions.len(), 2);
+}
+
+#[test]
 fn a_function_that_could_be_called_at_once_is_not_linked_late() {
     // The start function calls `say`, which uses the memory of the first module. There is no shim.
     let text = r#"(component
