@@ -1,7 +1,7 @@
 ;; Each component has a table of handles of its own: a handle of one means nothing in another.
 ;; composition
 ;; prints: 50
-;; ends: trap
+;; ends: error
 (component $has
   (type $r (resource (rep i32)))
   (export $thing "thing" (type $r))

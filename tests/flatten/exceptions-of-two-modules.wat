@@ -1,6 +1,6 @@
 ;; An exception of another module is caught, and one with the same type but another identity is not.
 ;; prints: 5
-;; ends: trap
+;; ends: error
 (core module $one (tag $e (export "e") (param i32))
   (func (export "throw") (param i32) (throw $e (local.get 0))))
 (core instance $one (instantiate $one))

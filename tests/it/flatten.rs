@@ -35,6 +35,8 @@ impl Case {
         let prints = line(";; prints:").unwrap_or_else(|| panic!("{name}: no `prints`"));
         let ends = match line(";; ends:").as_deref() {
             Some("0") => 0,
+            // An error that is no trap of WebAssembly.
+            Some("error") => 1,
             Some("trap") => TRAPPED,
             other => panic!("{name}: it ends with {other:?}"),
         };
