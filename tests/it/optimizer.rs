@@ -182,7 +182,7 @@ fn the_manifest_says_what_was_left() {
     let optimize = optimize.unwrap();
     assert_eq!(optimize["tool"], "wasm-opt");
     assert_eq!(optimize["version"], "fake 1");
-    assert_eq!(optimize["settings"]["modulesKept"], "0-3");
+    assert_eq!(optimize["settings"]["modulesKept"], "0-2");
 }
 
 /// The bundled Binaryen: at every level, the program behaves the same.

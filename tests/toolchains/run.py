@@ -3,7 +3,7 @@
 
     tests/toolchains/run.py                    all
     tests/toolchains/run.py encoders jco       only these toolchains
-    tests/toolchains/run.py --programs FOLDER  also with the WASI preview 1 programs in a folder
+    tests/toolchains/run.py --program FILE     also with this WASI preview 1 program; repeatable
 
 Each component is built with its core modules merged and not merged. Both artifacts run under edgec
 and under stock Wasmtime, and stock Wasmtime runs the component itself. Everything that they print
@@ -44,7 +44,7 @@ def main():
         for toolchain in options.toolchains or TOOLCHAINS:
             place = folder / toolchain
             place.mkdir()
-            for path in components(toolchain, place, options.programs):
+            for path in components(toolchain, place, options.program):
                 line, differences = compare.component(path, edgec, stock, place)
                 compared += 1
                 failures += len(differences)
@@ -78,7 +78,9 @@ def arguments():
     parser.add_argument("toolchains", nargs="*", help="only these: " + " ".join(TOOLCHAINS))
     parser.add_argument("--edgec", type=Path, default=os.environ.get("EDGEC", "target/release/edgec"))
     parser.add_argument("--stock", type=Path, help="a Wasmtime 48 instead of the one from PyPI")
-    parser.add_argument("--programs", type=Path, help="a folder of WASI preview 1 programs")
+    parser.add_argument(
+        "--program", type=Path, action="append", default=[], help="a WASI preview 1 program"
+    )
     parser.add_argument("--keep", action="store_true", help="keep components and artifacts")
     options = parser.parse_args()
     options.edgec = Path(options.edgec).resolve()
@@ -87,8 +89,6 @@ def arguments():
     for toolchain in options.toolchains:
         if toolchain not in TOOLCHAINS:
             parser.error(f"no toolchain {toolchain}")
-    folder = options.programs
-    options.programs = sorted(folder.glob("c-*.wasm")) if folder else []
     return options
 
 

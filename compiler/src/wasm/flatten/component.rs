@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
-use wasmparser::{Instance, Payload};
+use wasmparser::{Instance, KnownCustom, Parser, Payload};
 
 use super::facts::{Apart, Context, Whole};
 use super::graph::{Graph, Node};
@@ -13,6 +13,7 @@ use super::reason::Reason;
 use super::report::KeptInstance;
 use super::rewrite::{Rewritten, Source, rewrite};
 use crate::index::spaces::Sort;
+use crate::wasm::function_names::ModuleNames;
 use crate::wasm::sections;
 
 /// What became of a component. Core modules are numbered from 0, in file order at any depth.
@@ -58,6 +59,9 @@ pub(super) fn flatten(component: &[u8], context: &Context<'_>) -> Option<Outcome
     let own = own.count();
     let made_of = modules(&level);
     if made_of.len() > 1 {
+        for item in made_of.into_iter().flatten() {
+            parts.read_name(item, &level);
+        }
         match merge(&level, context, &parts) {
             Ok(merged) => {
                 outcome.instances_after += merged.rewritten.instances;
@@ -95,6 +99,8 @@ struct Parts {
     /// For each entry that is a core module or component, the modules that those in it now were made
     /// of.
     origins: HashMap<usize, Vec<Vec<usize>>>,
+    /// The names of core modules, by their entries. Empty for those without one.
+    names: HashMap<usize, String>,
 }
 
 impl Parts {
@@ -135,6 +141,24 @@ impl Parts {
             }
         }
         origins
+    }
+
+    /// Reads the name of the core module of an entry.
+    fn read_name(&mut self, item: usize, level: &Level<'_>) {
+        let Some(module) = level.items.get(item) else {
+            return;
+        };
+        self.names.entry(item).or_insert_with(|| {
+            let mut names = ModuleNames::default();
+            for payload in Parser::new(0).parse_all(module.bytes).map_while(Result::ok) {
+                if let Payload::CustomSection(custom) = payload
+                    && let KnownCustom::Name(section) = custom.as_known()
+                {
+                    names.read(section);
+                }
+            }
+            names.module.unwrap_or_default()
+        });
     }
 
     /// The number of the core module of an entry.
@@ -183,7 +207,7 @@ fn merge(
 ) -> Result<Merged, Vec<KeptInstance>> {
     let all = |reason| {
         let modules = modules(level).into_iter();
-        let kept = modules.map(|item| kept(level, parts, item, reason));
+        let kept = modules.map(|item| kept(parts, item, reason));
         kept.collect::<Vec<_>>()
     };
     if level.names_modules {
@@ -194,7 +218,7 @@ fn merge(
     let plan = plan(&whole).ok_or_else(|| all(Reason::Unread))?;
     let definition = |node: Node| graph.definition(node).map(|definition| definition.item);
     let stays = plan.kept.iter();
-    let stays = stays.map(|(node, reason)| kept(level, parts, definition(*node), *reason));
+    let stays = stays.map(|(node, reason)| kept(parts, definition(*node), *reason));
     let stays: Vec<KeptInstance> = stays.collect();
     if plan.groups.is_empty() {
         return Err(stays);
@@ -270,12 +294,11 @@ fn modules(level: &Level<'_>) -> Vec<Option<usize>> {
     modules.collect()
 }
 
-fn kept(level: &Level<'_>, parts: &Parts, item: Option<usize>, reason: Reason) -> KeptInstance {
-    let bytes = item.and_then(|item| level.items.get(item));
-    let module = bytes.and_then(|item| super::module::Module::read(item.bytes));
+fn kept(parts: &Parts, item: Option<usize>, reason: Reason) -> KeptInstance {
+    let name = item.and_then(|item| parts.names.get(&item));
     KeptInstance {
         module: item.and_then(|item| parts.module(item)),
-        name: module.and_then(|module| module.names().module),
+        name: name.filter(|name| !name.is_empty()).cloned(),
         reason,
     }
 }

@@ -173,6 +173,10 @@ impl<'a> Graph<'a> {
     ) -> Result<Vec<Entity>, Reason> {
         let Some(definition) = definition.and_then(|number| self.definitions.get_mut(number))
         else {
+            // Everything that it is given is looked at.
+            let given = args.iter().map(|(_, arg)| self.exports(*arg).len());
+            let given = given.fold(0, usize::saturating_add);
+            self.add(given)?;
             return Ok(Vec::new());
         };
         definition.instances += 1;

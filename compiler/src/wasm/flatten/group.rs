@@ -8,7 +8,9 @@
 //! An entry that keeps its order and uses something of the merged instance ends the entries before
 //! it: whatever needs an entry after it is late, too.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
+use wasmparser::TypeRef;
 
 use super::canonical::uses;
 use super::facts::Whole;
@@ -28,6 +30,8 @@ pub(super) struct Group {
     late_functions: HashSet<usize>,
     /// Other instances that can be made only after it.
     late_instances: HashSet<Node>,
+    /// For each canonical function that a member imports, a member and the type in its module.
+    types: HashMap<usize, (Node, u32)>,
     /// The entry before which the merged instance is made.
     pub(super) place: usize,
 }
@@ -70,8 +74,10 @@ impl Group {
             links,
             late_functions: HashSet::new(),
             late_instances: HashSet::new(),
+            types: HashMap::new(),
             place: usize::MAX,
         };
+        group.find_types(whole);
         group.find_late(whole);
         group.place = group.place.min(last);
         group
@@ -91,6 +97,34 @@ impl Group {
     pub(super) fn last(&self, whole: &Whole<'_, '_>) -> usize {
         let last = self.members.last();
         last.map_or(0, |node| whole.graph.item(*node))
+    }
+
+    /// Every canonical function that a module gets is an import of the module. Its type must be the
+    /// one that the import states.
+    fn find_types(&mut self, whole: &Whole<'_, '_>) {
+        for node in &self.members {
+            let Some(module) = whole.graph.module(*node) else {
+                continue;
+            };
+            let imports = module.imports.iter().zip(whole.graph.imports_of(*node));
+            for (import, entity) in imports {
+                if let (TypeRef::Func(ty) | TypeRef::FuncExact(ty), Entity::Canonical(number)) =
+                    (import.ty, entity)
+                {
+                    self.types.entry(*number).or_insert((*node, ty));
+                }
+            }
+        }
+    }
+
+    /// The type of the function behind a slot: an instance, and the index of a type in its module.
+    pub(super) fn slot_type(&self, whole: &Whole<'_, '_>, key: Key) -> Option<(Node, u32)> {
+        match key {
+            Key::Behind(node, function) => {
+                Some((node, whole.graph.module(node)?.function_type(function)?))
+            }
+            Key::Canonical(number) => self.types.get(&number).copied(),
+        }
     }
 
     /// Reads the entries in order, and finds what can be made only after the merged instance.

@@ -11,7 +11,6 @@ use wasmparser::ElementKind;
 use super::facts::Whole;
 use super::graph::{Entity, Node};
 use super::group::{Group, Key, Target};
-use super::legality::slot_type;
 use super::module::{Module, Space, at, count};
 use super::reach::{Reached, is_dissolved};
 use super::value::Value;
@@ -183,7 +182,7 @@ fn imports(whole: &Whole<'_, '_>, group: &Group, wanted: &BTreeSet<Target>) -> O
             if left.remove(&target) {
                 let ty = match target {
                     Target::Slot(key) => {
-                        let (node, ty) = slot_type(whole, group, key)?;
+                        let (node, ty) = group.slot_type(whole, key)?;
                         ImportType::Function(node, ty)
                     }
                     _ => ImportType::Of(*node, number),
@@ -203,7 +202,7 @@ fn imports(whole: &Whole<'_, '_>, group: &Group, wanted: &BTreeSet<Target>) -> O
             Target::Outside(Entity::Canonical(number)) => Key::Canonical(number),
             _ => return None,
         };
-        let (node, ty) = slot_type(whole, group, key)?;
+        let (node, ty) = group.slot_type(whole, key)?;
         imports.push(Import {
             target,
             space: Space::Func,

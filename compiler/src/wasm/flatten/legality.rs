@@ -14,7 +14,7 @@ use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, TableInit};
 use super::body::{Use, expression};
 use super::facts::Whole;
 use super::graph::{Entity, Node};
-use super::group::{Group, Key, Target};
+use super::group::{Group, Target};
 use super::module::{Module, Space};
 use super::reach::{Border, is_dissolved, starts};
 use super::reason::Reason;
@@ -159,7 +159,9 @@ pub(super) fn check_slots(
         return Err((last, Reason::Slots));
     }
     for key in border.slots.keys() {
-        let (node, ty) = slot_type(whole, group, *key).ok_or((last, Reason::SlotType))?;
+        let (node, ty) = group
+            .slot_type(whole, *key)
+            .ok_or((last, Reason::SlotType))?;
         if whole.graph.plain_type(node, ty).is_none() {
             return Err((node, Reason::SlotType));
         }
@@ -191,25 +193,6 @@ pub(super) fn check_slots(
         }
     }
     Ok(found)
-}
-
-/// The type of the function behind a slot: an instance, and the index of a type in its module.
-pub(super) fn slot_type(whole: &Whole<'_, '_>, group: &Group, key: Key) -> Option<(Node, u32)> {
-    let graph = whole.graph;
-    match key {
-        Key::Behind(node, function) => Some((node, graph.module(node)?.function_type(function)?)),
-        // Every function of this kind that a module gets is an import of the module. Its type must be
-        // the one that the import states.
-        Key::Canonical(number) => group.members.iter().find_map(|node| {
-            let module = graph.module(*node)?;
-            let functions = 0..module.imported(Space::Func);
-            let mut functions = functions.filter(|function| {
-                let entity = graph.resolve(*node, Space::Func, *function);
-                entity == Some(Entity::Canonical(number))
-            });
-            Some((*node, module.function_type(functions.next()?)?))
-        }),
-    }
 }
 
 /// Whether fewer core modules are left after a group is merged.

@@ -23,6 +23,8 @@ use crate::index::spaces::Sort;
 #[derive(Default)]
 pub(super) struct Links {
     links: BTreeMap<(Node, u32), Link>,
+    /// For each function behind a link, the first function that leads to it.
+    before: HashMap<Entity, (Node, u32)>,
     /// The tables and globals that the merged module does not need.
     dissolved: HashSet<Entity>,
     /// How many instructions are left out at the beginning of an instance's start function: they
@@ -49,9 +51,7 @@ impl Links {
 
     /// A function that passes its calls to this one.
     pub(super) fn before(&self, behind: Entity) -> Option<(Node, u32)> {
-        let mut links = self.links.iter();
-        let found = links.find(|(_, link)| link.content == Some(behind));
-        found.map(|(from, _)| *from)
+        self.before.get(&behind).copied()
     }
 
     pub(super) fn is_dissolved(&self, entity: Entity) -> bool {
@@ -114,11 +114,20 @@ pub(super) fn find(whole: &Whole<'_, '_>, members: &[Node]) -> Links {
     finder.link_cells();
     match finder.links.is_endless() {
         true => Links::default(),
-        false => finder.links,
+        false => finder.links.complete(),
     }
 }
 
 impl Links {
+    fn complete(mut self) -> Self {
+        for (from, link) in &self.links {
+            if let Some(behind) = link.content {
+                self.before.entry(behind).or_insert(*from);
+            }
+        }
+        self
+    }
+
     /// Whether following a link may never end.
     fn is_endless(&self) -> bool {
         self.links.keys().any(|start| {

@@ -90,6 +90,8 @@ pub(super) struct Module<'a> {
     pub(super) globals: Vec<Global<'a>>,
     pub(super) exports: Vec<Export<'a>>,
     by_name: HashMap<&'a str, usize>,
+    /// The first name of each item that is exported.
+    names: HashMap<(Space, u32), &'a str>,
     pub(super) start: Option<u32>,
     pub(super) elements: Vec<Element<'a>>,
     pub(super) has_data_count: bool,
@@ -140,6 +142,10 @@ impl<'a> Module<'a> {
                 self.exports = all(section)?;
                 let named = self.exports.iter().enumerate();
                 self.by_name = named.map(|(number, it)| (it.name, number)).collect();
+                for export in &self.exports {
+                    let item = (Space::of(export.kind), export.index);
+                    self.names.entry(item).or_insert(export.name);
+                }
             }
             Payload::StartSection { func, .. } => self.start = Some(func),
             Payload::ElementSection(section) => self.elements = all(section)?,
@@ -196,9 +202,7 @@ impl<'a> Module<'a> {
 
     /// A name under which an item is exported.
     pub(super) fn export_name(&self, space: Space, index: u32) -> Option<&'a str> {
-        let mut exports = self.exports.iter();
-        let export = exports.find(|it| Space::of(it.kind) == space && it.index == index)?;
-        Some(export.name)
+        self.names.get(&(space, index)).copied()
     }
 
     /// The index of a function's type.

@@ -14,7 +14,7 @@ use crate::wasm::flatten::facts::Whole;
 use crate::wasm::flatten::graph::{Entity, Kind, Node};
 use crate::wasm::flatten::group::{Group, Key, Target};
 use crate::wasm::flatten::layout::Layout;
-use crate::wasm::flatten::legality::{Starts, needs_filler, slot_type};
+use crate::wasm::flatten::legality::{Starts, needs_filler};
 use crate::wasm::flatten::level::What;
 use crate::wasm::flatten::merge::{IMPORTED, merge};
 use crate::wasm::flatten::module::Space;
@@ -22,6 +22,7 @@ use crate::wasm::flatten::plan::Plan;
 use crate::wasm::flatten::reach::Border;
 use crate::wasm::flatten::slot_modules::{self, TABLE};
 use crate::wasm::flatten::writer::Writer;
+use crate::wasm::function_names::ModuleNames;
 
 /// Writes core entries.
 pub(super) struct Emitter<'w, 'l, 'a> {
@@ -314,10 +315,11 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         if layout.slots.is_empty() {
             return Some(());
         }
+        let mut names = HashMap::new();
         let slots = layout.slots.iter().map(|key| {
             Some(slot_modules::Slot {
                 ty: self.slot_type(group, *key)?,
-                name: self.slot_name(group, *key),
+                name: self.slot_name(group, *key, &mut names),
             })
         });
         let bytes = slot_modules::slots(&slots.collect::<Option<Vec<_>>>()?)?;
@@ -329,19 +331,25 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
 
     fn slot_type(&self, group: &Group, key: Key) -> Option<&'w FuncType> {
         let whole: &'w Whole<'l, 'a> = self.whole;
-        let (node, ty) = slot_type(whole, group, key)?;
+        let (node, ty) = group.slot_type(whole, key)?;
         whole.graph.plain_type(node, ty)
     }
 
     /// The name that a toolchain gave to the function that passes calls on.
-    fn slot_name(&self, group: &Group, key: Key) -> Option<String> {
+    fn slot_name(
+        &self,
+        group: &Group,
+        key: Key,
+        names: &mut HashMap<Node, ModuleNames>,
+    ) -> Option<String> {
         let function = match key {
             Key::Behind(node, function) => Some((node, function)),
             Key::Canonical(number) => group.links.before(Entity::Canonical(number)),
         };
         let (node, function) = function?;
-        let mut names = self.whole.graph.module(node)?.names();
-        names.functions.remove(&function)
+        let module = self.whole.graph.module(node)?;
+        let names = names.entry(node).or_insert_with(|| module.names());
+        names.functions.get(&function).cloned()
     }
 
     /// The merged instance of a group.
