@@ -80,8 +80,8 @@ fn an_optimizer_that_is_killed_gives_no_other_bytes() {
     let arguments = [BUILD, &["-O2", "--wasm-opt", PROGRAM, &hello]].concat();
     let output = sandbox.run(&arguments);
     assert!(output.status.success(), "{output:?}");
-    // Four modules, and one of them twice.
-    assert_eq!(turns.taken(), 5);
+    // Three modules, and one of them twice.
+    assert_eq!(turns.taken(), 4);
     assert!(output.stderr.is_empty(), "{output:?}");
     let shaken = sandbox.read("a.cwasm");
     sandbox.fake_optimizer_at(PROGRAM, "cat");

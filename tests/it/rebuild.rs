@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+use std::collections::BTreeMap;
+
 use edgec_packager::SecretKey;
 use edgec_tests::corpus::Forge;
 use edgec_tests::{Sandbox, guests, repository};
@@ -222,6 +224,13 @@ fn what_a_manifest_says_of_a_program_is_made_again_too() {
     }
 }
 
+/// The settings of the stage `optimize`.
+fn optimize(manifest: &mut edgec_artifact::Manifest) -> &mut BTreeMap<String, String> {
+    let mut stages = manifest.builder.stages.iter_mut();
+    let stage = stages.find(|stage| stage.name == "optimize");
+    &mut stage.expect("a stage").settings
+}
+
 #[test]
 fn what_cannot_be_made_again_is_said() {
     let sandbox = sandbox();
@@ -235,22 +244,10 @@ fn what_cannot_be_made_again_is_said() {
     type Change = fn(&mut edgec_artifact::Manifest);
     let unknown: [Change; 5] = [
         |it| it.builder.stages[0].name = "bless".to_owned(),
-        |it| {
-            drop(
-                it.builder.stages[1]
-                    .settings
-                    .insert("level".to_owned(), "9".to_owned()),
-            )
-        },
-        |it| {
-            let settings = &mut it.builder.stages[1].settings;
-            settings.insert("modulesKept".to_owned(), "1,x".to_owned());
-        },
-        |it| drop(it.builder.stages[1].settings.remove("passes")),
-        |it| {
-            let settings = &mut it.builder.stages[1].settings;
-            settings.insert("passes".to_owned(), "edgec-0".to_owned());
-        },
+        |it| drop(optimize(it).insert("level".to_owned(), "9".to_owned())),
+        |it| drop(optimize(it).insert("modulesKept".to_owned(), "1,x".to_owned())),
+        |it| drop(optimize(it).remove("passes")),
+        |it| drop(optimize(it).insert("passes".to_owned(), "edgec-0".to_owned())),
     ];
     for change in unknown {
         sandbox.write("a.cwasm", &genuine);

@@ -1,4 +1,5 @@
-"""Makes components with other projects' toolchains, from PyPI, npm and crates.io.
+"""Makes components with other projects' toolchains, from the registries of Python,
+JavaScript and Rust.
 
 Each toolchain is installed once and kept in `${XDG_CACHE_HOME:-~/.cache}/edgec/toolchains`.
 """
