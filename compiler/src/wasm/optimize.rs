@@ -1,11 +1,11 @@
 //! Optimizes every core module of a program.
 //!
 //! Unused exports are removed first, so that Binaryen can remove what only they used. Then the core
-//! modules of a component are merged (`flatten.rs`), so that Binaryen sees them as one. Binaryen does
-//! not read components, so the core modules are taken out, optimized and put back (`modules.rs`). A
-//! program that changed is validated again, except for the function bodies, which were validated
-//! with their modules. If it is invalid, the unoptimized program is compiled. Core modules and
-//! components that are identical, before or after, are stored once.
+//! modules of a component are merged (`flatten.rs`), so that Binaryen sees them as one. Binaryen
+//! does not read components, so the core modules are taken out, optimized and put back
+//! (`modules.rs`). A program that changed is validated again, except for the function bodies, which
+//! were validated with their modules. If it is invalid, the unoptimized program is compiled. Core
+//! modules and components that are identical, before or after, are stored once.
 //!
 //! There are three steps: `plan.rs` decides what the optimizer gets, the optimizer runs, and
 //! `assemble.rs` makes a program from its results. A build takes the first and the last step in
@@ -103,7 +103,8 @@ pub struct Steps {
     pub flatten: Flatten,
     /// The features that the optimizer can read.
     pub reads: Reads,
-    /// Core modules that it does not get, by their numbers in file order, after modules were merged.
+    /// Core modules that it does not get, by their numbers in file order, after modules were
+    /// merged.
     pub spared: BTreeSet<usize>,
     /// Whether functions are reordered, as [`crate::order()`] does.
     pub order: bool,

@@ -1,9 +1,9 @@
 //! A group of core instances that become one, and what a reference means from inside and outside.
 //!
 //! The merged instance is made at one place in the component. Some of the functions that it imports
-//! can be made only after it: those that use its memory, for instance. Such a function is *late*. The
-//! merged module calls it through a *slot*, an element of a table of its own, which is filled when
-//! the function exists. That is how the toolchain's own modules did it.
+//! can be made only after it: those that use its memory, for instance. Such a function is *late*.
+//! The merged module calls it through a *slot*, an element of a table of its own, which is filled
+//! when the function exists. That is how the toolchain's own modules did it.
 //!
 //! An entry that keeps its order and uses something of the merged instance ends the entries before
 //! it: whatever needs an entry after it is late, too.

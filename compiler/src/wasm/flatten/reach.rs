@@ -3,6 +3,8 @@
 //!
 //! All groups of a component are followed together, since one may use another. A canonical function
 //! that nothing uses is left out, and with it what only it uses.
+//!
+//! More than 400 lines: all kinds of items are followed in one walk, which shares its lists.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

@@ -92,8 +92,8 @@ pub(super) fn slots(slots: &[Slot<'_>]) -> Option<Vec<u8>> {
 }
 
 /// The module that fills slots. It imports the table, if any slot is filled, and then the functions
-/// for `filled` and the `starts` start functions, named by their numbers in this order. `filled` has
-/// the numbers of the slots, ascending, with their types; `all` is the number of slots.
+/// for `filled` and the `starts` start functions, named by their numbers in this order. `filled`
+/// has the numbers of the slots, ascending, with their types; `all` is the number of slots.
 pub(super) fn filler(all: usize, filled: &[(usize, &FuncType)], starts: usize) -> Option<Vec<u8>> {
     let mut types = Types::default();
     let mut imports = ImportSection::new();

@@ -1,8 +1,8 @@
 //! Components that are flattened, and run beside themselves. If nothing is merged, a test of the
 //! behaviour says nothing, so each test states how many core modules are left.
 
+mod numbers;
 mod order;
-
 mod reasons;
 #[cfg(feature = "precompile")]
 mod run;
@@ -80,4 +80,10 @@ fn the_result_is_the_same_each_time_and_has_nothing_left_to_merge() {
     assert_eq!(first.program.bytes(), second.program.bytes());
     let again = flatten(first.program.clone(), Reads::Binaryen116);
     assert_eq!(again.program.bytes(), first.program.bytes());
+}
+
+/// The core modules of a flattened component.
+fn parts(flat: &Flat) -> Vec<Vec<u8>> {
+    let modules = crate::wasm::modules::core_modules(&flat.program);
+    modules.into_iter().map(<[u8]>::to_vec).collect()
 }

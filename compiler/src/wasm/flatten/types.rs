@@ -1,7 +1,7 @@
 //! The types of a merged module: each recursion group once.
 //!
-//! Two types are the same if their whole recursion groups are the same, and they have the same place
-//! in them. So groups are compared as a whole, with references to earlier groups by their new
+//! Two types are the same if their whole recursion groups are the same, and they have the same
+//! place in them. So groups are compared as a whole, with references to earlier groups by their new
 //! indices, and references into the group by place.
 //!
 //! Source: WebAssembly 3.0, "Recursive Types", "Rolling and Unrolling".
@@ -31,8 +31,8 @@ pub(super) struct Types {
 const PLACE: u32 = 1 << 30;
 
 impl Types {
-    /// Adds the types of a module that are used, with all types that these refer to. Returns the new
-    /// index of each used type. `None` if something is not understood.
+    /// Adds the types of a module that are used, with all types that these refer to. Returns the
+    /// new index of each used type. `None` if something is not understood.
     pub(super) fn add(&mut self, module: &Module<'_>, used: &[u32]) -> Option<Vec<Option<u32>>> {
         let (last, group) = match module.groups.last() {
             Some((first, group)) => (*first, group.types().len()),

@@ -1,4 +1,6 @@
 //! Writes core entries when something needs them, and knows their new indices.
+//!
+//! More than 400 lines: each kind of entry is written by one match.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,5 +1,7 @@
 //! What happens while instances are made: start functions, segments, traps, and calls before
 //! functions are linked. Each component would behave differently if it were merged wrongly.
+//!
+//! More than 400 lines: each case is a whole component in text.
 
 use super::*;
 
