@@ -52,7 +52,7 @@ static STEPS: [Step; 10] = [
         name: "toolchains",
         about: "components that other toolchains make, merged and not merged",
         check: toolchains,
-        when: When::Always,
+        when: When::Named,
     },
     Step {
         name: "soak",
