@@ -48,8 +48,8 @@ const MOST: usize = 12;
 const MAX_NOTES: usize = 1000;
 
 impl ColdStart {
-    /// For a program that was built, with the causes. If edgec made the component from a core module,
-    /// `adapted` says how its core modules were merged.
+    /// For a program that was built, with the causes. If edgec made the component from a core
+    /// module, `adapted` says how its core modules were merged.
     pub(crate) fn of_program(
         findings: Result<Vec<Finding>, ReadError>,
         kind: ProgramKind,

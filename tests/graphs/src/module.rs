@@ -62,8 +62,8 @@ struct Making<'a> {
 }
 
 /// Writes a module with these imports, each with the shims for which it waits. `filled` are the
-/// shims that will be filled when the module is instantiated, and `shares` says how often it has its
-/// own memory and table. Returns also its text.
+/// shims that will be filled when the module is instantiated, and `shares` says how often it has
+/// its own memory and table. Returns also its text.
 pub fn module(
     choices: &mut Choices,
     features: Features,

@@ -23,8 +23,8 @@ pub(super) struct Outcome {
     pub(super) bytes: Option<Vec<u8>>,
     /// How many core modules it had.
     pub(super) modules: usize,
-    /// For each core module that it has now, the modules that it was made of. Empty for modules that
-    /// edgec made.
+    /// For each core module that it has now, the modules that it was made of. Empty for modules
+    /// that edgec made.
     pub(super) parts: Vec<Vec<usize>>,
     /// The merged modules whose start functions run.
     pub(super) starts: Vec<usize>,
@@ -96,8 +96,8 @@ pub(super) fn flatten(component: &[u8], context: &Context<'_>) -> Option<Outcome
 struct Parts {
     /// The new components, by their entries.
     nested: HashMap<usize, Vec<u8>>,
-    /// For each entry that is a core module or component, the modules that those in it now were made
-    /// of.
+    /// For each entry that is a core module or component, the modules that those in it now were
+    /// made of.
     origins: HashMap<usize, Vec<Vec<usize>>>,
     /// The names of core modules, by their entries. Empty for those without one.
     names: HashMap<usize, String>,

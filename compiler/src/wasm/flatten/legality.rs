@@ -3,7 +3,8 @@
 //!
 //! A merged instance is made at once: first all element segments are written, then all data
 //! segments, and then start functions run. Segments are known to be within their bounds, so nothing
-//! can be observed between them. The checks make sure that nothing could be observed before, either.
+//! can be observed between them. The checks make sure that nothing could be observed before,
+//! either.
 //!
 //! Limits: the pooling allocator of Wasmtime 48, `PoolingAllocationConfig`, with its defaults.
 

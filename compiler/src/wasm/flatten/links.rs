@@ -5,7 +5,8 @@
 //! group may see the table or the global. A table or global that only such functions use is
 //! *dissolved*: the merged module does not need it.
 //!
-//! More than 400 lines: the ways from a call to its function share the rules of what is written once.
+//! More than 400 lines: the ways from a call to its function share the rules of what is written
+//! once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

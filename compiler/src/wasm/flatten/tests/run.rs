@@ -13,7 +13,8 @@ pub(super) struct Seen {
     results: Vec<String>,
 }
 
-/// Makes an instance of a component, and calls its exports `run`, `run2` and `run3`, if it has them.
+/// Makes an instance of a component, and calls its exports `run`, `run2` and `run3`, if it has
+/// them.
 pub(super) fn run(program: &ValidComponent) -> Seen {
     let engine = Engine::new(&config(program.features())).unwrap();
     let component = Component::new(&engine, program.bytes()).unwrap();
