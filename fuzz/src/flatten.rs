@@ -41,7 +41,7 @@ pub fn flatten(data: &[u8]) {
         };
         let defect = |reason| report.kept.iter().any(|kept| kept.reason == reason);
         assert!(!DEFECTS.into_iter().any(defect), "{report:?}");
-        assert!(report.instances.after <= report.instances.before);
+        assert!(report.modules.after <= report.modules.before);
         if let Some((before, after)) = before.as_ref().zip(component::run(after.bytes())) {
             same(before, &after);
         }
