@@ -1,12 +1,11 @@
-// Makes a component from JavaScript: componentize.mjs PACKAGES SOURCE WORLD WIT OUTPUT
+// Makes a component from JavaScript: componentize.mjs SOURCE WORLD WIT OUTPUT
+//
+// It runs in the folder of the npm packages, since it imports one of them.
 import { readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { basename, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { basename } from "node:path";
+import { componentize } from "@bytecodealliance/componentize-js";
 
-const [packages, source, worldName, witPath, output] = process.argv.slice(2);
-const found = createRequire(join(packages, "x.js")).resolve("@bytecodealliance/componentize-js");
-const { componentize } = await import(pathToFileURL(found));
+const [source, worldName, witPath, output] = process.argv.slice(2);
 const text = await readFile(source, "utf8");
 const options = { sourceName: basename(source), witPath, worldName };
 const { component } = await componentize(text, options);

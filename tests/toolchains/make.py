@@ -86,11 +86,12 @@ def packages():
 def javascript(folder):
     """Components of componentize-js. Yields their paths."""
     place = packages()
+    script = shutil.copy(HERE / "componentize.mjs", place)
     wit = interfaces(folder / "wit-js", WASI_OF_JS)
     for world in ("http", "command"):
         source = HERE / "programs" / f"{world}_app.js"
         output = folder / f"javascript-{world}.wasm"
-        run("node", HERE / "componentize.mjs", place, source, world, wit, output)
+        run("node", script, source, world, wit, output)
         yield output
 
 
