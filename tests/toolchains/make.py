@@ -6,6 +6,7 @@ Each toolchain is installed once and kept in `${XDG_CACHE_HOME:-~/.cache}/edgec/
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -52,7 +53,9 @@ def interfaces(folder, version):
     shutil.copy(HERE / "worlds.wit", folder / "world.wit")
     for path in folder.rglob("*.wit"):
         path.chmod(0o644)
-        path.write_text(path.read_text().replace(f"@{WASI}", f"@{version}"))
+        if version != WASI:
+            # Also where an item says since when it exists.
+            path.write_text(re.sub(r"\b0\.2\.1[0-9]\b", version, path.read_text()))
     return folder
 
 
