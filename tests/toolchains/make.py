@@ -94,7 +94,7 @@ def javascript(folder):
     for world in ("http", "command"):
         source = HERE / "programs" / f"{world}_app.js"
         output = folder / f"javascript-{world}.wasm"
-        run("node", script, source, world, wit, output)
+        run("node", script, source, world, wit, output, cwd=place)
         yield output
 
 
