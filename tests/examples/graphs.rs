@@ -5,7 +5,9 @@
 //! - `graphs one SEED` runs one case, prints the report, and writes `SEED.wat`;
 //! - `graphs shrink SEED` writes `SEED.small.wat`, a smaller component that still differs;
 //! - `graphs file FILE SEED` runs a component of a file, with the calls of a seed, and prints its
-//!   behaviour.
+//!   behaviour;
+//! - `graphs interpret FIRST END` runs many cases in the interpreter of the fuzz target, which is
+//!   quick, and stops at the first difference.
 
 use std::time::Duration;
 
@@ -33,6 +35,14 @@ fn main() {
             let small = shrink(tape(seed), &differs, Duration::from_secs(300));
             println!("{:#?}", bench.case_of(seed, &small));
             std::fs::write(format!("{seed}.small.wat"), small).expect("a file");
+        }
+        ["interpret", first, end] => {
+            for seed in number(first)..number(end) {
+                let tape = tape(seed).into_iter().map(u8::try_from);
+                let tape: Vec<u8> = tape.collect::<Result<_, _>>().expect("small decisions");
+                println!("{seed}");
+                edgec_fuzz::flatten(&tape);
+            }
         }
         ["file", file, seed] => {
             let text = std::fs::read_to_string(file).expect("a file");
