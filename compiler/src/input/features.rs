@@ -19,8 +19,11 @@ use crate::input::walk::{self, Outside};
 /// Wasmtime 48's default set (`Config::features` in its source).
 pub(crate) const SUPPORTED: WasmFeatures = WasmFeatures::WASM3
     .union(WasmFeatures::GC_TYPES)
-    .union(WasmFeatures::COMPONENT_MODEL)
-    .union(WasmFeatures::CM_ASYNC);
+    .union(OF_COMPONENTS);
+
+/// The supported features that only components have, and no core module.
+pub(crate) const OF_COMPONENTS: WasmFeatures =
+    WasmFeatures::COMPONENT_MODEL.union(WasmFeatures::CM_ASYNC);
 
 /// A feature that a scan may find in code although edgec does not support it. `engine_limits`
 /// refuses such a program, because the engine's front end does not notice the feature.

@@ -48,7 +48,7 @@ use wasmparser::WasmFeatures;
 use self::facts::{Apart, Context};
 pub use self::reason::Reason;
 pub use self::report::{Change, Flattened, KeptInstance};
-use crate::input::found;
+use crate::input::{features, found};
 use crate::wasm::reads::Reads;
 use crate::{ProgramKind, ValidComponent, validate};
 
@@ -65,7 +65,8 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
         return unchanged(program, None);
     }
     // If the optimizer reads everything that the program uses, it reads every module.
-    let reads_all = reads.check(of_core(program.features())).is_ok();
+    let of_core = program.features().difference(features::OF_COMPONENTS);
+    let reads_all = reads.check(of_core).is_ok();
     let optimizable = |module: &[u8]| reads_all || reads.check(found::used(module)).is_ok();
     let context = Context {
         optimizable: &optimizable,
@@ -120,13 +121,6 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
         }],
     };
     unchanged(program, Some(report))
-}
-
-/// The features of core modules among those of a component.
-fn of_core(features: WasmFeatures) -> WasmFeatures {
-    let names = features.iter_names();
-    let core = names.filter(|(name, _)| *name != "COMPONENT_MODEL" && !name.starts_with("CM_"));
-    core.fold(WasmFeatures::empty(), |all, (_, feature)| all | feature)
 }
 
 fn same(change: Change) -> Change {
