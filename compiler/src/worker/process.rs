@@ -47,8 +47,8 @@ pub(crate) struct Bounds {
     pub(crate) sleep: Sleep,
 }
 
-/// The time between two checks whether a process is stuck. The wait ends at once when the process
-/// answers or ends.
+/// The time between two checks of a process: whether it is stuck, and how much memory it holds. The
+/// wait ends at once when the process answers or ends.
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Bounds {
@@ -215,13 +215,13 @@ impl Running {
             let Some(pause) = bounds.pause() else {
                 return Ok(Waited::Late);
             };
-            held.check(self.0.id());
             if is_stuck() {
                 return Ok(Waited::Stuck);
             }
             match answer.recv_timeout(pause) {
                 Ok(bytes) => break bytes.map_err(MachineError::of_start)?,
-                Err(RecvTimeoutError::Timeout) => {}
+                // A process that answers at once was not near its limit.
+                Err(RecvTimeoutError::Timeout) => held.check(self.0.id()),
                 // The thread that reads the answer ended without one.
                 Err(RecvTimeoutError::Disconnected) => break Vec::new(),
             }
