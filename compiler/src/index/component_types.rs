@@ -33,8 +33,8 @@ use crate::index::follow::Meaning;
 use crate::index::spaces::{Sort, Spaces};
 
 /// How deeply types may be nested, in place or by reference. Components have the same limit. The
-/// validator has it for types of values. Of other types it keeps the depth in 7 bits, and a panic
-/// ended it if they did not suffice.
+/// validator has it for types of values. It keeps the depth of other types in 7 bits, and panics if
+/// the depth does not fit into them.
 const MAX_NESTING: usize = 100;
 
 /// Counts the types of a component and of the components in it.
@@ -78,11 +78,11 @@ impl<'a> ComponentTypes<'a> {
     pub(crate) fn end(&mut self, offset: usize) {
         let ty = self.finish();
         self.spaces.add(Sort::Component, ty);
-        self.look(offset);
+        self.check_depth(offset);
     }
 
     /// Keeps the offset if types are nested too deeply.
-    fn look(&mut self, offset: usize) {
+    fn check_depth(&mut self, offset: usize) {
         if self.uses.deepest as usize > MAX_NESTING {
             self.too_deep.get_or_insert(offset);
         }
@@ -117,7 +117,7 @@ impl<'a> ComponentTypes<'a> {
             payload => {
                 self.spaces.read(payload, &mut self.uses)?;
                 let range = payload.as_section().map(|(_, range)| range);
-                self.look(range.map_or(0, |range| range.start));
+                self.check_depth(range.map_or(0, |range| range.start));
             }
         }
         Ok(self.uses.used.saturating_sub(before))
@@ -134,7 +134,7 @@ impl<'a> ComponentTypes<'a> {
                 if !left.is_empty() {
                     let ty = self.finish();
                     self.spaces.add(Sort::Type, ty);
-                    self.look(reader.original_position());
+                    self.check_depth(reader.original_position());
                 }
                 continue;
             };
@@ -164,7 +164,7 @@ impl<'a> ComponentTypes<'a> {
                     let ty = plain(&self.spaces, &ty);
                     self.uses.deepest = self.uses.deepest.max(ty.depth);
                     self.spaces.add(Sort::Type, ty);
-                    self.look(reader.original_position());
+                    self.check_depth(reader.original_position());
                 }
             }
         }
