@@ -28,8 +28,8 @@ pub enum Failure {
         /// The maximum length of an optimized module, in bytes.
         most: usize,
     },
-    /// The level would change next to nothing in the native code.
-    #[error("-O1 would gain next to nothing; -O2 and above optimize it")]
+    /// The level would change little in the native code.
+    #[error("-O1 would gain little; -O2 and above optimize it")]
     NoGain,
     /// A segment may be out of bounds, and Binaryen would remove the segment and its trap.
     #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]

@@ -56,7 +56,7 @@ impl Built {
         Some(row("optimize", what, self.optimize_seconds))
     }
 
-    /// How many modules were not optimized because the optimizer gains next to nothing.
+    /// How many modules were not optimized because the optimizer would gain little.
     fn without_gain(&self) -> String {
         let counted = |kept: &&KeptModule| kept.told == Told::InSummary;
         match self.modules_kept.iter().filter(counted).count() {
