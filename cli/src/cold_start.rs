@@ -48,14 +48,13 @@ const MOST: usize = 12;
 const MAX_NOTES: usize = 1000;
 
 impl ColdStart {
-    /// For a program that was built, with the causes. If edgec made the component from a core
-    /// module, `adapted` says how its core modules were merged.
+    /// For a program that was built, with the causes.
     pub(crate) fn of_program(
         findings: Result<Vec<Finding>, ReadError>,
         kind: ProgramKind,
-        adapted: Option<Option<&Flattened>>,
+        modules: Modules<'_>,
     ) -> Self {
-        Self::new(findings, Origin { kind, adapted })
+        Self::new(findings, Origin { kind, modules })
     }
 
     /// For an untrusted image, from its engine's version and its section `.wasmtime.info`.
@@ -73,8 +72,8 @@ impl ColdStart {
         };
         let findings = unverified::lint(&program, info, kind);
         // An image does not say where its core modules came from.
-        let adapted = None;
-        Self::new(findings, Origin { kind, adapted })
+        let modules = Modules::Own;
+        Self::new(findings, Origin { kind, modules })
     }
 
     fn new(findings: Result<Vec<Finding>, ReadError>, origin: Origin<'_>) -> Self {
@@ -157,24 +156,34 @@ impl ColdStart {
     }
 }
 
+/// Where the core modules of a program come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Modules<'f> {
+    /// They are the program's own, as far as edgec knows.
+    Own,
+    /// edgec made the component from a core module, and an adapter came with it.
+    Adapted {
+        /// How the core modules were merged, if they were.
+        merged: Option<&'f Flattened>,
+    },
+}
+
 /// The program that the findings are about.
 #[derive(Clone, Copy)]
 struct Origin<'f> {
     kind: ProgramKind,
-    /// If edgec made the component from a core module: how its core modules were merged, if they
-    /// were.
-    adapted: Option<Option<&'f Flattened>>,
+    modules: Modules<'f>,
 }
 
 impl Origin<'_> {
     /// Whether a finding is not about the core module from which the component was made, which is
     /// the first one in it.
     fn is_of_adapter(self, finding: &Finding) -> bool {
-        let (Some(flattened), Some(module)) = (self.adapted, &finding.module) else {
+        let (Modules::Adapted { merged }, Some(module)) = (self.modules, &finding.module) else {
             return false;
         };
         let index = usize::try_from(module.index).unwrap_or(usize::MAX);
-        match flattened.and_then(|it| Some((it.parts.get(index)?, &it.starts))) {
+        match merged.and_then(|it| Some((it.parts.get(index)?, &it.starts))) {
             // Of all that a merged module does, only start functions may be the adapter's.
             Some((parts, starts)) if parts.contains(&0) => {
                 finding.rule == Rule::StartFunction && parts.len() > 1 && !starts.contains(&0)

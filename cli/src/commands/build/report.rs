@@ -15,7 +15,7 @@ use serde::Serialize;
 use self::flattened::FlattenReport;
 use self::kept::{KeptFunction, KeptModule};
 use super::concerns::{self, Concern};
-use crate::cold_start::ColdStart;
+use crate::cold_start::{ColdStart, Modules};
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
 use crate::fleet::FleetPlan;
@@ -221,6 +221,11 @@ impl InputReport {
         let modules = optimized.modules.iter();
         let removed_imports = optimized.imports_removed.iter();
         let choice = prepared.choice.as_ref();
+        let merged = optimized.flattened.as_ref();
+        let origin = match prepared.adapter {
+            Some(_) => Modules::Adapted { merged },
+            None => Modules::Own,
+        };
         let built = Built {
             name: job.name.clone(),
             kind: kind_name(prepared.kind),
@@ -231,7 +236,7 @@ impl InputReport {
             init: InitReport::of(&prepared),
             optimized_bytes: optimized.component.bytes().len(),
             level: level.name(),
-            flatten: optimized.flattened.as_ref().map(FlattenReport::new),
+            flatten: merged.map(FlattenReport::new),
             modules: optimized.modules.len(),
             modules_kept: KeptModule::all(&prepared),
             functions_kept: KeptFunction::all(&prepared),
@@ -245,11 +250,7 @@ impl InputReport {
             write_seconds: 0.0,
             times: Times::default(),
             advisories: concerns::of(job, &optimized.component),
-            cold_start: ColdStart::of_program(
-                lint,
-                optimized.component.kind(),
-                prepared.adapter.map(|_| optimized.flattened.as_ref()),
-            ),
+            cold_start: ColdStart::of_program(lint, optimized.component.kind(), origin),
             artifacts: Vec::new(),
         };
         Self {
