@@ -2,7 +2,7 @@
 //! (`edgec_compiler::Flatten`), unless the level is `-O0` or the user asked for unmerged modules.
 
 use edgec_artifact::Stage;
-use edgec_compiler::{Flatten, Flattened, KeptInstance, Level};
+use edgec_compiler::{Flatten, Flattened, KeptInstance};
 
 use super::{StageKind, own};
 use crate::error::UnknownSetting;
@@ -16,11 +16,9 @@ pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
 /// thousand instances.
 const MOST_KEPT: usize = 100;
 
-/// States what was merged, and what was not. Input and settings decide this.
-fn write(recipe: &Recipe, prepared: &Prepared) -> Option<Stage> {
-    if recipe.level == Level::O0 || recipe.flatten == Flatten::Leave {
-        return None;
-    }
+/// States what was merged, and what was not. Input and settings decide this. The front end reports
+/// nothing if the settings leave core modules as they are.
+fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
     let done = prepared.optimized.flattened.as_ref()?;
     let mut settings = vec![
         ("modulesBefore", done.modules.before.to_string()),
