@@ -21,6 +21,7 @@
 mod audit;
 mod flattened;
 mod instances;
+mod instructions;
 mod lint;
 mod load;
 mod optimizer;
@@ -35,10 +36,11 @@ use edgec_benches::selected;
 
 /// The arguments of `cargo bench`, and the benchmarks that they run. No name is a part of another
 /// one.
-const BENCHMARKS: [(&str, fn()); 10] = [
+const BENCHMARKS: [(&str, fn()); 11] = [
     ("audit", audit::run),
     ("flattened", flattened::run),
     ("instances", instances::run),
+    ("instructions", instructions::run),
     ("lint", lint::run),
     ("load", load::run),
     ("optimizer", optimizer::run),
@@ -49,7 +51,7 @@ const BENCHMARKS: [(&str, fn()); 10] = [
 ];
 
 fn main() {
-    if optimizer::worker() || targets::worker() {
+    if optimizer::worker() || targets::worker() || instructions::counted() {
         return;
     }
     let chosen: Vec<_> = BENCHMARKS
