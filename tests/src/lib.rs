@@ -8,6 +8,7 @@ pub mod emulated;
 pub mod graphs;
 pub mod help;
 pub mod interop;
+mod lanes;
 pub mod levels;
 #[cfg(unix)]
 pub mod ordinary_user;
