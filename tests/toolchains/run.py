@@ -14,7 +14,6 @@ edgec is `--edgec`, or `EDGEC`, or target/release/edgec.
 """
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -28,7 +27,7 @@ sys.path.insert(0, str(CORPUS))
 import compare
 import fetch
 import make
-from stages import Edgec
+from stages import Edgec, parsed
 
 TOOLCHAINS = ("python", "javascript", "jco", "encoders")
 
@@ -76,16 +75,11 @@ def components(toolchain, folder, programs):
 def arguments():
     parser = argparse.ArgumentParser(description="Components of other projects' toolchains.")
     parser.add_argument("toolchains", nargs="*", help="only these: " + " ".join(TOOLCHAINS))
-    parser.add_argument("--edgec", type=Path, default=os.environ.get("EDGEC", "target/release/edgec"))
-    parser.add_argument("--stock", type=Path, help="a Wasmtime 48 instead of the one from PyPI")
     parser.add_argument(
         "--program", type=Path, action="append", default=[], help="a WASI preview 1 program"
     )
     parser.add_argument("--keep", action="store_true", help="keep components and artifacts")
-    options = parser.parse_args()
-    options.edgec = Path(options.edgec).resolve()
-    if not options.edgec.is_file():
-        parser.error(f"{options.edgec} is not there: name the program with --edgec")
+    options = parsed(parser)
     for toolchain in options.toolchains:
         if toolchain not in TOOLCHAINS:
             parser.error(f"no toolchain {toolchain}")
