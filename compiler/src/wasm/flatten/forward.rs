@@ -3,7 +3,7 @@
 //!
 //! Such functions are how toolchains link modules that need each other: the first module gets a
 //! function of this kind, and the function behind it is put into its place when it exists. They are
-//! recognised by what they do, because their names and modules differ from version to version.
+//! recognized by what they do, because their names and modules differ from version to version.
 
 use wasmparser::Operator;
 
