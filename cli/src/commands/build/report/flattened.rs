@@ -146,7 +146,10 @@ mod tests {
         assert_eq!(all(MOST_NOTES).len(), MOST_NOTES);
         let found = all(MOST_NOTES + 2);
         assert_eq!(found.len(), MOST_NOTES + 1);
-        assert_eq!(found[0], "core module 0 was not merged: it has a shared memory");
+        assert_eq!(
+            found[0],
+            "core module 0 was not merged: it has a shared memory"
+        );
         let last = "2 more core modules not merged; `--format json` lists all";
         assert_eq!(found[MOST_NOTES], last);
     }
