@@ -16,7 +16,7 @@ pub enum Reason {
     /// The component exports or passes core modules, or a component in it uses them, by index.
     ModulesByIndex,
     /// The core instances of the component have more imports, exports and items of segments than
-    /// are followed.
+    /// are followed, or too many groups would look at too many entries.
     TooLarge,
     /// This stage cannot read its core module.
     Unread,
@@ -120,7 +120,7 @@ impl fmt::Display for Reason {
             Self::DefinedElsewhere => "it comes from outside the component",
             Self::InstantiatedAgain => "it is instantiated more than once",
             Self::ModulesByIndex => "the component passes core modules on",
-            Self::TooLarge => "the component's core modules have too many imports and exports",
+            Self::TooLarge => "the component is too large to be merged",
             Self::Unread => "it has parts that edgec cannot merge",
             Self::Unoptimizable => "the optimizer can read only some of the core modules",
             Self::SharedMemory => "it has a shared memory",
