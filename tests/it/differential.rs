@@ -13,15 +13,10 @@ use edgec_tests::differential::case::{Bench, Made, Optimize};
 use edgec_tests::differential::generator::{self, Generator};
 use edgec_tests::differential::sections::{DATA, ELEMENTS, EXPORTS, Sections};
 use edgec_tests::differential::shrink::shrink;
-use edgec_tests::{Sandbox, example, shared};
+use edgec_tests::{Sandbox, example, number_in, shared};
 
 /// The number of cases, unless the environment sets it.
 const CASES: u64 = 5000;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name);
-    text.map_or(otherwise, |text| text.parse().expect("a number"))
-}
 
 /// The public suites, unpacked, if they are beside the repository.
 fn suites(sandbox: &Sandbox) -> Option<PathBuf> {
@@ -40,8 +35,8 @@ fn every_level_keeps_what_made_up_programs_do() {
     let sandbox = Sandbox::empty();
     let suites = suites(&sandbox);
     let (first, cases) = (
-        number("EDGEC_DIFFERENTIAL_SEED", 0),
-        number("EDGEC_DIFFERENTIAL_CASES", CASES),
+        number_in("EDGEC_DIFFERENTIAL_SEED", 0),
+        number_in("EDGEC_DIFFERENTIAL_CASES", CASES),
     );
     let worker = example("differential");
     let totals = batch::run(

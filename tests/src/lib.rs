@@ -55,6 +55,16 @@ pub fn hello() -> String {
     path.to_str().expect("a path in UTF-8").to_owned()
 }
 
+/// The number in a variable of the environment, or `otherwise` if the variable is not set.
+///
+/// # Panics
+///
+/// If its value is not a number.
+pub fn number_in(variable: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(variable);
+    text.map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
 /// The words of a command line that has no quotes.
 pub fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
