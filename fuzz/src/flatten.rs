@@ -18,7 +18,7 @@ use edgec_compiler::{
 use edgec_graphs::{Choices, graph};
 
 /// Reasons that no component should give: each would be a defect of edgec.
-const DEFECTS: [FlattenReason; 2] = [FlattenReason::Invalid, FlattenReason::OtherType];
+pub const DEFECTS: [FlattenReason; 2] = [FlattenReason::Invalid, FlattenReason::OtherType];
 
 /// The bytes are the decisions that make a component. The merged component is valid, has the same
 /// imports and exports, and does the same in an interpreter. The result is the same each time.

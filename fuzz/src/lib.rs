@@ -13,7 +13,7 @@ mod trust;
 
 pub use audit::audit;
 pub use debug_file::debug_file;
-pub use flatten::{flatten, merged};
+pub use flatten::{DEFECTS, flatten, merged};
 pub use hosts::hosts;
 pub use program::{component, reencode};
 pub use trust::{SECRET_KEY, SIGNED, judge};

@@ -16,7 +16,6 @@ edgec is `--edgec`, or `EDGEC`, or target/release/edgec.
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from pathlib import Path
 import fetch
 import guests
 import table
-from stages import PROFILES, TARGETS, Edgec, Stock
+from stages import PROFILES, TARGETS, Edgec, Stock, parsed
 
 HERE = Path(__file__).resolve().parent
 
@@ -72,17 +71,11 @@ def arguments():
     parser = argparse.ArgumentParser(description="Build and run a corpus of real programs.")
     parser.add_argument("names", nargs="*", help="only these programs")
     parser.add_argument("--small", action="store_true", help="only what CI builds")
-    parser.add_argument("--edgec", type=Path, default=os.environ.get("EDGEC", "target/release/edgec"))
-    parser.add_argument("--stock", type=Path, help="a Wasmtime 48 instead of the one from PyPI")
     parser.add_argument("--table", type=Path, help="write the document")
     parser.add_argument("--json", type=Path, help="write all results")
     parser.add_argument("--repeat", type=int, default=1, help="take the best of this many times")
     parser.add_argument("--keep", action="store_true", help="keep the artifacts")
-    options = parser.parse_args()
-    options.edgec = Path(options.edgec).resolve()
-    if not options.edgec.is_file():
-        parser.error(f"{options.edgec} is not there: name the program with --edgec")
-    return options
+    return parsed(parser)
 
 
 def chosen(programs, options):

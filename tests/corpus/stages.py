@@ -4,15 +4,29 @@ After every build, a pipeline's and a host's steps follow: verify, audit, compil
 """
 
 import json
+import os
 import resource
 import subprocess
 import time
+from pathlib import Path
 
 PROFILES = ("default", "edge")
 TARGETS = {
     "x86_64": "x86_64-unknown-linux-gnu",
     "aarch64": "aarch64-unknown-linux-gnu",
 }
+
+
+def parsed(parser):
+    """Parses the arguments, with the options that name edgec and stock Wasmtime."""
+    edgec = os.environ.get("EDGEC", "target/release/edgec")
+    parser.add_argument("--edgec", type=Path, default=edgec)
+    parser.add_argument("--stock", type=Path, help="a Wasmtime 48 instead of the one from PyPI")
+    options = parser.parse_args()
+    options.edgec = Path(options.edgec).resolve()
+    if not options.edgec.is_file():
+        parser.error(f"{options.edgec} is not there: name the program with --edgec")
+    return options
 
 
 class Step:

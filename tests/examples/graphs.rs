@@ -53,6 +53,6 @@ fn main() {
             let seen = behaviour(&component, seed, Traps::Each).expect("known imports");
             println!("{}", seen.lines().join("\n"));
         }
-        _ => panic!("graphs one|shrink|file; see the source"),
+        _ => panic!("graphs one|shrink|file|interpret; see the source"),
     }
 }

@@ -11,19 +11,12 @@ use edgec_compiler::KindChoice;
 use edgec_tests::differential::batch::{self, Totals};
 use edgec_tests::differential::case::{Bench, Made, Optimize};
 use edgec_tests::differential::generator::{self, Generator};
-use edgec_tests::differential::sections::{
-    CODE, DATA, ELEMENTS, EXPORTS, Sections, operators, sized,
-};
+use edgec_tests::differential::sections::{DATA, ELEMENTS, EXPORTS, Sections};
 use edgec_tests::differential::shrink::shrink;
-use edgec_tests::{Sandbox, example, shared};
+use edgec_tests::{Sandbox, example, number_in, shared};
 
 /// The number of cases, unless the environment sets it.
 const CASES: u64 = 5000;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name);
-    text.map_or(otherwise, |text| text.parse().expect("a number"))
-}
 
 /// The public suites, unpacked, if they are beside the repository.
 fn suites(sandbox: &Sandbox) -> Option<PathBuf> {
@@ -42,8 +35,8 @@ fn every_level_keeps_what_made_up_programs_do() {
     let sandbox = Sandbox::empty();
     let suites = suites(&sandbox);
     let (first, cases) = (
-        number("EDGEC_DIFFERENTIAL_SEED", 0),
-        number("EDGEC_DIFFERENTIAL_CASES", CASES),
+        number_in("EDGEC_DIFFERENTIAL_SEED", 0),
+        number_in("EDGEC_DIFFERENTIAL_CASES", CASES),
     );
     let worker = example("differential");
     let totals = batch::run(
@@ -84,14 +77,14 @@ fn is_worth_it(totals: &Totals) {
 /// An optimizer that replaces the bytes of an operator.
 macro_rules! writes {
     ($new:tt for $old:tt) => {
-        |module, _| Ok(with_operator(module, &$old, &$new))
+        |module, _| Ok(changed(module, |it| it.with_operator(&$old, &$new)))
     };
 }
 
 /// An optimizer that loses the last entry of a section.
 macro_rules! loses {
     ($section:ident) => {
-        |module, _| Ok(without_last(module, $section))
+        |module, _| Ok(changed(module, |it| it.without_last($section)))
     };
 }
 
@@ -189,31 +182,10 @@ fn a_difference_becomes_smaller() {
     );
 }
 
-/// The module, with `new` for every operator that begins with `old`.
-fn with_operator(module: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
-    let sections = Sections::of(module);
-    let bodies = sections.entries(CODE).unwrap_or_default();
-    let bodies = bodies.iter().map(|body| {
-        let (locals, operators) = operators(body).expect("a function");
-        let operators = operators
-            .iter()
-            .map(|operator| match operator.starts_with(old) {
-                true => new,
-                false => operator.as_slice(),
-            });
-        let operators: Vec<&[u8]> = operators.collect();
-        sized(&[locals, operators.concat()].concat())
-    });
-    let bodies: Vec<_> = bodies.collect();
-    sections.with_entries(CODE, &bodies).bytes()
-}
-
-/// The module, without the last entry of a section.
-fn without_last(module: &[u8], id: u8) -> Vec<u8> {
-    let sections = Sections::of(module);
-    let mut entries = sections.entries(id).unwrap_or_default();
-    entries.pop();
-    sections.with_entries(id, &entries).bytes()
+/// The module with a change, or as it is if there is nothing to change.
+fn changed(module: &[u8], change: impl Fn(&Sections) -> Option<Sections>) -> Vec<u8> {
+    let module = Sections::of(module);
+    change(&module).unwrap_or(module).bytes()
 }
 
 /// One process that optimizes all modules has the same results as one process for each module in a

@@ -11,25 +11,20 @@ use edgec_tests::graphs::case::Bench;
 use edgec_tests::graphs::pass;
 use edgec_tests::graphs::shrink::{shrink, tape, text};
 use edgec_tests::graphs::wrong::WRONG;
-use edgec_tests::{Sandbox, example, repository};
+use edgec_tests::{Sandbox, example, number_in, repository};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// The number of cases, unless the environment sets it.
 const CASES: u64 = 5000;
 
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name);
-    text.map_or(otherwise, |text| text.parse().expect("a number"))
-}
-
 #[test]
 fn a_flattened_component_does_the_same() {
-    let first = number("EDGEC_GRAPHS_SEED", 0);
+    let first = number_in("EDGEC_GRAPHS_SEED", 0);
     let totals = batch::run(
         &example("graphs"),
         first,
-        number("EDGEC_GRAPHS_CASES", CASES),
+        number_in("EDGEC_GRAPHS_CASES", CASES),
     );
     println!("{totals}");
     for (seed, what) in &totals.differences {
@@ -166,7 +161,7 @@ const WHOLE: u64 = 30;
 fn whole_builds_do_the_same() {
     let sandbox = Sandbox::new();
     let engine = stock();
-    let first = number("EDGEC_GRAPHS_SEED", 0);
+    let first = number_in("EDGEC_GRAPHS_SEED", 0);
     let bench = Bench::new(pass::flatten);
     // What is not a program for the pass is none for a build.
     let seeds = (first..).filter(|seed| bench.case(*seed).flattened());

@@ -8,6 +8,7 @@ pub mod emulated;
 pub mod graphs;
 pub mod help;
 pub mod interop;
+mod lanes;
 pub mod levels;
 #[cfg(unix)]
 pub mod ordinary_user;
@@ -52,6 +53,16 @@ pub fn repository() -> &'static Path {
 pub fn hello() -> String {
     let path = repository().join("examples/hello.wat");
     path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+/// The number in a variable of the environment, or `otherwise` if the variable is not set.
+///
+/// # Panics
+///
+/// If its value is not a number.
+pub fn number_in(variable: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(variable);
+    text.map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
 /// The words of a command line that has no quotes.

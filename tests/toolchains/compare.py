@@ -1,4 +1,4 @@
-"""Builds a component with its core modules merged and not merged, and compares what all do."""
+"""Builds a component with its core modules merged and not merged, and compares what each does."""
 
 import http.client
 import re

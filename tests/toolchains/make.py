@@ -60,7 +60,7 @@ def interfaces(folder, version):
 
 
 def python(folder):
-    """Components of componentize-py. Yields their names and paths."""
+    """Components of componentize-py. Yields their paths."""
     place = cache() / "python"
     run(REPOSITORY / "tests/python_environment.sh", place, input=COMPONENTIZE_PY + "\n")
     wit = interfaces(folder / "wit", WASI)

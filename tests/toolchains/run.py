@@ -3,18 +3,19 @@
 
     tests/toolchains/run.py                    all
     tests/toolchains/run.py encoders jco       only these toolchains
-    tests/toolchains/run.py --program FILE     also with this WASI preview 1 program; repeatable
+    tests/toolchains/run.py --program FILE     with this WASI preview 1 program; repeatable
 
 Each component is built with its core modules merged and not merged. Both artifacts run under edgec
 and under stock Wasmtime, and stock Wasmtime runs the component itself. Everything that they print
 or answer must be the same, byte for byte. A component whose modules must be merged, and are not, is
 a failure too. Exit codes: 0 all are the same, 1 something differs, 3 a component cannot be made.
 
+Without `--program`, jco and the encoders get a program of the corpus.
+
 edgec is `--edgec`, or `EDGEC`, or target/release/edgec.
 """
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -28,9 +29,11 @@ sys.path.insert(0, str(CORPUS))
 import compare
 import fetch
 import make
-from stages import Edgec
+from stages import Edgec, parsed
 
 TOOLCHAINS = ("python", "javascript", "jco", "encoders")
+# The program of the corpus, which is small.
+PROGRAM = "boolector"
 
 
 def main():
@@ -40,11 +43,12 @@ def main():
         edgec = Edgec(options.edgec, folder)
         listed = tomllib.loads((CORPUS / "programs.toml").read_text())
         stock = options.stock or fetch.stock(listed["stock"])
+        programs = options.program or [of_corpus(listed, folder)]
         compared, failures = 0, 0
         for toolchain in options.toolchains or TOOLCHAINS:
             place = folder / toolchain
             place.mkdir()
-            for path in components(toolchain, place, options.program):
+            for path in components(toolchain, place, programs):
                 line, differences = compare.component(path, edgec, stock, place)
                 compared += 1
                 failures += len(differences)
@@ -63,6 +67,14 @@ def main():
     return 1 if failures else 0
 
 
+def of_corpus(listed, folder):
+    """The program of the corpus, in a file with its name, which becomes the components' name."""
+    entry = next(entry for entry in listed["program"] if entry["name"] == PROGRAM)
+    path = folder / f"{PROGRAM}.wasm"
+    path.symlink_to(fetch.program(entry))
+    return path
+
+
 def components(toolchain, folder, programs):
     if toolchain == "python":
         return make.python(folder)
@@ -76,16 +88,11 @@ def components(toolchain, folder, programs):
 def arguments():
     parser = argparse.ArgumentParser(description="Components of other projects' toolchains.")
     parser.add_argument("toolchains", nargs="*", help="only these: " + " ".join(TOOLCHAINS))
-    parser.add_argument("--edgec", type=Path, default=os.environ.get("EDGEC", "target/release/edgec"))
-    parser.add_argument("--stock", type=Path, help="a Wasmtime 48 instead of the one from PyPI")
     parser.add_argument(
         "--program", type=Path, action="append", default=[], help="a WASI preview 1 program"
     )
     parser.add_argument("--keep", action="store_true", help="keep components and artifacts")
-    options = parser.parse_args()
-    options.edgec = Path(options.edgec).resolve()
-    if not options.edgec.is_file():
-        parser.error(f"{options.edgec} is not there: name the program with --edgec")
+    options = parsed(parser)
     for toolchain in options.toolchains:
         if toolchain not in TOOLCHAINS:
             parser.error(f"no toolchain {toolchain}")

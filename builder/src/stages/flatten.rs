@@ -12,8 +12,8 @@ use crate::recipe::Recipe;
 const NAME: &str = "flatten";
 pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
 
-/// The maximum number of instances that a manifest names with their reasons. A component may have a
-/// thousand instances.
+/// The maximum number of instances that a manifest names with their reasons. A component may have
+/// thousands of instances.
 const MOST_KEPT: usize = 100;
 
 /// States what was merged, and what was not. Input and settings decide this. The front end reports

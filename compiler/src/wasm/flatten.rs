@@ -106,7 +106,16 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
             };
         }
     };
-    let report = Flattened {
+    unchanged(program, Some(rejected(&report, reason)))
+}
+
+/// The report on a program that stays as it is, because the merged program did not pass a check.
+fn rejected(report: &Flattened, reason: Reason) -> Flattened {
+    let same = |change: Change| Change {
+        before: change.before,
+        after: change.before,
+    };
+    Flattened {
         modules: same(report.modules),
         instances: same(report.instances),
         merged: 0,
@@ -119,14 +128,6 @@ pub(crate) fn flatten(program: ValidComponent, reads: Reads) -> Flat {
             name: None,
             reason,
         }],
-    };
-    unchanged(program, Some(report))
-}
-
-fn same(change: Change) -> Change {
-    Change {
-        before: change.before,
-        after: change.before,
     }
 }
 

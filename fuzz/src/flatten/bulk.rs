@@ -1,7 +1,5 @@
 //! The operators of tables, and of whole parts of memories, for the interpreter.
 
-use std::ops::Range;
-
 use wasmparser::Operator;
 
 use super::machine::{Instance, Memory, PAGE, Ran, Stop, Table};
@@ -47,7 +45,7 @@ pub(super) fn step<'a>(frame: &mut impl Bulk<'a>, operator: &Operator<'a>) -> Ra
             let (length, value) = (frame.pop()?, frame.pop()?);
             let begin = frame.pop()?;
             let entries = &mut frame.table(table)?.entries;
-            part(entries, begin, length).ok_or(TABLE)?.fill(value);
+            part(entries, begin, length, TABLE)?.fill(value);
         }
         Operator::TableCopy {
             dst_table,
@@ -55,19 +53,15 @@ pub(super) fn step<'a>(frame: &mut impl Bulk<'a>, operator: &Operator<'a>) -> Ra
         } => {
             let (length, from, to) = (frame.pop()?, frame.pop()?, frame.pop()?);
             let source = &mut frame.table(src_table)?.entries;
-            let source = part(source, from, length).ok_or(TABLE)?.to_vec();
-            let entries = &mut frame.table(dst_table)?.entries;
-            let place = part(entries, to, length).ok_or(TABLE)?;
-            place.copy_from_slice(&source);
+            let source = part(source, from, length, TABLE)?.to_vec();
+            write(&mut frame.table(dst_table)?.entries, to, &source, TABLE)?;
         }
         Operator::TableInit { elem_index, table } => {
             let (length, from, to) = (frame.pop()?, frame.pop()?, frame.pop()?);
             let elements = &mut frame.segments()?.elements;
             let segment = elements.get_mut(elem_index as usize).ok_or(Stop::Unknown)?;
-            let source = part(segment, from, length).ok_or(TABLE)?.to_vec();
-            let entries = &mut frame.table(table)?.entries;
-            let place = part(entries, to, length).ok_or(TABLE)?;
-            place.copy_from_slice(&source);
+            let source = part(segment, from, length, TABLE)?.to_vec();
+            write(&mut frame.table(table)?.entries, to, &source, TABLE)?;
         }
         Operator::ElemDrop { elem_index } => {
             let elements = &mut frame.segments()?.elements;
@@ -94,24 +88,20 @@ pub(super) fn step<'a>(frame: &mut impl Bulk<'a>, operator: &Operator<'a>) -> Ra
             let (length, value) = (frame.pop()?, frame.pop()?);
             let begin = frame.pop()?;
             let bytes = &mut frame.memory(mem)?.bytes;
-            part(bytes, begin, length).ok_or(MEMORY)?.fill(value as u8);
+            part(bytes, begin, length, MEMORY)?.fill(value as u8);
         }
         Operator::MemoryCopy { dst_mem, src_mem } => {
             let (length, from, to) = (frame.pop()?, frame.pop()?, frame.pop()?);
             let source = &mut frame.memory(src_mem)?.bytes;
-            let source = part(source, from, length).ok_or(MEMORY)?.to_vec();
-            let bytes = &mut frame.memory(dst_mem)?.bytes;
-            let place = part(bytes, to, length).ok_or(MEMORY)?;
-            place.copy_from_slice(&source);
+            let source = part(source, from, length, MEMORY)?.to_vec();
+            write(&mut frame.memory(dst_mem)?.bytes, to, &source, MEMORY)?;
         }
         Operator::MemoryInit { data_index, mem } => {
             let (length, from, to) = (frame.pop()?, frame.pop()?, frame.pop()?);
             let data = &mut frame.segments()?.data;
             let segment = data.get_mut(data_index as usize).ok_or(Stop::Unknown)?;
-            let source = part(segment, from, length).ok_or(MEMORY)?.to_vec();
-            let bytes = &mut frame.memory(mem)?.bytes;
-            let place = part(bytes, to, length).ok_or(MEMORY)?;
-            place.copy_from_slice(&source);
+            let source = part(segment, from, length, MEMORY)?.to_vec();
+            write(&mut frame.memory(mem)?.bytes, to, &source, MEMORY)?;
         }
         Operator::DataDrop { data_index } => {
             let data = &mut frame.segments()?.data;
@@ -129,10 +119,20 @@ const MEMORY: Stop = Stop::Trap("memory out of bounds");
 /// What an operator returns that could not make something larger.
 const FAILED: u64 = u32::MAX as u64;
 
-fn part<T>(all: &mut [T], begin: u64, length: u64) -> Option<&mut [T]> {
-    let begin = usize::try_from(begin).ok()?;
-    let end = begin.checked_add(usize::try_from(length).ok()?)?;
-    all.get_mut(Range { start: begin, end })
+/// A part of a table, a memory or a segment, or the trap.
+fn part<T>(all: &mut [T], begin: u64, length: u64, trap: Stop) -> Ran<&mut [T]> {
+    let place = || {
+        let begin = usize::try_from(begin).ok()?;
+        let end = begin.checked_add(usize::try_from(length).ok()?)?;
+        Some(begin..end)
+    };
+    place().and_then(|place| all.get_mut(place)).ok_or(trap)
+}
+
+/// Writes into a table or a memory, all or nothing.
+fn write<T: Copy>(all: &mut [T], begin: u64, source: &[T], trap: Stop) -> Ran<()> {
+    part(all, begin, source.len() as u64, trap)?.copy_from_slice(source);
+    Ok(())
 }
 
 /// The number of pages.

@@ -6,20 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead as _, BufReader};
-use std::num::NonZero;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::Command;
 
 use edgec_compiler::Level;
 use serde_json::Value;
 
 use super::worker::{BEGINS, ENDS, OPTIMIZED, OPTIMIZES};
-
-/// How long a process may be silent.
-const SILENCE: Duration = Duration::from_secs(60);
+use crate::lanes::{lanes, lines};
 
 /// The results of many cases.
 #[derive(Default)]
@@ -54,16 +48,13 @@ pub fn run(
     cases: u64,
     suites: Option<&Path>,
 ) -> Totals {
-    let processes = std::thread::available_parallelism().map_or(1, NonZero::get) as u64;
-    // Consecutive seeds, because every n-th seed would give all programs of a kind to one process.
-    let begin = |number| first + cases * number / processes;
-    let one = |number| {
+    let all = lanes(first, cases, |next, end| {
         let mut lane = Lane {
             worker,
             generator,
             suites,
-            next: begin(number),
-            end: begin(number + 1),
+            next,
+            end,
             without: Vec::new(),
             totals: Totals::default(),
         };
@@ -71,16 +62,11 @@ pub fn run(
             lane.process();
         }
         lane.totals
-    };
-    let mut totals = Totals::default();
-    std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..processes)
-            .map(|number| scope.spawn(move || one(number)))
-            .collect();
-        for lane in lanes {
-            totals.add(lane.join().expect("no panic"));
-        }
     });
+    let mut totals = Totals::default();
+    for lane in all {
+        totals.add(lane);
+    }
     totals.differences.sort();
     totals
 }
@@ -107,35 +93,18 @@ impl Lane<'_> {
         command.args(without.map(|(seed, level)| format!("{seed}:{}", level.name())));
         // One thread, because every processor already has its process.
         command.env("BINARYEN_CORES", "1");
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the worker can be started");
-        let (sender, lines) = mpsc::channel();
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let reader = std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
         let mut optimizes = None;
-        while let Ok(line) = lines.recv_timeout(SILENCE) {
-            match line.split_once(' ').unwrap_or((&line, "")) {
-                (BEGINS, seed) => self.next = seed.parse().expect("a seed"),
-                (OPTIMIZES, name) => optimizes = level(name),
-                (OPTIMIZED, _) => optimizes = None,
-                (ENDS, report) => {
-                    self.totals.report(self.next, report);
-                    self.next += 1;
-                }
-                // Output of Binaryen itself.
-                _ => {}
+        let status = lines(&mut command, |word, rest| match word {
+            BEGINS => self.next = rest.parse().expect("a seed"),
+            OPTIMIZES => optimizes = level(rest),
+            OPTIMIZED => optimizes = None,
+            ENDS => {
+                self.totals.report(self.next, rest);
+                self.next += 1;
             }
-        }
-        let _ = child.kill();
-        let status = child.wait().expect("a process of ours");
-        reader.join().expect("no panic");
+            // Output of Binaryen itself.
+            _ => {}
+        });
         if self.next >= self.end {
             return;
         }

@@ -5,19 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::num::NonZero;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::case::{Bench, Report};
-
-/// How long a process may be silent.
-const SILENCE: Duration = Duration::from_secs(60);
+use crate::lanes::{lanes, lines};
 
 /// The lines before a case, and with its report.
 const BEGINS: &str = "begins";
@@ -88,25 +83,17 @@ fn line(report: &Report) -> String {
 /// Runs `cases` cases, starting with the seed `first`. `worker` is the program that runs them; see
 /// `tests/examples/graphs.rs`.
 pub fn run(worker: &Path, first: u64, cases: u64) -> Totals {
-    let processes = std::thread::available_parallelism().map_or(1, NonZero::get) as u64;
-    let begin = |number| first + cases * number / processes;
-    let one = |number| {
+    let all = lanes(first, cases, |mut next, end| {
         let mut totals = Totals::default();
-        let (mut next, end) = (begin(number), begin(number + 1));
         while next < end {
             next = totals.process(worker, next, end);
         }
         totals
-    };
-    let mut totals = Totals::default();
-    std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..processes)
-            .map(|number| scope.spawn(move || one(number)))
-            .collect();
-        for lane in lanes {
-            totals.add(lane.join().expect("no panic"));
-        }
     });
+    let mut totals = Totals::default();
+    for lane in all {
+        totals.add(lane);
+    }
     totals.differences.sort();
     totals
 }
@@ -114,33 +101,18 @@ pub fn run(worker: &Path, first: u64, cases: u64) -> Totals {
 impl Totals {
     /// Starts a process, and reads its output until it ends. Returns the seed that is next.
     fn process(&mut self, worker: &Path, first: u64, end: u64) -> u64 {
-        let mut child = Command::new(worker)
-            .args(["work", &first.to_string(), &end.to_string()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the worker can be started");
-        let (sender, lines) = mpsc::channel();
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let reader = std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
         let mut next = first;
-        while let Ok(line) = lines.recv_timeout(SILENCE) {
-            match line.split_once(' ').unwrap_or((&line, "")) {
-                (BEGINS, seed) => next = seed.parse().expect("a seed"),
-                (ENDS, report) => {
-                    self.report(next, report);
+        let status = lines(
+            Command::new(worker).args(["work", &first.to_string(), &end.to_string()]),
+            |word, rest| match word {
+                BEGINS => next = rest.parse().expect("a seed"),
+                ENDS => {
+                    self.report(next, rest);
                     next += 1;
                 }
                 _ => {}
-            }
-        }
-        let _ = child.kill();
-        let status = child.wait().expect("a process of ours");
-        reader.join().expect("no panic");
+            },
+        );
         if next < end {
             let what = format!("the process died, or hung: {status}");
             self.differences.push((next, what));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use edgec_compiler::{FlattenReason, Reads, ValidComponent};
-use edgec_fuzz::merged;
+use edgec_compiler::{Reads, ValidComponent};
+use edgec_fuzz::{DEFECTS, merged};
 use wasmparser::{Instance, Parser, Payload};
 
 /// A component after the pass.
@@ -18,9 +18,6 @@ pub struct Flattened {
 
 /// The pass, or a replacement. Modules that the optimizer cannot read are not merged with others.
 pub type Flatten = fn(&ValidComponent, Reads) -> Flattened;
-
-/// Reasons that no component should give.
-const DEFECTS: [FlattenReason; 2] = [FlattenReason::Invalid, FlattenReason::OtherType];
 
 /// Merges core modules as edgec's builds do: unused exports are removed before. No module is
 /// optimized.

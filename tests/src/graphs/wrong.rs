@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use edgec_compiler::{ValidComponent, map_modules};
 
 use super::pass::{Flatten, Flattened};
-use crate::differential::sections::{CODE, DATA, ELEMENTS, Sections, operators, sized};
+use crate::differential::sections::{DATA, ELEMENTS, Sections};
 
 /// The section that names the start function.
 const START: u8 = 8;
@@ -23,7 +23,7 @@ macro_rules! changes {
 /// A pass that replaces the bytes of an operator that begins with the old ones.
 macro_rules! writes {
     ($new:tt for $old:tt) => {
-        changes!(&|module| with_operator(module, &$old, &$new))
+        changes!(&|module| module.with_operator(&$old, &$new))
     };
 }
 
@@ -32,11 +32,11 @@ pub const WRONG: &[(&str, Flatten)] = &[
     ("forgets start functions", changes!(&without_start)),
     (
         "loses the last data segment",
-        changes!(&|module| without_last(module, DATA)),
+        changes!(&|module| module.without_last(DATA)),
     ),
     (
         "loses the last element segment",
-        changes!(&|module| without_last(module, ELEMENTS)),
+        changes!(&|module| module.without_last(ELEMENTS)),
     ),
     (
         "writes data segments in another order",
@@ -68,8 +68,11 @@ pub const WRONG: &[(&str, Flatten)] = &[
     ),
 ];
 
-fn changed(program: &ValidComponent, change: &dyn Fn(&[u8]) -> Option<Vec<u8>>) -> Flattened {
-    let bytes = map_modules(program, &mut |module| change(module));
+fn changed(program: &ValidComponent, change: &dyn Fn(&Sections) -> Option<Sections>) -> Flattened {
+    let bytes = map_modules(program, &mut |module| {
+        let module = change(&Sections::of(module))?;
+        Some(module.bytes())
+    });
     Flattened {
         bytes: bytes.unwrap_or_else(|| program.bytes().to_vec()),
         kept: BTreeMap::new(),
@@ -77,41 +80,14 @@ fn changed(program: &ValidComponent, change: &dyn Fn(&[u8]) -> Option<Vec<u8>>) 
     }
 }
 
-fn without_start(module: &[u8]) -> Option<Vec<u8>> {
-    let mut sections = Sections::of(module);
-    sections.0.retain(|(id, _)| *id != START);
-    Some(sections.bytes())
+fn without_start(module: &Sections) -> Option<Sections> {
+    let mut module = module.clone();
+    module.0.retain(|(id, _)| *id != START);
+    Some(module)
 }
 
-fn without_last(module: &[u8], id: u8) -> Option<Vec<u8>> {
-    let sections = Sections::of(module);
-    let mut entries = sections.entries(id)?;
-    entries.pop()?;
-    Some(sections.with_entries(id, &entries).bytes())
-}
-
-fn reversed(module: &[u8], id: u8) -> Option<Vec<u8>> {
-    let sections = Sections::of(module);
-    let mut entries = sections.entries(id)?;
+fn reversed(module: &Sections, id: u8) -> Option<Sections> {
+    let mut entries = module.entries(id)?;
     entries.reverse();
-    Some(sections.with_entries(id, &entries).bytes())
-}
-
-/// The module, with `new` for every operator that begins with `old`.
-fn with_operator(module: &[u8], old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
-    let sections = Sections::of(module);
-    let bodies = sections.entries(CODE)?;
-    let bodies = bodies.iter().map(|body| {
-        let (locals, operators) = operators(body).expect("a function");
-        let operators = operators
-            .iter()
-            .map(|operator| match operator.starts_with(old) {
-                true => new,
-                false => operator.as_slice(),
-            });
-        let operators: Vec<&[u8]> = operators.collect();
-        sized(&[locals, operators.concat()].concat())
-    });
-    let bodies: Vec<_> = bodies.collect();
-    Some(sections.with_entries(CODE, &bodies).bytes())
+    Some(module.with_entries(id, &entries))
 }

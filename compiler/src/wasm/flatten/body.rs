@@ -104,22 +104,22 @@ pub(super) fn group(group: &RecGroup) -> Option<Vec<u32>> {
     for ty in group.types() {
         recorder.sub_type(ty.clone()).ok()?;
     }
-    Some(types(&recorder.finish()))
+    Some(types(&recorder.finish()).collect())
 }
 
 /// The types that a value's type refers to.
 pub(super) fn value_type(ty: ValType) -> Option<Vec<u32>> {
     let mut recorder = Recorder::default();
     recorder.val_type(ty).ok()?;
-    Some(types(&recorder.finish()))
+    Some(types(&recorder.finish()).collect())
 }
 
-fn types(uses: &[Use]) -> Vec<u32> {
-    let types = uses.iter().filter_map(|it| match it {
+/// The types among what is used.
+pub(super) fn types(uses: &[Use]) -> impl Iterator<Item = u32> {
+    uses.iter().filter_map(|it| match it {
         Use::Type(ty) => Some(*ty),
         _ => None,
-    });
-    types.collect()
+    })
 }
 
 /// What an instruction does to the items that it names.

@@ -1,9 +1,11 @@
-//! Recognises functions that only pass their parameters on to a function that is looked up, and
+//! Recognizes functions that only pass their parameters on to a function that is looked up, and
 //! functions that only set what is looked up.
 //!
 //! Such functions are how toolchains link modules that need each other: the first module gets a
 //! function of this kind, and the function behind it is put into its place when it exists. They are
-//! recognised by what they do, because their names and modules differ from version to version.
+//! recognized by what they do, because their names and modules differ from version to version.
+
+use std::collections::{HashMap, HashSet};
 
 use wasmparser::Operator;
 
@@ -136,6 +138,19 @@ impl Sets {
             _ => self.is_other = true,
         }
     }
+
+    /// For each global that is set exactly once, in these pairs, the function that it is set to.
+    pub(super) fn once(&self) -> HashMap<u32, u32> {
+        let mut once = HashMap::new();
+        let mut again: HashSet<u32> = self.later.iter().copied().collect();
+        for (function, global) in &self.pairs {
+            if once.insert(*global, *function).is_some() {
+                again.insert(*global);
+            }
+        }
+        once.retain(|global, _| !again.contains(global));
+        once
+    }
 }
 
 #[cfg(test)]
@@ -210,7 +225,10 @@ mod tests {
         let all = body(&text("")).sets;
         assert_eq!((all.pairs, all.later), (vec![(1, 0), (0, 1)], vec![]));
         let more = body(&text("call $g ref.func $f global.set $a")).sets;
+        assert_eq!(more.once(), HashMap::from([(1, 0)]));
         assert_eq!((more.pairs, more.later), (vec![(1, 0), (0, 1)], vec![0]));
+        let twice = body(&text("ref.func $f global.set $a")).sets;
+        assert_eq!(twice.once(), HashMap::from([(1, 0)]));
         let none =
             body("(module (global $a (mut i32) (i32.const 0)) (func i32.const 1 global.set 0))");
         assert_eq!((none.sets.pairs, none.sets.later), (vec![], vec![]));

@@ -171,16 +171,15 @@ impl<'a> Graph<'a> {
         definition: Option<usize>,
         args: &[(&'a str, Node)],
     ) -> Result<Vec<Entity>, Reason> {
-        let Some(definition) = definition.and_then(|number| self.definitions.get_mut(number))
-        else {
+        if let Some(definition) = definition.and_then(|number| self.definitions.get_mut(number)) {
+            definition.instances += 1;
+        }
+        let definition = definition.and_then(|number| self.definitions.get(number));
+        let Some(module) = definition.and_then(|definition| definition.module.as_ref()) else {
             // Everything that it is given is looked at.
             let given = args.iter().map(|(_, arg)| self.exports(*arg).len());
             let given = given.fold(0, usize::saturating_add);
             self.add(given)?;
-            return Ok(Vec::new());
-        };
-        definition.instances += 1;
-        let Some(module) = &definition.module else {
             return Ok(Vec::new());
         };
         let size = size(module);

@@ -65,6 +65,16 @@ pub(super) struct Found {
     pub(super) filled: Option<usize>,
 }
 
+/// The number of each member's group.
+pub(super) fn owners(groups: &[Group]) -> HashMap<Node, usize> {
+    let numbered = groups.iter().enumerate();
+    let owners = numbered.flat_map(|(number, group)| {
+        let members = group.members.iter();
+        members.map(move |node| (*node, number))
+    });
+    owners.collect()
+}
+
 impl Group {
     pub(super) fn new(whole: &Whole<'_, '_>, members: Vec<Node>, links: Links) -> Self {
         let last = members.last().map_or(0, |node| whole.graph.item(*node));

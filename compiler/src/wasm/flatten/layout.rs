@@ -11,8 +11,8 @@ use wasmparser::ElementKind;
 use super::facts::Whole;
 use super::graph::{Entity, Node};
 use super::group::{Group, Key, Target};
-use super::module::{Module, Space, at, count};
-use super::reach::{Reached, is_dissolved};
+use super::module::{Space, at, count};
+use super::reach::{Border, Reached, is_dissolved};
 use super::value::Value;
 
 /// The index spaces of a merged module.
@@ -71,13 +71,13 @@ impl Layout {
         number: usize,
     ) -> Option<Self> {
         let border = reached.borders.get(number)?;
-        let imports = imports(whole, group, &border.imported.iter().copied().collect())?;
+        let imports = imports(whole, group, border.imported.iter().copied().collect())?;
         let mut spaces = Spaces::default();
         let mut imported = HashMap::new();
         for import in &imports {
             imported.insert(import.target, spaces.next(import.space));
         }
-        let defined = define(whole, group, reached, &mut spaces)?;
+        let defined = define(whole, group, reached, border, &mut spaces)?;
         let mut members = Vec::new();
         let (mut elements, mut data) = (0, 0);
         for node in &group.members {
@@ -107,7 +107,7 @@ impl Layout {
             members.push(Member {
                 node: *node,
                 spaces: [func?, table?, memory?, global?, tag?],
-                constants: constants(whole, group, reached, *node, module),
+                constants: constants(whole, group, reached, border, *node),
                 elements,
                 data: segments.collect(),
             });
@@ -126,10 +126,14 @@ impl Layout {
         })
     }
 
+    /// The place of an instance among the members.
+    pub(super) fn place(&self, node: Node) -> Option<usize> {
+        self.place_of.get(&node).copied()
+    }
+
     /// The new index of an item of a member's module.
     pub(super) fn index(&self, node: Node, space: Space, old: u32) -> Option<u32> {
-        let member = self.members.get(*self.place_of.get(&node)?)?;
-        member.index(space, old)
+        self.members.get(self.place(node)?)?.index(space, old)
     }
 
     /// The name under which a definition is exported.
@@ -170,9 +174,12 @@ fn next_if(next: &mut u32, wanted: bool) -> Option<u32> {
     })
 }
 
-/// What the merged module imports, in the order in which its members import it.
-fn imports(whole: &Whole<'_, '_>, group: &Group, wanted: &BTreeSet<Target>) -> Option<Vec<Import>> {
-    let mut left = wanted.clone();
+/// Puts what the merged module imports into the order in which its members import it.
+fn imports(
+    whole: &Whole<'_, '_>,
+    group: &Group,
+    mut left: BTreeSet<Target>,
+) -> Option<Vec<Import>> {
     let mut imports = Vec::new();
     for node in &group.members {
         let module = whole.graph.module(*node)?;
@@ -217,6 +224,7 @@ fn define(
     whole: &Whole<'_, '_>,
     group: &Group,
     reached: &Reached,
+    border: &Border,
     spaces: &mut Spaces,
 ) -> Option<HashMap<Entity, u32>> {
     let mut defined = HashMap::new();
@@ -229,7 +237,8 @@ fn define(
                 let stays = match space {
                     Space::Func => reached.function(*node, place),
                     Space::Global => {
-                        reached.global(*node, place) && !is_only_value(whole, reached, entity)
+                        reached.global(*node, place)
+                            && !is_only_value(whole, reached, border, entity)
                     }
                     Space::Tag => reached.tag(*node, place),
                     Space::Table | Space::Memory => !group.links.is_dissolved(entity),
@@ -244,24 +253,32 @@ fn define(
 }
 
 /// Whether a global of a member is replaced by its value wherever it is used.
-fn is_only_value(whole: &Whole<'_, '_>, reached: &Reached, entity: Entity) -> bool {
+fn is_only_value(
+    whole: &Whole<'_, '_>,
+    reached: &Reached,
+    border: &Border,
+    entity: Entity,
+) -> bool {
     let Entity::Own(node, space, index) = entity else {
         return false;
     };
-    let mut borders = reached.borders.iter();
-    !borders.any(|border| border.exported.contains(&(node, space, index)))
-        && constant(whole, reached, entity).is_some()
+    !border.exported.contains(&(node, space, index))
+        && constant(whole, reached, border, entity).is_some()
 }
 
 /// The value of a global of a member, if it never has another one.
-fn constant(whole: &Whole<'_, '_>, reached: &Reached, entity: Entity) -> Option<Value> {
+fn constant(
+    whole: &Whole<'_, '_>,
+    reached: &Reached,
+    border: &Border,
+    entity: Entity,
+) -> Option<Value> {
     let Entity::Own(node, Space::Global, index) = entity else {
         return None;
     };
     let ty = whole.graph.module(node)?.global_type(index)?;
-    let mut borders = reached.borders.iter();
-    // Whoever sees a global that can be written may write it.
-    let seen = borders.any(|border| border.exported.contains(&(node, Space::Global, index)));
+    // What sees a global that can be written may write it.
+    let seen = border.exported.contains(&(node, Space::Global, index));
     if ty.mutable && (seen || reached.writes(entity)) {
         return None;
     }
@@ -274,14 +291,15 @@ fn constants(
     whole: &Whole<'_, '_>,
     group: &Group,
     reached: &Reached,
+    border: &Border,
     node: Node,
-    module: &Module<'_>,
 ) -> Vec<Option<Value>> {
-    let globals = 0..module.total(Space::Global);
+    let module = whole.graph.module(node);
+    let globals = 0..module.map_or(0, |module| module.total(Space::Global));
     let value = |index| {
         let entity = whole.graph.resolve(node, Space::Global, index)?;
         match entity {
-            Entity::Own(owner, ..) if group.has(owner) => constant(whole, reached, entity),
+            Entity::Own(owner, ..) if group.has(owner) => constant(whole, reached, border, entity),
             _ => None,
         }
     };

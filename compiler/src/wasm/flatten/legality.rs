@@ -131,10 +131,12 @@ fn tables(whole: &Whole<'_, '_>, group: &Group) -> Result<(), Violation> {
     if all.len() <= most {
         return Ok(());
     }
-    let definers = group.members.iter().filter(|node| {
-        let own = |entity: &Entity| matches!(entity, Entity::Own(owner, ..) if owner == *node);
-        all.iter().any(own)
+    let owners = all.iter().filter_map(|entity| match entity {
+        Entity::Own(owner, ..) => Some(*owner),
+        Entity::Canonical(_) | Entity::Unknown(_) => None,
     });
+    let owners: HashSet<Node> = owners.collect();
+    let definers = group.members.iter().filter(|node| owners.contains(*node));
     let length = |node: &&Node| whole.graph.module(**node).map_or(0, |it| it.length);
     let smallest = definers.min_by_key(length).or(group.members.last());
     smallest.map_or(Ok(()), |node| Err((*node, Reason::Tables)))

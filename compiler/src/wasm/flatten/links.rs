@@ -270,15 +270,27 @@ impl Finder<'_, '_, '_> {
         let imported = module.imported(Space::Func);
         for (function, place) in (imported..).zip(0..module.functions.len()) {
             let body = whole.body(node, place)?;
+            let once = match module.start == Some(function) {
+                true => body.sets.once(),
+                false => HashMap::new(),
+            };
             for used in &body.uses {
-                self.read_use(node, function, *used)?;
+                self.read_use(node, function, *used, &once)?;
             }
         }
         Some(())
     }
 
-    fn read_use(&mut self, node: Node, function: u32, used: Use) -> Option<()> {
-        let (whole, graph) = (self.whole, self.whole.graph);
+    /// Reads what a function of a member uses. `once` has the functions that it sets globals to,
+    /// if it is the start function.
+    fn read_use(
+        &mut self,
+        node: Node,
+        function: u32,
+        used: Use,
+        once: &HashMap<u32, u32>,
+    ) -> Option<()> {
+        let graph = self.whole.graph;
         match used {
             Use::CallTable(index) => {
                 let entity = graph.resolve(node, Space::Table, index)?;
@@ -312,17 +324,8 @@ impl Finder<'_, '_, '_> {
             Use::Write(index) => {
                 let entity = graph.resolve(node, Space::Global, index)?;
                 if let Some(cell) = self.cells.get_mut(&entity) {
-                    let module = graph.module(node)?;
-                    let place = module.definition(Space::Func, function)?;
-                    let sets = &whole.body(node, place)?.sets;
-                    let mut pairs = sets.pairs.iter().filter(|(_, global)| *global == index);
-                    let content = match (pairs.next(), pairs.next()) {
-                        (Some((content, _)), None) => Some(*content),
-                        _ => None,
-                    };
-                    let is_start = module.start == Some(function);
-                    match content.filter(|_| is_start && !sets.later.contains(&index)) {
-                        Some(content) => cell.sets.push((node, content)),
+                    match once.get(&index) {
+                        Some(content) => cell.sets.push((node, *content)),
                         None => cell.closed = false,
                     }
                 }

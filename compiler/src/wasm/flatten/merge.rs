@@ -3,7 +3,7 @@
 mod names;
 mod renumber;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use wasm_encoder::reencode::Reencode as _;
 use wasm_encoder::{
@@ -16,7 +16,7 @@ use wasmparser::{ElementItems, TableInit, TypeRef, ValType};
 use self::names::{names, producers};
 use self::renumber::Renumber;
 
-use super::body::{self, Use};
+use super::body;
 use super::facts::Whole;
 use super::graph::Node;
 use super::group::Group;
@@ -36,9 +36,11 @@ pub(super) fn merge(
 ) -> Option<Vec<u8>> {
     let mut types = Types::default();
     let mut maps = Vec::new();
+    let mut of_imports = types_of_imports(whole, layout)?;
     for member in &layout.members {
         let module = whole.graph.module(member.node)?;
-        let used = used_types(whole, reached, layout, member, module)?;
+        let mut used = of_imports.remove(&member.node).unwrap_or_default();
+        used_types(whole, reached, member, module, &mut used)?;
         maps.push(types.add(module, &used)?);
     }
     let mut merger = Merger {
@@ -116,9 +118,7 @@ impl Merger<'_, '_, '_> {
             let node = match import.ty {
                 ImportType::Of(node, _) | ImportType::Function(node, _) => node,
             };
-            let mut members = self.layout.members.iter();
-            let place = members.position(|member| member.node == node)?;
-            let mut renumber = self.renumber(place)?;
+            let mut renumber = self.renumber(self.layout.place(node)?)?;
             let ty = match import.ty {
                 ImportType::Of(_, number) => {
                     let import = self.whole.graph.module(node)?.imports.get(number)?;
@@ -276,41 +276,48 @@ impl Merger<'_, '_, '_> {
 /// The module name of all imports of a merged module.
 pub(super) const IMPORTED: &str = "";
 
-/// The types of a member that the merged module uses.
+/// The types that the imports of the merged module use, by the members in whose modules they are.
+fn types_of_imports(whole: &Whole<'_, '_>, layout: &Layout) -> Option<HashMap<Node, Vec<u32>>> {
+    let mut of_imports: HashMap<Node, Vec<u32>> = HashMap::new();
+    for import in &layout.imports {
+        match import.ty {
+            ImportType::Of(node, number) => {
+                let used = of_imports.entry(node).or_default();
+                match whole.graph.module(node)?.imports.get(number)?.ty {
+                    TypeRef::Func(ty) | TypeRef::FuncExact(ty) => used.push(ty),
+                    TypeRef::Table(ty) => {
+                        used.extend(body::value_type(ValType::Ref(ty.element_type))?);
+                    }
+                    TypeRef::Global(ty) => used.extend(body::value_type(ty.content_type)?),
+                    TypeRef::Tag(ty) => used.push(ty.func_type_idx),
+                    TypeRef::Memory(_) => {}
+                }
+            }
+            ImportType::Function(node, ty) => of_imports.entry(node).or_default().push(ty),
+        }
+    }
+    Some(of_imports)
+}
+
+/// Adds the types that the used definitions of a member use.
 fn used_types(
     whole: &Whole<'_, '_>,
     reached: &Reached,
-    layout: &Layout,
     member: &Member,
     module: &Module<'_>,
-) -> Option<Vec<u32>> {
+    used: &mut Vec<u32>,
+) -> Option<()> {
     let node = member.node;
-    let mut used = Vec::new();
-    for import in &layout.imports {
-        match import.ty {
-            ImportType::Of(of, number) if of == node => match module.imports.get(number)?.ty {
-                TypeRef::Func(ty) | TypeRef::FuncExact(ty) => used.push(ty),
-                TypeRef::Table(ty) => {
-                    used.extend(body::value_type(ValType::Ref(ty.element_type))?);
-                }
-                TypeRef::Global(ty) => used.extend(body::value_type(ty.content_type)?),
-                TypeRef::Tag(ty) => used.push(ty.func_type_idx),
-                TypeRef::Memory(_) => {}
-            },
-            ImportType::Function(of, ty) if of == node => used.push(ty),
-            _ => {}
-        }
-    }
     for (place, ty) in module.functions.iter().enumerate() {
         if reached.function(node, place) {
             used.push(*ty);
-            used.extend(types(&whole.body(node, place)?.uses));
+            used.extend(body::types(&whole.body(node, place)?.uses));
         }
     }
     for table in &module.tables {
         used.extend(body::value_type(ValType::Ref(table.ty.element_type))?);
         if let TableInit::Expr(init) = &table.init {
-            used.extend(types(&body::expression(init)?));
+            used.extend(body::types(&body::expression(init)?));
         }
     }
     for (place, tag) in module.tags.iter().enumerate() {
@@ -321,23 +328,16 @@ fn used_types(
     for (place, global) in module.globals.iter().enumerate() {
         if reached.global(node, place) {
             used.extend(body::value_type(global.ty.content_type)?);
-            used.extend(types(&body::expression(&global.init_expr)?));
+            used.extend(body::types(&body::expression(&global.init_expr)?));
         }
     }
     for (segment, element) in member.elements.iter().zip(&module.elements) {
         if let (Some(_), ElementItems::Expressions(ty, items)) = (segment, &element.items) {
             used.extend(body::value_type(ValType::Ref(*ty))?);
             for item in items.clone() {
-                used.extend(types(&body::expression(&item.ok()?)?));
+                used.extend(body::types(&body::expression(&item.ok()?)?));
             }
         }
     }
-    Some(used)
-}
-
-fn types(uses: &[Use]) -> impl Iterator<Item = u32> {
-    uses.iter().filter_map(|it| match it {
-        Use::Type(ty) => Some(*ty),
-        _ => None,
-    })
+    Some(())
 }

@@ -19,6 +19,9 @@ use super::size;
 
 /// How often a decision begins again. Real programs have one or two members that stay.
 const MOST_ROUNDS: usize = 32;
+/// The maximum number of groups times the number of the component's entries: each group looks at
+/// all entries, in every round. Real programs have a few groups, and some 20,000 entries.
+const MOST_LOOKED_AT: usize = 8 << 20;
 
 /// The groups of a component.
 pub(super) struct Plan {
@@ -39,6 +42,10 @@ pub(super) fn plan(whole: &Whole<'_, '_>) -> Option<Plan> {
     }
     for _ in 0..MOST_ROUNDS {
         let runs = runs(whole, &kept);
+        let groups = runs.iter().filter(|run| run.members.len() > 1).count();
+        if groups.saturating_mul(whole.level.items.len()) > MOST_LOOKED_AT {
+            return nothing(whole, kept, Reason::TooLarge);
+        }
         let groups: Vec<Group> = runs
             .iter()
             .filter(|run| run.members.len() > 1)
@@ -64,14 +71,22 @@ pub(super) fn plan(whole: &Whole<'_, '_>) -> Option<Plan> {
             Err(violations) => kept.extend(violations),
         }
     }
+    nothing(whole, kept, Reason::TooManyReasons)
+}
+
+/// The plan that merges nothing, for this reason.
+fn nothing(
+    whole: &Whole<'_, '_>,
+    mut kept: BTreeMap<Node, Reason>,
+    reason: Reason,
+) -> Option<Plan> {
     for node in whole.graph.instances() {
-        kept.entry(node).or_insert(Reason::TooManyReasons);
+        kept.entry(node).or_insert(reason);
     }
-    let reached = reach(whole, &[])?;
     Some(Plan {
         groups: Vec::new(),
         starts: Vec::new(),
-        reached,
+        reached: reach(whole, &[])?,
         kept,
     })
 }

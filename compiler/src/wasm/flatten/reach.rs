@@ -14,7 +14,7 @@ use super::body::{Use, expression, is_empty_after, uses_after};
 use super::canonical::uses;
 use super::facts::Whole;
 use super::graph::{Entity, Node};
-use super::group::{Group, Key, Target};
+use super::group::{Group, Key, Target, owners};
 use super::level::What;
 use super::module::{Space, at, count};
 use super::value::Value;
@@ -70,15 +70,10 @@ enum Work {
 
 /// Finds what is used. `None` if something is not understood.
 pub(super) fn reach(whole: &Whole<'_, '_>, groups: &[Group]) -> Option<Reached> {
-    let numbered = groups.iter().enumerate();
-    let group_of = numbered.flat_map(|(number, group)| {
-        let members = group.members.iter();
-        members.map(move |node| (*node, number))
-    });
     let mut search = Search {
         whole,
         groups,
-        group_of: group_of.collect(),
+        group_of: owners(groups),
         reached: Reached {
             live: Vec::new(),
             written: HashSet::new(),

@@ -15,7 +15,8 @@ pub enum Reason {
     InstantiatedAgain,
     /// The component exports or passes core modules, or a component in it uses them, by index.
     ModulesByIndex,
-    /// The component has more imports among its core modules than are followed.
+    /// The core instances of the component have more imports, exports and items of segments than
+    /// are followed, or too many groups would look at too many entries.
     TooLarge,
     /// This stage cannot read its core module.
     Unread,
@@ -119,7 +120,7 @@ impl fmt::Display for Reason {
             Self::DefinedElsewhere => "it comes from outside the component",
             Self::InstantiatedAgain => "it is instantiated more than once",
             Self::ModulesByIndex => "the component passes core modules on",
-            Self::TooLarge => "the component has too many imports among its core modules",
+            Self::TooLarge => "the component is too large to be merged",
             Self::Unread => "it has parts that edgec cannot merge",
             Self::Unoptimizable => "the optimizer can read only some of the core modules",
             Self::SharedMemory => "it has a shared memory",
@@ -147,6 +148,7 @@ impl fmt::Display for Reason {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     use super::*;
 
@@ -156,5 +158,19 @@ mod tests {
         let sentences: BTreeSet<String> = Reason::ALL.iter().map(ToString::to_string).collect();
         assert_eq!(codes.len(), Reason::ALL.len());
         assert_eq!(sentences.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn the_document_explains_every_reason() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let text = std::fs::read_to_string(root.join("docs/flatten.md")).unwrap();
+        // An entry of the list names one reason, or several.
+        let entries = text.lines().filter(|line| line.starts_with("- `"));
+        let heads = entries.filter_map(|line| line.split_once("`: "));
+        let explained: BTreeSet<&str> = heads
+            .flat_map(|(head, _)| head.trim_start_matches("- `").split("`, `"))
+            .collect();
+        let codes: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(explained, codes);
     }
 }

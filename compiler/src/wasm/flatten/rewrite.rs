@@ -106,8 +106,7 @@ impl Rewriter<'_, '_, '_> {
             What::CoreInstance(_) => {
                 let node = self.whole.graph.node_of(Some(number))?;
                 let is_group = matches!(self.whole.graph.node(node)?.kind, Kind::Group(..));
-                let is_member = self.plan.groups.iter().any(|group| group.has(node));
-                match is_group || is_member {
+                match is_group || self.emitter.is_member(node) {
                     true => Some(()),
                     false => self.make(node),
                 }

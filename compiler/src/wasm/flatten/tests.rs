@@ -83,7 +83,8 @@ fn the_result_is_the_same_each_time_and_has_nothing_left_to_merge() {
 }
 
 /// The core modules of a flattened component.
-fn parts(flat: &Flat) -> Vec<Vec<u8>> {
+fn parts(flat: &Flat) -> Vec<module::Module<'_>> {
     let modules = crate::wasm::modules::core_modules(&flat.program);
-    modules.into_iter().map(<[u8]>::to_vec).collect()
+    let read = |bytes| module::Module::read(bytes).unwrap();
+    modules.into_iter().map(read).collect()
 }

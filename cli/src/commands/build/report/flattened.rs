@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::render::{count, safe};
 
-/// The maximum number of notes about instances that were not merged.
+/// The maximum number of notes about core modules that were not merged.
 const MOST_NOTES: usize = 5;
 
 /// How core modules were merged.
@@ -71,20 +71,86 @@ impl FlattenReport {
         Some(vec!["  flatten".to_owned(), what])
     }
 
-    /// Prints a note for each instance that was not merged.
+    /// Prints a note for each core module that was not merged.
     pub(super) fn print_kept(&self, input: &str) {
-        let mut told = self.kept.iter().filter(|kept| kept.told);
-        for kept in told.by_ref().take(MOST_NOTES) {
+        for note in self.notes() {
+            eprintln!("note: {input}: {note}");
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let told = self.kept.iter().filter(|kept| kept.told);
+        let notes = told.map(|kept| {
             let which = match (kept.module, &kept.name) {
                 (Some(number), Some(name)) => format!("core module {number} (`{name}`)"),
                 (Some(number), None) => format!("core module {number}"),
                 (None, _) => "a core module".to_owned(),
             };
-            eprintln!("note: {input}: {which} was not merged: {}", kept.because);
+            format!("{which} was not merged: {}", kept.because)
+        });
+        let mut notes: Vec<String> = notes.collect();
+        // All instances of a core module have the same note.
+        notes.dedup();
+        let more = notes.len().saturating_sub(MOST_NOTES);
+        if more > 0 {
+            let more = count(more, "more core module");
+            notes.truncate(MOST_NOTES);
+            notes.push(format!("{more} not merged; `--format json` lists all"));
         }
-        match told.count() {
-            0 => {}
-            more => eprintln!("note: {input}: {more} more were not merged (--format json)"),
+        notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edgec_compiler::KeptInstance;
+
+    use super::*;
+
+    fn kept(module: Option<usize>, name: Option<&str>, reason: FlattenReason) -> KeptInstance {
+        KeptInstance {
+            module,
+            name: name.map(str::to_owned),
+            reason,
         }
+    }
+
+    fn notes(kept: Vec<KeptInstance>) -> Vec<String> {
+        let done = Flattened {
+            kept,
+            ..Flattened::default()
+        };
+        FlattenReport::new(&done).notes()
+    }
+
+    #[test]
+    fn a_core_module_has_one_note_for_all_its_instances() {
+        let again = kept(Some(2), Some("m"), FlattenReason::InstantiatedAgain);
+        let found = notes(vec![
+            kept(None, None, FlattenReason::DefinedElsewhere),
+            kept(Some(1), None, FlattenReason::NoGain),
+            again.clone(),
+            again,
+        ]);
+        let expected = [
+            "a core module was not merged: it comes from outside the component",
+            "core module 2 (`m`) was not merged: it is instantiated more than once",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn of_many_core_modules_the_first_have_notes() {
+        let shared = |module| kept(Some(module), None, FlattenReason::SharedMemory);
+        let all = |number| notes((0..number).map(shared).collect());
+        assert_eq!(all(MOST_NOTES).len(), MOST_NOTES);
+        let found = all(MOST_NOTES + 2);
+        assert_eq!(found.len(), MOST_NOTES + 1);
+        assert_eq!(
+            found[0],
+            "core module 0 was not merged: it has a shared memory"
+        );
+        let last = "2 more core modules not merged; `--format json` lists all";
+        assert_eq!(found[MOST_NOTES], last);
     }
 }

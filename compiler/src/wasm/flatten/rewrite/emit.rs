@@ -14,7 +14,7 @@ use crate::index::spaces::Sort;
 use crate::wasm::flatten::canonical::{Moved, uses, write};
 use crate::wasm::flatten::facts::Whole;
 use crate::wasm::flatten::graph::{Entity, Kind, Node};
-use crate::wasm::flatten::group::{Group, Key, Target};
+use crate::wasm::flatten::group::{Group, Key, Target, owners};
 use crate::wasm::flatten::layout::Layout;
 use crate::wasm::flatten::legality::{Starts, needs_filler};
 use crate::wasm::flatten::level::What;
@@ -31,6 +31,8 @@ pub(super) struct Emitter<'w, 'l, 'a> {
     whole: &'w Whole<'l, 'a>,
     plan: &'w Plan,
     layouts: &'w [Layout],
+    /// The number of each member's group.
+    owners: HashMap<Node, usize>,
     pub(super) out: Writer,
     /// The new indices of what was written.
     cores: HashMap<Core, u32>,
@@ -60,6 +62,7 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             whole,
             plan,
             layouts,
+            owners: owners(&plan.groups),
             out: Writer::new(length.fold(0, usize::saturating_add)),
             cores: HashMap::new(),
             instances: HashMap::new(),
@@ -81,6 +84,11 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         })
     }
 
+    /// Whether an instance is a member of a group.
+    pub(super) fn is_member(&self, node: Node) -> bool {
+        self.owners.contains_key(&node)
+    }
+
     /// Whether the merged instance of a group was made.
     pub(super) fn is_made(&self, number: usize) -> bool {
         self.merged.get(number).copied().flatten().is_some()
@@ -97,11 +105,10 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
 
     /// The new index of a core item that the entry of this number uses.
     pub(super) fn core(&mut self, entity: Entity, number: usize) -> Option<u32> {
-        let plan = self.plan;
         if let Entity::Own(node, ..) = entity
-            && let Some(owner) = plan.groups.iter().position(|group| group.has(node))
+            && let Some(owner) = self.owners.get(&node).copied()
         {
-            return match plan.groups.get(owner)?.seen_from(entity, number) {
+            return match self.plan.groups.get(owner)?.seen_from(entity, number) {
                 Target::Member(node, space, index) => {
                     self.member(owner, Entity::Own(node, space, index), space)
                 }
@@ -212,7 +219,7 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
     fn arg(&mut self, node: Node, name: &str, arg: Node) -> Option<u32> {
         let graph = self.whole.graph;
         let is_of = matches!(graph.node(arg)?.kind, Kind::Of { .. });
-        if is_of && !self.plan.groups.iter().any(|group| group.has(arg)) {
+        if is_of && !self.is_member(arg) {
             return self.instance(arg);
         }
         let taken: Vec<(&str, Space, Entity)> = match graph.module(node) {

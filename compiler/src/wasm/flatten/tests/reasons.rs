@@ -86,6 +86,31 @@ fn a_component_with_very_many_imports_stays() {
 }
 
 #[test]
+fn a_component_with_very_many_groups_and_entries_stays() {
+    // Its start function keeps the pairs apart.
+    let between = "(core module $between (func $f) (start $f))";
+    let pair = |number: usize| {
+        format!(
+            r#"(core module $a{number} (func (export "f")))
+            (core module $b{number} (import "a" "f" (func)))
+            (core instance $a{number} (instantiate $a{number}))
+            (core instance (instantiate $b{number} (with "a" (instance $a{number}))))
+            (core instance (instantiate $between))"#
+        )
+    };
+    let pairs: String = (0..300).map(pair).collect();
+    let text = |entries: usize| {
+        let lowered = "(core func (canon lower (func $log)))".repeat(entries);
+        format!(
+            r#"(component (import "log" (func $log (param "x" u32))) {between} {lowered} {pairs})"#
+        )
+    };
+    assert_eq!(modules(&flat(&text(10))), (601, 301));
+    let large = flat(&text(30_000));
+    assert!(reasons(&large).contains(&(Some(1), Reason::TooLarge)));
+}
+
+#[test]
 fn what_only_some_can_read_is_kept_apart() {
     let text = beside(
         r#"(core module $m (tag $t) (func (export "x") (result i32)

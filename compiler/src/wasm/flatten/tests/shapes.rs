@@ -59,7 +59,7 @@ fn a_shim_keeps_only_what_must_be_linked_late() {
     let report = flat.report.as_ref().unwrap();
     assert_eq!(report.parts, [vec![], vec![2, 0, 1, 3], vec![]]);
     let parts = parts(&flat);
-    let [slots, merged, filler] = [0, 1, 2].map(|part| module::Module::read(&parts[part]).unwrap());
+    let [slots, merged, filler] = [0, 1, 2].map(|part| &parts[part]);
     // The adapter's function is called directly. `say` uses the memory.
     assert_eq!(slots.functions.len(), 1);
     assert_eq!(filler.imports.len(), 2);
@@ -167,7 +167,7 @@ const FIXUP_WITH_START: &str = r#"(component
 fn a_start_function_after_the_fixup_runs_last_and_destructors_go_through_slots() {
     let flat = same(FIXUP_WITH_START, 4, 3);
     let parts = parts(&flat);
-    let [slots, merged, filler] = [0, 1, 2].map(|part| module::Module::read(&parts[part]).unwrap());
+    let [slots, merged, filler] = [0, 1, 2].map(|part| &parts[part]);
     assert_eq!((slots.functions.len(), slots.tables.len()), (2, 1));
     assert_eq!(merged.start, None);
     assert!(filler.start.is_some());
@@ -224,7 +224,6 @@ fn slots_in_globals_are_understood() {
         (func (export "run") (result u32) (canon lift (core func $main "run"))))"#;
     let flat = same(text, 4, 3);
     let merged = &parts(&flat)[1];
-    let merged = module::Module::read(merged).unwrap();
     assert!(merged.globals.is_empty());
     // Without references to functions in types, the optimizer can read what it could not read.
     assert!(
@@ -336,8 +335,7 @@ const LIBRARIES: &str = r#"(component
 #[test]
 fn libraries_with_a_shared_table_become_one_module() {
     let flat = same(LIBRARIES, 7, 3);
-    let parts = parts(&flat);
-    let merged = module::Module::read(&parts[1]).unwrap();
+    let merged = &parts(&flat)[1];
     // Only the stack pointer changes. The table stays, with constant offsets.
     assert_eq!((merged.globals.len(), merged.tables.len()), (1, 1));
     assert_eq!(merged.elements.len(), 3);
@@ -383,7 +381,6 @@ fn a_main_module_that_imports_its_memory_gets_it_back() {
         (func (export "run") (result u32) (canon lift (core func $main "run"))))"#;
     let flat = same(text, 4, 3);
     let merged = &parts(&flat)[1];
-    let merged = module::Module::read(merged).unwrap();
     assert_eq!((merged.memories.len(), merged.data.len()), (1, 1));
     // One slot for both ways to the same function.
     assert_eq!(merged.imports.len(), 1);
