@@ -4,30 +4,66 @@
 //!
 //! `cargo bench -p edgec flattened`. With `EDGEC_COMPONENTS=FOLDER`, it also measures the
 //! components in that folder.
+//!
+//! A load of edgec is one from a store, with signatures and policy checked. Stock's load verifies
+//! nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use edgec_benches::http::Host;
 use edgec_benches::{
     Contender, Guest, Stock, deserialize, guests, made, medians, medians_of, prepare, print,
 };
-use edgec_loader::{EngineProfile, Expected, HostEngine, LoadedComponent, load};
+use edgec_loader::store::{ArtifactStore, LoadFromStore as _};
+use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, LoadedComponent, PoolPlan};
 use edgec_tests::Sandbox;
 use edgec_verifier::TrustPolicy;
 use wasmtime::component::InstancePre;
-use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// How many instances the pool has.
 const INSTANCES: u32 = 10;
 /// The most parts of one instance.
 const PARTS: u32 = 200;
+/// The first argument of a process that answers one request and ends. It is this program.
+const ANSWER: &str = "__answer";
+
+/// Answers one request if this process was started for it. Returns whether it was.
+pub(crate) fn answered() -> bool {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [first, what, place, key] = arguments.as_slice() else {
+        return false;
+    };
+    if first != ANSWER {
+        return false;
+    }
+    let (host, place) = (Host::default(), Path::new(place));
+    let answer = match what.as_str() {
+        "stock" => {
+            let engine = stock_engine();
+            host.first_answer(&engine, &deserialize(&engine, place))
+        }
+        _ => {
+            let key = std::fs::read_to_string(key).unwrap();
+            let key = edgec_verifier::PublicKey::from_pem(&key).unwrap();
+            let host_engine = Edgec::open(place, edgec_tests::trusting(key));
+            let loaded = host_engine.load();
+            host.first_answer(&host_engine.engine, loaded.program())
+        }
+    };
+    assert_eq!(answer.unwrap().status, 200);
+    true
+}
 
 pub(crate) fn run() {
     println!("medians of one run, in turns; the ratios are to the first line of each group\n");
     let named = [
         "rust-worker-p2",
         "c-cmark",
+        "c-minigzip",
+        "rust-worker-p1",
         "rust-http-proxy",
         "js-http-proxy",
     ];
@@ -35,25 +71,15 @@ pub(crate) fn run() {
         let sandbox = Sandbox::new();
         let stock = Stock::of(&guest, sandbox.path(), pool());
         sandbox.write("guest.wasm", guest.component.bytes());
-        for (output, option) in [
-            ("apart.cwasm", Some("--no-flatten")),
-            ("merged.cwasm", None),
-        ] {
-            let build = ["build", "guest.wasm", "-q", "-t", std::env::consts::ARCH];
-            let signed = ["--key", "key.pem", "-o", output];
-            let option: Vec<&str> = option.into_iter().collect();
-            sandbox.ok(&[&build[..], &signed, &option].concat());
-        }
         let programs = Programs {
             stock: &stock,
-            apart: &sandbox.path().join("apart.cwasm"),
-            merged: &sandbox.path().join("merged.cwasm"),
-            policy: &sandbox.policy(),
+            apart: &Form::build(&sandbox, "apart", &["--no-flatten"]),
+            merged: &Form::build(&sandbox, "merged", &[]),
         };
         programs.sizes(&guest);
         programs.loads(&guest);
         programs.instances(&guest);
-        programs.answers(&guest);
+        programs.answers(&guest, &sandbox);
         println!();
     }
 }
@@ -70,12 +96,82 @@ fn pool() -> InstanceAllocationStrategy {
     InstanceAllocationStrategy::Pooling(pool)
 }
 
+/// Wasmtime's default engine with this pool.
+fn stock_engine() -> Engine {
+    let mut config = Config::new();
+    config.allocation_strategy(pool());
+    Engine::new(&config).unwrap()
+}
+
+/// A program that edgec built with some options.
+struct Form {
+    /// The artifact of the default profile, which any engine can load.
+    any: PathBuf,
+    /// The artifact of the edge profile, in a store.
+    edge: Edgec,
+    /// The store.
+    store: PathBuf,
+}
+
+impl Form {
+    fn build(sandbox: &Sandbox, name: &str, options: &[&str]) -> Self {
+        for profile in ["default", "edge"] {
+            let output = format!("{name}.{profile}.cwasm");
+            let build = ["build", "guest.wasm", "-q", "-t", std::env::consts::ARCH];
+            let named = ["--name", "guest", "--profile", profile];
+            let signed = ["--key", "key.pem", "-o", &output];
+            sandbox.ok(&[&build[..], &named, &signed, options].concat());
+        }
+        let (policy, folder) = (sandbox.policy(), sandbox.path().join(name));
+        let store = ArtifactStore::create(&folder).unwrap();
+        let artifact = sandbox.path().join(format!("{name}.edge.cwasm"));
+        store.add(artifact, &policy, &Expected::anything()).unwrap();
+        Self {
+            any: sandbox.path().join(format!("{name}.default.cwasm")),
+            edge: Edgec::open(&folder, policy),
+            store: folder,
+        }
+    }
+
+    /// The image of the edge profile.
+    fn image(&self) -> PathBuf {
+        let images = self.edge.store.image_paths("guest").unwrap();
+        images.into_iter().next().unwrap()
+    }
+}
+
+/// A store with the program `guest`, and an engine that is ready for it.
+struct Edgec {
+    store: ArtifactStore,
+    policy: TrustPolicy,
+    engine: HostEngine,
+}
+
+impl Edgec {
+    fn open(folder: &Path, policy: TrustPolicy) -> Self {
+        let store = ArtifactStore::open(folder).unwrap();
+        let manifests = store.manifests().unwrap().manifests;
+        let plan = PoolPlan::fitting(INSTANCES, 4 << 30, &manifests).unwrap();
+        let engine = HostEngine::builder(EngineProfile::Edge).limits(Limits::Pooled(plan));
+        Self {
+            store,
+            policy,
+            engine: engine.build().unwrap(),
+        }
+    }
+
+    fn load(&self) -> LoadedComponent {
+        self.store
+            .load(&self.engine, "guest", &self.policy)
+            .unwrap()
+    }
+}
+
 /// A program in three forms.
 struct Programs<'a> {
     stock: &'a Stock,
-    apart: &'a Path,
-    merged: &'a Path,
-    policy: &'a TrustPolicy,
+    apart: &'a Form,
+    merged: &'a Form,
 }
 
 impl Programs<'_> {
@@ -83,56 +179,68 @@ impl Programs<'_> {
         let length = |file: &Path| std::fs::metadata(file).unwrap().len();
         let first = length(&self.stock.image);
         for (name, file) in [
-            ("stock, image", self.stock.image.as_path()),
-            ("edgec, unmerged, artifact", self.apart),
-            ("edgec, artifact", self.merged),
+            ("stock, image", self.stock.image.clone()),
+            ("edgec, unmerged, artifact", self.apart.any.clone()),
+            ("edgec, artifact", self.merged.any.clone()),
+            ("edgec, unmerged, edge profile", self.apart.image()),
+            ("edgec, edge profile", self.merged.image()),
         ] {
-            let bytes = length(file);
+            let bytes = length(&file);
             let ratio = bytes as f64 / first as f64;
-            println!("{:24} {name:46} {bytes:>10} B   {ratio:>5.2}x", guest.name);
+            println!("{:24} {name:46} {bytes:>10} B   {ratio:>6.3}x", guest.name);
         }
     }
 
-    fn load(&self, engine: &HostEngine, file: &Path) -> LoadedComponent {
-        load(engine, file, self.policy, &Expected::anything()).unwrap()
-    }
-
     fn loads(&self, guest: &Guest) {
-        let engine = Engine::default();
-        let ours = host_engine();
+        let stock = Engine::default();
+        let image = self.merged.image();
         let mut contenders = [
             Contender::making("stock deserialize_file", || {
-                deserialize(&engine, &self.stock.image)
+                deserialize(&stock, &self.stock.image)
             }),
-            Contender::making("edgec load, unmerged", || self.load(&ours, self.apart)),
-            Contender::making("edgec load", || self.load(&ours, self.merged)),
+            Contender::making("edgec load, unmerged", || self.apart.edge.load()),
+            Contender::making("edgec load", || self.merged.edge.load()),
+            Contender::making("wasmtime's part of it: deserialize_file", || {
+                deserialize(&self.merged.edge.engine, &image)
+            }),
         ];
-        let times = medians(&mut contenders, Duration::from_secs(3));
+        let times = medians(&mut contenders, Duration::from_secs(4));
         print(&guest.name, &contenders, &times);
     }
 
-    /// Instances of all three come from the same pool of an unmodified engine.
+    /// Instances of the default profile come from the same pool of an unmodified engine. Those of
+    /// the edge profile come from the pool that the store plans.
     fn instances(&self, guest: &Guest) {
         let engine = &self.stock.engine;
         let of = |file: &Path| prepare(engine, &deserialize(engine, file));
-        let programs = [self.stock.image.as_path(), self.apart, self.merged].map(of);
+        let programs = [&self.stock.image, &self.apart.any, &self.merged.any].map(|it| of(it));
         let [stock, apart, merged] = &programs;
+        let edge = |form: &Form| prepare(&form.edge.engine, form.edge.load().program());
+        let edges = [edge(self.apart), edge(self.merged)];
+        let [edge_apart, edge_merged] = &edges;
         let mut contenders = [
             Contender::new("stock, pooled: store, instance, drop", || {
                 instance(engine, stock)
             }),
             Contender::new("edgec, unmerged, pooled", || instance(engine, apart)),
             Contender::new("edgec, pooled", || instance(engine, merged)),
+            Contender::new("edgec, unmerged, edge profile, pooled", || {
+                instance(&self.apart.edge.engine, edge_apart)
+            }),
+            Contender::new("edgec, edge profile, pooled", || {
+                instance(&self.merged.edge.engine, edge_merged)
+            }),
         ];
-        let times = medians(&mut contenders, Duration::from_secs(3));
+        let times = medians(&mut contenders, Duration::from_secs(4));
         print(&guest.name, &contenders, &times);
     }
 
-    /// From an engine that is ready to the last byte of the first answer: load, link, instance.
-    fn answers(&self, guest: &Guest) {
-        let (engine, ours, host) = (Engine::default(), host_engine(), Host::default());
+    /// From an engine that is ready to the last byte of the first answer: load, link, instance. And
+    /// the whole process that does only this.
+    fn answers(&self, guest: &Guest, sandbox: &Sandbox) {
+        let (engine, host) = (stock_engine(), Host::default());
         let stock = || host.first_answer(&engine, &deserialize(&engine, &self.stock.image));
-        let loaded = |file| host.first_answer(&ours, self.load(&ours, file).program());
+        let loaded = |form: &Form| host.first_answer(&form.edge.engine, form.edge.load().program());
         let Some(right) = stock() else { return };
         assert_eq!(loaded(self.apart).as_ref(), Some(&right), "{}", guest.name);
         assert_eq!(loaded(self.merged).as_ref(), Some(&right), "{}", guest.name);
@@ -143,11 +251,26 @@ impl Programs<'_> {
         ];
         let times = medians_of(&mut contenders, Duration::from_secs(5), 21);
         print(&guest.name, &contenders, &times);
+        let key = sandbox.path().join("key.pub.pem");
+        let process = |what: &str, place: &Path| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            let status = command.args([ANSWER, what]).arg(place).arg(&key).status();
+            assert!(status.unwrap().success(), "{what}");
+        };
+        let mut contenders = [
+            Contender::new("stock, whole process", || {
+                process("stock", &self.stock.image)
+            }),
+            Contender::new("edgec, unmerged, whole process", || {
+                process("edgec", &self.apart.store)
+            }),
+            Contender::new("edgec, whole process", || {
+                process("edgec", &self.merged.store)
+            }),
+        ];
+        let times = medians_of(&mut contenders, Duration::from_secs(5), 21);
+        print(&guest.name, &contenders, &times);
     }
-}
-
-fn host_engine() -> HostEngine {
-    HostEngine::builder(EngineProfile::Default).build().unwrap()
 }
 
 fn instance(engine: &Engine, program: &InstancePre<()>) {

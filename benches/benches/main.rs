@@ -51,7 +51,8 @@ const BENCHMARKS: [(&str, fn()); 11] = [
 ];
 
 fn main() {
-    if optimizer::worker() || targets::worker() || instructions::counted() {
+    if optimizer::worker() || targets::worker() || instructions::counted() || flattened::answered()
+    {
         return;
     }
     let chosen: Vec<_> = BENCHMARKS
