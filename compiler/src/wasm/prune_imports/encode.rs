@@ -2,9 +2,8 @@
 
 use wasm_encoder::reencode::ReencodeComponent as _;
 use wasm_encoder::{
-    CanonicalFunctionSection, ComponentAliasSection, ComponentExportSection,
-    ComponentImportSection, ComponentInstanceSection, ComponentSection, ComponentTypeSection,
-    InstanceSection,
+    ComponentAliasSection, ComponentExportSection, ComponentImportSection,
+    ComponentInstanceSection, ComponentSection, ComponentTypeSection, InstanceSection,
 };
 
 use super::entries::{Entry, Item};
@@ -33,10 +32,7 @@ pub(super) fn encoded(
     match &item.entry {
         Entry::Module | Entry::CoreTypes | Entry::Custom(_) => Some(Vec::new()),
         Entry::Component => to.component(item.bytes),
-        Entry::Canonical(function) => {
-            let section: CanonicalFunctionSection = to.canonical(function.clone())?;
-            only_entry(&section)
-        }
+        Entry::Canonical(function) => only_entry(&to.canonical(function.clone())?),
         Entry::CoreInstance(instance) => only(to, |to, section: &mut InstanceSection| {
             to.parse_instance(section, instance.clone())
         }),
