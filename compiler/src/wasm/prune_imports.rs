@@ -11,7 +11,7 @@
 //! host.
 //!
 //! ```text
-//! entries ─▶ live: what is used ─▶ write: the rest, with new indices ─▶ validated, and the type compared
+//! entries ─▶ live: what is used ─▶ write: without the others ─▶ validated, and the types compared
 //! ```
 
 mod encode;
