@@ -103,7 +103,7 @@ pub use edgec_verifier as verifier;
 
 pub use build::{Built, BuiltArtifact, Program, Signed, Unsigned};
 pub use check::self_check;
-pub use edgec_compiler::{Confinement, EngineProfile, Flatten, KindChoice, Level};
+pub use edgec_compiler::{Confinement, EngineProfile, Flatten, KindChoice, Level, PruneImports};
 pub use edgec_packager::{SecretKey, Signer};
 pub use edgec_targets::Target;
 pub use error::{

@@ -6,7 +6,7 @@
 
 use edgec_artifact::{Bytes, Image, Manifest, ProgramKind};
 use edgec_compiler::Image as Elf;
-use edgec_compiler::{DebugInfo, Flatten, KindChoice, Level};
+use edgec_compiler::{DebugInfo, Flatten, KindChoice, Level, PruneImports};
 use edgec_targets::Target;
 
 use crate::difference::{self, Difference, Differences, Place, Within};
@@ -142,6 +142,7 @@ fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> 
         init: None,
         level: Level::O0,
         flatten: Flatten::Leave,
+        prune_imports: PruneImports::Nothing,
         profile,
         tools: tools.clone(),
     };

@@ -1,6 +1,6 @@
 //! The recipe: what decides an image, besides the input and the target.
 
-use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, Steps};
+use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, PruneImports, Steps};
 use edgec_targets::Target;
 
 use crate::tools::Tools;
@@ -17,6 +17,8 @@ pub struct Recipe {
     pub level: Level,
     /// Whether the core modules of a component are merged. Level 0 merges none.
     pub flatten: Flatten,
+    /// Whether a component loses the imports that nothing in it uses.
+    pub prune_imports: PruneImports,
     /// The kind of host that the code is for.
     pub profile: EngineProfile,
     /// The programs and processes that do the work.
@@ -25,14 +27,15 @@ pub struct Recipe {
 
 impl Recipe {
     /// The recipe of `edgec build` without options: a core module becomes a component only if the
-    /// component behaves the same, no export is called, the level is `-O1`, and the core modules of
-    /// components are merged.
+    /// component behaves the same, no export is called, the level is `-O1`, the core modules of
+    /// components are merged, and components keep all of their imports.
     pub fn new(profile: EngineProfile, tools: Tools) -> Self {
         Self {
             kind: KindChoice::Auto,
             init: None,
             level: Level::O1,
             flatten: Flatten::Merge,
+            prune_imports: PruneImports::Nothing,
             profile,
             tools,
         }
@@ -52,6 +55,7 @@ impl Recipe {
         Steps {
             level: self.level,
             flatten: self.flatten,
+            prune_imports: self.prune_imports,
             reads: self.tools.optimizer.reads,
             spared: self.tools.optimizer.spared.clone(),
             order: self.profile == EngineProfile::Edge,

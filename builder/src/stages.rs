@@ -11,6 +11,7 @@ pub(crate) mod optimize;
 mod order;
 mod parse;
 pub(crate) mod precompile;
+mod prune;
 mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,13 +23,14 @@ use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 /// Every stage, in the order of the work.
-static ALL: [StageKind; 9] = [
+static ALL: [StageKind; 10] = [
     parse::STAGE,
     kind::STAGE,
     adapt::STAGE,
     init::STAGE,
     flatten::STAGE,
     optimize::STAGE,
+    prune::STAGE,
     order::STAGE,
     precompile::STAGE,
     trim::STAGE,

@@ -49,10 +49,13 @@ mod index {
 mod wasm {
     pub(crate) mod assembler;
     pub(crate) mod binaryen;
+    pub(crate) mod component_names;
+    pub(crate) mod component_writer;
     pub(crate) mod finish;
     pub(crate) mod flatten;
     pub(crate) mod function_names;
     pub(crate) mod gain;
+    pub(crate) mod indices;
     pub(crate) mod kept;
     pub(crate) mod module_parts;
     pub(crate) mod modules;
@@ -61,7 +64,9 @@ mod wasm {
     pub(crate) mod order;
     pub(crate) mod outline;
     pub(crate) mod passes;
+    pub(crate) mod prune_imports;
     pub(crate) mod reads;
+    pub(crate) mod same_types;
     pub(crate) mod sections;
     pub(crate) mod set_aside;
     pub(crate) mod share_modules;
@@ -177,11 +182,12 @@ pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
 pub use wasm::modules::map_modules;
 pub use wasm::names::{Names, take_names};
 pub use wasm::optimize::{
-    Flatten, KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps,
-    optimize,
+    Flatten, KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, PruneImports, Returned,
+    Steps, optimize,
 };
 pub use wasm::order::order;
 pub use wasm::passes::Level;
+pub use wasm::prune_imports::NotPruned;
 pub use wasm::reads::Reads;
 pub use worker::deadline::{Deadline, Spent};
 pub use worker::environment::{hidden_variables, hide_variable};

@@ -180,6 +180,7 @@ fn whole_builds_do_the_same() {
     built(&["-O1", "--no-flatten"], "apart/");
     built(&["-O1"], "merged/");
     built(&["-O2"], "optimized/");
+    built(&["-O2", "--prune-imports"], "pruned/");
     for seed in seeds {
         let ran = |folder: &str| {
             let arch = std::env::consts::ARCH;
@@ -188,7 +189,7 @@ fn whole_builds_do_the_same() {
             behaviour(&load(&engine, &path), seed, Traps::Any).expect("known imports")
         };
         let apart = ran("apart");
-        for folder in ["merged", "optimized"] {
+        for folder in ["merged", "optimized", "pruned"] {
             let difference = apart.difference(&ran(folder));
             assert_eq!(difference, None, "seed {seed}, {folder}");
         }

@@ -35,7 +35,13 @@ fn guests_behave_as_under_stock_wasmtime() {
         // As in stock Wasmtime: a core module stays a core module, even if edgec makes a component
         // from it.
         let expected = stock::compile_and_run(&wasm, guest.arguments, guest.stdin);
-        for options in [&["-O0"][..], &["-O1"], &["-O2"], &["--profile", "edge"]] {
+        for options in [
+            &["-O0"][..],
+            &["-O1"],
+            &["-O2"],
+            &["-O2", "--prune-imports"],
+            &["--profile", "edge"],
+        ] {
             let out = format!("out{}", options.concat());
             let folder = format!("{out}/");
             let arch = std::env::consts::ARCH;

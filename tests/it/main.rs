@@ -91,6 +91,7 @@ mod preview1_hosts;
 mod preview1_programs;
 mod program_limits;
 mod progress;
+mod prune_imports;
 mod rebuild;
 mod recipes;
 mod regressions;

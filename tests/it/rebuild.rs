@@ -81,6 +81,7 @@ fn every_way_to_build_is_made_again() {
         &["app.wat", "-t", "aarch64", "--profile", "edge", "-Oz"],
         &["app.wat", "-t", "x86_64-v3", "-O0", "--debug-file"],
         &["app.wat", "-t", "x86_64", "--init", "init"],
+        &["app.wat", "-t", "x86_64", "--prune-imports"],
         &["module.wat", "-t", "x86_64", "--no-self-audit"],
         &["command.wat", "-t", "x86_64", "--kind", "component"],
         &[

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::work::reply;
 use super::*;
 use crate::worker::tests::{long, script, short};
-use crate::{Flatten, Level, Reads, adapt, read, validate};
+use crate::{Flatten, Level, PruneImports, Reads, adapt, read, validate};
 
 fn answer<T>(
     task: &Task,
@@ -23,6 +23,7 @@ fn steps(level: Level) -> Steps {
     Steps {
         level,
         flatten: Flatten::Merge,
+        prune_imports: PruneImports::Nothing,
         reads: Reads::Binaryen116,
         spared: BTreeSet::new(),
         order: false,

@@ -70,6 +70,20 @@ impl Sort {
         }
     }
 
+    /// Whether it is an index space of core WebAssembly.
+    pub(crate) fn is_core(self) -> bool {
+        match self {
+            Self::Module
+            | Self::CoreInstance
+            | Self::CoreFunc
+            | Self::CoreTable
+            | Self::CoreMemory
+            | Self::CoreGlobal
+            | Self::CoreTag => true,
+            Self::Component | Self::Instance | Self::Func | Self::Type => false,
+        }
+    }
+
     /// The index space for a canonical function.
     pub(crate) fn of_canonical(function: &CanonicalFunction) -> Self {
         match function {

@@ -99,9 +99,10 @@ mod tests {
     use super::*;
     use crate::wasm::optimize::plan;
     use crate::worker::tests::{long, script, short};
-    use crate::{Flatten, Level, ModuleOutcome, Reads, Steps, validate};
+    use crate::{Flatten, Level, ModuleOutcome, PruneImports, Reads, Steps, validate};
 
-    const TEXT: &str = "(component (core module (func $named)) (core module))";
+    const TEXT: &str = r#"(component (import "unused" (func))
+        (core module (func $named)) (core module))"#;
 
     /// A program for which the optimizer returns `output` instead of its first module, and the
     /// second module unchanged.
@@ -110,6 +111,7 @@ mod tests {
         let steps = Steps {
             level: Level::O2,
             flatten: Flatten::Merge,
+            prune_imports: PruneImports::Unused,
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
             order: false,
@@ -145,6 +147,9 @@ mod tests {
             assert_eq!(one.modules, other.modules);
             assert_eq!(one.shared, other.shared);
             assert_eq!(one.flattened, other.flattened);
+            assert_eq!(one.imports_removed, BTreeSet::from(["unused".to_owned()]));
+            assert_eq!(one.imports_removed, other.imports_removed);
+            assert_eq!(one.not_pruned, other.not_pruned);
             assert_eq!(here.interface, there.interface);
             assert_eq!(here.resources, there.resources);
             assert_eq!(here.named.is_some(), there.named.is_some());

@@ -10,6 +10,7 @@ use crate::input::validate::Description;
 use crate::wasm::flatten::Flattened;
 use crate::wasm::names::take_names;
 use crate::wasm::optimize::ModuleReport;
+use crate::wasm::prune_imports::NotPruned;
 use crate::worker::wire::{Place, Reader, Writer};
 use crate::{Interface, Names, Optimized, Resources, ValidComponent, order};
 
@@ -40,6 +41,7 @@ pub(crate) struct Head {
     shared: usize,
     flattened: Option<Flattened>,
     imports_removed: BTreeSet<String>,
+    not_pruned: Option<NotPruned>,
     names: Names,
     interface: Interface,
     resources: Resources,
@@ -76,6 +78,7 @@ impl Finished {
             shared: self.optimized.shared,
             flattened: self.optimized.flattened,
             imports_removed: self.optimized.imports_removed,
+            not_pruned: self.optimized.not_pruned,
             names: self.names,
             interface: self.interface,
             resources: self.resources,
@@ -97,6 +100,7 @@ impl Finished {
                 shared: head.shared,
                 flattened: head.flattened,
                 imports_removed: head.imports_removed,
+                not_pruned: head.not_pruned,
             },
             named,
             names: head.names,

@@ -34,14 +34,12 @@ mod reach;
 mod reason;
 mod report;
 mod rewrite;
-mod same_types;
 mod size;
 mod slot_modules;
 #[cfg(test)]
 mod tests;
 mod types;
 mod value;
-mod writer;
 
 use wasmparser::WasmFeatures;
 
@@ -50,6 +48,7 @@ pub use self::reason::Reason;
 pub use self::report::{Change, Flattened, KeptInstance};
 use crate::input::{features, found};
 use crate::wasm::reads::Reads;
+use crate::wasm::same_types;
 use crate::{ProgramKind, ValidComponent, validate};
 
 /// A program after this stage.

@@ -5,7 +5,8 @@
 //! does not read components, so the core modules are taken out, optimized and put back
 //! (`modules.rs`). A program that changed is validated again, except for the function bodies, which
 //! were validated with their modules. If it is invalid, the unoptimized program is compiled. Core
-//! modules and components that are identical, before or after, are stored once.
+//! modules and components that are identical, before or after, are stored once. Last, a component
+//! loses its unused imports, if the user asks for it (`prune_imports.rs`).
 //!
 //! There are three steps: `plan.rs` decides what the optimizer gets, the optimizer runs, and
 //! `assemble.rs` makes a program from its results. A build takes the first and the last step in
@@ -28,6 +29,7 @@ use crate::wasm::binaryen::{OptimizeError, Optimizer};
 use crate::wasm::flatten::Flattened;
 use crate::wasm::kept::{Failure, Unfit};
 use crate::wasm::passes::Level;
+use crate::wasm::prune_imports::NotPruned;
 use crate::wasm::reads::Reads;
 use crate::worker::deadline::Deadline;
 use crate::{ProgramKind, ValidComponent};
@@ -44,9 +46,12 @@ pub struct Optimized {
     /// How core modules were merged. `None` if that was not asked for, or if no component of the
     /// program has several core instances.
     pub flattened: Option<Flattened>,
-    /// Imports of a core module, as `module::name`, that its optimized form lacks. A host need not
-    /// offer them. Empty for components, which keep their imports.
+    /// Imports that the program no longer has. A host need not offer them. For a core module: those
+    /// that the optimizer removed, as `module::name`. For a component: those that nothing in it
+    /// uses, if they should go ([`PruneImports`]).
     pub imports_removed: BTreeSet<String>,
+    /// Why the unused imports of a component stay, although they should go.
+    pub not_pruned: Option<NotPruned>,
 }
 
 /// The result for one core module.
@@ -94,6 +99,16 @@ pub enum Flatten {
     Leave,
 }
 
+/// Whether a component loses imports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PruneImports {
+    /// It loses those that nothing in it uses, at every level. A core module loses nothing by this:
+    /// the optimizer removes its unused imports.
+    Unused,
+    /// It keeps all of them.
+    Nothing,
+}
+
 /// The steps between a program's validation and the compiler, apart from the optimizer itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Steps {
@@ -101,6 +116,8 @@ pub struct Steps {
     pub level: Level,
     /// Whether core modules are merged. Level 0 merges none.
     pub flatten: Flatten,
+    /// Whether a component loses its unused imports.
+    pub prune_imports: PruneImports,
     /// The features that the optimizer can read.
     pub reads: Reads,
     /// Core modules that it does not get, by their numbers in file order, after modules were
@@ -126,6 +143,7 @@ pub fn optimize(
     let steps = Steps {
         level,
         flatten: Flatten::Merge,
+        prune_imports: PruneImports::Nothing,
         reads: optimizer.reads,
         spared: optimizer.spared.clone(),
         order: false,

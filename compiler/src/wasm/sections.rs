@@ -2,7 +2,7 @@
 //! byte.
 
 use wasm_encoder::{RawSection, Section as _};
-use wasmparser::{Chunk, Parser, Payload};
+use wasmparser::{Chunk, FromReader, Parser, Payload, SectionLimited};
 
 /// A section of a component, or its header.
 pub(crate) struct Section<'a> {
@@ -76,6 +76,26 @@ fn next_section<'a>(
         nested,
     };
     Some((Some(section), rest))
+}
+
+/// The entries of a component's section, each with its bytes. An item is `None` if an entry cannot
+/// be read.
+pub(crate) fn entries<'a, T: FromReader<'a>>(
+    component: &'a [u8],
+    section: SectionLimited<'a, T>,
+) -> impl Iterator<Item = Option<(T, &'a [u8])>> {
+    let end = section.range().end;
+    let mut entries = section.into_iter_with_offsets().peekable();
+    std::iter::from_fn(move || {
+        let Ok((start, entry)) = entries.next()? else {
+            return Some(None);
+        };
+        let end = match entries.peek() {
+            Some(Ok((next, _))) => *next,
+            _ => end,
+        };
+        Some(component.get(start..end).map(|bytes| (entry, bytes)))
+    })
 }
 
 /// A component that is put together again, section by section. Nothing is copied before the first

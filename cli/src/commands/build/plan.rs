@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use edgec_artifact::{MAX_VERSION, UnixTime, Validity};
 use edgec_builder::{DebugFiles, Recipe, Release, SelfAudit};
-use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level};
+use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, PruneImports};
 use edgec_targets::Target;
 
 use crate::failure::Failure;
@@ -53,6 +53,10 @@ pub(crate) struct Arguments {
     /// (docs/flatten.md)
     #[arg(long, help_heading = "Program")]
     no_flatten: bool,
+    /// Remove the imports that nothing in a component uses, so that no host need grant them
+    /// (docs/prune.md)
+    #[arg(long, help_heading = "Program")]
+    prune_imports: bool,
     /// Do not optimize the core module with this number (as in messages), or several with commas
     #[arg(
         long = "keep-module",
@@ -205,6 +209,9 @@ impl Plan {
         recipe.level = arguments.level;
         if arguments.no_flatten {
             recipe.flatten = Flatten::Leave;
+        }
+        if arguments.prune_imports {
+            recipe.prune_imports = PruneImports::Unused;
         }
         let mut build = edgec_builder::Plan::new(recipe, targets);
         build.release = release;

@@ -13,7 +13,7 @@ use edgec_compiler::{Adapter, Choice, Level, ProgramKind, Why};
 use serde::Serialize;
 
 use self::flattened::FlattenReport;
-use self::kept::{KeptFunction, KeptModule};
+use self::kept::{ImportsKept, KeptFunction, KeptModule, RemovedBy};
 use super::concerns::{self, Concern};
 use crate::cold_start::{ColdStart, Modules};
 use crate::commands::validate::kind_name;
@@ -78,8 +78,13 @@ struct Built {
     functions_kept: Vec<KeptFunction>,
     /// One number for each core module.
     exports_removed: Vec<usize>,
-    /// For a core module: imports that were removed.
+    /// Imports that were removed: of a core module by the optimizer, of a component on request.
     imports_removed: Vec<String>,
+    #[serde(skip)]
+    imports_removed_by: RemovedBy,
+    /// Why unused imports were not removed, although the user asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imports_kept: Option<ImportsKept>,
     duplicates_removed: usize,
     /// The length of the names of functions, which no artifact contains.
     names_bytes_removed: usize,
@@ -242,6 +247,8 @@ impl InputReport {
             functions_kept: KeptFunction::all(&prepared),
             exports_removed: modules.map(|module| module.exports_removed).collect(),
             imports_removed: removed_imports.map(|name| safe(name)).collect(),
+            imports_removed_by: RemovedBy::of(optimized.component.kind()),
+            imports_kept: optimized.not_pruned.map(ImportsKept::new),
             duplicates_removed: optimized.shared,
             names_bytes_removed: prepared.names_len,
             validate_seconds: prepared.validating.as_secs_f64(),
@@ -288,6 +295,7 @@ impl InputReport {
             );
         }
         built.print_modules_kept(&self.input);
+        built.print_imports_kept(&self.input);
         concerns::print(&built.advisories, &self.input);
     }
 
@@ -312,6 +320,7 @@ impl InputReport {
         rows.extend(built.init_row());
         rows.extend(built.flatten.iter().filter_map(FlattenReport::row));
         rows.extend(built.optimize_row());
+        rows.extend(built.prune_row());
         rows.extend(built.artifacts.iter().flat_map(ArtifactReport::rows));
         // Not in the table: the line would be so long that it moved the times far to the right.
         let choice = built.kind_choice.iter().filter(|choice| choice.told);

@@ -1,33 +1,25 @@
 //! The indices in a canonical function: what it uses, and how it is written with other ones.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 
 use wasm_encoder::CanonicalFunctionSection;
-use wasm_encoder::reencode::{self, Reencode, ReencodeComponent};
 use wasmparser::CanonicalFunction;
 
 use crate::index::spaces::Sort;
-
-type Error = reencode::Error<Infallible>;
-
-/// An index that is not known. Then the component stays as it is.
-const NOT_KNOWN: Error = Error::InvalidCodeSectionSize;
+use crate::wasm::indices::Indices;
 
 /// The indices that a canonical function uses: those of core items, and of others.
 pub(super) fn uses(function: &CanonicalFunction) -> Option<Uses> {
     let mut uses = Uses::default();
-    // The re-encoder of wasm-encoder 0.254 does not ask for the indices of these types.
-    match function {
-        CanonicalFunction::StreamCancelRead { ty, .. }
-        | CanonicalFunction::StreamCancelWrite { ty, .. }
-        | CanonicalFunction::FutureCancelRead { ty, .. }
-        | CanonicalFunction::FutureCancelWrite { ty, .. } => uses.others.push((Sort::Type, *ty)),
-        _ => {}
-    }
-    let mut section = CanonicalFunctionSection::new();
-    uses.parse_component_canonical(&mut section, function.clone())
-        .ok()?;
+    let mut indices = Indices::new(|sort: Sort, index| {
+        let list = match sort.is_core() {
+            true => &mut uses.core,
+            false => &mut uses.others,
+        };
+        list.push((sort, index));
+        Some(index)
+    });
+    indices.canonical(function.clone())?;
     Some(uses)
 }
 
@@ -40,37 +32,6 @@ pub(super) struct Uses {
     pub(super) others: Vec<(Sort, u32)>,
 }
 
-impl Reencode for Uses {
-    type Error = Infallible;
-
-    fn function_index(&mut self, index: u32) -> Result<u32, Error> {
-        self.core.push((Sort::CoreFunc, index));
-        Ok(index)
-    }
-
-    fn memory_index(&mut self, index: u32) -> Result<u32, Error> {
-        self.core.push((Sort::CoreMemory, index));
-        Ok(index)
-    }
-
-    fn table_index(&mut self, index: u32) -> Result<u32, Error> {
-        self.core.push((Sort::CoreTable, index));
-        Ok(index)
-    }
-}
-
-impl ReencodeComponent for Uses {
-    fn component_func_index(&mut self, index: u32) -> u32 {
-        self.others.push((Sort::Func, index));
-        index
-    }
-
-    fn component_type_index(&mut self, index: u32) -> u32 {
-        self.others.push((Sort::Type, index));
-        index
-    }
-}
-
 /// New indices of core functions, memories and tables.
 pub(super) type Moved = HashMap<(Sort, u32), u32>;
 
@@ -80,41 +41,12 @@ pub(super) fn write(
     function: CanonicalFunction,
     moved: &Moved,
 ) -> Option<CanonicalFunctionSection> {
-    let mut section = CanonicalFunctionSection::new();
-    let mut writer = Writer { moved };
-    writer
-        .parse_component_canonical(&mut section, function)
-        .ok()?;
-    Some(section)
+    let mut indices = Indices::new(|sort: Sort, index| match sort.is_core() {
+        true => moved.get(&(sort, index)).copied(),
+        false => Some(index),
+    });
+    indices.canonical(function)
 }
-
-struct Writer<'m> {
-    moved: &'m Moved,
-}
-
-impl Writer<'_> {
-    fn moved(&self, sort: Sort, index: u32) -> Result<u32, Error> {
-        self.moved.get(&(sort, index)).copied().ok_or(NOT_KNOWN)
-    }
-}
-
-impl Reencode for Writer<'_> {
-    type Error = Infallible;
-
-    fn function_index(&mut self, index: u32) -> Result<u32, Error> {
-        self.moved(Sort::CoreFunc, index)
-    }
-
-    fn memory_index(&mut self, index: u32) -> Result<u32, Error> {
-        self.moved(Sort::CoreMemory, index)
-    }
-
-    fn table_index(&mut self, index: u32) -> Result<u32, Error> {
-        self.moved(Sort::CoreTable, index)
-    }
-}
-
-impl ReencodeComponent for Writer<'_> {}
 
 #[cfg(test)]
 mod tests {

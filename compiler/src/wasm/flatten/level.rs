@@ -15,13 +15,12 @@ use wasm_encoder::ComponentSectionId;
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExport, ComponentExternalKind, ComponentImport,
     ComponentInstance, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
-    CustomSectionReader, Encoding, ExternalKind, FromReader, Instance, Payload, SectionLimited,
-    ValType,
+    CustomSectionReader, Encoding, ExternalKind, Instance, Payload, ValType,
 };
 
 use crate::index::follow::Meaning;
 use crate::index::spaces::{Sort, Spaces};
-use crate::wasm::sections::{Section, sections};
+use crate::wasm::sections::{Section, entries, sections};
 
 /// The number of an entry. `None` if an index means something further out, or nothing that is
 /// followed.
@@ -352,25 +351,6 @@ fn entry(section: ComponentSectionId, bytes: &[u8]) -> Entry<'_> {
         kind: None,
         is_module: false,
     }
-}
-
-/// The entries of a section, each with its bytes.
-fn entries<'a, T: FromReader<'a>>(
-    component: &'a [u8],
-    section: SectionLimited<'a, T>,
-) -> impl Iterator<Item = Option<(T, &'a [u8])>> {
-    let end = section.range().end;
-    let mut entries = section.into_iter_with_offsets().peekable();
-    std::iter::from_fn(move || {
-        let Ok((start, entry)) = entries.next()? else {
-            return Some(None);
-        };
-        let end = match entries.peek() {
-            Some(Ok((next, _))) => *next,
-            _ => end,
-        };
-        Some(component.get(start..end).map(|bytes| (entry, bytes)))
-    })
 }
 
 /// Whether a component takes core modules from the component `levels` further out. Also if it

@@ -9,8 +9,8 @@ mod emit;
 use std::collections::HashMap;
 
 use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
-use wasm_encoder::{ComponentNameSection, ComponentSection as _, ComponentTypeSection, NameMap};
-use wasmparser::{ComponentName, CustomSectionReader, KnownCustom};
+use wasm_encoder::{ComponentSection as _, ComponentTypeSection};
+use wasmparser::KnownCustom;
 
 use self::emit::Emitter;
 use super::canonical::{Moved, uses, write};
@@ -20,6 +20,7 @@ use super::layout::Layout;
 use super::level::{Item, What};
 use super::plan::Plan;
 use crate::index::spaces::Sort;
+use crate::wasm::component_names::component_names;
 
 /// A component with merged modules.
 pub(super) struct Rewritten {
@@ -149,7 +150,9 @@ impl Rewriter<'_, '_, '_> {
             What::Custom(custom) => {
                 match custom.as_known() {
                     KnownCustom::ComponentName(_) => {
-                        if let Some(names) = names(custom) {
+                        // Core entries have new numbers.
+                        let kept = |sort: Sort, index| (!sort.is_core()).then_some(index);
+                        if let Some(names) = component_names(custom, kept) {
                             let mut section = Vec::new();
                             names.append_to_component(&mut section);
                             self.emitter.out.raw(&section);
@@ -173,35 +176,4 @@ impl Rewriter<'_, '_, '_> {
         }
         self.emitter.instance(node).map(drop)
     }
-}
-
-/// The names of a component's entries, without those of core entries, whose numbers have changed.
-/// `None` if they cannot be read, or if none are left.
-fn names(custom: &CustomSectionReader<'_>) -> Option<ComponentNameSection> {
-    let KnownCustom::ComponentName(section) = custom.as_known() else {
-        return None;
-    };
-    let mut names = ComponentNameSection::new();
-    let mut has_any = false;
-    let map = |map: wasmparser::NameMap<'_>| {
-        let mut new = NameMap::new();
-        for naming in map {
-            let naming = naming.ok()?;
-            new.append(naming.index, naming.name);
-        }
-        Some(new)
-    };
-    for part in section {
-        match part.ok()? {
-            ComponentName::Component { name, .. } => names.component(name),
-            ComponentName::Types(types) => names.types(&map(types)?),
-            ComponentName::Instances(instances) => names.instances(&map(instances)?),
-            ComponentName::Components(components) => names.components(&map(components)?),
-            ComponentName::Funcs(functions) => names.funcs(&map(functions)?),
-            ComponentName::Values(values) => names.values(&map(values)?),
-            _ => continue,
-        }
-        has_any = true;
-    }
-    has_any.then_some(names)
 }

@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use wasmparser::WasmFeatures;
 
 use super::{
-    KeptFunction, Module, ModuleOutcome, ModuleReport, Optimized, Parts, is_note, module_imports,
-    not_understood,
+    KeptFunction, Module, ModuleOutcome, ModuleReport, Optimized, Parts, PruneImports, is_note,
+    module_imports, not_understood,
 };
 use crate::input::found::KnownCode;
 use crate::input::validate::validate_known;
 use crate::wasm::function_names::{named, numbered};
 use crate::wasm::kept::Failure;
 use crate::wasm::modules::{core_modules, map_modules};
+use crate::wasm::prune_imports::{self, Pruned};
 use crate::wasm::set_aside::put_back;
 use crate::wasm::share_modules::share_modules;
 use crate::worker::parallel::{map_at_once, workers_at_once};
@@ -26,6 +27,7 @@ pub(crate) fn assemble(parts: Parts) -> Optimized {
         removed,
         flattened,
         imports,
+        prune_imports,
         before: lengths,
         modules: given,
     } = parts;
@@ -54,13 +56,22 @@ pub(crate) fn assemble(parts: Parts) -> Optimized {
         true => share_modules(component),
         false => (component, 0),
     };
+    let Pruned {
+        program: component,
+        removed: pruned,
+        failed,
+    } = match prune_imports {
+        PruneImports::Unused => prune_imports::prune_imports(component),
+        PruneImports::Nothing => Pruned::nothing(component),
+    };
     let left = module_imports(&component);
     Optimized {
         component,
         modules,
         shared: shared + more,
         flattened: flattened.map(|flattened| *flattened),
-        imports_removed: imports.difference(&left).cloned().collect(),
+        imports_removed: imports.difference(&left).cloned().chain(pruned).collect(),
+        not_pruned: failed,
     }
 }
 

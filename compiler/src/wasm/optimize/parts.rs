@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
+use super::PruneImports;
 use crate::ValidComponent;
 use crate::input::validate::Description;
 use crate::wasm::flatten::Flattened;
@@ -26,6 +27,8 @@ pub(crate) struct Parts {
     pub(crate) flattened: Option<Box<Flattened>>,
     /// The imports of a program that is a core module.
     pub(crate) imports: BTreeSet<String>,
+    /// Whether a component loses its unused imports.
+    pub(crate) prune_imports: PruneImports,
     /// The length of each core module in bytes.
     pub(crate) before: Vec<usize>,
     /// For each core module, what the optimizer gets or returned; or why it does not get the
@@ -54,6 +57,7 @@ pub(crate) struct Head {
     removed: Vec<usize>,
     flattened: Option<Box<Flattened>>,
     imports: BTreeSet<String>,
+    prune_imports: PruneImports,
     before: Vec<usize>,
     modules: Vec<Result<ModuleHead, Failure>>,
 }
@@ -87,6 +91,7 @@ impl Parts {
             removed: self.removed,
             flattened: self.flattened,
             imports: self.imports,
+            prune_imports: self.prune_imports,
             before: self.before,
             modules: modules.map(|result| result.map(&mut module)).collect(),
         }
@@ -112,6 +117,7 @@ impl Parts {
             removed: head.removed,
             flattened: head.flattened,
             imports: head.imports,
+            prune_imports: head.prune_imports,
             before: head.before,
             modules,
         })

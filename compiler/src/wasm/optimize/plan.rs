@@ -36,6 +36,7 @@ pub(crate) fn plan(program: ValidComponent, steps: &Steps) -> Parts {
             removed: Vec::new(),
             flattened: None,
             imports: BTreeSet::new(),
+            prune_imports: steps.prune_imports,
             before: Vec::new(),
             modules: Vec::new(),
         };
@@ -67,6 +68,7 @@ pub(crate) fn plan(program: ValidComponent, steps: &Steps) -> Parts {
         removed,
         flattened,
         imports,
+        prune_imports: steps.prune_imports,
         before,
         modules,
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use edgec_builder::Prepared;
+use edgec_compiler::{NotPruned, ProgramKind};
 use serde::Serialize;
 
 use super::Built;
@@ -10,6 +11,40 @@ use crate::render::{count, safe};
 
 /// The maximum number of removed imports in a note.
 const MOST_IMPORTS: usize = 5;
+
+/// What removed imports.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum RemovedBy {
+    /// The optimizer, from a core module.
+    Optimizer,
+    /// `--prune-imports`, from a component.
+    Pruning,
+}
+
+impl RemovedBy {
+    pub(super) fn of(kind: ProgramKind) -> Self {
+        match kind {
+            ProgramKind::Module => Self::Optimizer,
+            ProgramKind::Component => Self::Pruning,
+        }
+    }
+}
+
+/// Why the unused imports of a component stay, although they should go.
+#[derive(Serialize)]
+pub(super) struct ImportsKept {
+    reason: &'static str,
+    because: String,
+}
+
+impl ImportsKept {
+    pub(super) fn new(reason: NotPruned) -> Self {
+        Self {
+            reason: reason.code(),
+            because: reason.to_string(),
+        }
+    }
+}
 
 /// A core module that was not optimized.
 #[derive(Serialize)]
@@ -100,11 +135,25 @@ impl Built {
             1 => "was",
             _ => "were",
         };
+        let how = match self.imports_removed_by {
+            RemovedBy::Optimizer => " (-O0 removes none)",
+            RemovedBy::Pruning => "",
+        };
         eprintln!(
-            "note: {input}: {} {were} removed: {}{more} (-O0 removes none)",
+            "note: {input}: {} {were} removed: {}{more}{how}",
             count(removed.len(), "unused import"),
             named.join(", ")
         );
+    }
+
+    /// Tells that `--prune-imports` did nothing.
+    pub(super) fn print_imports_kept(&self, input: &str) {
+        if let Some(kept) = &self.imports_kept {
+            eprintln!(
+                "warning: {input}: unused imports were not removed: {}",
+                kept.because
+            );
+        }
     }
 
     pub(super) fn print_functions_kept(&self, input: &str) {

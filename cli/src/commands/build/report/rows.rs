@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::kept::{KeptModule, Told};
+use super::kept::{KeptModule, RemovedBy, Told};
 use super::{ArtifactReport, Built};
 use crate::render::{count, safe, seconds, size};
 
@@ -56,6 +56,15 @@ impl Built {
         Some(row("optimize", what, self.optimize_seconds))
     }
 
+    /// The line about imports that `--prune-imports` removed. `None` if it removed none.
+    pub(super) fn prune_row(&self) -> Option<Vec<String>> {
+        if self.imports_removed.is_empty() || self.imports_removed_by != RemovedBy::Pruning {
+            return None;
+        }
+        let what = count(self.imports_removed.len(), "unused import");
+        Some(vec!["  prune".to_owned(), format!("{what} removed")])
+    }
+
     /// How many modules were not optimized because the optimizer would gain little.
     fn without_gain(&self) -> String {
         let counted = |kept: &&KeptModule| kept.told == Told::InSummary;
@@ -69,9 +78,14 @@ impl Built {
     /// program becomes shorter even if the optimizer got none of its modules.
     fn removed(&self) -> String {
         let mut gone = Vec::new();
+        let imports = match self.imports_removed_by {
+            RemovedBy::Optimizer => self.imports_removed.len(),
+            // They have a line of their own.
+            RemovedBy::Pruning => 0,
+        };
         for (removed, what) in [
             (self.exports_removed.iter().sum(), "unused export"),
-            (self.imports_removed.len(), "unused import"),
+            (imports, "unused import"),
             (self.duplicates_removed, "duplicate"),
         ] {
             if removed > 0 {

@@ -11,6 +11,7 @@ use wasmparser::FuncType;
 
 use super::{Rewritten, Source};
 use crate::index::spaces::Sort;
+use crate::wasm::component_writer::Writer;
 use crate::wasm::flatten::canonical::{Moved, uses, write};
 use crate::wasm::flatten::facts::Whole;
 use crate::wasm::flatten::graph::{Entity, Kind, Node};
@@ -23,7 +24,6 @@ use crate::wasm::flatten::module::Space;
 use crate::wasm::flatten::plan::Plan;
 use crate::wasm::flatten::reach::Border;
 use crate::wasm::flatten::slot_modules::{self, TABLE};
-use crate::wasm::flatten::writer::Writer;
 use crate::wasm::function_names::ModuleNames;
 
 /// Writes core entries.

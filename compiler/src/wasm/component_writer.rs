@@ -4,7 +4,7 @@ use wasm_encoder::{ComponentSection, Encode as _};
 use wasmparser::BinaryReader;
 
 /// A component that is being written.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     bytes: Vec<u8>,
     /// The section of the last entries.
     open: Option<Open>,
@@ -18,14 +18,14 @@ struct Open {
 
 impl Writer {
     /// Starts a component of about this length.
-    pub(super) fn new(length: usize) -> Self {
+    pub(crate) fn new(length: usize) -> Self {
         let mut bytes = Vec::with_capacity(length);
         bytes.extend_from_slice(&wasm_encoder::Component::HEADER);
         Self { bytes, open: None }
     }
 
     /// Adds an entry.
-    pub(super) fn entry(&mut self, section: u8, bytes: &[u8]) {
+    pub(crate) fn entry(&mut self, section: u8, bytes: &[u8]) {
         if self
             .open
             .as_ref()
@@ -43,26 +43,20 @@ impl Writer {
     }
 
     /// Adds the only entry of a section.
-    pub(super) fn encoded(&mut self, section: &impl ComponentSection) -> Option<()> {
-        let mut contents = Vec::new();
-        section.encode(&mut contents);
-        let (_, rest) = leading_number(&contents)?;
-        let (1, entry) = leading_number(rest)? else {
-            return None;
-        };
-        self.entry(section.id(), entry);
+    pub(crate) fn encoded(&mut self, section: &impl ComponentSection) -> Option<()> {
+        self.entry(section.id(), &only_entry(section)?);
         Some(())
     }
 
     /// Adds a section with these contents.
-    pub(super) fn section(&mut self, section: u8, contents: &[u8]) {
+    pub(crate) fn section(&mut self, section: u8, contents: &[u8]) {
         self.close();
         self.bytes.push(section);
         contents.encode(&mut self.bytes);
     }
 
     /// Adds a section with its header.
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.close();
         self.bytes.extend_from_slice(bytes);
     }
@@ -77,9 +71,20 @@ impl Writer {
         }
     }
 
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.close();
         self.bytes
+    }
+}
+
+/// The bytes of the only entry of a section. `None` if the section has several entries, or none.
+pub(crate) fn only_entry(section: &impl ComponentSection) -> Option<Vec<u8>> {
+    let mut contents = Vec::new();
+    section.encode(&mut contents);
+    let (_, rest) = leading_number(&contents)?;
+    match leading_number(rest)? {
+        (1, entry) => Some(entry.to_vec()),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Compares the types of two components: what they import and export, down to the last resource.
 //!
 //! Both are validated in one pass, as two components in a third one, without their function bodies.
-//! Each must be a subtype of the other.
+//! They have the same type if each is a subtype of the other.
 //!
 //! Source: component model, `Subtyping.md`; wasmparser 0.254, `validator/component_types.rs`,
 //! `SubtypeCx::component_type`.
@@ -12,11 +12,28 @@ use wasmparser::{Encoding, Parser, Validator};
 use crate::input::features::SUPPORTED;
 
 /// Whether two valid components have the same type.
-pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
-    compare(one, other).unwrap_or(false)
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
+    let both = Both {
+        one_is_subtype: true,
+        other_is_subtype: true,
+    };
+    compare(one, other).is_ok_and(|found| found == both)
 }
 
-fn compare(one: &[u8], other: &[u8]) -> wasmparser::Result<bool> {
+/// Whether the first of two valid components can be used in place of the second: it imports no
+/// more, and exports no less.
+pub(crate) fn is_subtype(one: &[u8], other: &[u8]) -> bool {
+    compare(one, other).is_ok_and(|found| found.one_is_subtype)
+}
+
+/// Which of two components is a subtype of the other one.
+#[derive(PartialEq, Eq)]
+struct Both {
+    one_is_subtype: bool,
+    other_is_subtype: bool,
+}
+
+fn compare(one: &[u8], other: &[u8]) -> wasmparser::Result<Both> {
     let mut validator = Validator::new_with_features(SUPPORTED);
     let header = 0..wasm_encoder::Component::HEADER.len();
     validator.version(COMPONENT_VERSION, Encoding::Component, &header)?;
@@ -32,7 +49,10 @@ fn compare(one: &[u8], other: &[u8]) -> wasmparser::Result<bool> {
     let (one, other) = (types.component_at(0), types.component_at(1));
     let is_subtype =
         |one, other| SubtypeCx::new_with_refs(types, types).component_type(one, other, 0);
-    Ok(is_subtype(one, other).is_ok() && is_subtype(other, one).is_ok())
+    Ok(Both {
+        one_is_subtype: is_subtype(one, other).is_ok(),
+        other_is_subtype: is_subtype(other, one).is_ok(),
+    })
 }
 
 /// The version in the header of a component, as wasmparser reads it.
@@ -85,9 +105,24 @@ mod tests {
     }
 
     #[test]
+    fn fewer_imports_and_more_exports_make_a_subtype() {
+        let subtype = |one: &str, other: &str| {
+            let [one, other] =
+                [one, other].map(|text| wat::parse_str(format!("(component {text})")).unwrap());
+            is_subtype(&one, &other)
+        };
+        let more_exports = format!(r#"{TYPE} (component $more) (export "more" (component $more))"#);
+        let more_imports = format!(r#"(import "more" (func)) {TYPE}"#);
+        assert!(subtype(TYPE, TYPE));
+        assert!(subtype(&more_exports, TYPE) && !subtype(TYPE, &more_exports));
+        assert!(subtype(TYPE, &more_imports) && !subtype(&more_imports, TYPE));
+    }
+
+    #[test]
     fn what_is_no_component_is_not_the_same() {
         let component = wat::parse_str("(component)").unwrap();
         let module = wat::parse_str("(module)").unwrap();
         assert!(!same(&component, &module) && !same(&component, b"x"));
+        assert!(!is_subtype(&component, &module) && !is_subtype(&component, b"x"));
     }
 }
