@@ -81,6 +81,7 @@ impl Tools {
             reads: Reads::Binaryen116,
             spared: std::collections::BTreeSet::new(),
             runs: Runs::InProcesses,
+            answers: None,
         };
         Self::with(program, limits, optimizer)
     }
@@ -101,6 +102,26 @@ impl Tools {
         let deadline = Deadline::after(limits.timeout).or_after(timeout);
         let optimizer = Optimizer::of_program(wasm_opt, launcher, timeout, deadline)?;
         Ok(Self::with(program, limits, optimizer))
+    }
+
+    /// Keeps the answers of the processes in a cache, and takes answers from it. An optimizer that
+    /// is a program of the user's own is always started.
+    #[cfg(target_os = "linux")]
+    pub fn keep_answers(&mut self, cache: &crate::cache::Cache) {
+        let answers = cache.answers();
+        let workers = [
+            &mut self.front_end.worker,
+            &mut self.initializer.worker,
+            &mut self.assembler.worker,
+            &mut self.compiler.worker,
+            &mut self.lint.worker,
+        ];
+        for worker in workers {
+            worker.answers = Some(answers.clone());
+        }
+        if self.optimizer.tool == edgec_compiler::Tool::Binaryen {
+            self.optimizer.answers = Some(answers);
+        }
     }
 
     fn with(program: WorkerProgram, limits: &Limits, optimizer: Optimizer) -> Self {

@@ -103,6 +103,7 @@ mod worker {
     pub(crate) mod ask;
     pub(crate) mod deadline;
     pub(crate) mod environment;
+    pub(crate) mod kept;
     pub(crate) mod launcher;
     pub(crate) mod limits;
     pub(crate) mod machine;
@@ -185,6 +186,7 @@ pub use wasm::passes::Level;
 pub use wasm::reads::Reads;
 pub use worker::deadline::{Deadline, Spent};
 pub use worker::environment::{hidden_variables, hide_variable};
+pub use worker::kept::{KeptAnswers, Question};
 pub use worker::launcher::launcher_worker;
 pub use worker::machine::{Limit, MachineError};
 pub use worker::missing_walls::walls_worker;

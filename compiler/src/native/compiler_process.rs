@@ -79,24 +79,25 @@ impl CompilerProcess {
         let begin = Instant::now();
         let features = program.features().bits().to_string();
         let arguments = [target.id, profile.name(), program.kind().name(), &features];
-        let mut answer = self
+        let question = self.worker.question(&arguments, program.bytes());
+        let image = |answer| stripped(answer, program, target, profile);
+        if let Some(Ok(mut known)) = question.recall().map(image) {
+            known.compiling = begin.elapsed();
+            return Ok(known);
+        }
+        let answer = self
             .worker
             .ask(&arguments, program.bytes(), MAX_ANSWER_LEN, deadline)
             .map_err(|error| failed(error, target.id))?;
-        match answer.split_first() {
-            Some((&IMAGE, rest)) => {
-                if let Some((head, debug_sections, length)) = understand(rest) {
-                    // The image remains in the same buffer, so there is no second copy of it.
-                    answer.drain(..answer.len().saturating_sub(length));
-                    let hash = head.compatibility_hash;
-                    return Ok(Stripped {
-                        image: image_of(answer, program, target, profile, hash),
-                        debug_sections,
-                        compiling: begin.elapsed().saturating_sub(head.stripping),
-                        stripping: head.stripping,
-                    });
-                }
+        question.keep(&answer, IMAGE);
+        let answer = match image(answer) {
+            Ok(mut stripped) => {
+                stripped.compiling = begin.elapsed().saturating_sub(stripped.stripping);
+                return Ok(stripped);
             }
+            Err(answer) => answer,
+        };
+        match answer.split_first() {
             Some((&SETTINGS, reason)) => {
                 return Err(PrecompileError::Settings {
                     target: target.id,
@@ -173,6 +174,30 @@ impl CompilerProcess {
 
 fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
     StageError::new(WorkerStage::Compile { target }, error).into()
+}
+
+/// The image in an answer, without the time that it took. Otherwise the answer, unchanged.
+fn stripped(
+    mut answer: Vec<u8>,
+    program: &ValidComponent,
+    target: &'static Target,
+    profile: EngineProfile,
+) -> Result<Stripped, Vec<u8>> {
+    let Some((&IMAGE, rest)) = answer.split_first() else {
+        return Err(answer);
+    };
+    let Some((head, debug_sections, length)) = understand(rest) else {
+        return Err(answer);
+    };
+    // The image remains in the same buffer, so there is no second copy of it.
+    answer.drain(..answer.len().saturating_sub(length));
+    let hash = head.compatibility_hash;
+    Ok(Stripped {
+        image: image_of(answer, program, target, profile, hash),
+        debug_sections,
+        compiling: Duration::ZERO,
+        stripping: head.stripping,
+    })
 }
 
 /// The head of an answer, the debug sections, and the length of the image after them.

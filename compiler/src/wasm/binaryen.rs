@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmparser::WasmFeatures;
@@ -28,6 +29,7 @@ use crate::wasm::kept::Failure;
 use crate::wasm::passes::{self, Level};
 use crate::wasm::reads::{Reads, feature_arguments};
 use crate::worker::Worker;
+use crate::worker::kept::{Asked, KeptAnswers, Question};
 use crate::worker::machine::MachineError;
 use crate::worker::process::{self, Bounds, Ended, Sleep};
 use crate::worker::threads;
@@ -58,6 +60,8 @@ pub struct Optimizer {
     pub spared: BTreeSet<usize>,
     /// Where it runs.
     pub runs: Runs,
+    /// Where its results are kept, if they are.
+    pub answers: Option<Arc<dyn KeptAnswers>>,
 }
 
 /// The kind of optimizer.
@@ -95,6 +99,9 @@ pub enum Runs {
     By(Optimize),
 }
 
+/// The kind of the questions to an optimizer.
+const VERB: &str = "optimize";
+
 impl Optimizer {
     /// Optimizes one valid core module that uses `features`. The result is not validated yet.
     pub(crate) fn run(
@@ -115,13 +122,19 @@ impl Optimizer {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }
+        let words: Vec<&str> = arguments.iter().filter_map(|it| it.to_str()).collect();
+        let question = Question::new(VERB, &words, module);
+        let question = Asked::new(self.answers.as_ref(), question);
+        if let Some(optimized) = question.recall() {
+            return Ok(optimized);
+        }
         if until.is_over() {
             return Err(until.late());
         }
         let mut command = self.command();
         command
             .args(["/dev/stdin", "-o", "/dev/stdout"])
-            .args(arguments);
+            .args(&arguments);
         // An optimizer may make a module longer, but not many times as long.
         let bounds = Bounds {
             answer: module.len() as u64 * 4 + 65536,
@@ -135,7 +148,10 @@ impl Optimizer {
         };
         let ended = process::run(&mut command, module, &bounds);
         match ended.map_err(|error| Attempt::Machine(self.at_fault(error)))? {
-            Ended::Done(optimized) => Ok(optimized),
+            Ended::Done(optimized) => {
+                question.keep_whole(&optimized);
+                Ok(optimized)
+            }
             Ended::TooLong => Err(Attempt::Kept(Failure::Invalid {
                 message: format!("more than {} bytes", bounds.answer),
             })),
@@ -269,6 +285,7 @@ mod tests {
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
             runs: Runs::InProcesses,
+            answers: None,
         }
     }
 
@@ -353,6 +370,7 @@ mod tests {
         let launcher = crate::worker::tests::script(script);
         Optimizer {
             runs: Runs::Behind(launcher),
+            answers: None,
             ..optimizer("/usr/bin/wasm-opt", &[], Duration::from_secs(60))
         }
     }
