@@ -49,6 +49,7 @@ mod index {
 mod wasm {
     pub(crate) mod assembler;
     pub(crate) mod binaryen;
+    pub(crate) mod data_apart;
     pub(crate) mod finish;
     pub(crate) mod flatten;
     pub(crate) mod function_names;

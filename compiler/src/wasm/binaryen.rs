@@ -9,6 +9,7 @@
 //! ([`crate::worker::launcher`]).
 
 mod failures;
+mod known;
 mod until;
 mod version;
 
@@ -23,13 +24,14 @@ use wasmparser::WasmFeatures;
 
 pub(crate) use self::failures::Attempt;
 pub use self::failures::OptimizeError;
+use self::known::Known;
 use self::until::Until;
 pub use self::version::VersionError;
 use crate::wasm::kept::Failure;
 use crate::wasm::passes::{self, Level};
 use crate::wasm::reads::{Reads, feature_arguments};
 use crate::worker::Worker;
-use crate::worker::kept::{Asked, KeptAnswers, Question};
+use crate::worker::kept::KeptAnswers;
 use crate::worker::machine::MachineError;
 use crate::worker::process::{self, Bounds, Ended, Sleep};
 use crate::worker::threads;
@@ -99,9 +101,6 @@ pub enum Runs {
     By(Optimize),
 }
 
-/// The kind of the questions to an optimizer.
-const VERB: &str = "optimize";
-
 impl Optimizer {
     /// Optimizes one valid core module that uses `features`. The result is not validated yet.
     pub(crate) fn run(
@@ -122,10 +121,8 @@ impl Optimizer {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }
-        let words: Vec<&str> = arguments.iter().filter_map(|it| it.to_str()).collect();
-        let question = Question::new(VERB, &words, module);
-        let question = Asked::new(self.answers.as_ref(), question);
-        if let Some(optimized) = question.recall() {
+        let known = Known::new(self.answers.as_ref(), module, &arguments);
+        if let Some(optimized) = known.recall() {
             return Ok(optimized);
         }
         if until.is_over() {
@@ -149,7 +146,7 @@ impl Optimizer {
         let ended = process::run(&mut command, module, &bounds);
         match ended.map_err(|error| Attempt::Machine(self.at_fault(error)))? {
             Ended::Done(optimized) => {
-                question.keep_whole(&optimized);
+                known.keep(&optimized);
                 Ok(optimized)
             }
             Ended::TooLong => Err(Attempt::Kept(Failure::Invalid {
