@@ -37,6 +37,10 @@ pub(crate) struct CacheArguments {
     /// when everything else is done
     #[arg(long, value_name = "MIB", default_value = "5120", value_parser = number(0..=1 << 30, MEBIBYTES))]
     cache_size: u64,
+    /// The project: builds of an application use the compiled functions of earlier builds in the
+    /// same project [default: the path of the current folder]
+    #[arg(long, value_name = "NAME")]
+    cache_scope: Option<String>,
 }
 
 /// The cache of a build.
@@ -45,6 +49,8 @@ pub(crate) struct BuildCache {
     folder: PathBuf,
     /// The most bytes that it may hold.
     most: u64,
+    /// Whose functions may be used for each other.
+    scope: String,
 }
 
 /// How much a build used the cache.
@@ -89,6 +95,13 @@ impl CacheFolderArguments {
 }
 
 impl CacheArguments {
+    /// The project whose functions a build may use.
+    fn scope(&self) -> String {
+        let folder = || std::env::current_dir().unwrap_or_default();
+        let named = self.cache_scope.clone();
+        named.unwrap_or_else(|| folder().to_string_lossy().into_owned())
+    }
+
     /// Opens the cache. A build does not need it: if it cannot be used, a warning says why.
     pub(crate) fn open(&self, program: &WorkerProgram) -> Option<BuildCache> {
         if self.no_cache {
@@ -99,11 +112,11 @@ impl CacheArguments {
                 return Ok(None);
             };
             let cache = Cache::open(&folder, program).map_err(|error| cache_failure(&error))?;
-            let most = self.cache_size << 20;
             Ok(Some(BuildCache {
                 cache,
                 folder,
-                most,
+                most: self.cache_size << 20,
+                scope: self.scope(),
             }))
         });
         opened.unwrap_or_else(|failure| {
@@ -116,7 +129,7 @@ impl CacheArguments {
 impl BuildCache {
     /// Makes the steps of a build use the cache.
     pub(crate) fn serve(&self, tools: &mut Tools) {
-        tools.keep_answers(&self.cache);
+        tools.keep_answers(&self.cache, &self.scope);
     }
 
     /// How much it was used.

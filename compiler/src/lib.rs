@@ -74,6 +74,7 @@ mod wasm {
 #[cfg(feature = "precompile")]
 mod native {
     pub(crate) mod compiler_process;
+    pub(crate) mod function_pack;
     pub(crate) mod initialize;
     pub(crate) mod initializer;
     pub(crate) mod instance_state;
