@@ -38,6 +38,7 @@ pub(crate) fn run() {
         reads: edgec_compiler::Reads::Binaryen116,
         spared: Default::default(),
         runs: edgec_compiler::Runs::InProcesses,
+        answers: None,
     };
     let names = [
         "rust-worker-p2",

@@ -127,7 +127,7 @@ impl Plan {
         times.removing_names = prepared.removing_names;
         clock.lap();
 
-        let ((lint, linting), compiled) = self.compile_all(&prepared, progress);
+        let ((lint, linting), compiled) = self.compile_all(name, &prepared, progress);
         prepared.named = None;
         times.compiling = clock.lap();
         times.linting = linting;
@@ -147,6 +147,7 @@ impl Plan {
     /// process, because the compiler leaves processors idle at its beginning and end.
     fn compile_all(
         &self,
+        name: &str,
         prepared: &Prepared,
         progress: &dyn Progress,
     ) -> (Lint, Result<Vec<Compiled>, BuildError>) {
@@ -154,7 +155,7 @@ impl Plan {
         let lint = || self.lint(prepared);
         thread::scope(|scope| {
             let beside = thread::Builder::new().spawn_scoped(scope, lint);
-            let compiled = stages::precompile::run(&self.recipe, prepared, targets, progress);
+            let compiled = stages::precompile::run(&self.recipe, prepared, name, targets, progress);
             // If no thread starts, the lint runs here.
             let found = beside.map_or_else(|_| Ok(lint()), ScopedJoinHandle::join);
             let found = found.unwrap_or_else(|panic| resume_unwind(panic));

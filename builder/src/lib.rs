@@ -72,6 +72,8 @@
 mod at_once;
 mod audit;
 mod build;
+#[cfg(target_os = "linux")]
+pub mod cache;
 mod check;
 pub mod difference;
 mod error;

@@ -92,7 +92,8 @@ impl<'a> Rebuild<'a> {
     ) -> Result<Vec<Difference>, BuildError> {
         let (manifest, target) = (self.manifest, self.target);
         let prepared = pipeline::prepare(&self.recipe, self.input.to_vec(), progress)?;
-        let mut compiled = stages::precompile::run(&self.recipe, &prepared, [target], progress)?;
+        let mut compiled =
+            stages::precompile::run(&self.recipe, &prepared, "", [target], progress)?;
         let Some(Compiled {
             image: made,
             debug_sections,
@@ -144,7 +145,7 @@ fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> 
         flatten: Flatten::Leave,
         prune_imports: PruneImports::Nothing,
         profile,
-        tools: tools.clone(),
+        tools: tools.clone().without_answers(),
     };
     stages::read(&manifest.builder.stages, &mut recipe)?;
     Ok(recipe)

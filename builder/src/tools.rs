@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use edgec_compiler::{
     Assembler, CompilerProcess, Confinement, Deadline, FrontEnd, Initializer, LintProcess,
-    Optimizer, VersionError, WorkerLimits,
+    Optimizer, VersionError, Worker, WorkerLimits,
 };
 
 use crate::worker::{Role, WorkerProgram};
@@ -81,6 +81,7 @@ impl Tools {
             reads: Reads::Binaryen116,
             spared: std::collections::BTreeSet::new(),
             runs: Runs::InProcesses,
+            answers: None,
         };
         Self::with(program, limits, optimizer)
     }
@@ -103,6 +104,44 @@ impl Tools {
         Ok(Self::with(program, limits, optimizer))
     }
 
+    /// Keeps the answers of the processes in a cache, and takes answers from it. An optimizer that
+    /// is a program of the user's own is always started.
+    ///
+    /// `scope` says whose compiled functions may be used for each other, together with the name of
+    /// the application: those of one project.
+    #[cfg(target_os = "linux")]
+    pub fn keep_answers(&mut self, cache: &crate::cache::Cache, scope: &str) {
+        let answers = cache.answers();
+        for worker in self.workers() {
+            worker.answers = Some(answers.clone());
+        }
+        self.compiler.functions = Some(scope.to_owned());
+        if self.optimizer.tool == edgec_compiler::Tool::Binaryen {
+            self.optimizer.answers = Some(answers);
+        }
+    }
+
+    /// The same processes without a cache: a rebuild proves nothing with answers of earlier builds.
+    pub(crate) fn without_answers(mut self) -> Self {
+        for worker in self.workers() {
+            worker.answers = None;
+        }
+        self.compiler.functions = None;
+        self.optimizer.answers = None;
+        self
+    }
+
+    /// The workers whose answers may be kept.
+    fn workers(&mut self) -> [&mut Worker; 5] {
+        [
+            &mut self.front_end.worker,
+            &mut self.initializer.worker,
+            &mut self.assembler.worker,
+            &mut self.compiler.worker,
+            &mut self.lint.worker,
+        ]
+    }
+
     fn with(program: WorkerProgram, limits: &Limits, optimizer: Optimizer) -> Self {
         let worker = |role| program.worker(role, limits.of_worker());
         Self {
@@ -119,6 +158,7 @@ impl Tools {
             },
             compiler: CompilerProcess {
                 worker: worker(Role::Compiler),
+                functions: None,
             },
             lint: LintProcess {
                 worker: worker(Role::Lint),

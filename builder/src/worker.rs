@@ -220,6 +220,7 @@ impl WorkerProgram {
             arguments: vec![role.verb().into()],
             memory: limits.memory,
             confinement: limits.confinement,
+            answers: None,
         }
     }
 

@@ -18,6 +18,7 @@ use self::labels::{is_about_secrets, is_of_digest, is_of_secret, labelled, label
 use self::places::{Kind, Place, places};
 pub(crate) use self::places::{for_parser, verb};
 use self::stray::has_stray_bytes;
+use crate::caching::CACHE_VARIABLE;
 use crate::failure::Failure;
 use crate::files::VARIABLE_PREFIX;
 use crate::key_material::{
@@ -27,8 +28,9 @@ use crate::keys::KEY_VARIABLE;
 use crate::{secrets, trust};
 
 /// The variables whose values messages repeat: they name files or folders.
-const FILE_VARIABLES: [&str; 14] = [
+const FILE_VARIABLES: [&str; 15] = [
     KEY_VARIABLE,
+    CACHE_VARIABLE,
     trust::STATE_VARIABLE,
     "EDGEC_STORE",
     "TMPDIR",

@@ -3,6 +3,7 @@
 pub(crate) mod advisories;
 pub(crate) mod audit;
 pub(crate) mod build;
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod envelope;

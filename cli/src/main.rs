@@ -11,6 +11,7 @@ mod stderr;
 
 mod arguments;
 mod bounds;
+mod caching;
 mod cold_start;
 mod commands;
 mod differences;
@@ -85,6 +86,7 @@ enum Command {
     Targets(commands::targets::Arguments),
     Host(commands::host::Arguments),
     Check(commands::check::Arguments),
+    Cache(commands::cache::Arguments),
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
     Version(commands::version::Arguments),
@@ -166,6 +168,7 @@ fn run(command: Command) -> Outcome {
         Command::Symbolize(arguments) => commands::symbolize::run(&arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
         Command::Host(arguments) => commands::host::run(&arguments),
+        Command::Cache(arguments) => commands::cache::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),

@@ -215,7 +215,7 @@ impl FrontEnd {
         bytes: Vec<u8>,
         task: &Task,
         deadline: Deadline,
-        read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
+        read: impl Fn(Head, &mut Reader<'_>) -> Option<T>,
     ) -> Result<T, RefusedInput> {
         let done = self.ask(task, &[&bytes], &bytes, deadline, read);
         done.map_err(|error| RefusedInput {
@@ -231,19 +231,25 @@ impl FrontEnd {
         parts: &[&[u8]],
         input: &[u8],
         deadline: Deadline,
-        read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
+        read: impl Fn(Head, &mut Reader<'_>) -> Option<T>,
     ) -> Result<T, FrontEndError> {
         let message = wire::message(task, parts).map_err(WorkerError::from)?;
+        let question = self.worker.question(&[], &message);
+        let kept = question.recall();
+        if let Some(Ok(known)) = kept.map(|kept| understand(&kept, input, &read)) {
+            return Ok(known);
+        }
         let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline)?;
+        question.keep(&answer, DONE);
         drop(message);
-        understand(&answer, input, read)
+        understand(&answer, input, &read)
     }
 }
 
 fn understand<T>(
     answer: &[u8],
     input: &[u8],
-    read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
+    read: &impl Fn(Head, &mut Reader<'_>) -> Option<T>,
 ) -> Result<T, FrontEndError> {
     let malformed = || FrontEndError::from(WorkerError::no_answer(answer));
     match answer.split_first() {

@@ -51,6 +51,7 @@ mod wasm {
     pub(crate) mod binaryen;
     pub(crate) mod component_names;
     pub(crate) mod component_writer;
+    pub(crate) mod data_apart;
     pub(crate) mod finish;
     pub(crate) mod flatten;
     pub(crate) mod function_names;
@@ -78,6 +79,7 @@ mod wasm {
 #[cfg(feature = "precompile")]
 mod native {
     pub(crate) mod compiler_process;
+    pub(crate) mod function_pack;
     pub(crate) mod initialize;
     pub(crate) mod initializer;
     pub(crate) mod instance_state;
@@ -108,6 +110,7 @@ mod worker {
     pub(crate) mod ask;
     pub(crate) mod deadline;
     pub(crate) mod environment;
+    pub(crate) mod kept;
     pub(crate) mod launcher;
     pub(crate) mod limits;
     pub(crate) mod machine;
@@ -191,6 +194,7 @@ pub use wasm::prune_imports::NotPruned;
 pub use wasm::reads::Reads;
 pub use worker::deadline::{Deadline, Spent};
 pub use worker::environment::{hidden_variables, hide_variable};
+pub use worker::kept::{KeptAnswers, Question};
 pub use worker::launcher::launcher_worker;
 pub use worker::machine::{Limit, MachineError};
 pub use worker::missing_walls::walls_worker;

@@ -79,6 +79,7 @@ pub fn merged(program: ValidComponent, reads: Reads) -> Optimized {
         reads,
         spared: BTreeSet::new(),
         runs: Runs::By(|module, _| Ok(module.to_vec())),
+        answers: None,
     };
     optimize(program, Level::O1, &optimizer, |_, _| {}).expect("an optimizer that never fails")
 }

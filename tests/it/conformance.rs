@@ -182,6 +182,7 @@ fn the_optimizer_changes_no_behaviour() {
         reads: edgec_compiler::Reads::Binaryen116,
         spared: BTreeSet::new(),
         runs: edgec_compiler::Runs::InProcesses,
+        answers: None,
     };
     let mut config = Config::new();
     config.consume_fuel(true);

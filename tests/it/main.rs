@@ -37,6 +37,7 @@ mod audit;
 mod bombs;
 mod build;
 mod builder;
+mod cache;
 mod check;
 mod circles;
 mod cold_start;

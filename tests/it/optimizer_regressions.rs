@@ -30,6 +30,7 @@ fn what_was_found_does_not_come_back() {
         program: edgec_tests::binary().to_owned(),
         arguments: vec!["__wasm-opt".into(), "8589934592".into()],
         runs: Runs::InProcesses,
+        answers: None,
         ..bench.optimizer.clone()
     };
     for (what, text) in CASES {

@@ -216,6 +216,8 @@ pub fn isolate(command: &mut Command, folder: &Path) {
         command.env_remove(variable);
     }
     command.current_dir(folder).env("HOME", folder.join("home"));
+    // Each build does all of its work. Tests of the cache name a folder.
+    command.env("EDGEC_CACHE", "off");
 }
 
 /// A guest that is a `wasi:cli` program, with arguments and standard input.

@@ -14,16 +14,22 @@ use crate::recipe::{Recipe, different};
 const NAME: &str = "precompile";
 pub(super) const STAGE: StageKind = StageKind::new(NAME, write, follows);
 
-/// The images for these targets: one image for all that allow the same CPU features.
+/// The images of the application `name` for these targets: one image for all that allow the same
+/// CPU features.
 pub(crate) fn run(
     recipe: &Recipe,
     prepared: &Prepared,
+    name: &str,
     targets: impl IntoIterator<Item = &'static Target>,
     progress: &dyn Progress,
 ) -> Result<Vec<Compiled>, BuildError> {
     let different = different(targets);
     let told = |targets: &[&'static Target]| progress.compiling(targets);
-    let images = recipe.tools.compiler.precompile_all(
+    let mut compiler = recipe.tools.compiler.clone();
+    if let Some(scope) = &mut compiler.functions {
+        *scope = format!("{scope}\0{name}");
+    }
+    let images = compiler.precompile_all(
         &prepared.optimized.component,
         &different,
         recipe.profile,

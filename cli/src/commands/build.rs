@@ -22,6 +22,7 @@ use edgec_builder::{BuiltArtifact, Signed, Unsigned};
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
 use self::report::{ArtifactReport, FileTimes, InputReport, Summary};
+use crate::caching::BuildCache;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::Wanted;
 use crate::files::{self, NewFolders, Staged};
@@ -96,6 +97,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         };
         summary.inputs.push(report);
     }
+    summary.cache = plan.cache.as_ref().map(BuildCache::report);
     match format {
         Format::Json => render::json(&summary),
         Format::Text if !quiet => {
@@ -104,6 +106,9 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             summary.inputs.iter().for_each(InputReport::print_notes);
         }
         Format::Text => {}
+    }
+    if let Some(cache) = &plan.cache {
+        cache.tidy();
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,15 +16,16 @@ use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
 use crate::image::strip;
-use crate::native::precompile::image_of;
+use crate::native::function_pack::FunctionPack;
+use crate::native::precompile::{image_of, precompile_with};
 use crate::worker::deadline::Deadline;
+use crate::worker::kept::{Asked, Question};
 use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
 use crate::worker::threads;
 use crate::worker::wire::{Place, Reader, Writer};
 use crate::worker::{self, StageError, Worker, WorkerError, WorkerStage};
 use crate::{
     DebugSections, EngineProfile, NativeImage, PrecompileError, ProgramKind, ValidComponent,
-    precompile,
 };
 
 /// The process that compiles: a program that calls [`compiler_worker`].
@@ -31,6 +33,9 @@ use crate::{
 pub struct CompilerProcess {
     /// How the process is started. Its memory is for one program and target.
     pub worker: Worker,
+    /// Whose compiled functions are kept for each other, if the worker's answers are kept: those of
+    /// one application. A process that a hostile program has taken over could write any of them.
+    pub functions: Option<String>,
 }
 
 /// Native code without the parts that only debugging needs.
@@ -57,6 +62,10 @@ struct Head {
 
 /// The maximum length of an answer, in bytes: longer than any artifact.
 const MAX_ANSWER_LEN: u64 = 1 << 30;
+/// The kind of the question for the functions of an application.
+const FUNCTIONS: &str = "functions";
+/// The argument of a worker that gets no functions.
+const WITHOUT_PACK: &str = "none";
 const IMAGE: u8 = 0;
 const SETTINGS: u8 = 1;
 const REFUSED: u8 = 2;
@@ -79,24 +88,24 @@ impl CompilerProcess {
         let begin = Instant::now();
         let features = program.features().bits().to_string();
         let arguments = [target.id, profile.name(), program.kind().name(), &features];
-        let mut answer = self
-            .worker
-            .ask(&arguments, program.bytes(), MAX_ANSWER_LEN, deadline)
+        let question = self.worker.question(&arguments, program.bytes());
+        let image = |answer| stripped(answer, program, target, profile);
+        if let Some(Ok(mut known)) = question.recall().map(image) {
+            known.compiling = begin.elapsed();
+            return Ok(known);
+        }
+        let answer = self
+            .compile(arguments, program.bytes(), deadline)
             .map_err(|error| failed(error, target.id))?;
-        match answer.split_first() {
-            Some((&IMAGE, rest)) => {
-                if let Some((head, debug_sections, length)) = understand(rest) {
-                    // The image remains in the same buffer, so there is no second copy of it.
-                    answer.drain(..answer.len().saturating_sub(length));
-                    let hash = head.compatibility_hash;
-                    return Ok(Stripped {
-                        image: image_of(answer, program, target, profile, hash),
-                        debug_sections,
-                        compiling: begin.elapsed().saturating_sub(head.stripping),
-                        stripping: head.stripping,
-                    });
-                }
+        question.keep(&answer, IMAGE);
+        let answer = match image(answer) {
+            Ok(mut stripped) => {
+                stripped.compiling = begin.elapsed().saturating_sub(stripped.stripping);
+                return Ok(stripped);
             }
+            Err(answer) => answer,
+        };
+        match answer.split_first() {
             Some((&SETTINGS, reason)) => {
                 return Err(PrecompileError::Settings {
                     target: target.id,
@@ -118,6 +127,35 @@ impl CompilerProcess {
             _ => {}
         }
         Err(failed(WorkerError::no_answer(&answer), target.id))
+    }
+
+    /// The worker's answer, without the functions that it adds to the pack.
+    fn compile(
+        &self,
+        arguments: [&str; 4],
+        program: &[u8],
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, WorkerError> {
+        let Some(scope) = self.functions.as_deref() else {
+            let asked = [&arguments[..], &[WITHOUT_PACK]].concat();
+            let answer = self.worker.ask(&asked, program, MAX_ANSWER_LEN, deadline)?;
+            return Ok(without_pack(answer).0);
+        };
+        let [target, profile, ..] = arguments;
+        let of_application = [target, profile, scope];
+        let question = Question::new(FUNCTIONS, &of_application, &[]);
+        let functions = Asked::new(self.worker.answers.as_ref(), question);
+        let pack = functions.recall().unwrap_or_default();
+        let length = program.len().to_string();
+        let asked = [&arguments[..], &[&length]].concat();
+        let input = [program, &pack].concat();
+        drop(pack);
+        let answer = self.worker.ask(&asked, &input, MAX_ANSWER_LEN, deadline)?;
+        let (answer, pack) = without_pack(answer);
+        if !pack.is_empty() {
+            functions.keep_whole(&pack);
+        }
+        Ok(answer)
     }
 
     /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one.
@@ -175,6 +213,50 @@ fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
     StageError::new(WorkerStage::Compile { target }, error).into()
 }
 
+/// An answer without the functions in it, and these functions.
+///
+/// ```text
+/// kind 1 │ length of the functions 8, little-endian │ functions │ head and image
+/// ```
+fn without_pack(mut answer: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+    let length = match answer.split_first() {
+        Some((&IMAGE, rest)) => rest.first_chunk::<8>().map(|it| u64::from_le_bytes(*it)),
+        _ => None,
+    };
+    let end = length.and_then(|length| usize::try_from(length).ok()?.checked_add(9));
+    match end {
+        Some(end) if end <= answer.len() => {
+            let pack = answer.drain(1..end).skip(8).collect();
+            (answer, pack)
+        }
+        _ => (answer, Vec::new()),
+    }
+}
+
+/// The image in an answer, without the time that it took. Otherwise the answer, unchanged.
+fn stripped(
+    mut answer: Vec<u8>,
+    program: &ValidComponent,
+    target: &'static Target,
+    profile: EngineProfile,
+) -> Result<Stripped, Vec<u8>> {
+    let Some((&IMAGE, rest)) = answer.split_first() else {
+        return Err(answer);
+    };
+    let Some((head, debug_sections, length)) = understand(rest) else {
+        return Err(answer);
+    };
+    // The image remains in the same buffer, so there is no second copy of it.
+    answer.drain(..answer.len().saturating_sub(length));
+    let hash = head.compatibility_hash;
+    Ok(Stripped {
+        image: image_of(answer, program, target, profile, hash),
+        debug_sections,
+        compiling: Duration::ZERO,
+        stripping: head.stripping,
+    })
+}
+
 /// The head of an answer, the debug sections, and the length of the image after them.
 fn understand(answer: &[u8]) -> Option<(Head, DebugSections, usize)> {
     let (head, mut from) = Reader::new::<Head>(answer, &[])?;
@@ -186,8 +268,8 @@ fn understand(answer: &[u8]) -> Option<(Head, DebugSections, usize)> {
     }
 }
 
-/// The parts of the answer for an image.
-fn reply(mut image: NativeImage) -> Result<Vec<Vec<u8>>, String> {
+/// The parts of the answer for an image, and the functions for the next compilation.
+fn reply(mut image: NativeImage, pack: Vec<u8>) -> Result<Vec<Vec<u8>>, String> {
     let begin = Instant::now();
     let debug_sections = image.strip().map_err(|error| error.to_string())?;
     image.trim().map_err(|error| error.to_string())?;
@@ -199,7 +281,9 @@ fn reply(mut image: NativeImage) -> Result<Vec<Vec<u8>>, String> {
         sections: debug_sections.write(&mut out),
         image: out.put(image.into_bytes()),
     };
-    out.message(&head).map_err(|error| error.to_string())
+    let message = out.message(&head).map_err(|error| error.to_string())?;
+    let length = (pack.len() as u64).to_le_bytes().to_vec();
+    Ok([vec![length, pack], message].concat())
 }
 
 /// The worker process: reads the arguments of [`CompilerProcess`], and a program from standard
@@ -209,7 +293,7 @@ fn reply(mut image: NativeImage) -> Result<Vec<Vec<u8>>, String> {
 ///
 /// The arguments or the streams are invalid: edgec did not start this process.
 pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    let [target, profile, kind, features] = worker::arguments(arguments)?;
+    let [target, profile, kind, features, length] = worker::arguments(arguments)?;
     let target = edgec_targets::find(&target).map_err(|error| error.to_string())?;
     let profile = profile.parse().map_err(|_| worker::usage())?;
     let kind = ProgramKind::named(&kind).ok_or_else(worker::usage)?;
@@ -217,9 +301,21 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let features = features.ok_or_else(worker::usage)?;
     threads::gather()?;
     // The process that started this one has validated the program. The engine validates it again.
-    let program = ValidComponent::from_parts(worker::input()?, kind, features);
-    match precompile(&program, target, profile) {
-        Ok(image) => match reply(image) {
+    let mut bytes = worker::input()?;
+    let functions = match length.as_str() {
+        WITHOUT_PACK => None,
+        length => {
+            let length = length.parse::<usize>().map_err(|_| worker::usage())?;
+            let length = Some(length).filter(|length| *length <= bytes.len());
+            let pack = bytes.split_off(length.ok_or_else(worker::usage)?);
+            Some(Arc::new(FunctionPack::read(pack)))
+        }
+    };
+    let program = ValidComponent::from_parts(bytes, kind, features);
+    let compiled = precompile_with(&program, target, profile, functions.clone());
+    let pack = functions.and_then(|functions| functions.write());
+    match compiled {
+        Ok(image) => match reply(image, pack.unwrap_or_default()) {
             Ok(answer) => worker::answer(IMAGE, &answer),
             Err(reason) => worker::answer(UNSTRIPPED, &[reason.as_bytes()]),
         },
@@ -236,10 +332,14 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::precompile;
     use crate::worker::tests::{long, script, short};
 
     fn run_until(worker: Worker, deadline: Deadline) -> PrecompileError {
-        let process = CompilerProcess { worker };
+        let process = CompilerProcess {
+            worker,
+            functions: None,
+        };
         let program = crate::validate(wat::parse_str("(component)").unwrap()).unwrap();
         let target = edgec_targets::find("x86_64").unwrap();
         process
@@ -259,8 +359,12 @@ mod tests {
         let target = edgec_targets::find("x86_64").unwrap();
         for profile in [EngineProfile::Default, EngineProfile::Edge] {
             let mut here = precompile(&program, target, profile).unwrap();
-            let answer = reply(here.clone()).unwrap().concat();
-            let (head, there, length) = understand(&answer).unwrap();
+            let pack = b"functions".to_vec();
+            let answer = reply(here.clone(), pack.clone()).unwrap().concat();
+            let (answer, got) = without_pack([&[IMAGE][..], &answer].concat());
+            assert_eq!(got, pack);
+            let answer = answer.get(1..).unwrap();
+            let (head, there, length) = understand(answer).unwrap();
             let sections = here.strip().unwrap();
             here.trim().unwrap();
             assert_eq!(head.compatibility_hash, here.compatibility_hash());

@@ -1,11 +1,13 @@
 //! Compiles a program to native code for one target.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use edgec_targets::Target;
 use sha2::{Digest as _, Sha256};
-use wasmtime::Engine;
+use wasmtime::{Config, Engine};
 
+use crate::native::function_pack::FunctionPack;
 use crate::native::settings;
 use crate::worker::{StageError, WorkerError};
 use crate::{EngineProfile, NativeImage, ProgramKind, ValidComponent};
@@ -83,8 +85,24 @@ pub fn precompile(
     target: &'static Target,
     profile: EngineProfile,
 ) -> Result<NativeImage, PrecompileError> {
+    precompile_with(program, target, profile, None)
+}
+
+/// Like [`precompile`], but takes functions from a pack, and adds to it what it compiles.
+pub(crate) fn precompile_with(
+    program: &ValidComponent,
+    target: &'static Target,
+    profile: EngineProfile,
+    functions: Option<Arc<FunctionPack>>,
+) -> Result<NativeImage, PrecompileError> {
+    let with_functions = |mut config: Config| {
+        if let Some(functions) = functions {
+            config.enable_incremental_compilation(functions)?;
+        }
+        Engine::new(&config)
+    };
     let engine = settings::config(target, program.features(), profile)
-        .and_then(|config| Engine::new(&config))
+        .and_then(with_functions)
         .map_err(|error| PrecompileError::Settings {
             target: target.id,
             reason: chain(&error),

@@ -54,8 +54,13 @@ impl Assembler {
         let message = out.message(&Task { parts, order });
         let failed = |error: WorkerError| StageError::new(WorkerStage::Assemble, error);
         let message = message.map_err(|error| failed(error.into()))?.concat();
+        let question = self.worker.question(&[], &message);
+        if let Some(finished) = question.recall().and_then(|kept| understand(&kept)) {
+            return Ok(finished);
+        }
         let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline);
         let answer = answer.map_err(failed)?;
+        question.keep(&answer, DONE);
         drop(message);
         understand(&answer).ok_or_else(|| failed(WorkerError::no_answer(&answer)))
     }

@@ -9,6 +9,7 @@
 //! ([`crate::worker::launcher`]).
 
 mod failures;
+mod known;
 mod until;
 mod version;
 
@@ -16,18 +17,21 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmparser::WasmFeatures;
 
 pub(crate) use self::failures::Attempt;
 pub use self::failures::OptimizeError;
+use self::known::Known;
 use self::until::Until;
 pub use self::version::VersionError;
 use crate::wasm::kept::Failure;
 use crate::wasm::passes::{self, Level};
 use crate::wasm::reads::{Reads, feature_arguments};
 use crate::worker::Worker;
+use crate::worker::kept::KeptAnswers;
 use crate::worker::machine::MachineError;
 use crate::worker::process::{self, Bounds, Ended, Sleep};
 use crate::worker::threads;
@@ -58,6 +62,8 @@ pub struct Optimizer {
     pub spared: BTreeSet<usize>,
     /// Where it runs.
     pub runs: Runs,
+    /// Where its results are kept, if they are.
+    pub answers: Option<Arc<dyn KeptAnswers>>,
 }
 
 /// The kind of optimizer.
@@ -115,13 +121,17 @@ impl Optimizer {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }
+        let known = Known::new(self.answers.as_ref(), module, &arguments);
+        if let Some(optimized) = known.recall() {
+            return Ok(optimized);
+        }
         if until.is_over() {
             return Err(until.late());
         }
         let mut command = self.command();
         command
             .args(["/dev/stdin", "-o", "/dev/stdout"])
-            .args(arguments);
+            .args(&arguments);
         // An optimizer may make a module longer, but not many times as long.
         let bounds = Bounds {
             answer: module.len() as u64 * 4 + 65536,
@@ -135,7 +145,10 @@ impl Optimizer {
         };
         let ended = process::run(&mut command, module, &bounds);
         match ended.map_err(|error| Attempt::Machine(self.at_fault(error)))? {
-            Ended::Done(optimized) => Ok(optimized),
+            Ended::Done(optimized) => {
+                known.keep(&optimized);
+                Ok(optimized)
+            }
             Ended::TooLong => Err(Attempt::Kept(Failure::Invalid {
                 message: format!("more than {} bytes", bounds.answer),
             })),
@@ -269,6 +282,7 @@ mod tests {
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
             runs: Runs::InProcesses,
+            answers: None,
         }
     }
 
@@ -353,6 +367,7 @@ mod tests {
         let launcher = crate::worker::tests::script(script);
         Optimizer {
             runs: Runs::Behind(launcher),
+            answers: None,
             ..optimizer("/usr/bin/wasm-opt", &[], Duration::from_secs(60))
         }
     }

@@ -206,6 +206,7 @@ mod tests {
             reads: crate::Reads::Binaryen116,
             spared: std::collections::BTreeSet::new(),
             runs: crate::Runs::By(|_, _| Err(Failure::Names)),
+            answers: None,
         };
         let text = "x".repeat(1 << 20);
         let text = format!(r#"(module (memory 65) (data (i32.const 0) "{text}"))"#);

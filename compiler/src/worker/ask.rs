@@ -7,9 +7,11 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::worker::deadline::{Deadline, Spent};
+use crate::worker::kept::KeptAnswers;
 use crate::worker::machine::MachineError;
 use crate::worker::process::{self, Bounds, Ended, Sleep};
 use crate::worker::walls::Confinement;
@@ -25,6 +27,8 @@ pub struct Worker {
     pub memory: u64,
     /// Whether it may work if some walls are missing.
     pub confinement: Confinement,
+    /// Where its answers are kept, if they are.
+    pub answers: Option<Arc<dyn KeptAnswers>>,
 }
 
 /// The limits of a worker, which are its first argument.
@@ -211,6 +215,7 @@ pub(crate) mod tests {
             arguments: vec!["-c".into(), text.into()],
             memory: 1 << 30,
             confinement: Confinement::Offered,
+            answers: None,
         }
     }
 

@@ -11,9 +11,14 @@ use super::{FINISHED, Folder};
 use crate::folder_error::FolderError;
 
 impl Folder {
+    /// Gives a file the mode of finished files.
+    pub(crate) fn close(&self, name: &str, file: &File) -> Result<(), FolderError> {
+        fchmod(file, FINISHED).map_err(|error| self.fails(name, error))
+    }
+
     /// Gives a file the mode of finished files, and waits until it is on disk.
     pub(crate) fn finish(&self, name: &str, file: &File) -> Result<(), FolderError> {
-        fchmod(file, FINISHED).map_err(|error| self.fails(name, error))?;
+        self.close(name, file)?;
         fsync(file).map_err(|error| self.fails(name, error))
     }
 

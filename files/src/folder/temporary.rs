@@ -52,6 +52,15 @@ impl<'a> Temporary<'a> {
         Ok(self)
     }
 
+    /// Gives the file the mode of finished files. It may be lost or damaged if the machine stops.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`].
+    pub fn close(&self) -> Result<(), FolderError> {
+        self.folder.close(&self.name, &self.file)
+    }
+
     /// Gives the file the mode of finished files, and waits until it is on disk.
     ///
     /// # Errors

@@ -103,6 +103,7 @@ impl Bench {
                 reads: edgec_compiler::Reads::Binaryen116,
                 spared: Default::default(),
                 runs: edgec_compiler::Runs::By(optimize),
+                answers: None,
             },
             generator,
             kind: KindChoice::Auto,

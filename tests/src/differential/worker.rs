@@ -161,6 +161,7 @@ pub fn agree(bench: &Bench, edgec: &Path, seeds: Range<u64>) -> usize {
         program: edgec.to_owned(),
         arguments: vec!["__wasm-opt".into(), MEMORY.into()],
         runs: Runs::InProcesses,
+        answers: None,
         ..bench.optimizer.clone()
     };
     let mut compared = 0;

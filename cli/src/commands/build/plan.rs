@@ -7,6 +7,7 @@ use edgec_builder::{DebugFiles, Recipe, Release, SelfAudit};
 use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, PruneImports};
 use edgec_targets::Target;
 
+use crate::caching::{BuildCache, CacheArguments};
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
 use crate::fleet::{FleetArguments, FleetPlan};
@@ -77,6 +78,8 @@ pub(crate) struct Arguments {
     profile: EngineProfile,
     #[command(flatten, next_help_heading = "Limits and tools")]
     workers: WorkerArguments,
+    #[command(flatten, next_help_heading = "Cache")]
+    cache: CacheArguments,
     /// The application's name [default: the input's file name without its ending]
     #[arg(long, help_heading = "Release")]
     name: Option<String>,
@@ -161,6 +164,7 @@ pub(super) struct Plan {
     pub(super) build: edgec_builder::Plan,
     pub(super) fleet: Option<FleetPlan>,
     pub(super) jobs: Vec<Job>,
+    pub(super) cache: Option<BuildCache>,
 }
 
 impl Plan {
@@ -202,6 +206,10 @@ impl Plan {
         }
         let mut tools = arguments.workers.tools()?;
         tools.optimizer.spared = arguments.keep_modules.into_iter().collect();
+        let cache = arguments.cache.open(&tools.program);
+        if let Some(cache) = &cache {
+            cache.serve(&mut tools);
+        }
         let signer = arguments.signer.named_or_development()?;
         let mut recipe = Recipe::new(arguments.profile, tools);
         recipe.kind = arguments.kind;
@@ -222,7 +230,12 @@ impl Plan {
         if arguments.no_self_audit {
             build.self_audit = SelfAudit::Skipped;
         }
-        let plan = Self { build, fleet, jobs };
+        let plan = Self {
+            build,
+            fleet,
+            jobs,
+            cache,
+        };
         Ok((plan, signer))
     }
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use self::flattened::FlattenReport;
 use self::kept::{ImportsKept, KeptFunction, KeptModule, RemovedBy};
 use super::concerns::{self, Concern};
+use crate::caching::CacheReport;
 use crate::cold_start::{ColdStart, Modules};
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
@@ -40,6 +41,9 @@ pub(super) struct Summary<'a> {
     /// What confined the processes of the build, if the user asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     confinement: Option<ConfinementReport>,
+    /// How much the build cache was used, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cache: Option<CacheReport>,
     pub(super) inputs: Vec<InputReport>,
 }
 
@@ -181,6 +185,7 @@ impl<'a> Summary<'a> {
             new_key: signer.is_some_and(|signer| signer.new),
             fleet,
             confinement,
+            cache: None,
             inputs: Vec::new(),
         }
     }
@@ -192,12 +197,17 @@ impl<'a> Summary<'a> {
         let (Some(artifact), Some(key_id)) = (artifact, &self.key_id) else {
             return String::new();
         };
+        let cached = self
+            .cache
+            .as_ref()
+            .map(CacheReport::line)
+            .unwrap_or_default();
         let Some(public) = &self.development_key else {
-            return format!("signed by key {key_id}\n");
+            return format!("{cached}signed by key {key_id}\n");
         };
         let made = if self.new_key { "the new" } else { "your" };
         format!(
-            "signed by {made} development key {key_id}\n  \
+            "{cached}signed by {made} development key {key_id}\n  \
              check it: edgec verify --key {} {}\n",
             word(public),
             word(&artifact.path)

@@ -1,0 +1,63 @@
+//! Keys: the SHA-256 of a question and of the program that answers it.
+
+use edgec_artifact::Sha256Digest;
+use edgec_compiler::Question;
+use sha2::{Digest as _, Sha256};
+
+/// Says what is hashed, and in which way. Another way needs another text.
+const DOMAIN: &[u8] = b"edgec build cache: question, 1\0";
+
+/// The key of a question to the workers of a program with this digest. Each part has its length in
+/// front, so different questions never hash the same bytes.
+pub(super) fn key(program: &Sha256Digest, question: Question<'_>) -> Sha256Digest {
+    let mut hash = Sha256::new();
+    hash.update(DOMAIN);
+    hash.update(program.0);
+    hash.update((question.arguments.len() as u64).to_le_bytes());
+    let arguments = question
+        .arguments
+        .iter()
+        .map(|argument| argument.as_bytes());
+    let parts = [question.verb.as_bytes(), question.input];
+    for part in parts.into_iter().chain(arguments) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    Sha256Digest(hash.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROGRAM: Sha256Digest = Sha256Digest([7; 32]);
+
+    fn of(verb: &str, arguments: &[&str], input: &[u8]) -> Sha256Digest {
+        key(&PROGRAM, Question::new(verb, arguments, input))
+    }
+
+    #[test]
+    fn every_part_of_a_question_makes_the_key() {
+        let keys = [
+            of("verb", &["a", "b"], b"input"),
+            of("verbs", &["a", "b"], b"input"),
+            of("verb", &["a", "c"], b"input"),
+            of("verb", &["a"], b"input"),
+            of("verb", &["ab"], b"input"),
+            of("verb", &["a", "b", ""], b"input"),
+            of("verb", &["a", "b"], b"inputs"),
+            of("verb", &["a", "b"], b""),
+            of("verb", &["a", "binput"], b""),
+            key(
+                &Sha256Digest([8; 32]),
+                Question::new("verb", &["a", "b"], b"input"),
+            ),
+        ];
+        for (number, one) in keys.iter().enumerate() {
+            for other in keys.iter().skip(number + 1) {
+                assert_ne!(one, other);
+            }
+        }
+        assert_eq!(keys[0], of("verb", &["a", "b"], b"input"));
+    }
+}

@@ -1,0 +1,170 @@
+//! `edgec cache`: what the build cache holds, and how it stays small and whole.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use edgec_builder::cache::{self, CacheStats};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::caching::{CacheFolderArguments, cache_failure};
+use crate::failure::{Exit, Failure, code};
+use crate::number::{MEBIBYTES, number};
+use crate::render::{self, Format};
+
+/// Look after the build cache, in which `build` keeps what it may need again
+///
+/// Removing it, or a part of it, is always safe (docs/cache.md).
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    folder: CacheFolderArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Print what the cache holds
+    Stats(Formatted),
+    /// Remove what was used longest ago
+    Prune(Prune),
+    /// Read every entry, and remove those that are damaged
+    Verify(Formatted),
+}
+
+#[derive(clap::Args)]
+struct Formatted {
+    /// The format of the answer
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(clap::Args)]
+struct Prune {
+    /// How much may be left, in MiB; 0 removes everything
+    #[arg(long, value_name = "MIB", default_value = "0", value_parser = number(0..=1 << 30, MEBIBYTES))]
+    to: u64,
+    /// The format of the answer
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stats {
+    folder: String,
+    entries: u64,
+    bytes: u64,
+    kinds: Vec<Kind>,
+}
+
+#[derive(Serialize)]
+struct Kind {
+    kind: String,
+    entries: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pruned {
+    removed_entries: u64,
+    removed_bytes: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    whole: u64,
+    damaged: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let folder = arguments.folder.folder()?;
+    let folder = folder.ok_or_else(|| Failure::usage("cache-off", "the build cache is off"))?;
+    match &arguments.command {
+        Command::Stats(formatted) => {
+            let stats = cache::stats(&folder).map_err(|error| cache_failure(&error))?;
+            let stats = reported(&folder, stats);
+            render::answer(&stats, formatted.format, text);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Prune(prune) => {
+            let pruned = cache::prune(&folder, prune.to << 20);
+            let pruned = pruned.map_err(|error| cache_failure(&error))?;
+            let pruned = Pruned {
+                removed_entries: pruned.entries,
+                removed_bytes: pruned.bytes,
+                bytes: pruned.left,
+            };
+            render::answer(&pruned, prune.format, |pruned| {
+                format!(
+                    "removed {} ({} bytes); {} bytes are left\n",
+                    entries(pruned.removed_entries),
+                    pruned.removed_bytes,
+                    pruned.bytes
+                )
+            });
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verify(formatted) => {
+            let verified = cache::verify(&folder).map_err(|error| cache_failure(&error))?;
+            let verified = Verified {
+                whole: verified.whole,
+                damaged: verified.damaged,
+            };
+            render::answer(&verified, formatted.format, |verified| {
+                format!(
+                    "{} whole, {} damaged and removed\n",
+                    entries(verified.whole),
+                    verified.damaged
+                )
+            });
+            Ok(match verified.damaged {
+                0 => ExitCode::SUCCESS,
+                _ => code(Exit::Rejected),
+            })
+        }
+    }
+}
+
+fn reported(folder: &PathBuf, stats: CacheStats) -> Stats {
+    let kinds = stats
+        .kinds
+        .into_iter()
+        .map(|(kind, (entries, bytes))| Kind {
+            kind,
+            entries,
+            bytes,
+        });
+    Stats {
+        folder: render::path(folder),
+        entries: stats.entries,
+        bytes: stats.bytes,
+        kinds: kinds.collect(),
+    }
+}
+
+fn text(stats: &Stats) -> String {
+    let head = ["STEP", "ENTRIES", "BYTES"].map(str::to_owned);
+    let rows = stats.kinds.iter().map(|kind| {
+        let numbers = [kind.entries.to_string(), kind.bytes.to_string()];
+        [vec![render::safe(&kind.kind)], numbers.to_vec()].concat()
+    });
+    let rows: Vec<_> = std::iter::once(head.to_vec()).chain(rows).collect();
+    format!(
+        "{}: {}, {} bytes\n{}",
+        stats.folder,
+        entries(stats.entries),
+        stats.bytes,
+        render::table(&rows)
+    )
+}
+
+fn entries(number: u64) -> String {
+    match number {
+        1 => "1 entry".to_owned(),
+        _ => format!("{number} entries"),
+    }
+}
