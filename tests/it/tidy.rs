@@ -22,6 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "edgec-artifact",
             "edgec-compiler",
+            "edgec-files",
             "edgec-packager",
             "edgec-targets",
             "edgec-verifier",
