@@ -77,6 +77,7 @@ impl Optimizer {
                 true => Runs::Behind(launcher),
                 false => Runs::InProcesses,
             },
+            answers: None,
         };
         optimizer.version = optimizer.ask_version(deadline)?;
         Ok(optimizer)
