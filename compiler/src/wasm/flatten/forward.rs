@@ -16,6 +16,8 @@ pub(super) struct Forward {
     pub(super) ty: u32,
     /// How many parameters are passed, beginning with the first.
     pub(super) parameters: usize,
+    /// Whether it is a tail call: the stack does not grow.
+    pub(super) is_tail: bool,
 }
 
 /// Where a function is looked up.
@@ -37,9 +39,17 @@ enum State {
     Parameters,
     Slot(u64),
     Global(u32),
-    Called(Place, u32),
-    Done(Place, u32),
+    Called(Call),
+    Done(Call),
     Other,
+}
+
+/// A call of a function that is looked up.
+#[derive(Clone, Copy)]
+struct Call {
+    place: Place,
+    ty: u32,
+    is_tail: bool,
 }
 
 impl Forwarding {
@@ -82,13 +92,21 @@ impl Forwarding {
                 },
             ) => {
                 let (table, slot) = (*table_index, *slot);
-                State::Called(Place::Table { table, slot }, *type_index)
+                State::Called(Call {
+                    place: Place::Table { table, slot },
+                    ty: *type_index,
+                    is_tail: matches!(operator, Operator::ReturnCallIndirect { .. }),
+                })
             }
             (
                 State::Global(global),
                 Operator::CallRef { type_index } | Operator::ReturnCallRef { type_index },
-            ) => State::Called(Place::Global(*global), *type_index),
-            (State::Called(place, ty), Operator::End) => State::Done(*place, *ty),
+            ) => State::Called(Call {
+                place: Place::Global(*global),
+                ty: *type_index,
+                is_tail: matches!(operator, Operator::ReturnCallRef { .. }),
+            }),
+            (State::Called(call), Operator::End) => State::Done(*call),
             _ => State::Other,
         };
         self.state = state;
@@ -97,10 +115,11 @@ impl Forwarding {
     /// What was found at the end of the body.
     pub(super) fn found(self) -> Option<Forward> {
         match self.state {
-            State::Done(place, ty) => Some(Forward {
+            State::Done(Call { place, ty, is_tail }) => Some(Forward {
                 place,
                 ty,
                 parameters: self.parameters,
+                is_tail,
             }),
             _ => None,
         }
@@ -164,6 +183,7 @@ mod tests {
             let found = forward(&text).unwrap();
             assert_eq!(found.place, Place::Table { table: 0, slot: 7 });
             assert_eq!((found.ty, found.parameters), (0, 2));
+            assert_eq!(found.is_tail, call.starts_with("return"));
         }
         // Not all parameters: the caller of this function compares the numbers.
         let fewer = forward("local.get 0 i32.const 7 call_indirect (type $u)");
@@ -195,6 +215,7 @@ mod tests {
             let found = body(&text(call)).forward.unwrap();
             assert_eq!(found.place, Place::Global(0));
             assert_eq!((found.ty, found.parameters), (0, 1));
+            assert_eq!(found.is_tail, call.starts_with("return"));
         }
     }
 

@@ -322,6 +322,7 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             Some(slot_modules::Slot {
                 ty: self.slot_type(group, *key)?,
                 name: self.slot_name(group, *key, &mut names),
+                is_tail: self.is_tail(*key),
             })
         });
         let bytes = slot_modules::slots(&slots.collect::<Option<Vec<_>>>()?)?;
@@ -335,6 +336,19 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         let whole: &'w Whole<'l, 'a> = self.whole;
         let (node, ty) = group.slot_type(whole, key)?;
         whole.graph.plain_type(node, ty)
+    }
+
+    /// Whether the function that passes calls to a slot's function did so with a tail call.
+    fn is_tail(&self, key: Key) -> bool {
+        let Key::Behind(node, function) = key else {
+            // It leaves the program: the stack does not grow call by call.
+            return false;
+        };
+        let module = self.whole.graph.module(node);
+        let place = module.and_then(|module| module.definition(Space::Func, function));
+        let body = place.and_then(|place| self.whole.body(node, place));
+        body.and_then(|body| body.forward)
+            .is_some_and(|forward| forward.is_tail)
     }
 
     /// The name that a toolchain gave to the function that passes calls on.
