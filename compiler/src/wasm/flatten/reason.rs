@@ -24,7 +24,8 @@ pub enum Reason {
     Unoptimizable,
     /// It has a shared memory, which other threads may see while it is set up.
     SharedMemory,
-    /// One of its segments may be out of bounds. Its trap must come at the same moment.
+    /// One of its segments may be out of bounds, or one of its first values is an array that may be
+    /// too large. The trap must come at the same moment.
     SegmentMayTrap,
     /// A constant expression takes a global whose value is not a constant.
     GlobalNotConstant,
@@ -123,7 +124,7 @@ impl fmt::Display for Reason {
             Self::Unread => "it has parts that edgec cannot merge",
             Self::Unoptimizable => "the optimizer can read only some of the core modules",
             Self::SharedMemory => "it has a shared memory",
-            Self::SegmentMayTrap => "one of its segments may be out of bounds",
+            Self::SegmentMayTrap => "one of its segments or first values may trap",
             Self::GlobalNotConstant => "it needs a global's value before that value is known",
             Self::SegmentsAfterStart => "a start function runs before its segments are written",
             Self::StartBetweenFills => {

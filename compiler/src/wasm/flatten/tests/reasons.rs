@@ -144,6 +144,29 @@ fn a_segment_that_may_be_out_of_bounds_stays() {
 }
 
 #[test]
+fn a_first_value_that_may_trap_stays() {
+    // Nothing uses them, but they are computed.
+    for values in [
+        "(global (ref $a) (array.new_default $a (i32.const -1)))",
+        "(table 1 (ref null $a) (array.new_default $a (i32.const -1)))",
+        "(table 1 (ref null $a)) (elem (i32.const 0) (ref null $a) (item (array.new_default $a
+            (i32.const -1))))",
+    ] {
+        let text = beside(&format!(
+            "(core module $m (type $a (array (mut i64))) {values}) (core instance (instantiate $m))"
+        ));
+        stays(&text, Some(2), Reason::SegmentMayTrap);
+    }
+    let text = beside(
+        "(core module $m (type $a (array (mut i64)))
+            (global (ref $a) (array.new_default $a (i32.const 9))))
+        (core instance (instantiate $m))",
+    );
+    let all = flatten(program(&text), Reads::Everything);
+    assert_eq!(modules(&all), (3, 1));
+}
+
+#[test]
 fn a_global_without_a_known_value_stays() {
     let text = r#"(component
         (core module $a (type $s (struct (field i32)))
