@@ -11,6 +11,8 @@
 //!
 //! More than 400 lines: each kind of section is read by one match.
 
+use std::collections::HashSet;
+
 use wasm_encoder::ComponentSectionId;
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExport, ComponentExternalKind, ComponentImport,
@@ -91,6 +93,7 @@ impl<'a> Level<'a> {
             items: Vec::new(),
             entry: Entry::default(),
             names_modules: false,
+            without_code: HashSet::new(),
         };
         let mut spaces = Spaces::default();
         spaces.begin();
@@ -125,6 +128,9 @@ struct Reader<'a> {
     items: Vec<Item<'a>>,
     entry: Entry<'a>,
     names_modules: bool,
+    /// The components that certainly run no code when they are instantiated. Each is read once,
+    /// although it may be instantiated often.
+    without_code: HashSet<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -152,6 +158,9 @@ impl<'a> Reader<'a> {
                 self.entry = entry(ComponentSectionId::Component, inner);
                 self.names_modules |= takes_modules(inner, 1);
                 let known = self.push(What::Component);
+                if runs_nothing(inner) {
+                    self.without_code.extend(known);
+                }
                 spaces.add(Sort::of_definition(Encoding::Component), known);
             }
             (Payload::ComponentAliasSection(aliases), _) => {
@@ -262,13 +271,8 @@ impl<'a> Reader<'a> {
 
     /// Whether code may run when a component is instantiated.
     fn runs(&self, component: Known) -> Runs {
-        let inner = component.and_then(|number| self.items.get(number));
-        match inner {
-            Some(Item {
-                what: What::Component,
-                bytes,
-                ..
-            }) if runs_nothing(bytes) => Runs::Nothing,
+        match component {
+            Some(number) if self.without_code.contains(&number) => Runs::Nothing,
             _ => Runs::Code,
         }
     }

@@ -2,7 +2,7 @@
 //! producers. All other custom sections are left out, because they may contain offsets or numbers
 //! that changed, or belong to a linker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use wasm_encoder::{NameSection, ProducersField, ProducersSection};
 use wasmparser::KnownCustom;
@@ -58,6 +58,7 @@ fn named(
 /// Who made the members, each once. `None` if they do not say so.
 pub(super) fn producers(whole: &Whole<'_, '_>, group: &Group) -> Option<ProducersSection> {
     let mut fields: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    let mut known = HashSet::new();
     for node in &group.members {
         let customs = whole.graph.module(*node).map(|module| &module.customs);
         for custom in customs.into_iter().flatten() {
@@ -67,9 +68,8 @@ pub(super) fn producers(whole: &Whole<'_, '_>, group: &Group) -> Option<Producer
             for field in section.into_iter().flatten() {
                 let values = fields.entry(field.name).or_default();
                 for value in field.values.into_iter().flatten() {
-                    let value = (value.name, value.version);
-                    if !values.contains(&value) {
-                        values.push(value);
+                    if known.insert((field.name, value.name, value.version)) {
+                        values.push((value.name, value.version));
                     }
                 }
             }
