@@ -131,8 +131,10 @@ impl Forwarding {
 pub(super) struct Sets {
     /// The functions, and the globals that are set to them.
     pub(super) pairs: Vec<(u32, u32)>,
-    /// The globals that are set after these pairs, if there are pairs.
+    /// The globals that are set after these pairs, if there are pairs. In the end sorted.
     pub(super) later: Vec<u32>,
+    /// In the end the pairs, sorted by their globals.
+    by_global: Vec<(u32, u32)>,
     function: Option<u32>,
     is_other: bool,
 }
@@ -153,6 +155,32 @@ impl Sets {
                 self.pairs.push((function, *global_index));
             }
             _ => self.is_other = true,
+        }
+    }
+
+    /// What was found at the end of the body.
+    pub(super) fn found(mut self) -> Self {
+        let pairs = self.pairs.iter();
+        self.by_global = pairs
+            .map(|(function, global)| (*global, *function))
+            .collect();
+        self.by_global.sort_unstable();
+        self.later.sort_unstable();
+        self.later.dedup();
+        self
+    }
+
+    /// The function that a global is set to, if the pairs set it once and nothing sets it later.
+    pub(super) fn content(&self, global: u32) -> Option<u32> {
+        if self.later.binary_search(&global).is_ok() {
+            return None;
+        }
+        let first = self.by_global.partition_point(|(it, _)| *it < global);
+        let rest = self.by_global.get(first..)?.iter();
+        let mut sets = rest.take_while(|(it, _)| *it == global);
+        match (sets.next(), sets.next()) {
+            (Some((_, function)), None) => Some(*function),
+            _ => None,
         }
     }
 }
@@ -229,8 +257,15 @@ mod tests {
             )
         };
         let all = body(&text("")).sets;
+        assert_eq!(
+            [0, 1, 2].map(|it| all.content(it)),
+            [Some(1), Some(0), None]
+        );
         assert_eq!((all.pairs, all.later), (vec![(1, 0), (0, 1)], vec![]));
+        let again = body(&text("ref.func $f global.set $a")).sets;
+        assert_eq!([0, 1].map(|it| again.content(it)), [None, Some(0)]);
         let more = body(&text("call $g ref.func $f global.set $a")).sets;
+        assert_eq!([0, 1].map(|it| more.content(it)), [None, Some(0)]);
         assert_eq!((more.pairs, more.later), (vec![(1, 0), (0, 1)], vec![0]));
         let none =
             body("(module (global $a (mut i32) (i32.const 0)) (func i32.const 1 global.set 0))");

@@ -99,6 +99,7 @@ pub(super) fn find(whole: &Whole<'_, '_>, members: &[Node]) -> Links {
     let seen = Seen::of(whole, members);
     let mut finder = Finder {
         whole,
+        members,
         tables: HashMap::new(),
         cells: HashMap::new(),
         links: Links::default(),
@@ -188,6 +189,7 @@ impl Seen {
 
 struct Finder<'w, 'l, 'a> {
     whole: &'w Whole<'l, 'a>,
+    members: &'w [Node],
     tables: HashMap<Entity, Table>,
     cells: HashMap<Entity, Cell>,
     links: Links,
@@ -314,14 +316,8 @@ impl Finder<'_, '_, '_> {
                 if let Some(cell) = self.cells.get_mut(&entity) {
                     let module = graph.module(node)?;
                     let place = module.definition(Space::Func, function)?;
-                    let sets = &whole.body(node, place)?.sets;
-                    let mut pairs = sets.pairs.iter().filter(|(_, global)| *global == index);
-                    let content = match (pairs.next(), pairs.next()) {
-                        (Some((content, _)), None) => Some(*content),
-                        _ => None,
-                    };
-                    let is_start = module.start == Some(function);
-                    match content.filter(|_| is_start && !sets.later.contains(&index)) {
+                    let content = whole.body(node, place)?.sets.content(index);
+                    match content.filter(|_| module.start == Some(function)) {
                         Some(content) => cell.sets.push((node, content)),
                         None => cell.closed = false,
                     }
@@ -438,13 +434,13 @@ impl Finder<'_, '_, '_> {
             }
         }
         // The instructions that set them are one piece of the start function.
-        for node in self.whole.graph.instances() {
-            let Some(globals) = self.set_by(node) else {
+        for node in self.members {
+            let Some(globals) = self.set_by(*node) else {
                 continue;
             };
             let all = globals.iter().all(|entity| found.contains_key(entity));
             if all && !globals.is_empty() {
-                self.links.stripped.insert(node, globals.len() * 2);
+                self.links.stripped.insert(*node, globals.len() * 2);
                 for entity in globals {
                     let links = found.remove(&entity).unwrap_or_default();
                     self.links.links.extend(links);
