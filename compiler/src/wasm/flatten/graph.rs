@@ -200,6 +200,11 @@ impl<'a> Graph<'a> {
         Ok(found)
     }
 
+    /// The number of imports, globals, segments and their items of all instances together.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
     fn add(&mut self, more: usize) -> Result<(), Reason> {
         self.size = self.size.saturating_add(more);
         match self.size > MOST {

@@ -20,6 +20,10 @@ use super::size;
 /// How often a decision begins again. Real programs have one or two members that stay.
 const MOST_ROUNDS: usize = 32;
 
+/// How many entries are looked at at most. All of them are looked at for each group, and again each
+/// time that the decision begins again. A program with 75 instances has some 30,000, and few groups.
+const MOST_LOOKS: usize = 16 << 20;
+
 /// The groups of a component.
 pub(super) struct Plan {
     pub(super) groups: Vec<Group>,
@@ -37,11 +41,16 @@ pub(super) fn plan(whole: &Whole<'_, '_>) -> Option<Plan> {
         let reason = whole.facts(node).and_then(|facts| facts.reason);
         kept.extend(reason.map(|reason| (node, reason)));
     }
+    let entries = whole.level.items.len().saturating_add(whole.graph.size());
+    let mut looks = 0usize;
     for _ in 0..MOST_ROUNDS {
         let runs = runs(whole, &kept);
-        let groups: Vec<Group> = runs
-            .iter()
-            .filter(|run| run.members.len() > 1)
+        let several = runs.iter().filter(|run| run.members.len() > 1);
+        looks = looks.saturating_add(several.clone().count().saturating_mul(entries));
+        if looks > MOST_LOOKS {
+            return nothing(whole, kept, Reason::TooLarge);
+        }
+        let groups: Vec<Group> = several
             .map(|run| {
                 let members = run.members.clone();
                 let links = links::find(whole, &members);
@@ -64,8 +73,17 @@ pub(super) fn plan(whole: &Whole<'_, '_>) -> Option<Plan> {
             Err(violations) => kept.extend(violations),
         }
     }
+    nothing(whole, kept, Reason::TooManyReasons)
+}
+
+/// The plan to merge nothing, for this reason.
+fn nothing(
+    whole: &Whole<'_, '_>,
+    mut kept: BTreeMap<Node, Reason>,
+    reason: Reason,
+) -> Option<Plan> {
     for node in whole.graph.instances() {
-        kept.entry(node).or_insert(Reason::TooManyReasons);
+        kept.entry(node).or_insert(reason);
     }
     let reached = reach(whole, &[])?;
     Some(Plan {
@@ -81,10 +99,11 @@ type Decision = Result<(Reached, Vec<Starts>), Vec<Violation>>;
 
 /// Checks all groups. `None` if something is not understood.
 fn decide(whole: &Whole<'_, '_>, groups: &[Group]) -> Option<Decision> {
-    for group in groups {
-        if let Err(violation) = check(whole, group) {
-            return Some(Err(vec![violation]));
-        }
+    // One member of each group may stay: groups do not depend on each other's members.
+    let violations = groups.iter().filter_map(|group| check(whole, group).err());
+    let violations: Vec<Violation> = violations.collect();
+    if !violations.is_empty() {
+        return Some(Err(violations));
     }
     let mut reached = reach(whole, groups)?;
     let mut starts = Vec::new();

@@ -86,6 +86,33 @@ fn a_component_with_very_many_imports_stays() {
 }
 
 #[test]
+fn a_component_with_very_many_runs_stays() {
+    // Something of each run is looked at for each other one.
+    let text = |functions: usize| {
+        let functions = "(core func (canon lower (func $log)))".repeat(functions);
+        let runs: String = (0..200)
+            .map(|it| {
+                format!(
+                    r#"(core module $a{it} (func (export "f")))
+                    (core module $b{it} (import "a" "f" (func)))
+                    (core instance $a{it} (instantiate $a{it}))
+                    (core instance (instantiate $b{it} (with "a" (instance $a{it}))))
+                    (core instance (instantiate $between))"#
+                )
+            })
+            .collect();
+        format!(
+            r#"(component (import "log" (func $log (param "x" u32)))
+            (core module $between (func $s) (start $s)) {functions} {runs})"#
+        )
+    };
+    assert_eq!(modules(&flat(&text(10))), (401, 201));
+    let found = flat(&text(90_000));
+    assert!(reasons(&found).contains(&(Some(1), Reason::TooLarge)));
+    assert_eq!(modules(&found), (401, 401));
+}
+
+#[test]
 fn what_only_some_can_read_is_kept_apart() {
     let text = beside(
         r#"(core module $m (tag $t) (func (export "x") (result i32)
