@@ -35,6 +35,8 @@ pub(super) struct Emitter<'w, 'l, 'a> {
     /// The new indices of what was written.
     cores: HashMap<Core, u32>,
     instances: HashMap<Node, u32>,
+    /// The instances that put these items together.
+    together: HashMap<Vec<Named>, u32>,
     modules: HashMap<usize, u32>,
     /// The merged instances and those with slots, by group.
     merged: Vec<Option<u32>>,
@@ -45,6 +47,12 @@ pub(super) struct Emitter<'w, 'l, 'a> {
     next_module: u32,
     sources: Vec<Source>,
 }
+
+/// An item of an instance that puts items together: its name, kind and index.
+type Named = (String, ExportKind, u32);
+
+/// What an instance imports, by the name of the argument and its own name.
+type Taken<'a> = HashMap<&'a str, BTreeMap<&'a str, (Space, Entity)>>;
 
 /// A core item of the component.
 #[derive(PartialEq, Eq, Hash)]
@@ -63,6 +71,7 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             out: Writer::new(length.fold(0, usize::saturating_add)),
             cores: HashMap::new(),
             instances: HashMap::new(),
+            together: HashMap::new(),
             modules: HashMap::new(),
             merged: vec![None; plan.groups.len()],
             slots: vec![None; plan.groups.len()],
@@ -198,9 +207,11 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             return None;
         };
         let module = self.whole.level.item(Sort::Module, *module_index)?;
+        let taken = self.taken(node);
         let mut args = Vec::new();
         for (name, arg) in graph.args(node) {
-            args.push((*name, ModuleArg::Instance(self.arg(node, name, *arg)?)));
+            let index = self.arg(node, name, *arg, taken.as_ref())?;
+            args.push((*name, ModuleArg::Instance(index)));
         }
         let module = self.module(module)?;
         let index = self.instantiate(module, args)?;
@@ -208,26 +219,32 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         Some(index)
     }
 
+    /// What an instance imports. `None` if its module cannot be read.
+    fn taken(&self, node: Node) -> Option<Taken<'a>> {
+        let graph = self.whole.graph;
+        let module = graph.module(node)?;
+        let mut taken = Taken::new();
+        for (import, entity) in module.imports.iter().zip(graph.imports_of(node)) {
+            let space = Space::of_import(&import.ty);
+            let from = taken.entry(import.module).or_default();
+            // The same name may be imported more than once.
+            from.insert(import.name, (space, *entity));
+        }
+        Some(taken)
+    }
+
     /// An argument of an instance that stays.
-    fn arg(&mut self, node: Node, name: &str, arg: Node) -> Option<u32> {
+    fn arg(&mut self, node: Node, name: &str, arg: Node, taken: Option<&Taken<'a>>) -> Option<u32> {
         let graph = self.whole.graph;
         let is_of = matches!(graph.node(arg)?.kind, Kind::Of { .. });
         if is_of && !self.plan.groups.iter().any(|group| group.has(arg)) {
             return self.instance(arg);
         }
-        let taken: Vec<(&str, Space, Entity)> = match graph.module(node) {
-            Some(module) => {
-                let imports = module.imports.iter().zip(graph.imports_of(node));
-                let taken = imports.filter(|(import, _)| import.module == name);
-                let taken = taken.map(|(import, entity)| {
-                    let space = Space::of_import(&import.ty);
-                    (import.name, (space, *entity))
-                });
-                // The same name may be imported more than once.
-                let taken: BTreeMap<&str, (Space, Entity)> = taken.collect();
-                let taken = taken.into_iter();
-                taken
-                    .map(|(name, (space, entity))| (name, space, entity))
+        let taken: Vec<(&str, Space, Entity)> = match taken {
+            Some(taken) => {
+                let items = taken.get(name).into_iter().flatten();
+                items
+                    .map(|(name, (space, entity))| (*name, *space, *entity))
                     .collect()
             }
             None => graph.exports(arg),
@@ -237,15 +254,22 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             let index = self.core(entity, graph.item(node))?;
             items.push((name.to_owned(), space.export_kind(), index));
         }
-        self.put_together(&items)
+        self.put_together(items)
     }
 
-    fn put_together(&mut self, items: &[(String, ExportKind, u32)]) -> Option<u32> {
+    /// An instance that puts items together. There is one for the same items: a component may have
+    /// no more than a thousand instances.
+    fn put_together(&mut self, items: Vec<Named>) -> Option<u32> {
+        if let Some(known) = self.together.get(&items) {
+            return Some(*known);
+        }
         let mut section = InstanceSection::new();
-        let items = items.iter();
-        section.export_items(items.map(|(name, kind, index)| (name.as_str(), *kind, *index)));
+        let named = items.iter();
+        section.export_items(named.map(|(name, kind, index)| (name.as_str(), *kind, *index)));
         self.out.encoded(&section)?;
-        self.count_instance()
+        let index = self.count_instance()?;
+        self.together.insert(items, index);
+        Some(index)
     }
 
     fn instantiate(&mut self, module: u32, args: Vec<(&str, ModuleArg)>) -> Option<u32> {
@@ -382,9 +406,9 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             };
             items.push((place.to_string(), import.space.export_kind(), index));
         }
-        let args = match items.as_slice() {
-            [] => Vec::new(),
-            items => vec![(IMPORTED, ModuleArg::Instance(self.put_together(items)?))],
+        let args = match items.is_empty() {
+            true => Vec::new(),
+            false => vec![(IMPORTED, ModuleArg::Instance(self.put_together(items)?))],
         };
         let bytes = merge(whole, group, &self.plan.reached, layout, starts)?;
         let module = self.define(&bytes, Source::Group(number))?;
@@ -429,7 +453,7 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         for (place, function) in functions.into_iter().enumerate() {
             items.push((place.to_string(), ExportKind::Func, function));
         }
-        let args = self.put_together(&items)?;
+        let args = self.put_together(items)?;
         let bytes = slot_modules::filler(layout.slots.len(), &filled, starts.after.len())?;
         let module = self.define(&bytes, Source::New)?;
         let args = vec![(IMPORTED, ModuleArg::Instance(args))];
