@@ -19,6 +19,7 @@ use super::group::{Group, Target};
 use super::module::{Module, Space};
 use super::reach::{Border, is_dissolved, starts};
 use super::reason::Reason;
+use super::value::{Value, value};
 
 /// The maximum number of elements of a table in a pool.
 const MOST_SLOTS: usize = 20_000;
@@ -55,8 +56,8 @@ fn through_another(whole: &Whole<'_, '_>, group: &Group, node: Node) -> Result<(
     }
 }
 
-/// A constant expression cannot take a global that its own module defines. So the value of such a
-/// global must be known.
+/// A constant expression cannot take a global that its own module defines. So the value of such an
+/// expression must be known, or at least the value of such a global must be a known number.
 fn constants(
     whole: &Whole<'_, '_>,
     group: &Group,
@@ -70,14 +71,24 @@ fn constants(
                 Some(Entity::Own(owner, ..)) => group.has(owner),
                 _ => false,
             };
-            is_member && whole.value_in(node, *index).is_none()
+            let number = whole.value_in(node, *index).and_then(Value::instruction);
+            is_member && number.is_none()
         }
         _ => false,
     };
-    let check = |init: &ConstExpr<'_>| match expression(init) {
-        Some(used) if used.iter().any(unknown) => Err((node, Reason::GlobalNotConstant)),
-        Some(_) => Ok(()),
-        None => Err((node, Reason::Unread)),
+    let check = |init: &ConstExpr<'_>| {
+        let is_known = match value(init, node, |index| whole.value_in(node, index)) {
+            // A function of another instance has no index here.
+            Some(Value::Function(of, _)) => group.has(of),
+            Some(_) => true,
+            None => false,
+        };
+        match expression(init) {
+            _ if is_known => Ok(()),
+            Some(used) if used.iter().any(unknown) => Err((node, Reason::GlobalNotConstant)),
+            Some(_) => Ok(()),
+            None => Err((node, Reason::Unread)),
+        }
     };
     for global in &module.globals {
         check(&global.init_expr)?;

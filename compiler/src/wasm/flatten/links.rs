@@ -100,13 +100,13 @@ pub(super) fn find(whole: &Whole<'_, '_>, members: &[Node]) -> Links {
     let mut finder = Finder {
         whole,
         members,
+        set: members.iter().copied().collect(),
         tables: HashMap::new(),
         cells: HashMap::new(),
         links: Links::default(),
     };
-    let set: HashSet<Node> = members.iter().copied().collect();
     for node in members {
-        finder.define(*node, &set, &seen);
+        finder.define(*node, &seen);
     }
     for node in members {
         if finder.read(*node).is_none() {
@@ -190,6 +190,7 @@ impl Seen {
 struct Finder<'w, 'l, 'a> {
     whole: &'w Whole<'l, 'a>,
     members: &'w [Node],
+    set: HashSet<Node>,
     tables: HashMap<Entity, Table>,
     cells: HashMap<Entity, Cell>,
     links: Links,
@@ -197,9 +198,9 @@ struct Finder<'w, 'l, 'a> {
 
 impl Finder<'_, '_, '_> {
     /// Adds the tables and globals that a member defines.
-    fn define(&mut self, node: Node, set: &HashSet<Node>, seen: &Seen) {
+    fn define(&mut self, node: Node, seen: &Seen) {
         let graph = self.whole.graph;
-        let Some(module) = graph.module(node).filter(|_| set.contains(&node)) else {
+        let Some(module) = graph.module(node) else {
             return;
         };
         for index in module.imported(Space::Table)..module.total(Space::Table) {
@@ -350,6 +351,10 @@ impl Finder<'_, '_, '_> {
     fn link(&self, from: (Node, u32), content: (Node, u32), filled: usize) -> Option<Link> {
         let graph = self.whole.graph;
         if self.type_of(from.0, from.1)? != self.type_of(content.0, content.1)? {
+            return None;
+        }
+        if !self.set.contains(&content.0) {
+            // It comes from a global of an instance that stays. No member imports the function.
             return None;
         }
         let made = graph.item(from.0);

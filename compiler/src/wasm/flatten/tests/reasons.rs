@@ -217,6 +217,59 @@ fn a_global_without_a_known_value_stays() {
 }
 
 #[test]
+fn a_function_within_a_larger_first_value_stays() {
+    // The global of `$a` becomes one of the merged module, and no number takes its place.
+    let text = r#"(component
+        (core module $a (func $f (export "f") (result i32) i32.const 1)
+            (global (export "g") funcref (ref.func $f)))
+        (core module $b (type $s (struct (field funcref))) (import "a" "g" (global $g funcref))
+            (global $h (ref $s) (struct.new $s (global.get $g)))
+            (func (export "run") (result i32) (ref.is_null (struct.get $s 0 (global.get $h)))))
+        (core module $c (import "a" "f" (func $f (result i32)))
+            (func (export "run") (result i32) call $f))
+        (core instance $a (instantiate $a))
+        (core instance $b (instantiate $b (with "a" (instance $a))))
+        (core instance $c (instantiate $c (with "a" (instance $a))))
+        (func (export "run") (result u32) (canon lift (core func $b "run")))
+        (func (export "run2") (result u32) (canon lift (core func $c "run"))))"#;
+    let flat = flatten(program(text), Reads::Everything);
+    assert_eq!(reasons(&flat), [(Some(1), Reason::GlobalNotConstant)]);
+    assert_eq!(modules(&flat), (3, 2));
+    #[cfg(feature = "precompile")]
+    assert_eq!(run::run(&program(text)), run::run(&flat.program));
+}
+
+#[test]
+fn a_function_from_a_global_outside_is_taken_from_there() {
+    for takes in [
+        "(table 1 funcref) (elem (i32.const 0) funcref (item (global.get $g)))",
+        "(table 1 funcref (global.get $g))",
+        "(table 1 funcref) (global $own funcref (global.get $g))
+            (func $s (table.set (i32.const 0) (global.get $own))) (start $s)",
+    ] {
+        let text = format!(
+            r#"(component
+            (core module $twice (func $f (result i32) i32.const 7)
+                (global (export "g") funcref (ref.func $f)))
+            (core module $a (func (export "f") (result i32) i32.const 1))
+            (core module $b (import "t" "g" (global $g funcref))
+                (import "a" "f" (func $f (result i32)))
+                (type $t (func (result i32)))
+                {takes}
+                (func (export "run") (result i32)
+                    (i32.add (call $f) (call_indirect (type $t) (i32.const 0)))))
+            (core instance $one (instantiate $twice))
+            (core instance $two (instantiate $twice))
+            (core instance $a (instantiate $a))
+            (core instance $b (instantiate $b (with "t" (instance $one))
+                (with "a" (instance $a))))
+            (func (export "run") (result u32) (canon lift (core func $b "run"))))"#
+        );
+        same(&text, 3, 2);
+    }
+}
+
+#[test]
 fn segments_after_a_start_function_stay() {
     let text = r#"(component
         (core module $a (memory (export "m") 1) (func $s (i32.store (i32.const 0) (i32.const 5)))
