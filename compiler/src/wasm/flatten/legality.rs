@@ -8,9 +8,9 @@
 //!
 //! Limits: the pooling allocator of Wasmtime 48, `PoolingAllocationConfig`, with its defaults.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, TableInit};
+use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, TableInit, TypeRef};
 
 use super::body::{Use, expression};
 use super::facts::Whole;
@@ -39,7 +39,33 @@ pub(super) fn check(whole: &Whole<'_, '_>, group: &Group) -> Result<(), Violatio
         }
         has_started |= starts(whole, group, *node);
     }
+    import_types(whole, group)?;
     tables(whole, group)
+}
+
+/// The merged module imports a function with the type that the first member states for it. Another
+/// member may need a subtype of it, unless the type has no subtypes.
+fn import_types(whole: &Whole<'_, '_>, group: &Group) -> Result<(), Violation> {
+    let mut first: HashMap<Target, bool> = HashMap::new();
+    for node in &group.members {
+        let module = whole.graph.module(*node).ok_or((*node, Reason::Unread))?;
+        let imports = module.imports.iter().zip(whole.graph.imports_of(*node));
+        for (import, entity) in imports {
+            let (TypeRef::Func(ty) | TypeRef::FuncExact(ty)) = import.ty else {
+                continue;
+            };
+            let target = group.inside(*entity).target;
+            if !matches!(target, Target::Outside(_)) {
+                continue;
+            }
+            if first.get(&target) == Some(&false) {
+                return Err((*node, Reason::Unread));
+            }
+            let is_final = module.sub_type(ty).is_some_and(|ty| ty.is_final);
+            first.entry(target).or_insert(is_final);
+        }
+    }
+    Ok(())
 }
 
 /// No member imports something of an instance that stays and needs the merged one.

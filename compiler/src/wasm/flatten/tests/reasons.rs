@@ -275,6 +275,36 @@ fn a_function_from_a_global_outside_is_taken_from_there() {
 }
 
 #[test]
+fn an_import_with_two_types_stays() {
+    // Without a run: a debug build of the engine takes no subtype for an import.
+    let types = "(type $plain (func (result i32))) (type $super (sub (func (result i32))))
+        (type $sub (sub $super (func (result i32))))";
+    let text = |first: &str, second: &str| {
+        format!(
+            r#"(component
+            (core module $twice {types} (func (export "f") (type $sub) (i32.const 7)))
+            (core module $a {types} (import "t" "f" (func $f (type {first})))
+                (func (export "get") (type $plain) call $f))
+            (core module $b {types} (import "t" "f" (func $f (type {second})))
+                (import "a" "get" (func $get (type $plain)))
+                (elem declare func $f)
+                (func (export "run") (type $plain)
+                    (i32.add (call $get) (call_ref {second} (ref.func $f)))))
+            (core instance $one (instantiate $twice))
+            (core instance $two (instantiate $twice))
+            (core instance $a (instantiate $a (with "t" (instance $one))))
+            (core instance $b (instantiate $b (with "t" (instance $one))
+                (with "a" (instance $a))))
+            (func (export "run") (result u32) (canon lift (core func $b "run"))))"#
+        )
+    };
+    for (first, second) in [("$super", "$sub"), ("$sub", "$super")] {
+        let flat = flatten(program(&text(first, second)), Reads::Everything);
+        assert!(reasons(&flat).contains(&(Some(2), Reason::Unread)));
+    }
+}
+
+#[test]
 fn segments_after_a_start_function_stay() {
     let text = r#"(component
         (core module $a (memory (export "m") 1) (func $s (i32.store (i32.const 0) (i32.const 5)))
