@@ -11,7 +11,7 @@
 //!
 //! More than 400 lines: each kind of section is read by one match.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use wasm_encoder::ComponentSectionId;
 use wasmparser::{
@@ -35,8 +35,11 @@ pub(super) struct Level<'a> {
     pub(super) items: Vec<Item<'a>>,
     /// What each index means.
     spaces: Spaces<Known>,
-    /// Whether an entry that keeps its bytes names a core module by its index.
+    /// Whether an entry that keeps its bytes names a core module by its index. The components in it
+    /// may do so, too: see their `takes`.
     pub(super) names_modules: bool,
+    /// How far out the components are whose core modules it takes by their indices.
+    pub(super) takes: BTreeSet<u32>,
 }
 
 /// An entry of a component.
@@ -93,6 +96,7 @@ impl<'a> Level<'a> {
             items: Vec::new(),
             entry: Entry::default(),
             names_modules: false,
+            takes: BTreeSet::new(),
             without_code: HashSet::new(),
         };
         let mut spaces = Spaces::default();
@@ -104,6 +108,7 @@ impl<'a> Level<'a> {
             items: reader.items,
             spaces,
             names_modules: reader.names_modules,
+            takes: reader.takes,
         })
     }
 
@@ -128,6 +133,7 @@ struct Reader<'a> {
     items: Vec<Item<'a>>,
     entry: Entry<'a>,
     names_modules: bool,
+    takes: BTreeSet<u32>,
     /// The components that certainly run no code when they are instantiated. Each is read once,
     /// although it may be instantiated often.
     without_code: HashSet<usize>,
@@ -156,7 +162,6 @@ impl<'a> Reader<'a> {
             }
             (Payload::ComponentSection { .. }, Some(inner)) => {
                 self.entry = entry(ComponentSectionId::Component, inner);
-                self.names_modules |= takes_modules(inner, 1);
                 let known = self.push(What::Component);
                 if runs_nothing(inner) {
                     self.without_code.extend(known);
@@ -252,6 +257,13 @@ impl<'a> Reader<'a> {
             } => {
                 self.push(What::Other(Runs::Nothing));
                 return;
+            }
+            ComponentAlias::Outer {
+                kind: ComponentOuterAliasKind::CoreModule,
+                count,
+                ..
+            } if *count > 0 => {
+                self.takes.insert(*count);
             }
             ComponentAlias::Outer { .. } => {}
         }
@@ -374,29 +386,6 @@ fn entries<'a, T: FromReader<'a>>(
             _ => end,
         };
         Some(component.get(start..end).map(|bytes| (entry, bytes)))
-    })
-}
-
-/// Whether a component takes core modules from the component `levels` further out. Also if it
-/// cannot be read.
-fn takes_modules(component: &[u8], levels: u32) -> bool {
-    sections(component).any(|section| {
-        let Some(section) = section else { return true };
-        match (section.payload, section.nested) {
-            (Payload::ComponentAliasSection(aliases), _) => {
-                aliases.into_iter().any(|alias| match alias {
-                    Ok(ComponentAlias::Outer {
-                        kind: ComponentOuterAliasKind::CoreModule,
-                        count,
-                        ..
-                    }) => count == levels,
-                    Ok(_) => false,
-                    Err(_) => true,
-                })
-            }
-            (Payload::ComponentSection { .. }, Some(inner)) => takes_modules(inner, levels + 1),
-            _ => false,
-        }
     })
 }
 

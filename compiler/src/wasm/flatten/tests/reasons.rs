@@ -63,6 +63,8 @@ fn modules_that_are_passed_on_keep_their_numbers() {
     for more in [
         r#"(export "m" (core module $f))"#,
         "(component (alias outer 1 $f (core module)))",
+        "(component (component (alias outer 2 $f (core module))))",
+        "(component (alias outer 1 $f (core module)) (component (alias outer 1 0 (core module))))",
     ] {
         let flat = flat(&beside(more));
         assert_eq!(modules(&flat), (2, 2));
