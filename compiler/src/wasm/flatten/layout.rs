@@ -126,9 +126,14 @@ impl Layout {
         })
     }
 
+    /// The place of an instance among the members.
+    pub(super) fn place(&self, node: Node) -> Option<usize> {
+        self.place_of.get(&node).copied()
+    }
+
     /// The new index of an item of a member's module.
     pub(super) fn index(&self, node: Node, space: Space, old: u32) -> Option<u32> {
-        let member = self.members.get(*self.place_of.get(&node)?)?;
+        let member = self.members.get(self.place(node)?)?;
         member.index(space, old)
     }
 

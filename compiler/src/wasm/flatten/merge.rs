@@ -3,7 +3,7 @@
 mod names;
 mod renumber;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use wasm_encoder::reencode::Reencode as _;
 use wasm_encoder::{
@@ -36,9 +36,15 @@ pub(super) fn merge(
 ) -> Option<Vec<u8>> {
     let mut types = Types::default();
     let mut maps = Vec::new();
+    let mut imported: HashMap<Node, Vec<ImportType>> = HashMap::new();
+    for import in &layout.imports {
+        let (ImportType::Of(node, _) | ImportType::Function(node, _)) = import.ty;
+        imported.entry(node).or_default().push(import.ty);
+    }
     for member in &layout.members {
         let module = whole.graph.module(member.node)?;
-        let used = used_types(whole, reached, layout, member, module)?;
+        let imported = imported.get(&member.node).map_or(&[][..], Vec::as_slice);
+        let used = used_types(whole, reached, imported, member, module)?;
         maps.push(types.add(module, &used)?);
     }
     let mut merger = Merger {
@@ -116,9 +122,7 @@ impl Merger<'_, '_, '_> {
             let node = match import.ty {
                 ImportType::Of(node, _) | ImportType::Function(node, _) => node,
             };
-            let mut members = self.layout.members.iter();
-            let place = members.position(|member| member.node == node)?;
-            let mut renumber = self.renumber(place)?;
+            let mut renumber = self.renumber(self.layout.place(node)?)?;
             let ty = match import.ty {
                 ImportType::Of(_, number) => {
                     let import = self.whole.graph.module(node)?.imports.get(number)?;
@@ -276,19 +280,19 @@ impl Merger<'_, '_, '_> {
 /// The module name of all imports of a merged module.
 pub(super) const IMPORTED: &str = "";
 
-/// The types of a member that the merged module uses.
+/// The types of a member that the merged module uses. `imported` has those of imports.
 fn used_types(
     whole: &Whole<'_, '_>,
     reached: &Reached,
-    layout: &Layout,
+    imported: &[ImportType],
     member: &Member,
     module: &Module<'_>,
 ) -> Option<Vec<u32>> {
     let node = member.node;
     let mut used = Vec::new();
-    for import in &layout.imports {
-        match import.ty {
-            ImportType::Of(of, number) if of == node => match module.imports.get(number)?.ty {
+    for import in imported {
+        match import {
+            ImportType::Of(_, number) => match module.imports.get(*number)?.ty {
                 TypeRef::Func(ty) | TypeRef::FuncExact(ty) => used.push(ty),
                 TypeRef::Table(ty) => {
                     used.extend(body::value_type(ValType::Ref(ty.element_type))?);
@@ -297,8 +301,7 @@ fn used_types(
                 TypeRef::Tag(ty) => used.push(ty.func_type_idx),
                 TypeRef::Memory(_) => {}
             },
-            ImportType::Function(of, ty) if of == node => used.push(ty),
-            _ => {}
+            ImportType::Function(_, ty) => used.push(*ty),
         }
     }
     for (place, ty) in module.functions.iter().enumerate() {
