@@ -35,8 +35,6 @@ pub(super) struct Emitter<'w, 'l, 'a> {
     /// The new indices of what was written.
     cores: HashMap<Core, u32>,
     instances: HashMap<Node, u32>,
-    /// The instances that put these items together.
-    together: HashMap<Vec<Named>, u32>,
     modules: HashMap<usize, u32>,
     /// The merged instances and those with slots, by group.
     merged: Vec<Option<u32>>,
@@ -51,8 +49,14 @@ pub(super) struct Emitter<'w, 'l, 'a> {
 /// An item of an instance that puts items together: its name, kind and index.
 type Named = (String, ExportKind, u32);
 
-/// What an instance imports, by the name of the argument and its own name.
-type Taken<'a> = HashMap<&'a str, BTreeMap<&'a str, (Space, Entity)>>;
+/// What is known about the arguments of an instance that stays.
+struct Given<'a> {
+    /// What it imports, by the name of the argument and its own name. `None` if its module cannot
+    /// be read.
+    taken: Option<HashMap<&'a str, BTreeMap<&'a str, (Space, Entity)>>>,
+    /// The instances that put items together for it.
+    together: HashMap<Vec<Named>, u32>,
+}
 
 /// A core item of the component.
 #[derive(PartialEq, Eq, Hash)]
@@ -71,7 +75,6 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             out: Writer::new(length.fold(0, usize::saturating_add)),
             cores: HashMap::new(),
             instances: HashMap::new(),
-            together: HashMap::new(),
             modules: HashMap::new(),
             merged: vec![None; plan.groups.len()],
             slots: vec![None; plan.groups.len()],
@@ -207,10 +210,10 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             return None;
         };
         let module = self.whole.level.item(Sort::Module, *module_index)?;
-        let taken = self.taken(node);
+        let mut given = self.given(node);
         let mut args = Vec::new();
         for (name, arg) in graph.args(node) {
-            let index = self.arg(node, name, *arg, taken.as_ref())?;
+            let index = self.arg(node, name, *arg, &mut given)?;
             args.push((*name, ModuleArg::Instance(index)));
         }
         let module = self.module(module)?;
@@ -219,28 +222,32 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         Some(index)
     }
 
-    /// What an instance imports. `None` if its module cannot be read.
-    fn taken(&self, node: Node) -> Option<Taken<'a>> {
+    fn given(&self, node: Node) -> Given<'a> {
         let graph = self.whole.graph;
-        let module = graph.module(node)?;
-        let mut taken = Taken::new();
-        for (import, entity) in module.imports.iter().zip(graph.imports_of(node)) {
-            let space = Space::of_import(&import.ty);
-            let from = taken.entry(import.module).or_default();
-            // The same name may be imported more than once.
-            from.insert(import.name, (space, *entity));
+        let taken = graph.module(node).map(|module| {
+            let mut taken: HashMap<&'a str, BTreeMap<&'a str, (Space, Entity)>> = HashMap::new();
+            for (import, entity) in module.imports.iter().zip(graph.imports_of(node)) {
+                let space = Space::of_import(&import.ty);
+                let from = taken.entry(import.module).or_default();
+                // The same name may be imported more than once.
+                from.insert(import.name, (space, *entity));
+            }
+            taken
+        });
+        Given {
+            taken,
+            together: HashMap::new(),
         }
-        Some(taken)
     }
 
     /// An argument of an instance that stays.
-    fn arg(&mut self, node: Node, name: &str, arg: Node, taken: Option<&Taken<'a>>) -> Option<u32> {
+    fn arg(&mut self, node: Node, name: &str, arg: Node, given: &mut Given<'a>) -> Option<u32> {
         let graph = self.whole.graph;
         let is_of = matches!(graph.node(arg)?.kind, Kind::Of { .. });
         if is_of && !self.plan.groups.iter().any(|group| group.has(arg)) {
             return self.instance(arg);
         }
-        let taken: Vec<(&str, Space, Entity)> = match taken {
+        let taken: Vec<(&str, Space, Entity)> = match &given.taken {
             Some(taken) => {
                 let items = taken.get(name).into_iter().flatten();
                 items
@@ -254,22 +261,22 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             let index = self.core(entity, graph.item(node))?;
             items.push((name.to_owned(), space.export_kind(), index));
         }
-        self.put_together(items)
-    }
-
-    /// An instance that puts items together. There is one for the same items: a component may have
-    /// no more than a thousand instances.
-    fn put_together(&mut self, items: Vec<Named>) -> Option<u32> {
-        if let Some(known) = self.together.get(&items) {
+        // Arguments with the same items are the same: a component may have only a thousand
+        // instances.
+        if let Some(known) = given.together.get(&items) {
             return Some(*known);
         }
-        let mut section = InstanceSection::new();
-        let named = items.iter();
-        section.export_items(named.map(|(name, kind, index)| (name.as_str(), *kind, *index)));
-        self.out.encoded(&section)?;
-        let index = self.count_instance()?;
-        self.together.insert(items, index);
+        let index = self.put_together(&items)?;
+        given.together.insert(items, index);
         Some(index)
+    }
+
+    fn put_together(&mut self, items: &[Named]) -> Option<u32> {
+        let mut section = InstanceSection::new();
+        let items = items.iter();
+        section.export_items(items.map(|(name, kind, index)| (name.as_str(), *kind, *index)));
+        self.out.encoded(&section)?;
+        self.count_instance()
     }
 
     fn instantiate(&mut self, module: u32, args: Vec<(&str, ModuleArg)>) -> Option<u32> {
@@ -406,9 +413,9 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             };
             items.push((place.to_string(), import.space.export_kind(), index));
         }
-        let args = match items.is_empty() {
-            true => Vec::new(),
-            false => vec![(IMPORTED, ModuleArg::Instance(self.put_together(items)?))],
+        let args = match items.as_slice() {
+            [] => Vec::new(),
+            items => vec![(IMPORTED, ModuleArg::Instance(self.put_together(items)?))],
         };
         let bytes = merge(whole, group, &self.plan.reached, layout, starts)?;
         let module = self.define(&bytes, Source::Group(number))?;
@@ -453,7 +460,7 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         for (place, function) in functions.into_iter().enumerate() {
             items.push((place.to_string(), ExportKind::Func, function));
         }
-        let args = self.put_together(items)?;
+        let args = self.put_together(&items)?;
         let bytes = slot_modules::filler(layout.slots.len(), &filled, starts.after.len())?;
         let module = self.define(&bytes, Source::New)?;
         let args = vec![(IMPORTED, ModuleArg::Instance(args))];
