@@ -49,11 +49,13 @@ pub(super) struct Emitter<'w, 'l, 'a> {
 /// An item of an instance that puts items together: its name, kind and index.
 type Named = (String, ExportKind, u32);
 
+/// What an instance imports, by the name of the argument and its own name.
+type Taken<'a> = HashMap<&'a str, BTreeMap<&'a str, (Space, Entity)>>;
+
 /// What is known about the arguments of an instance that stays.
 struct Given<'a> {
-    /// What it imports, by the name of the argument and its own name. `None` if its module cannot
-    /// be read.
-    taken: Option<HashMap<&'a str, BTreeMap<&'a str, (Space, Entity)>>>,
+    /// `None` if its module cannot be read.
+    taken: Option<Taken<'a>>,
     /// The instances that put items together for it.
     together: HashMap<Vec<Named>, u32>,
 }
@@ -225,7 +227,7 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
     fn given(&self, node: Node) -> Given<'a> {
         let graph = self.whole.graph;
         let taken = graph.module(node).map(|module| {
-            let mut taken: HashMap<&'a str, BTreeMap<&'a str, (Space, Entity)>> = HashMap::new();
+            let mut taken: Taken<'a> = HashMap::new();
             for (import, entity) in module.imports.iter().zip(graph.imports_of(node)) {
                 let space = Space::of_import(&import.ty);
                 let from = taken.entry(import.module).or_default();
