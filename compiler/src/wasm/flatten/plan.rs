@@ -120,9 +120,16 @@ fn decide(whole: &Whole<'_, '_>, groups: &[Group]) -> Option<Decision> {
         if !gains(group, border, &found) {
             return Some(Err(all(Reason::NoGain)));
         }
-        if !size::fits(whole, group, &reached, number)? {
+        let too_large = if !size::is_valid(whole, group, &reached, number)? {
+            Some(Reason::TooLarge)
+        } else if !size::fits(whole, group, &reached, number)? {
+            Some(Reason::InstanceSize)
+        } else {
+            None
+        };
+        if let Some(reason) = too_large {
             let last = group.members.last();
-            let last = last.map(|node| (*node, Reason::InstanceSize));
+            let last = last.map(|node| (*node, reason));
             return Some(Err(last.into_iter().collect()));
         }
         // Another module calls these start functions.

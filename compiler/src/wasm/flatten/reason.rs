@@ -16,7 +16,8 @@ pub enum Reason {
     /// The component exports or passes core modules, or a component in it uses them, by index.
     ModulesByIndex,
     /// The component has more imports among its core modules than are followed, or so many runs of
-    /// instances that following them for each run would take long.
+    /// instances that following them for each run would take long; or a merged module would have
+    /// more items of a kind than a module may have.
     TooLarge,
     /// This stage cannot read its core module.
     Unread,
@@ -121,7 +122,7 @@ impl fmt::Display for Reason {
             Self::DefinedElsewhere => "it comes from outside the component",
             Self::InstantiatedAgain => "it is instantiated more than once",
             Self::ModulesByIndex => "the component passes core modules on",
-            Self::TooLarge => "the component has too many imports or runs of core modules",
+            Self::TooLarge => "the component, or a merged core module, has too many items",
             Self::Unread => "it has parts that edgec cannot merge",
             Self::Unoptimizable => "the optimizer can read only some of the core modules",
             Self::SharedMemory => "it has a shared memory",

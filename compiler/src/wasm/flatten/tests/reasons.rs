@@ -117,6 +117,25 @@ fn a_component_with_very_many_runs_stays() {
 }
 
 #[test]
+fn a_merged_module_is_not_larger_than_modules_may_be() {
+    let text = |segments: usize| {
+        let segments = r#"(data (i32.const 0) "")"#.repeat(segments);
+        format!(
+            r#"(component
+            (core module $a (memory (export "m") 1) {segments})
+            (core module $b (import "a" "m" (memory 1)) {segments}
+                (func (export "run") (result i32) (i32.load (i32.const 0))))
+            (core instance $a (instantiate $a))
+            (core instance $b (instantiate $b (with "a" (instance $a))))
+            (func (export "run") (result u32) (canon lift (core func $b "run"))))"#
+        )
+    };
+    assert_eq!(modules(&flat(&text(10))), (2, 1));
+    let found = flat(&text(50_001));
+    assert!(reasons(&found).contains(&(Some(1), Reason::TooLarge)));
+}
+
+#[test]
 fn what_only_some_can_read_is_kept_apart() {
     let text = beside(
         r#"(core module $m (tag $t) (func (export "x") (result i32)
