@@ -21,7 +21,8 @@ use super::size;
 const MOST_ROUNDS: usize = 32;
 
 /// How many entries are looked at at most. All of them are looked at for each group, and again each
-/// time that the decision begins again. A program with 75 instances has some 30,000, and few groups.
+/// time that the decision begins again. A program with 75 instances has some 30,000 entries, and
+/// few groups.
 const MOST_LOOKS: usize = 16 << 20;
 
 /// The groups of a component.
