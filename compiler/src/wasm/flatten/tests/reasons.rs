@@ -1,6 +1,4 @@
 //! A component for each reason for which an instance is not merged.
-//!
-//! More than 400 lines: each case is a whole component in text.
 
 use super::*;
 
