@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use wasmparser::{DataKind, ElementItems, ElementKind, TableInit, ValType};
 
 use super::body::{Body, Use};
+use super::canonical::tells_task;
 use super::graph::{Entity, Graph, Node, memory_type, table};
 use super::level::{Level, Runs, What};
 use super::module::{Module, Space, at};
@@ -26,6 +27,8 @@ pub(super) struct Whole<'l, 'a> {
     /// The instances whose start functions call nothing but known functions of merged modules, none
     /// of them through a table.
     quiet: HashSet<Node>,
+    /// Whether functions may find out in which task they run.
+    pub(super) tells_tasks: bool,
     /// Whether a module may have a segment that only declares functions.
     pub(super) declares: bool,
 }
@@ -82,6 +85,9 @@ impl<'l, 'a> Whole<'l, 'a> {
             facts: Vec::new(),
             runs: Vec::new(),
             quiet: HashSet::new(),
+            tells_tasks: level.items.iter().any(
+                |item| matches!(&item.what, What::Canonical(function) if tells_task(function)),
+            ),
             declares: context.declares,
         };
         for number in 0..graph.nodes.len() {

@@ -230,7 +230,23 @@ pub(super) fn check_slots(
             (false, _) => found.with_it.push(*node),
         }
     }
+    one_task(whole, &found)?;
     Ok(found)
+}
+
+/// Each instance of a core module is made in a task of its own. Start functions that run with one
+/// instance share its task.
+fn one_task(whole: &Whole<'_, '_>, starts: &Starts) -> Result<(), Violation> {
+    if !whole.tells_tasks {
+        return Ok(());
+    }
+    for together in [&starts.with_it, &starts.after] {
+        let mut calling = together.iter().filter(|node| !whole.is_quiet(**node));
+        if let (Some(_), Some(second)) = (calling.next(), calling.next()) {
+            return Err((*second, Reason::OneTask));
+        }
+    }
+    Ok(())
 }
 
 /// Whether fewer core modules are left after a group is merged.

@@ -35,6 +35,8 @@ pub enum Reason {
     SegmentsAfterStart,
     /// Its start function runs after some slots were filled, and before others are.
     StartBetweenFills,
+    /// Its start function would run in one task with another one, and might find that out.
+    OneTask,
     /// It imports something of an instance that is not merged and depends on merged ones.
     ThroughAnother,
     /// The merged module would have more memories than any of its parts. A pool allows few.
@@ -62,7 +64,7 @@ pub enum Reason {
 impl Reason {
     /// Every reason.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::DefinedElsewhere,
         Self::InstantiatedAgain,
         Self::ModulesByIndex,
@@ -74,6 +76,7 @@ impl Reason {
         Self::GlobalNotConstant,
         Self::SegmentsAfterStart,
         Self::StartBetweenFills,
+        Self::OneTask,
         Self::ThroughAnother,
         Self::Memories,
         Self::Tables,
@@ -101,6 +104,7 @@ impl Reason {
             Self::GlobalNotConstant => "global-not-constant",
             Self::SegmentsAfterStart => "segments-after-start",
             Self::StartBetweenFills => "start-between-fills",
+            Self::OneTask => "one-task",
             Self::ThroughAnother => "through-another",
             Self::Memories => "memories",
             Self::Tables => "tables",
@@ -132,6 +136,7 @@ impl fmt::Display for Reason {
             Self::StartBetweenFills => {
                 "its start function runs while only some functions are linked"
             }
+            Self::OneTask => "its start function needs a task of its own",
             Self::ThroughAnother => "it depends on merged core modules through one that stays",
             Self::Memories => "a merged core module would have more memories than a pool allows",
             Self::Tables => "a merged core module would have more tables than a pool allows",
