@@ -63,7 +63,7 @@ impl Body {
         Some(Self {
             uses: recorder.finish(),
             forward: forward.found(),
-            sets,
+            sets: sets.found(),
         })
     }
 }

@@ -32,6 +32,22 @@ pub(super) struct Uses {
     pub(super) others: Vec<(Sort, u32)>,
 }
 
+/// Whether a function tells its caller something of the task or thread that runs: which one it is,
+/// or what is kept for it.
+///
+/// Source: component model, `CanonicalABI.md`, "`canon context.get`" and the built-in functions of
+/// threads.
+pub(super) fn tells_task(function: &CanonicalFunction) -> bool {
+    matches!(
+        function,
+        CanonicalFunction::ContextGet { .. }
+            | CanonicalFunction::ThreadIndex
+            | CanonicalFunction::ThreadNewIndirect { .. }
+            | CanonicalFunction::ThreadSpawnRef { .. }
+            | CanonicalFunction::ThreadSpawnIndirect { .. }
+    )
+}
+
 /// New indices of core functions, memories and tables.
 pub(super) type Moved = HashMap<(Sort, u32), u32>;
 

@@ -1,6 +1,6 @@
 //! Flattens one component, and first the components in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
 use wasmparser::{Instance, KnownCustom, Parser, Payload};
@@ -33,12 +33,19 @@ pub(super) struct Outcome {
     pub(super) merged: usize,
     /// The instances that stay, of components that have several.
     pub(super) kept: Vec<KeptInstance>,
+    /// How far out the components are whose core modules it takes by their indices, it or a
+    /// component in it. The component around it is 1.
+    takes: BTreeSet<u32>,
 }
 
 /// Flattens a component. `None` if it cannot be read.
 pub(super) fn flatten(component: &[u8], context: &Context<'_>) -> Option<Outcome> {
-    let level = Level::read(component)?;
-    let mut outcome = Outcome::default();
+    let mut level = Level::read(component)?;
+    let mut outcome = Outcome {
+        takes: level.takes.clone(),
+        ..Outcome::default()
+    };
+    let mut names_modules = level.names_modules;
     let mut parts = Parts::default();
     for (number, item) in level.items.iter().enumerate() {
         match &item.what {
@@ -48,12 +55,16 @@ pub(super) fn flatten(component: &[u8], context: &Context<'_>) -> Option<Outcome
             }
             What::Component => {
                 let inner = flatten(item.bytes, context)?;
+                names_modules |= inner.takes.contains(&1);
+                let further = inner.takes.iter().filter_map(|out| out.checked_sub(1));
+                outcome.takes.extend(further.filter(|out| *out > 0));
                 parts.add(number, inner, &mut outcome);
             }
             What::CoreInstance(_) => outcome.instances_before += 1,
             _ => {}
         }
     }
+    level.names_modules = names_modules;
     let own = level.items.iter();
     let own = own.filter(|item| matches!(item.what, What::CoreInstance(_)));
     let own = own.count();

@@ -5,14 +5,15 @@
 
 use std::collections::HashSet;
 
-use wasmparser::{DataKind, ElementItems, ElementKind, ValType};
+use wasmparser::{DataKind, ElementItems, ElementKind, TableInit, ValType};
 
 use super::body::{Body, Use};
+use super::canonical::tells_task;
 use super::graph::{Entity, Graph, Node, memory_type, table};
 use super::level::{Level, Runs, What};
 use super::module::{Module, Space, at};
 use super::reason::Reason;
-use super::value::{Value, value};
+use super::value::{Value, may_trap, value};
 use crate::input::bodies;
 
 /// A component, and everything that is known about it.
@@ -26,6 +27,8 @@ pub(super) struct Whole<'l, 'a> {
     /// The instances whose start functions call nothing but known functions of merged modules, none
     /// of them through a table.
     quiet: HashSet<Node>,
+    /// Whether functions may find out in which task they run.
+    pub(super) tells_tasks: bool,
     /// Whether a module may have a segment that only declares functions.
     pub(super) declares: bool,
 }
@@ -51,7 +54,7 @@ pub(super) enum Apart {
 pub(super) struct Facts {
     /// Why it cannot be merged.
     pub(super) reason: Option<Reason>,
-    /// What its active segments do when it is made.
+    /// What its segments and first values do when it is made.
     pub(super) segments: Segments,
     /// The first values of the globals that it defines.
     globals: Vec<Option<Value>>,
@@ -59,7 +62,7 @@ pub(super) struct Facts {
     pub(super) bodies: Vec<Body>,
 }
 
-/// What the active segments of an instance do when it is made.
+/// What the active segments of an instance, and its first values, do when it is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Segments {
     /// There are none.
@@ -69,7 +72,7 @@ pub(super) enum Segments {
     Own,
     /// They write into those of other instances too, within their bounds.
     Others,
-    /// One of them may be out of bounds.
+    /// One of them may be out of bounds, or the computation of a first value may trap.
     MayTrap,
 }
 
@@ -82,6 +85,9 @@ impl<'l, 'a> Whole<'l, 'a> {
             facts: Vec::new(),
             runs: Vec::new(),
             quiet: HashSet::new(),
+            tells_tasks: level.items.iter().any(
+                |item| matches!(&item.what, What::Canonical(function) if tells_task(function)),
+            ),
             declares: context.declares,
         };
         for number in 0..graph.nodes.len() {
@@ -234,7 +240,10 @@ impl<'l, 'a> Whole<'l, 'a> {
         module: &Module<'a>,
         global: &impl Fn(u32) -> Option<Value>,
     ) -> Segments {
-        let mut found = Segments::None;
+        let mut found = match values_may_trap(module) {
+            true => Segments::MayTrap,
+            false => Segments::None,
+        };
         for data in &module.data {
             if let DataKind::Active {
                 memory_index,
@@ -388,6 +397,26 @@ impl<'l, 'a> Whole<'l, 'a> {
         }
         Some(found)
     }
+}
+
+/// Whether the computation of a first value of a global or table, or of an item of a segment, may
+/// trap. An item is computed even if nothing uses its segment.
+fn values_may_trap(module: &Module<'_>) -> bool {
+    let mut globals = module.globals.iter();
+    let mut tables = module.tables.iter();
+    let mut elements = module.elements.iter();
+    globals.any(|global| may_trap(&global.init_expr))
+        || tables.any(|table| match &table.init {
+            TableInit::Expr(init) => may_trap(init),
+            TableInit::RefNull => false,
+        })
+        || elements.any(|element| match &element.items {
+            ElementItems::Expressions(_, items) => {
+                let mut items = items.clone().into_iter();
+                items.any(|item| item.is_ok_and(|item| may_trap(&item)))
+            }
+            ElementItems::Functions(_) => false,
+        })
 }
 
 /// What a segment does that writes so many bytes or elements at an offset.

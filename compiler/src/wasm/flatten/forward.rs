@@ -5,8 +5,6 @@
 //! function of this kind, and the function behind it is put into its place when it exists. They are
 //! recognized by what they do, because their names and modules differ from version to version.
 
-use std::collections::{HashMap, HashSet};
-
 use wasmparser::Operator;
 
 /// A function that passes its parameters on, and does nothing else.
@@ -18,6 +16,8 @@ pub(super) struct Forward {
     pub(super) ty: u32,
     /// How many parameters are passed, beginning with the first.
     pub(super) parameters: usize,
+    /// Whether it is a tail call: the stack does not grow.
+    pub(super) is_tail: bool,
 }
 
 /// Where a function is looked up.
@@ -39,9 +39,17 @@ enum State {
     Parameters,
     Slot(u64),
     Global(u32),
-    Called(Place, u32),
-    Done(Place, u32),
+    Called(Call),
+    Done(Call),
     Other,
+}
+
+/// A call of a function that is looked up.
+#[derive(Clone, Copy)]
+struct Call {
+    place: Place,
+    ty: u32,
+    is_tail: bool,
 }
 
 impl Forwarding {
@@ -84,13 +92,21 @@ impl Forwarding {
                 },
             ) => {
                 let (table, slot) = (*table_index, *slot);
-                State::Called(Place::Table { table, slot }, *type_index)
+                State::Called(Call {
+                    place: Place::Table { table, slot },
+                    ty: *type_index,
+                    is_tail: matches!(operator, Operator::ReturnCallIndirect { .. }),
+                })
             }
             (
                 State::Global(global),
                 Operator::CallRef { type_index } | Operator::ReturnCallRef { type_index },
-            ) => State::Called(Place::Global(*global), *type_index),
-            (State::Called(place, ty), Operator::End) => State::Done(*place, *ty),
+            ) => State::Called(Call {
+                place: Place::Global(*global),
+                ty: *type_index,
+                is_tail: matches!(operator, Operator::ReturnCallRef { .. }),
+            }),
+            (State::Called(call), Operator::End) => State::Done(*call),
             _ => State::Other,
         };
         self.state = state;
@@ -99,10 +115,11 @@ impl Forwarding {
     /// What was found at the end of the body.
     pub(super) fn found(self) -> Option<Forward> {
         match self.state {
-            State::Done(place, ty) => Some(Forward {
+            State::Done(Call { place, ty, is_tail }) => Some(Forward {
                 place,
                 ty,
                 parameters: self.parameters,
+                is_tail,
             }),
             _ => None,
         }
@@ -114,8 +131,10 @@ impl Forwarding {
 pub(super) struct Sets {
     /// The functions, and the globals that are set to them.
     pub(super) pairs: Vec<(u32, u32)>,
-    /// The globals that are set after these pairs, if there are pairs.
+    /// The globals that are set after these pairs, if there are pairs. In the end sorted.
     pub(super) later: Vec<u32>,
+    /// In the end the pairs, sorted by their globals.
+    by_global: Vec<(u32, u32)>,
     function: Option<u32>,
     is_other: bool,
 }
@@ -139,17 +158,30 @@ impl Sets {
         }
     }
 
-    /// For each global that is set exactly once, in these pairs, the function that it is set to.
-    pub(super) fn once(&self) -> HashMap<u32, u32> {
-        let mut once = HashMap::new();
-        let mut again: HashSet<u32> = self.later.iter().copied().collect();
-        for (function, global) in &self.pairs {
-            if once.insert(*global, *function).is_some() {
-                again.insert(*global);
-            }
+    /// What was found at the end of the body.
+    pub(super) fn found(mut self) -> Self {
+        let pairs = self.pairs.iter();
+        self.by_global = pairs
+            .map(|(function, global)| (*global, *function))
+            .collect();
+        self.by_global.sort_unstable();
+        self.later.sort_unstable();
+        self.later.dedup();
+        self
+    }
+
+    /// The function that a global is set to, if the pairs set it once and nothing sets it later.
+    pub(super) fn content(&self, global: u32) -> Option<u32> {
+        if self.later.binary_search(&global).is_ok() {
+            return None;
         }
-        once.retain(|global, _| !again.contains(global));
-        once
+        let first = self.by_global.partition_point(|(it, _)| *it < global);
+        let rest = self.by_global.get(first..)?.iter();
+        let mut sets = rest.take_while(|(it, _)| *it == global);
+        match (sets.next(), sets.next()) {
+            (Some((_, function)), None) => Some(*function),
+            _ => None,
+        }
     }
 }
 
@@ -179,6 +211,7 @@ mod tests {
             let found = forward(&text).unwrap();
             assert_eq!(found.place, Place::Table { table: 0, slot: 7 });
             assert_eq!((found.ty, found.parameters), (0, 2));
+            assert_eq!(found.is_tail, call.starts_with("return"));
         }
         // Not all parameters: the caller of this function compares the numbers.
         let fewer = forward("local.get 0 i32.const 7 call_indirect (type $u)");
@@ -210,6 +243,7 @@ mod tests {
             let found = body(&text(call)).forward.unwrap();
             assert_eq!(found.place, Place::Global(0));
             assert_eq!((found.ty, found.parameters), (0, 1));
+            assert_eq!(found.is_tail, call.starts_with("return"));
         }
     }
 
@@ -223,12 +257,16 @@ mod tests {
             )
         };
         let all = body(&text("")).sets;
+        assert_eq!(
+            [0, 1, 2].map(|it| all.content(it)),
+            [Some(1), Some(0), None]
+        );
         assert_eq!((all.pairs, all.later), (vec![(1, 0), (0, 1)], vec![]));
+        let again = body(&text("ref.func $f global.set $a")).sets;
+        assert_eq!([0, 1].map(|it| again.content(it)), [None, Some(0)]);
         let more = body(&text("call $g ref.func $f global.set $a")).sets;
-        assert_eq!(more.once(), HashMap::from([(1, 0)]));
+        assert_eq!([0, 1].map(|it| more.content(it)), [None, Some(0)]);
         assert_eq!((more.pairs, more.later), (vec![(1, 0), (0, 1)], vec![0]));
-        let twice = body(&text("ref.func $f global.set $a")).sets;
-        assert_eq!(twice.once(), HashMap::from([(1, 0)]));
         let none =
             body("(module (global $a (mut i32) (i32.const 0)) (func i32.const 1 global.set 0))");
         assert_eq!((none.sets.pairs, none.sets.later), (vec![], vec![]));

@@ -177,12 +177,12 @@ impl<'a> Graph<'a> {
         let definition = definition.and_then(|number| self.definitions.get(number));
         let Some(module) = definition.and_then(|definition| definition.module.as_ref()) else {
             // Everything that it is given is looked at.
-            let given = args.iter().map(|(_, arg)| self.exports(*arg).len());
+            let given = args.iter().map(|(_, arg)| self.number_of_exports(*arg));
             let given = given.fold(0, usize::saturating_add);
             self.add(given)?;
             return Ok(Vec::new());
         };
-        let size = size(module);
+        let size = module.size();
         let imports: Vec<(&'a str, &'a str, Space)> = module
             .imports
             .iter()
@@ -197,6 +197,11 @@ impl<'a> Graph<'a> {
             found.push(entity.ok_or(Reason::Unread)?);
         }
         Ok(found)
+    }
+
+    /// The number of imports, globals, segments and their items of all instances together.
+    pub(super) fn size(&self) -> usize {
+        self.size
     }
 
     fn add(&mut self, more: usize) -> Result<(), Reason> {
@@ -307,6 +312,14 @@ impl<'a> Graph<'a> {
         self.unknown.get(number).copied()
     }
 
+    /// How many exports an instance has, if its module is known.
+    fn number_of_exports(&self, node: Node) -> usize {
+        match self.node(node).map(|node| &node.kind) {
+            Some(Kind::Group(items, _)) => items.len(),
+            _ => self.module(node).map_or(0, |module| module.exports.len()),
+        }
+    }
+
     /// All exports of an instance, and what they mean. Empty for an instance of an unknown module.
     pub(super) fn exports(&self, node: Node) -> Vec<(&'a str, Space, Entity)> {
         let Some(instance) = self.node(node) else {
@@ -339,27 +352,6 @@ impl<'a> Graph<'a> {
         let module = self.module(node)?;
         Some((module, space, module.definition(space, index)?))
     }
-}
-
-/// The number of items that are looked at for each instance of a module.
-fn size(module: &Module<'_>) -> usize {
-    let items = module.elements.iter().map(|element| match &element.items {
-        wasmparser::ElementItems::Functions(items) => items.count(),
-        wasmparser::ElementItems::Expressions(_, items) => items.count(),
-    });
-    let items = items.fold(0usize, |sum, items| {
-        sum.saturating_add(usize::try_from(items).unwrap_or(usize::MAX))
-    });
-    [
-        module.globals.len(),
-        module.data.len(),
-        module.exports.len(),
-    ]
-    .into_iter()
-    .fold(
-        items.saturating_add(module.imports.len()),
-        usize::saturating_add,
-    )
 }
 
 /// The memory that an entity is, if its type is known.

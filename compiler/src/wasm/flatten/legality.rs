@@ -8,9 +8,9 @@
 //!
 //! Limits: the pooling allocator of Wasmtime 48, `PoolingAllocationConfig`, with its defaults.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, TableInit};
+use wasmparser::{ConstExpr, DataKind, ElementItems, ElementKind, TableInit, TypeRef};
 
 use super::body::{Use, expression};
 use super::facts::Whole;
@@ -19,6 +19,7 @@ use super::group::{Group, Target};
 use super::module::{Module, Space};
 use super::reach::{Border, is_dissolved, starts};
 use super::reason::Reason;
+use super::value::{Value, value};
 
 /// The maximum number of elements of a table in a pool.
 const MOST_SLOTS: usize = 20_000;
@@ -38,7 +39,33 @@ pub(super) fn check(whole: &Whole<'_, '_>, group: &Group) -> Result<(), Violatio
         }
         has_started |= starts(whole, group, *node);
     }
+    import_types(whole, group)?;
     tables(whole, group)
+}
+
+/// The merged module imports a function with the type that the first member states for it. Another
+/// member may need a subtype of it, unless the type has no subtypes.
+fn import_types(whole: &Whole<'_, '_>, group: &Group) -> Result<(), Violation> {
+    let mut first: HashMap<Target, bool> = HashMap::new();
+    for node in &group.members {
+        let module = whole.graph.module(*node).ok_or((*node, Reason::Unread))?;
+        let imports = module.imports.iter().zip(whole.graph.imports_of(*node));
+        for (import, entity) in imports {
+            let (TypeRef::Func(ty) | TypeRef::FuncExact(ty)) = import.ty else {
+                continue;
+            };
+            let target = group.inside(*entity).target;
+            if !matches!(target, Target::Outside(_)) {
+                continue;
+            }
+            if first.get(&target) == Some(&false) {
+                return Err((*node, Reason::Unread));
+            }
+            let is_final = module.sub_type(ty).is_some_and(|ty| ty.is_final);
+            first.entry(target).or_insert(is_final);
+        }
+    }
+    Ok(())
 }
 
 /// No member imports something of an instance that stays and needs the merged one.
@@ -55,8 +82,8 @@ fn through_another(whole: &Whole<'_, '_>, group: &Group, node: Node) -> Result<(
     }
 }
 
-/// A constant expression cannot take a global that its own module defines. So the value of such a
-/// global must be known.
+/// A constant expression cannot take a global that its own module defines. So the value of such an
+/// expression must be known, or at least the value of such a global must be a known number.
 fn constants(
     whole: &Whole<'_, '_>,
     group: &Group,
@@ -70,14 +97,24 @@ fn constants(
                 Some(Entity::Own(owner, ..)) => group.has(owner),
                 _ => false,
             };
-            is_member && whole.value_in(node, *index).is_none()
+            let number = whole.value_in(node, *index).and_then(Value::instruction);
+            is_member && number.is_none()
         }
         _ => false,
     };
-    let check = |init: &ConstExpr<'_>| match expression(init) {
-        Some(used) if used.iter().any(unknown) => Err((node, Reason::GlobalNotConstant)),
-        Some(_) => Ok(()),
-        None => Err((node, Reason::Unread)),
+    let check = |init: &ConstExpr<'_>| {
+        let is_known = match value(init, node, |index| whole.value_in(node, index)) {
+            // A function of another instance has no index here.
+            Some(Value::Function(of, _)) => group.has(of),
+            Some(_) => true,
+            None => false,
+        };
+        match expression(init) {
+            _ if is_known => Ok(()),
+            Some(used) if used.iter().any(unknown) => Err((node, Reason::GlobalNotConstant)),
+            Some(_) => Ok(()),
+            None => Err((node, Reason::Unread)),
+        }
     };
     for global in &module.globals {
         check(&global.init_expr)?;
@@ -195,7 +232,23 @@ pub(super) fn check_slots(
             (false, _) => found.with_it.push(*node),
         }
     }
+    one_task(whole, &found)?;
     Ok(found)
+}
+
+/// Each instance of a core module is made in a task of its own. Start functions that run with one
+/// instance share its task.
+fn one_task(whole: &Whole<'_, '_>, starts: &Starts) -> Result<(), Violation> {
+    if !whole.tells_tasks {
+        return Ok(());
+    }
+    for together in [&starts.with_it, &starts.after] {
+        let mut calling = together.iter().filter(|node| !whole.is_quiet(**node));
+        if let (Some(_), Some(second)) = (calling.next(), calling.next()) {
+            return Err((*second, Reason::OneTask));
+        }
+    }
+    Ok(())
 }
 
 /// Whether fewer core modules are left after a group is merged.

@@ -11,6 +11,8 @@
 //!
 //! More than 400 lines: each kind of section is read by one match.
 
+use std::collections::{BTreeSet, HashSet};
+
 use wasm_encoder::ComponentSectionId;
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExport, ComponentExternalKind, ComponentImport,
@@ -32,8 +34,11 @@ pub(super) struct Level<'a> {
     pub(super) items: Vec<Item<'a>>,
     /// What each index means.
     spaces: Spaces<Known>,
-    /// Whether an entry that keeps its bytes names a core module by its index.
+    /// Whether an entry that keeps its bytes names a core module by its index. The components in it
+    /// may do so, too: see their `takes`.
     pub(super) names_modules: bool,
+    /// How far out the components are whose core modules it takes by their indices.
+    pub(super) takes: BTreeSet<u32>,
 }
 
 /// An entry of a component.
@@ -90,6 +95,8 @@ impl<'a> Level<'a> {
             items: Vec::new(),
             entry: Entry::default(),
             names_modules: false,
+            takes: BTreeSet::new(),
+            without_code: HashSet::new(),
         };
         let mut spaces = Spaces::default();
         spaces.begin();
@@ -100,6 +107,7 @@ impl<'a> Level<'a> {
             items: reader.items,
             spaces,
             names_modules: reader.names_modules,
+            takes: reader.takes,
         })
     }
 
@@ -124,6 +132,10 @@ struct Reader<'a> {
     items: Vec<Item<'a>>,
     entry: Entry<'a>,
     names_modules: bool,
+    takes: BTreeSet<u32>,
+    /// The components that certainly run no code when they are instantiated. Each is read once,
+    /// although it may be instantiated often.
+    without_code: HashSet<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -149,8 +161,10 @@ impl<'a> Reader<'a> {
             }
             (Payload::ComponentSection { .. }, Some(inner)) => {
                 self.entry = entry(ComponentSectionId::Component, inner);
-                self.names_modules |= takes_modules(inner, 1);
                 let known = self.push(What::Component);
+                if runs_nothing(inner) {
+                    self.without_code.extend(known);
+                }
                 spaces.add(Sort::of_definition(Encoding::Component), known);
             }
             (Payload::ComponentAliasSection(aliases), _) => {
@@ -243,6 +257,13 @@ impl<'a> Reader<'a> {
                 self.push(What::Other(Runs::Nothing));
                 return;
             }
+            ComponentAlias::Outer {
+                kind: ComponentOuterAliasKind::CoreModule,
+                count,
+                ..
+            } if *count > 0 => {
+                self.takes.insert(*count);
+            }
             ComponentAlias::Outer { .. } => {}
         }
         spaces.alias(alias, self);
@@ -261,13 +282,8 @@ impl<'a> Reader<'a> {
 
     /// Whether code may run when a component is instantiated.
     fn runs(&self, component: Known) -> Runs {
-        let inner = component.and_then(|number| self.items.get(number));
-        match inner {
-            Some(Item {
-                what: What::Component,
-                bytes,
-                ..
-            }) if runs_nothing(bytes) => Runs::Nothing,
+        match component {
+            Some(number) if self.without_code.contains(&number) => Runs::Nothing,
             _ => Runs::Code,
         }
     }
@@ -353,26 +369,6 @@ fn entry(section: ComponentSectionId, bytes: &[u8]) -> Entry<'_> {
     }
 }
 
-/// Whether a component takes core modules from the component `levels` further out. Also if it
-/// cannot be read.
-fn takes_modules(component: &[u8], levels: u32) -> bool {
-    sections(component).any(|section| {
-        let Some(section) = section else { return true };
-        match (section.payload, section.nested) {
-            (Payload::ComponentAliasSection(aliases), _) => {
-                aliases.into_iter().any(|alias| match alias {
-                    Ok(ComponentAlias::Outer {
-                        kind: ComponentOuterAliasKind::CoreModule,
-                        count,
-                        ..
-                    }) => count == levels,
-                    Ok(_) => false,
-                    Err(_) => true,
-                })
-            }
-            (Payload::ComponentSection { .. }, Some(inner)) => takes_modules(inner, levels + 1),
-            _ => false,
-        }
     })
 }
 

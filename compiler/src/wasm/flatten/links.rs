@@ -99,13 +99,14 @@ pub(super) fn find(whole: &Whole<'_, '_>, members: &[Node]) -> Links {
     let seen = Seen::of(whole, members);
     let mut finder = Finder {
         whole,
+        members,
+        set: members.iter().copied().collect(),
         tables: HashMap::new(),
         cells: HashMap::new(),
         links: Links::default(),
     };
-    let set: HashSet<Node> = members.iter().copied().collect();
     for node in members {
-        finder.define(*node, &set, &seen);
+        finder.define(*node, &seen);
     }
     for node in members {
         if finder.read(*node).is_none() {
@@ -188,6 +189,8 @@ impl Seen {
 
 struct Finder<'w, 'l, 'a> {
     whole: &'w Whole<'l, 'a>,
+    members: &'w [Node],
+    set: HashSet<Node>,
     tables: HashMap<Entity, Table>,
     cells: HashMap<Entity, Cell>,
     links: Links,
@@ -195,9 +198,9 @@ struct Finder<'w, 'l, 'a> {
 
 impl Finder<'_, '_, '_> {
     /// Adds the tables and globals that a member defines.
-    fn define(&mut self, node: Node, set: &HashSet<Node>, seen: &Seen) {
+    fn define(&mut self, node: Node, seen: &Seen) {
         let graph = self.whole.graph;
-        let Some(module) = graph.module(node).filter(|_| set.contains(&node)) else {
+        let Some(module) = graph.module(node) else {
             return;
         };
         for index in module.imported(Space::Table)..module.total(Space::Table) {
@@ -270,27 +273,16 @@ impl Finder<'_, '_, '_> {
         let imported = module.imported(Space::Func);
         for (function, place) in (imported..).zip(0..module.functions.len()) {
             let body = whole.body(node, place)?;
-            let once = match module.start == Some(function) {
-                true => body.sets.once(),
-                false => HashMap::new(),
-            };
             for used in &body.uses {
-                self.read_use(node, function, *used, &once)?;
+                self.read_use(node, function, *used)?;
             }
         }
         Some(())
     }
 
-    /// Reads what a function of a member uses. `once` has the functions that it sets globals to,
-    /// if it is the start function.
-    fn read_use(
-        &mut self,
-        node: Node,
-        function: u32,
-        used: Use,
-        once: &HashMap<u32, u32>,
-    ) -> Option<()> {
-        let graph = self.whole.graph;
+    /// Reads what a function of a member uses.
+    fn read_use(&mut self, node: Node, function: u32, used: Use) -> Option<()> {
+        let (whole, graph) = (self.whole, self.whole.graph);
         match used {
             Use::CallTable(index) => {
                 let entity = graph.resolve(node, Space::Table, index)?;
@@ -324,8 +316,11 @@ impl Finder<'_, '_, '_> {
             Use::Write(index) => {
                 let entity = graph.resolve(node, Space::Global, index)?;
                 if let Some(cell) = self.cells.get_mut(&entity) {
-                    match once.get(&index) {
-                        Some(content) => cell.sets.push((node, *content)),
+                    let module = graph.module(node)?;
+                    let place = module.definition(Space::Func, function)?;
+                    let content = whole.body(node, place)?.sets.content(index);
+                    match content.filter(|_| module.start == Some(function)) {
+                        Some(content) => cell.sets.push((node, content)),
                         None => cell.closed = false,
                     }
                 }
@@ -357,6 +352,10 @@ impl Finder<'_, '_, '_> {
     fn link(&self, from: (Node, u32), content: (Node, u32), filled: usize) -> Option<Link> {
         let graph = self.whole.graph;
         if self.type_of(from.0, from.1)? != self.type_of(content.0, content.1)? {
+            return None;
+        }
+        if !self.set.contains(&content.0) {
+            // It comes from a global of an instance that stays. No member imports the function.
             return None;
         }
         let made = graph.item(from.0);
@@ -441,13 +440,13 @@ impl Finder<'_, '_, '_> {
             }
         }
         // The instructions that set them are one piece of the start function.
-        for node in self.whole.graph.instances() {
-            let Some(globals) = self.set_by(node) else {
+        for node in self.members {
+            let Some(globals) = self.set_by(*node) else {
                 continue;
             };
             let all = globals.iter().all(|entity| found.contains_key(entity));
             if all && !globals.is_empty() {
-                self.links.stripped.insert(node, globals.len() * 2);
+                self.links.stripped.insert(*node, globals.len() * 2);
                 for entity in globals {
                     let links = found.remove(&entity).unwrap_or_default();
                     self.links.links.extend(links);

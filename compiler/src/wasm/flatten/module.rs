@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use wasm_encoder::ExportKind;
 use wasmparser::{
-    CompositeInnerType, CustomSectionReader, Data, Element, Export, ExternalKind, FuncType,
-    FunctionBody, Global, GlobalType, Import, KnownCustom, MemoryType, Parser, Payload, RecGroup,
-    RefType, SubType, Table, TagType, TypeRef, ValType,
+    CompositeInnerType, ConstExpr, CustomSectionReader, Data, DataKind, Element, ElementItems,
+    ElementKind, Export, ExternalKind, FuncType, FunctionBody, Global, GlobalType, Import,
+    KnownCustom, MemoryType, Parser, Payload, RecGroup, RefType, SubType, Table, TableInit,
+    TagType, TypeRef, ValType,
 };
 
 use crate::index::spaces::Sort;
@@ -99,6 +100,9 @@ pub(super) struct Module<'a> {
     pub(super) data: Vec<Data<'a>>,
     pub(super) customs: Vec<CustomSectionReader<'a>>,
 }
+
+/// So many bytes of constant expressions count as one item: most expressions are shorter.
+const LONG: usize = 16;
 
 impl<'a> Module<'a> {
     /// Reads a module. `None` if it contains something unknown.
@@ -230,10 +234,13 @@ impl<'a> Module<'a> {
     pub(super) fn plain_type(&self, ty: u32) -> Option<&FuncType> {
         let after = self.groups.partition_point(|(first, _)| *first <= ty);
         let (_, group) = self.groups.get(after.checked_sub(1)?)?;
+        // First its length: the way to a type of a long group is long.
+        if group.types().len() != 1 {
+            return None;
+        }
         let sub_type = self.sub_type(ty)?;
-        let is_alone = group.types().len() == 1 && sub_type.is_final;
         let shared = sub_type.composite_type.shared;
-        if !is_alone || sub_type.supertype_idx.is_some() || shared {
+        if !sub_type.is_final || sub_type.supertype_idx.is_some() || shared {
             return None;
         }
         let ty = self.func_type(ty)?;
@@ -275,6 +282,43 @@ impl<'a> Module<'a> {
             || self.memories.iter().any(|ty| ty.shared)
             || self.tables.iter().any(|table| table.ty.shared)
             || self.globals.iter().any(|global| global.ty.shared)
+    }
+
+    /// The number of items that are looked at for each instance of the module.
+    pub(super) fn size(&self) -> usize {
+        let long =
+            |expression: &ConstExpr<'_>| expression.get_binary_reader().bytes_remaining() / LONG;
+        let elements = self.elements.iter().map(|element| {
+            let (items, bytes) = match &element.items {
+                ElementItems::Functions(items) => (items.count(), 0),
+                ElementItems::Expressions(_, items) => (items.count(), items.range().len()),
+            };
+            let offset = match &element.kind {
+                ElementKind::Active { offset_expr, .. } => long(offset_expr),
+                ElementKind::Passive | ElementKind::Declared => 0,
+            };
+            let items = usize::try_from(items).unwrap_or(usize::MAX);
+            items.saturating_add(bytes / LONG).saturating_add(offset)
+        });
+        let globals = self
+            .globals
+            .iter()
+            .map(|global| 1 + long(&global.init_expr));
+        let data = self.data.iter().map(|data| match &data.kind {
+            DataKind::Active { offset_expr, .. } => 1 + long(offset_expr),
+            DataKind::Passive => 1,
+        });
+        let tables = self.tables.iter().map(|table| match &table.init {
+            TableInit::Expr(init) => long(init),
+            TableInit::RefNull => 0,
+        });
+        let named = [self.imports.len(), self.exports.len()];
+        let all = elements
+            .chain(globals)
+            .chain(data)
+            .chain(tables)
+            .chain(named);
+        all.fold(0, usize::saturating_add)
     }
 
     /// The names in its name section.

@@ -19,9 +19,11 @@ use super::size;
 
 /// How often a decision begins again. Real programs have one or two members that stay.
 const MOST_ROUNDS: usize = 32;
-/// The maximum number of groups times the number of the component's entries: each group looks at
-/// all entries, in every round. Real programs have a few groups, and some 20,000 entries.
-const MOST_LOOKED_AT: usize = 8 << 20;
+
+/// How many entries are looked at at most. All of them are looked at for each group, and again each
+/// time that the decision begins again. A program with 75 instances has some 30,000 entries, and
+/// few groups.
+const MOST_LOOKS: usize = 16 << 20;
 
 /// The groups of a component.
 pub(super) struct Plan {
@@ -40,15 +42,16 @@ pub(super) fn plan(whole: &Whole<'_, '_>) -> Option<Plan> {
         let reason = whole.facts(node).and_then(|facts| facts.reason);
         kept.extend(reason.map(|reason| (node, reason)));
     }
+    let entries = whole.level.items.len().saturating_add(whole.graph.size());
+    let mut looks = 0usize;
     for _ in 0..MOST_ROUNDS {
         let runs = runs(whole, &kept);
-        let groups = runs.iter().filter(|run| run.members.len() > 1).count();
-        if groups.saturating_mul(whole.level.items.len()) > MOST_LOOKED_AT {
+        let several = runs.iter().filter(|run| run.members.len() > 1);
+        looks = looks.saturating_add(several.clone().count().saturating_mul(entries));
+        if looks > MOST_LOOKS {
             return nothing(whole, kept, Reason::TooLarge);
         }
-        let groups: Vec<Group> = runs
-            .iter()
-            .filter(|run| run.members.len() > 1)
+        let groups: Vec<Group> = several
             .map(|run| {
                 let members = run.members.clone();
                 let links = links::find(whole, &members);
@@ -74,7 +77,7 @@ pub(super) fn plan(whole: &Whole<'_, '_>) -> Option<Plan> {
     nothing(whole, kept, Reason::TooManyReasons)
 }
 
-/// The plan that merges nothing, for this reason.
+/// The plan to merge nothing, for this reason.
 fn nothing(
     whole: &Whole<'_, '_>,
     mut kept: BTreeMap<Node, Reason>,
@@ -96,10 +99,11 @@ type Decision = Result<(Reached, Vec<Starts>), Vec<Violation>>;
 
 /// Checks all groups. `None` if something is not understood.
 fn decide(whole: &Whole<'_, '_>, groups: &[Group]) -> Option<Decision> {
-    for group in groups {
-        if let Err(violation) = check(whole, group) {
-            return Some(Err(vec![violation]));
-        }
+    // One member of each group may stay: groups do not depend on each other's members.
+    let violations = groups.iter().filter_map(|group| check(whole, group).err());
+    let violations: Vec<Violation> = violations.collect();
+    if !violations.is_empty() {
+        return Some(Err(violations));
     }
     let mut reached = reach(whole, groups)?;
     let mut starts = Vec::new();
@@ -116,9 +120,16 @@ fn decide(whole: &Whole<'_, '_>, groups: &[Group]) -> Option<Decision> {
         if !gains(group, border, &found) {
             return Some(Err(all(Reason::NoGain)));
         }
-        if !size::fits(whole, group, &reached, number)? {
+        let too_large = if !size::is_valid(whole, group, &reached, number)? {
+            Some(Reason::TooLarge)
+        } else if !size::fits(whole, group, &reached, number)? {
+            Some(Reason::InstanceSize)
+        } else {
+            None
+        };
+        if let Some(reason) = too_large {
             let last = group.members.last();
-            let last = last.map(|node| (*node, Reason::InstanceSize));
+            let last = last.map(|node| (*node, reason));
             return Some(Err(last.into_iter().collect()));
         }
         // Another module calls these start functions.

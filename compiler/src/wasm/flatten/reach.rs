@@ -396,19 +396,26 @@ impl Search<'_, '_, '_> {
                 let module = graph.module(node)?;
                 let index = module.imported(Space::Global).checked_add(count(place))?;
                 match whole.first_value(Entity::Own(node, Space::Global, index)) {
-                    Some(Value::Function(node, function)) => {
-                        self.inside(number, graph.resolve(node, Space::Func, function)?)
+                    Some(Value::Function(of, function)) if self.groups.get(number)?.has(of) => {
+                        self.inside(number, graph.resolve(of, Space::Func, function)?)
                     }
-                    Some(_) => Some(()),
-                    None => {
+                    // A function of another instance is taken from a global of that instance.
+                    Some(Value::Function(..)) | None => {
                         let init = &module.globals.get(place)?.init_expr;
                         self.expression(number, node, expression(init)?)
                     }
+                    Some(_) => Some(()),
                 }
             }
             Work::Element(node, segment) => {
                 let number = self.group_of.get(&node).copied()?;
-                if let Some(items) = whole.items(node, segment) {
+                let group = self.groups.get(number)?;
+                let items = whole.items(node, segment);
+                let has_all = |items: &Vec<Option<(Node, u32)>>| {
+                    let mut functions = items.iter().flatten();
+                    functions.all(|(node, _)| group.has(*node))
+                };
+                if let Some(items) = items.filter(has_all) {
                     for (node, function) in items.into_iter().flatten() {
                         self.inside(number, graph.resolve(node, Space::Func, function)?)?;
                     }
@@ -426,22 +433,18 @@ impl Search<'_, '_, '_> {
         }
     }
 
-    /// What a constant expression uses whose value is not known.
+    /// What a constant expression uses, whether its value is known or not.
     fn expression(&mut self, number: usize, node: Node, used: Box<[Use]>) -> Option<()> {
         for used in used {
-            // A known global is replaced by its value.
-            let known = match used {
-                Use::Read(index) => self.whole.value_in(node, index),
-                _ => None,
-            };
-            match known {
-                Some(Value::Function(node, function)) => {
-                    let entity = self.whole.graph.resolve(node, Space::Func, function)?;
-                    self.inside(number, entity)?;
-                }
-                Some(_) => {}
-                None => self.one(number, node, used)?,
+            // A known global of a member is replaced by its value.
+            if let Use::Read(index) = used
+                && let Some(Value::Function(of, function)) = self.whole.value_in(node, index)
+                && self.groups.get(number)?.has(of)
+            {
+                let entity = self.whole.graph.resolve(of, Space::Func, function)?;
+                self.inside(number, entity)?;
             }
+            self.one(number, node, used)?;
         }
         Some(())
     }

@@ -15,8 +15,9 @@ pub enum Reason {
     InstantiatedAgain,
     /// The component exports or passes core modules, or a component in it uses them, by index.
     ModulesByIndex,
-    /// The core instances of the component have more imports, exports and items of segments than
-    /// are followed, or too many groups would look at too many entries.
+    /// The component has more imports among its core modules than are followed, or so many runs of
+    /// instances that following them for each run would take long; or a merged module would have
+    /// more items of a kind than a module may have.
     TooLarge,
     /// This stage cannot read its core module.
     Unread,
@@ -25,7 +26,8 @@ pub enum Reason {
     Unoptimizable,
     /// It has a shared memory, which other threads may see while it is set up.
     SharedMemory,
-    /// One of its segments may be out of bounds. Its trap must come at the same moment.
+    /// One of its segments may be out of bounds, or one of its first values is an array that may be
+    /// too large. The trap must come at the same moment.
     SegmentMayTrap,
     /// A constant expression takes a global whose value is not a constant.
     GlobalNotConstant,
@@ -33,6 +35,8 @@ pub enum Reason {
     SegmentsAfterStart,
     /// Its start function runs after some slots were filled, and before others are.
     StartBetweenFills,
+    /// Its start function would run in one task with another one, and might find that out.
+    OneTask,
     /// It imports something of an instance that is not merged and depends on merged ones.
     ThroughAnother,
     /// The merged module would have more memories than any of its parts. A pool allows few.
@@ -60,7 +64,7 @@ pub enum Reason {
 impl Reason {
     /// Every reason.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::DefinedElsewhere,
         Self::InstantiatedAgain,
         Self::ModulesByIndex,
@@ -72,6 +76,7 @@ impl Reason {
         Self::GlobalNotConstant,
         Self::SegmentsAfterStart,
         Self::StartBetweenFills,
+        Self::OneTask,
         Self::ThroughAnother,
         Self::Memories,
         Self::Tables,
@@ -99,6 +104,7 @@ impl Reason {
             Self::GlobalNotConstant => "global-not-constant",
             Self::SegmentsAfterStart => "segments-after-start",
             Self::StartBetweenFills => "start-between-fills",
+            Self::OneTask => "one-task",
             Self::ThroughAnother => "through-another",
             Self::Memories => "memories",
             Self::Tables => "tables",
@@ -120,16 +126,17 @@ impl fmt::Display for Reason {
             Self::DefinedElsewhere => "it comes from outside the component",
             Self::InstantiatedAgain => "it is instantiated more than once",
             Self::ModulesByIndex => "the component passes core modules on",
-            Self::TooLarge => "the component is too large to be merged",
+            Self::TooLarge => "the component, or a merged core module, has too many items",
             Self::Unread => "it has parts that edgec cannot merge",
             Self::Unoptimizable => "the optimizer can read only some of the core modules",
             Self::SharedMemory => "it has a shared memory",
-            Self::SegmentMayTrap => "one of its segments may be out of bounds",
+            Self::SegmentMayTrap => "one of its segments or first values may trap",
             Self::GlobalNotConstant => "it needs a global's value before that value is known",
             Self::SegmentsAfterStart => "a start function runs before its segments are written",
             Self::StartBetweenFills => {
                 "its start function runs while only some functions are linked"
             }
+            Self::OneTask => "its start function needs a task of its own",
             Self::ThroughAnother => "it depends on merged core modules through one that stays",
             Self::Memories => "a merged core module would have more memories than a pool allows",
             Self::Tables => "a merged core module would have more tables than a pool allows",

@@ -1,3 +1,5 @@
+//! How large a merged module and its instances become.
+//!
 //! The state of an instance: a pool reserves a fixed amount for each, outside of its memories.
 //!
 //! Source: wasmtime-environ 48, `vmoffsets.rs`, `VMOffsets`; the sizes are those of 64-bit hosts,
@@ -20,6 +22,45 @@ const IMPORT: usize = 40;
 const DEFINITION: usize = 32;
 /// A function to which a reference can be made.
 const REFERENCE: usize = 40;
+
+/// The maximum number of segments of a module, of each kind.
+///
+/// Source: wasmparser 0.254, `limits.rs`, as the other one.
+const MOST_SEGMENTS: usize = 100_000;
+/// The maximum number of functions, imports, globals and so on of a module, of each kind.
+const MOST_ITEMS: usize = 1_000_000;
+
+/// Whether a merged module has no more items of each kind than a module may have. Items that it may
+/// not need count too, apart from functions. `None` if a number is missing.
+pub(super) fn is_valid(
+    whole: &Whole<'_, '_>,
+    group: &Group,
+    reached: &Reached,
+    number: usize,
+) -> Option<bool> {
+    let border = reached.borders.get(number)?;
+    // One more function calls the start functions.
+    let mut functions = border.imported.len() + 1;
+    let (mut globals, mut tags, mut types) = (functions, functions, 0);
+    let (mut elements, mut data) = (1, 0);
+    for node in &group.members {
+        let module = whole.graph.module(*node)?;
+        let places = 0..module.functions.len();
+        functions += places.filter(|it| reached.function(*node, *it)).count();
+        globals += module.globals.len();
+        tags += module.tags.len();
+        let groups = module.groups.iter();
+        types += groups.map(|(_, group)| group.types().len()).sum::<usize>();
+        elements += module.elements.len();
+        data += module.data.len();
+    }
+    let items = [functions, globals, tags, types, border.exported.len()];
+    let segments = [elements, data];
+    Some(
+        items.iter().all(|number| *number <= MOST_ITEMS)
+            && segments.iter().all(|number| *number <= MOST_SEGMENTS),
+    )
+}
 
 /// Whether the state of a merged instance is small enough for a pool, or is not larger than that of
 /// one of its members. `None` if a number is missing.

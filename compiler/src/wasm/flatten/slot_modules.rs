@@ -27,6 +27,9 @@ pub(super) struct Slot<'t> {
     pub(super) ty: &'t FuncType,
     /// The name of the function that passes calls on.
     pub(super) name: Option<String>,
+    /// Whether the toolchain's function passed calls on with tail calls. Then this one does so too:
+    /// a function that calls itself through its slot does not run out of stack.
+    pub(super) is_tail: bool,
 }
 
 fn table(slots: usize) -> TableType {
@@ -64,9 +67,15 @@ pub(super) fn slots(slots: &[Slot<'_>]) -> Option<Vec<u8>> {
             body.instruction(&Instruction::LocalGet(count(parameter)));
         }
         body.instruction(&Instruction::I32Const(i32::try_from(number).ok()?));
-        body.instruction(&Instruction::CallIndirect {
-            type_index: ty,
-            table_index: 0,
+        body.instruction(&match slot.is_tail {
+            true => Instruction::ReturnCallIndirect {
+                type_index: ty,
+                table_index: 0,
+            },
+            false => Instruction::CallIndirect {
+                type_index: ty,
+                table_index: 0,
+            },
         });
         body.instruction(&Instruction::End);
         code.function(&body);
@@ -177,9 +186,10 @@ mod tests {
             FuncType::new([ValType::I32, ValType::I64], [ValType::F32]),
             FuncType::new([], []),
         ];
-        let two = types.iter().map(|ty| Slot {
+        let two = types.iter().zip([false, true]).map(|(ty, is_tail)| Slot {
             ty,
             name: Some("named".to_owned()),
+            is_tail,
         });
         let bytes = slots(&two.collect::<Vec<_>>()).unwrap();
         let module = read(&bytes);
@@ -193,6 +203,7 @@ mod tests {
                 slot: number,
             };
             assert_eq!(forward.place, place);
+            assert_eq!(forward.is_tail, number == 1);
         }
         assert_eq!(module.names().functions.len(), 2);
     }

@@ -1,6 +1,7 @@
 //! Components that are flattened, and run beside themselves. If nothing is merged, a test of the
 //! behaviour says nothing, so each test states how many core modules are left.
 
+mod limits;
 mod numbers;
 mod order;
 mod reasons;

@@ -80,6 +80,29 @@ pub(super) fn value(
     }
 }
 
+/// The length of an array that an engine can always make.
+const SHORT: u32 = 4096;
+
+/// Whether computing a constant expression may trap: an array may be too large.
+///
+/// Source: WebAssembly 3.0, "Constant Expressions"; no other constant instruction traps.
+pub(super) fn may_trap(expression: &ConstExpr<'_>) -> bool {
+    let mut operators = expression.get_operators_reader();
+    let mut is_short = false;
+    while !operators.is_end_then_eof() {
+        // The length is the last operand.
+        is_short = match operators.read() {
+            Ok(Operator::I32Const { value }) => value.cast_unsigned() <= SHORT,
+            Ok(Operator::ArrayNew { .. } | Operator::ArrayNewDefault { .. }) if !is_short => {
+                return true;
+            }
+            Ok(_) => false,
+            Err(_) => return true,
+        };
+    }
+    false
+}
+
 fn arithmetic(operator: &Operator<'_>, left: Value, right: Value) -> Option<Value> {
     Some(match (operator, left, right) {
         (Operator::I32Add, Value::I32(a), Value::I32(b)) => Value::I32(a.wrapping_add(b)),
@@ -130,6 +153,29 @@ mod tests {
         }
         assert_eq!(Value::I32(-1).address(), Some(u64::from(u32::MAX)));
         assert_eq!(Value::I64(-1).address(), Some(u64::MAX));
+    }
+
+    #[test]
+    fn only_long_arrays_may_trap() {
+        for (length, expected) in [
+            ("(i32.const 4096)", false),
+            ("(i32.const 4097)", true),
+            ("(i32.const -1)", true),
+            ("(global.get $i)", true),
+        ] {
+            for new in ["array.new $a (i64.const 1)", "array.new_default $a"] {
+                let text = format!(
+                    r#"(module (import "a" "b" (global $i i32)) (type $a (array i64))
+                    (global (ref $a) ({new} {length})))"#
+                );
+                let wasm = wat::parse_str(&text).unwrap();
+                let module = Module::read(&wasm).unwrap();
+                assert_eq!(may_trap(&module.globals[0].init_expr), expected, "{text}");
+            }
+        }
+        let wasm = wat::parse_str("(module (global i32 (i32.const -1)))").unwrap();
+        let module = Module::read(&wasm).unwrap();
+        assert!(!may_trap(&module.globals[0].init_expr));
     }
 
     #[test]

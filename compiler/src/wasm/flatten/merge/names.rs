@@ -68,9 +68,8 @@ pub(super) fn producers(whole: &Whole<'_, '_>, group: &Group) -> Option<Producer
             for field in section.into_iter().flatten() {
                 let values = fields.entry(field.name).or_default();
                 for value in field.values.into_iter().flatten() {
-                    let value = (value.name, value.version);
-                    if known.insert((field.name, value)) {
-                        values.push(value);
+                    if known.insert((field.name, value.name, value.version)) {
+                        values.push((value.name, value.version));
                     }
                 }
             }

@@ -48,6 +48,20 @@ pub(super) struct Emitter<'w, 'l, 'a> {
     sources: Vec<Source>,
 }
 
+/// An item of an instance that puts items together: its name, kind and index.
+type Named = (String, ExportKind, u32);
+
+/// What an instance imports, by the name of the argument and its own name.
+type Taken<'a> = HashMap<&'a str, BTreeMap<&'a str, (Space, Entity)>>;
+
+/// What is known about the arguments of an instance that stays.
+struct Given<'a> {
+    /// `None` if its module cannot be read.
+    taken: Option<Taken<'a>>,
+    /// The instances that put items together for it.
+    together: HashMap<Vec<Named>, u32>,
+}
+
 /// A core item of the component.
 #[derive(PartialEq, Eq, Hash)]
 enum Core {
@@ -205,9 +219,11 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             return None;
         };
         let module = self.whole.level.item(Sort::Module, *module_index)?;
+        let mut given = self.given(node);
         let mut args = Vec::new();
         for (name, arg) in graph.args(node) {
-            args.push((*name, ModuleArg::Instance(self.arg(node, name, *arg)?)));
+            let index = self.arg(node, name, *arg, &mut given)?;
+            args.push((*name, ModuleArg::Instance(index)));
         }
         let module = self.module(module)?;
         let index = self.instantiate(module, args)?;
@@ -215,26 +231,36 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         Some(index)
     }
 
+    fn given(&self, node: Node) -> Given<'a> {
+        let graph = self.whole.graph;
+        let taken = graph.module(node).map(|module| {
+            let mut taken: Taken<'a> = HashMap::new();
+            for (import, entity) in module.imports.iter().zip(graph.imports_of(node)) {
+                let space = Space::of_import(&import.ty);
+                let from = taken.entry(import.module).or_default();
+                // The same name may be imported more than once.
+                from.insert(import.name, (space, *entity));
+            }
+            taken
+        });
+        Given {
+            taken,
+            together: HashMap::new(),
+        }
+    }
+
     /// An argument of an instance that stays.
-    fn arg(&mut self, node: Node, name: &str, arg: Node) -> Option<u32> {
+    fn arg(&mut self, node: Node, name: &str, arg: Node, given: &mut Given<'a>) -> Option<u32> {
         let graph = self.whole.graph;
         let is_of = matches!(graph.node(arg)?.kind, Kind::Of { .. });
         if is_of && !self.is_member(arg) {
             return self.instance(arg);
         }
-        let taken: Vec<(&str, Space, Entity)> = match graph.module(node) {
-            Some(module) => {
-                let imports = module.imports.iter().zip(graph.imports_of(node));
-                let taken = imports.filter(|(import, _)| import.module == name);
-                let taken = taken.map(|(import, entity)| {
-                    let space = Space::of_import(&import.ty);
-                    (import.name, (space, *entity))
-                });
-                // The same name may be imported more than once.
-                let taken: BTreeMap<&str, (Space, Entity)> = taken.collect();
-                let taken = taken.into_iter();
-                taken
-                    .map(|(name, (space, entity))| (name, space, entity))
+        let taken: Vec<(&str, Space, Entity)> = match &given.taken {
+            Some(taken) => {
+                let items = taken.get(name).into_iter().flatten();
+                items
+                    .map(|(name, (space, entity))| (*name, *space, *entity))
                     .collect()
             }
             None => graph.exports(arg),
@@ -244,10 +270,17 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             let index = self.core(entity, graph.item(node))?;
             items.push((name.to_owned(), space.export_kind(), index));
         }
-        self.put_together(&items)
+        // Arguments with the same items are the same: a component may have only a thousand
+        // instances.
+        if let Some(known) = given.together.get(&items) {
+            return Some(*known);
+        }
+        let index = self.put_together(&items)?;
+        given.together.insert(items, index);
+        Some(index)
     }
 
-    fn put_together(&mut self, items: &[(String, ExportKind, u32)]) -> Option<u32> {
+    fn put_together(&mut self, items: &[Named]) -> Option<u32> {
         let mut section = InstanceSection::new();
         let items = items.iter();
         section.export_items(items.map(|(name, kind, index)| (name.as_str(), *kind, *index)));
@@ -329,6 +362,7 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
             Some(slot_modules::Slot {
                 ty: self.slot_type(group, *key)?,
                 name: self.slot_name(group, *key, &mut names),
+                is_tail: self.is_tail(*key),
             })
         });
         let bytes = slot_modules::slots(&slots.collect::<Option<Vec<_>>>()?)?;
@@ -342,6 +376,19 @@ impl<'w, 'l, 'a> Emitter<'w, 'l, 'a> {
         let whole: &'w Whole<'l, 'a> = self.whole;
         let (node, ty) = group.slot_type(whole, key)?;
         whole.graph.plain_type(node, ty)
+    }
+
+    /// Whether the function that passes calls to a slot's function did so with a tail call.
+    fn is_tail(&self, key: Key) -> bool {
+        let Key::Behind(node, function) = key else {
+            // It leaves the program: the stack does not grow call by call.
+            return false;
+        };
+        let module = self.whole.graph.module(node);
+        let place = module.and_then(|module| module.definition(Space::Func, function));
+        let body = place.and_then(|place| self.whole.body(node, place));
+        body.and_then(|body| body.forward)
+            .is_some_and(|forward| forward.is_tail)
     }
 
     /// The name that a toolchain gave to the function that passes calls on.

@@ -50,6 +50,32 @@ fn an_instance_that_stays_gets_what_it_imports() {
 }
 
 #[test]
+fn very_many_arguments_with_the_same_items_are_one_instance() {
+    // A component may have a thousand instances.
+    let imports: String = (0..1200)
+        .map(|it| format!(r#"(import "m{it}" "f" (func $f{it} (result i32)))"#))
+        .collect();
+    let args: String = (0..1200)
+        .map(|it| format!(r#"(with "m{it}" (instance $a))"#))
+        .collect();
+    let text = format!(
+        r#"(component
+        (core module $a (func (export "f") (result i32) i32.const 3))
+        (core module $b (import "a" "f" (func $f (result i32)))
+            (func (export "run") (result i32) call $f))
+        (core module $twice {imports}
+            (func (export "run") (result i32) (i32.add (call $f0) (call $f1199))))
+        (core instance $a (instantiate $a))
+        (core instance $b (instantiate $b (with "a" (instance $a))))
+        (core instance $one (instantiate $twice {args}))
+        (core instance $two (instantiate $twice {args}))
+        (func (export "run") (result u32) (canon lift (core func $one "run")))
+        (func (export "run2") (result u32) (canon lift (core func $b "run"))))"#
+    );
+    same(&text, 3, 2);
+}
+
+#[test]
 fn a_reference_to_a_function_stays_declared() {
     // The only declaration was an export that nothing needs any more.
     let text = r#"(component
