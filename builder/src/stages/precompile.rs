@@ -27,7 +27,9 @@ pub(crate) fn run(
     let told = |targets: &[&'static Target]| progress.compiling(targets);
     let mut compiler = recipe.tools.compiler.clone();
     if let Some(scope) = &mut compiler.functions {
-        *scope = format!("{scope}\0{name}");
+        // Other steps in front give other functions, which would take the place of these.
+        let (level, flatten) = (recipe.level.name(), recipe.flatten);
+        *scope = format!("{scope}\0{name}\0{level} {flatten:?}");
     }
     let images = compiler.precompile_all(
         &prepared.optimized.component,

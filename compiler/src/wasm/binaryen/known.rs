@@ -47,9 +47,8 @@ impl<'m> Known<'m> {
 
     /// The optimized module, if it is kept.
     pub(super) fn recall(&self) -> Option<Vec<u8>> {
-        let (bare, data) = match &self.bare {
-            Some((bare, data)) => (bare, data),
-            None => return self.question(WHOLE, self.module).recall(),
+        let Some((bare, data)) = &self.bare else {
+            return self.question(WHOLE, self.module).recall();
         };
         let answer = self.question(BARE, bare).recall();
         match answer.and_then(|answer| postcard::from_bytes::<Bare>(&answer).ok()) {

@@ -369,9 +369,6 @@ fn entry(section: ComponentSectionId, bytes: &[u8]) -> Entry<'_> {
     }
 }
 
-    })
-}
-
 /// Whether a component certainly runs no code when it is instantiated.
 fn runs_nothing(component: &[u8]) -> bool {
     sections(component).all(|section| {
