@@ -83,6 +83,7 @@ mod native {
     pub(crate) mod initialize;
     pub(crate) mod initializer;
     pub(crate) mod instance_state;
+    pub(crate) mod kept_functions;
     pub(crate) mod precompile;
     pub(crate) mod settings;
 }

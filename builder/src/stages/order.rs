@@ -1,4 +1,4 @@
-//! `order`: puts functions that escape first (profile edge). The process that puts the program
+//! `order`: puts functions that escape first, and types that are looked up (profile edge). The process that puts the program
 //! together does it (`edgec_compiler::order`). The profile alone decides whether it is done.
 
 use edgec_artifact::Stage;
@@ -13,5 +13,9 @@ pub(super) const STAGE: StageKind = StageKind::new(NAME, write, follows);
 
 fn write(recipe: &Recipe, _: &Prepared) -> Option<Stage> {
     let edge = recipe.profile == EngineProfile::Edge;
-    edge.then(|| own(NAME, [("functions", "escaping-first".to_owned())]))
+    let first = [
+        ("functions", "escaping-first".to_owned()),
+        ("types", "looked-up-first".to_owned()),
+    ];
+    edge.then(|| own(NAME, first))
 }

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,10 +15,9 @@ use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
 use crate::image::strip;
-use crate::native::function_pack::FunctionPack;
+use crate::native::kept_functions::{self, IMAGE};
 use crate::native::precompile::{image_of, precompile_with};
 use crate::worker::deadline::Deadline;
-use crate::worker::kept::{Asked, Question};
 use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
 use crate::worker::threads;
 use crate::worker::wire::{Place, Reader, Writer};
@@ -60,13 +58,6 @@ struct Head {
     image: Place,
 }
 
-/// The maximum length of an answer, in bytes: longer than any artifact.
-const MAX_ANSWER_LEN: u64 = 1 << 30;
-/// The kind of the question for the functions of an application.
-const FUNCTIONS: &str = "functions";
-/// The argument of a worker that gets no functions.
-const WITHOUT_PACK: &str = "none";
-const IMAGE: u8 = 0;
 const SETTINGS: u8 = 1;
 const REFUSED: u8 = 2;
 const UNSTRIPPED: u8 = 3;
@@ -94,8 +85,8 @@ impl CompilerProcess {
             known.compiling = begin.elapsed();
             return Ok(known);
         }
-        let answer = self
-            .compile(arguments, program.bytes(), deadline)
+        let scope = self.functions.as_deref();
+        let answer = kept_functions::ask(&self.worker, scope, arguments, program.bytes(), deadline)
             .map_err(|error| failed(error, target.id))?;
         question.keep(&answer, IMAGE);
         let answer = match image(answer) {
@@ -127,35 +118,6 @@ impl CompilerProcess {
             _ => {}
         }
         Err(failed(WorkerError::no_answer(&answer), target.id))
-    }
-
-    /// The worker's answer, without the functions that it adds to the pack.
-    fn compile(
-        &self,
-        arguments: [&str; 4],
-        program: &[u8],
-        deadline: Deadline,
-    ) -> Result<Vec<u8>, WorkerError> {
-        let Some(scope) = self.functions.as_deref() else {
-            let asked = [&arguments[..], &[WITHOUT_PACK]].concat();
-            let answer = self.worker.ask(&asked, program, MAX_ANSWER_LEN, deadline)?;
-            return Ok(without_pack(answer).0);
-        };
-        let [target, profile, ..] = arguments;
-        let of_application = [target, profile, scope];
-        let question = Question::new(FUNCTIONS, &of_application, &[]);
-        let functions = Asked::new(self.worker.answers.as_ref(), question);
-        let pack = functions.recall().unwrap_or_default();
-        let length = program.len().to_string();
-        let asked = [&arguments[..], &[&length]].concat();
-        let input = [program, &pack].concat();
-        drop(pack);
-        let answer = self.worker.ask(&asked, &input, MAX_ANSWER_LEN, deadline)?;
-        let (answer, pack) = without_pack(answer);
-        if !pack.is_empty() {
-            functions.keep_whole(&pack);
-        }
-        Ok(answer)
     }
 
     /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one.
@@ -213,26 +175,6 @@ fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
     StageError::new(WorkerStage::Compile { target }, error).into()
 }
 
-/// An answer without the functions in it, and these functions.
-///
-/// ```text
-/// kind 1 │ length of the functions 8, little-endian │ functions │ head and image
-/// ```
-fn without_pack(mut answer: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
-    let length = match answer.split_first() {
-        Some((&IMAGE, rest)) => rest.first_chunk::<8>().map(|it| u64::from_le_bytes(*it)),
-        _ => None,
-    };
-    let end = length.and_then(|length| usize::try_from(length).ok()?.checked_add(9));
-    match end {
-        Some(end) if end <= answer.len() => {
-            let pack = answer.drain(1..end).skip(8).collect();
-            (answer, pack)
-        }
-        _ => (answer, Vec::new()),
-    }
-}
-
 /// The image in an answer, without the time that it took. Otherwise the answer, unchanged.
 fn stripped(
     mut answer: Vec<u8>,
@@ -286,8 +228,7 @@ fn reply(
         image: out.put(image.into_bytes()),
     };
     let message = out.message(&head).map_err(|error| error.to_string())?;
-    let length = (pack.len() as u64).to_le_bytes().to_vec();
-    Ok([vec![length, pack], message].concat())
+    Ok([kept_functions::in_answer(pack), message].concat())
 }
 
 /// The worker process: reads the arguments of [`CompilerProcess`], and a program from standard
@@ -305,16 +246,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let features = features.ok_or_else(worker::usage)?;
     threads::gather()?;
     // The process that started this one has validated the program. The engine validates it again.
-    let mut bytes = worker::input()?;
-    let functions = match length.as_str() {
-        WITHOUT_PACK => None,
-        length => {
-            let length = length.parse::<usize>().map_err(|_| worker::usage())?;
-            let length = Some(length).filter(|length| *length <= bytes.len());
-            let pack = bytes.split_off(length.ok_or_else(worker::usage)?);
-            Some(Arc::new(FunctionPack::read(pack)))
-        }
-    };
+    let (bytes, functions) = kept_functions::taken_apart(worker::input()?, &length)?;
     let program = ValidComponent::from_parts(bytes, kind, features);
     let compiled = precompile_with(&program, target, profile, functions.clone());
     let pack = functions.and_then(|functions| functions.write());
@@ -367,7 +299,7 @@ mod tests {
             let answer = reply(here.clone(), &program, pack.clone())
                 .unwrap()
                 .concat();
-            let (answer, got) = without_pack([&[IMAGE][..], &answer].concat());
+            let (answer, got) = kept_functions::without_pack([&[IMAGE][..], &answer].concat());
             assert_eq!(got, pack);
             let answer = answer.get(1..).unwrap();
             let (head, there, length) = understand(answer).unwrap();

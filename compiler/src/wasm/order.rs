@@ -12,21 +12,20 @@
 //! Custom sections are removed, because they may contain such numbers, and the name section is
 //! rewritten. Source: `wasmtime-environ` 48, `compile/module_environ.rs`, `flag_func_escaped`.
 
+mod functions;
 pub(crate) mod types;
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{CodeSection, FunctionSection, NameMap, NameSection, TypeSection};
 use wasmparser::{
-    CodeSectionReader, CompositeInnerType, CustomSectionReader, ElementItems, ExternalKind,
-    FunctionBody, FunctionSectionReader, KnownCustom, Name, NameSectionReader, Operator, Parser,
-    Payload, TableInit, TypeRef, TypeSectionReader,
+    CodeSectionReader, CustomSectionReader, FunctionSectionReader, KnownCustom, Name,
+    NameSectionReader, Parser, TypeSectionReader,
 };
 
-use self::types::{OTHER_USES, TypeOrder, compared};
-use crate::wasm::module_parts::is_function;
+use self::functions::Functions;
+use self::types::{OTHER_USES, TypeOrder};
 use crate::{ValidComponent, map_modules, validate};
 
 /// A section with this name refers to places in code, and the engine uses it.
@@ -82,130 +81,6 @@ fn escaping_first(module: &[u8], order_types: bool) -> Option<Vec<u8>> {
         .parse_core_module(&mut out, Parser::new(0), module)
         .ok()?;
     Some(out.finish())
-}
-
-/// What a module says about its functions.
-#[derive(Default)]
-struct Functions<'a> {
-    imported: usize,
-    /// Whether each function escapes, imported functions first.
-    escaping: Vec<bool>,
-    /// The type of each function, imported functions first.
-    types: Vec<u32>,
-    /// The number of types.
-    type_count: u32,
-    /// The types without parameters and results.
-    empty_types: BTreeSet<u32>,
-    bodies: Vec<FunctionBody<'a>>,
-}
-
-impl<'a> Functions<'a> {
-    fn read(module: &'a [u8]) -> Option<Self> {
-        let mut this = Self::default();
-        for payload in Parser::new(0).parse_all(module) {
-            match payload.ok()? {
-                Payload::TypeSection(section) => this.read_types(section)?,
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        let import = import.ok()?;
-                        this.imported += usize::from(is_function(&import));
-                        if let TypeRef::Func(ty) | TypeRef::FuncExact(ty) = import.ty {
-                            this.types.push(ty);
-                        }
-                    }
-                    this.escaping = vec![false; this.imported];
-                }
-                Payload::FunctionSection(section) => {
-                    for ty in section {
-                        this.types.push(ty.ok()?);
-                    }
-                    this.escaping = vec![false; this.types.len()];
-                }
-                Payload::CodeSectionEntry(body) => this.bodies.push(body),
-                Payload::TableSection(section) => {
-                    for table in section {
-                        if let TableInit::Expr(expression) = table.ok()?.init {
-                            this.constant(&expression)?;
-                        }
-                    }
-                }
-                Payload::GlobalSection(section) => {
-                    for global in section {
-                        this.constant(&global.ok()?.init_expr)?;
-                    }
-                }
-                Payload::ExportSection(section) => {
-                    for export in section {
-                        let export = export.ok()?;
-                        if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
-                            this.escapes(export.index)?;
-                        }
-                    }
-                }
-                Payload::ElementSection(section) => {
-                    for element in section {
-                        match element.ok()?.items {
-                            ElementItems::Functions(functions) => {
-                                for function in functions {
-                                    this.escapes(function.ok()?)?;
-                                }
-                            }
-                            ElementItems::Expressions(_, expressions) => {
-                                for expression in expressions {
-                                    this.constant(&expression.ok()?)?;
-                                }
-                            }
-                        }
-                    }
-                }
-                Payload::CustomSection(section) if section.name() == BRANCH_HINTS => return None,
-                _ => {}
-            }
-        }
-        Some(this)
-    }
-
-    fn read_types(&mut self, section: TypeSectionReader<'_>) -> Option<()> {
-        for group in section {
-            for ty in group.ok()?.into_types() {
-                if let CompositeInnerType::Func(ty) = &ty.composite_type.inner
-                    && ty.params().is_empty()
-                    && ty.results().is_empty()
-                {
-                    self.empty_types.insert(self.type_count);
-                }
-                self.type_count = self.type_count.checked_add(1)?;
-            }
-        }
-        Some(())
-    }
-
-    /// The types that the engine looks up: those of imported functions, of functions that escape,
-    /// and of calls through tables. The engine also makes a function without parameters and results
-    /// for a module that begins with work; its type comes first if the module has it.
-    fn types_looked_up(&self) -> Option<BTreeSet<u32>> {
-        let mut types = compared(&self.bodies)?;
-        let functions = self.types.iter().zip(&self.escaping).enumerate();
-        let looked_up =
-            functions.filter(|(index, (_, escapes))| *index < self.imported || **escapes);
-        types.extend(looked_up.map(|(_, (ty, _))| *ty));
-        types.extend(self.empty_types.first());
-        Some(types)
-    }
-
-    fn constant(&mut self, expression: &wasmparser::ConstExpr<'_>) -> Option<()> {
-        for operator in expression.get_operators_reader() {
-            if let Operator::RefFunc { function_index } = operator.ok()? {
-                self.escapes(function_index)?;
-            }
-        }
-        Some(())
-    }
-
-    fn escapes(&mut self, function: u32) -> Option<()> {
-        *self.escaping.get_mut(usize::try_from(function).ok()?)? = true;
-        Some(())
-    }
 }
 
 /// Rewrites a module with its defined functions in another order.
@@ -338,6 +213,8 @@ impl Reorder {
 
 #[cfg(test)]
 mod tests {
+    use wasmparser::Payload;
+
     use super::*;
 
     /// Calls and references of every kind, from all places.
@@ -404,6 +281,49 @@ mod tests {
         assert_eq!(names(ordered.bytes()), expected);
         // A second run changes nothing.
         assert_eq!(order(ordered.clone()).bytes(), ordered.bytes());
+    }
+
+    /// The type section and the types of functions, as text.
+    fn types(module: &[u8]) -> Vec<String> {
+        let mut found = Vec::new();
+        for payload in Parser::new(0).parse_all(module) {
+            if let Payload::TypeSection(section) = payload.unwrap() {
+                for group in section {
+                    let types = group.unwrap().into_types();
+                    found.extend(types.map(|ty| ty.unwrap_func().to_string()));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn types_that_are_looked_up_come_first() {
+        let text = r#"(module
+            (type $direct (func (param i64)))
+            (type $block (func (param i32) (result i32 i32)))
+            (type $exported (func (result i32)))
+            (type $compared (func (param f32)))
+            (type $none (func))
+            (table 1 funcref)
+            (func $d (type $direct))
+            (func (export "e") (type $exported)
+                (call $d (i64.const 1))
+                (call_indirect (type $compared) (f32.const 1) (i32.const 0))
+                (i32.const 1) (block (type $block) (i32.const 2)) (drop))
+            (func $n (type $none)))"#;
+        let wasm = wat::parse_str(text).unwrap();
+        let ordered = order(validate(wasm.clone()).unwrap());
+        let before = types(&wasm);
+        let after = types(ordered.bytes());
+        let expected = [2, 3, 4, 0, 1].map(|old: usize| before[old].clone());
+        assert_eq!(after, expected);
+        // With other uses of types, their order stays.
+        let tag = text.replace("(table", "(tag (param i64)) (table");
+        let wasm = wat::parse_str(tag).unwrap();
+        let program = validate(wasm.clone()).unwrap();
+        assert!(program.features().intersects(OTHER_USES));
+        assert_eq!(types(order(program).bytes()), types(&wasm));
     }
 
     #[test]
