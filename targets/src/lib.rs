@@ -3,9 +3,10 @@
 //! A [`Target`] has a name, a triple, the Cranelift flags of its level, and the CPU features that a
 //! host needs for them. [`HostCpu`] is what a machine offers, and [`Target::fits`] compares the
 //! two. The crate also has what compiler and verifier must spell alike: [`EngineProfile`] names
-//! engine settings, [`EngineSettings`] lists them, [`ProgramKind`] is the kind of a program, [`import_text`]
-//! writes a core module's imports, and [`pattern_matches`] compares names with patterns. It contains
-//! data and comparisons. It touches no files, and knows neither the engine nor signatures.
+//! engine settings, [`EngineSettings`] lists them, [`ProgramKind`] is the kind of a program,
+//! [`import_text`] writes a core module's imports, and [`pattern_matches`] compares names with
+//! patterns. It contains data and comparisons. It touches no files, and knows neither the engine
+//! nor signatures.
 //!
 //! To add a target, add one constant in `x86_64.rs` or `aarch64.rs`.
 

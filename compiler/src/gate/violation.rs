@@ -31,7 +31,7 @@ pub enum Violation {
     /// The world does not offer an import.
     #[error(
         "import `{import}`{functions} is not in world `{world}`{}",
-        Instead(other.as_deref())
+        Instead(.other.as_deref())
     )]
     WorldImport {
         /// The world.
@@ -59,7 +59,7 @@ pub enum Violation {
     #[error(
         "import `{import}`{} has another type in world `{world}`, as `{offered}`: {reason} \
          (the program expects, the world is what was found)",
-        Item(item.as_deref())
+        Item(.item.as_deref())
     )]
     WorldImportType {
         /// The world.
@@ -74,7 +74,7 @@ pub enum Violation {
         reason: String,
     },
     /// The program lacks an export of the world.
-    #[error("export `{export}` of world `{world}` is missing{}", Instead(other.as_deref()))]
+    #[error("export `{export}` of world `{world}` is missing{}", Instead(.other.as_deref()))]
     WorldExport {
         /// The world.
         world: String,
@@ -99,7 +99,7 @@ pub enum Violation {
     #[error(
         "export `{export}`{} of world `{world}` has another type in the program, as `{found}`: \
          {reason} (the world expects, the program is what was found)",
-        Item(item.as_deref())
+        Item(.item.as_deref())
     )]
     WorldExportType {
         /// The world.
@@ -227,7 +227,9 @@ impl Violation {
             Self::WorldImport { functions, .. } | Self::ImportNotAllowed { functions, .. } => {
                 functions.names.iter().map(String::as_str).collect()
             }
-            Self::WorldImportItem { item, .. } | Self::WorldExportItem { item, .. } => vec![item],
+            Self::WorldImportItem { item, .. } | Self::WorldExportItem { item, .. } => {
+                vec![item.as_str()]
+            }
             Self::WorldImportType { item, .. } | Self::WorldExportType { item, .. } => {
                 item.iter().map(String::as_str).collect()
             }
