@@ -75,6 +75,11 @@ pub(crate) fn read(stages: &[Stage], recipe: &mut Recipe) -> Result<(), UnknownS
     Ok(())
 }
 
+/// Whether the stages say that a core module got component types.
+pub(crate) fn has_added_types(stages: &[Stage]) -> bool {
+    stages.iter().any(adapt::has_added_types)
+}
+
 /// How a rebuild reads a stage without choices: input, kind and profile decide it.
 fn follows(_: &Stage, _: &mut Recipe) -> Result<(), UnknownSetting> {
     Ok(())

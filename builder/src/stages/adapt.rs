@@ -1,15 +1,21 @@
 //! `adapt`: a core module becomes a component, if that was chosen. The front end does it
-//! (`edgec_compiler::adapt`). The module alone decides how.
+//! (`edgec_compiler::adapt`). The module alone decides how, unless it got component types of a world
+//! that the user named. A rebuild then needs that world again.
 
-use edgec_artifact::Stage;
+use edgec_artifact::{Sha256Digest, Stage};
 use edgec_compiler::{ADAPTER_VERSION, Adapter, ENCODER_VERSION};
 
-use super::{StageKind, follows, of_tool};
+use super::{StageKind, of_tool, unknown};
+use crate::error::UnknownSetting;
 use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 const NAME: &str = "adapt";
-pub(super) const STAGE: StageKind = StageKind::new(NAME, write, follows);
+pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
+
+/// The settings of added component types: the world's name, and the digest of the types.
+const WORLD: &str = "world";
+const TYPES: &str = "componentTypes";
 
 fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
     let adapter = prepared.adapter?;
@@ -17,5 +23,22 @@ fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
     if adapter != Adapter::None {
         chosen.push(("adapterVersion", ADAPTER_VERSION.to_owned()));
     }
+    if let Some(added) = &prepared.added {
+        chosen.push((WORLD, added.world.clone()));
+        chosen.push((TYPES, Sha256Digest(added.sha256).to_string()));
+    }
     Some(of_tool(NAME, "wit-component", ENCODER_VERSION, chosen))
+}
+
+pub(super) fn has_added_types(stage: &Stage) -> bool {
+    stage.name == NAME && stage.settings.contains_key(TYPES)
+}
+
+fn read(stage: &Stage, recipe: &mut Recipe) -> Result<(), UnknownSetting> {
+    match (stage.settings.get(WORLD), &recipe.wit) {
+        (Some(world), None) if has_added_types(stage) => Err(unknown(&format!(
+            "component types of world `{world}`, and no WIT was given"
+        ))),
+        _ => Ok(()),
+    }
 }
