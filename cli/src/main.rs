@@ -22,6 +22,7 @@ mod failures;
 mod file_kind;
 mod files;
 mod fleet;
+mod gate;
 mod help;
 mod hosts;
 mod key_material;
@@ -43,6 +44,7 @@ mod text_input;
 mod time;
 mod trust;
 mod usage;
+mod wit;
 mod workers;
 
 use std::ffi::OsString;
