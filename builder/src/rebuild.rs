@@ -79,6 +79,13 @@ impl<'a> Rebuild<'a> {
                 stated: stated.sha256,
             });
         }
+        let world = stages::added_world(&manifest.builder.stages);
+        // An artifact without added types does not need the world.
+        let wit = wit.filter(|_| world.is_some());
+        if let Some(world) = world.filter(|_| wit.is_none()) {
+            let world = world.to_owned();
+            return Err(RebuildError::NoWit { world });
+        }
         let target = edgec_targets::find(&manifest.target.id).map_err(RebuildError::Target)?;
         Ok(Self {
             manifest,
@@ -158,7 +165,7 @@ fn recipe(
             ProgramKind::Component => KindChoice::Component,
             ProgramKind::Module => KindChoice::Module,
         },
-        wit: wit.filter(|_| stages::has_added_types(&manifest.builder.stages)),
+        wit: wit,
         init: None,
         level: Level::O0,
         flatten: Flatten::Leave,

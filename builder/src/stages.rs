@@ -75,9 +75,9 @@ pub(crate) fn read(stages: &[Stage], recipe: &mut Recipe) -> Result<(), UnknownS
     Ok(())
 }
 
-/// Whether the stages say that a core module got component types.
-pub(crate) fn has_added_types(stages: &[Stage]) -> bool {
-    stages.iter().any(adapt::has_added_types)
+/// The world whose component types a core module got, if it got some.
+pub(crate) fn added_world(stages: &[Stage]) -> Option<&str> {
+    stages.iter().find_map(adapt::added_world)
 }
 
 /// How a rebuild reads a stage without choices: input, kind and profile decide it.

@@ -73,10 +73,11 @@ impl SelfAuditError {
 
 impl RebuildError {
     /// A short name for the error that does not change between releases: `rebuild-input`,
-    /// `rebuild-unknown`, or a code of [`BuildError::code`].
+    /// `rebuild-wit`, `rebuild-unknown`, or a code of [`BuildError::code`].
     pub fn code(&self) -> &'static str {
         match self {
             Self::OtherInput { .. } => "rebuild-input",
+            Self::NoWit { .. } => "rebuild-wit",
             Self::Target(_) | Self::Setting(_) => "rebuild-unknown",
             Self::Build(error) => error.code(),
         }

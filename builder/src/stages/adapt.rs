@@ -5,13 +5,12 @@
 use edgec_artifact::{Sha256Digest, Stage};
 use edgec_compiler::{ADAPTER_VERSION, Adapter, ENCODER_VERSION};
 
-use super::{StageKind, of_tool, unknown};
-use crate::error::UnknownSetting;
+use super::{StageKind, follows, of_tool};
 use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 const NAME: &str = "adapt";
-pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
+pub(super) const STAGE: StageKind = StageKind::new(NAME, write, follows);
 
 /// The settings of added component types: the world's name, and the digest of the types.
 const WORLD: &str = "world";
@@ -30,15 +29,9 @@ fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
     Some(of_tool(NAME, "wit-component", ENCODER_VERSION, chosen))
 }
 
-pub(super) fn has_added_types(stage: &Stage) -> bool {
-    stage.name == NAME && stage.settings.contains_key(TYPES)
-}
-
-fn read(stage: &Stage, recipe: &mut Recipe) -> Result<(), UnknownSetting> {
-    match (stage.settings.get(WORLD), &recipe.wit) {
-        (Some(world), None) if has_added_types(stage) => Err(unknown(&format!(
-            "component types of world `{world}`, and no WIT was given"
-        ))),
-        _ => Ok(()),
-    }
+/// The world whose component types a core module got.
+pub(super) fn added_world(stage: &Stage) -> Option<&str> {
+    let has_types = stage.name == NAME && stage.settings.contains_key(TYPES);
+    let world = stage.settings.get(WORLD).filter(|_| has_types)?;
+    Some(world)
 }

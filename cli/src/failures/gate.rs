@@ -61,10 +61,9 @@ pub(super) fn wit_failure(error: &WitError) -> Failure {
         WitError::World { worlds, .. } if worlds.is_empty() => {
             failure.hint("name a file or folder of WIT with a `world`")
         }
-        WitError::World { worlds, .. } => failure.hint(excerpt(
-            format_args!("name one of {}", worlds.join(", ")),
-            MAX_REASON_LEN,
-        )),
+        WitError::World { worlds, .. } => {
+            failure.hint(format!("name one of {}", worlds.join(", ")))
+        }
         WitError::NotWit { .. } => failure.hint("name a .wit file, or a folder with such files"),
         WitError::Invalid { .. } => failure.hint(
             "correct the WIT; the packages that it uses must be in the folder `deps` beside it",
