@@ -165,7 +165,7 @@ fn recipe(
             ProgramKind::Component => KindChoice::Component,
             ProgramKind::Module => KindChoice::Module,
         },
-        wit: wit,
+        wit,
         init: None,
         level: Level::O0,
         flatten: Flatten::Leave,

@@ -114,4 +114,5 @@ mod usage;
 mod vectors;
 mod verify;
 mod walls;
+mod world;
 mod x86_levels;
