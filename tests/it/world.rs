@@ -255,7 +255,7 @@ fn types_are_not_given_twice() {
         format!("{typed}) (@custom \"component-type:x\" \"x\"))"),
     );
     let wit = ["--wit", "wit", "--wit-world", "shop"];
-    let line = [&["validate", "typed.wat"], &wit[..]].concat();
+    let line = [&["validate", "typed.wat"][..], &wit].concat();
     let said = sandbox.fails(1, &line);
     assert!(said.starts_with("error[wit]: typed.wat: "), "{said}");
 }
