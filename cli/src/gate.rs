@@ -10,8 +10,8 @@ use crate::wit;
 #[derive(clap::Args)]
 pub(crate) struct GateArguments {
     /// Refuse a program that does not fit this world: `wasi:http/proxy`, or a WIT file or folder,
-    /// with `#WORLD` if it has several (docs/world.md)
-    #[arg(long, value_name = "NAME|DIR[#WORLD]")]
+    /// followed by `#WORLD` if it has several (docs/world.md)
+    #[arg(long, value_name = "NAME|DIR")]
     world: Option<String>,
     /// Refuse imports that no such pattern allows: `wasi:http/types`, `wasi:cli/*`, `env::*`; the
     /// version may be left out; repeatable

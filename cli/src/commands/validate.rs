@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     gate: GateArguments,
     #[command(flatten, next_help_heading = "Program")]
     wit: WitArguments,
-    #[command(flatten, next_help_heading = "Limits")]
+    #[command(flatten, next_help_heading = "Limits and tools")]
     limits: LimitArguments,
     /// The format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
