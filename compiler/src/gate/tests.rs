@@ -183,6 +183,16 @@ fn worlds_of_wasi_have_versions() {
         }
         assert_eq!(codes(&wasi(world), &command("0.3.0")), ["world-import"]);
     }
+    // WASI 0.2.12 added this function.
+    let exit = command("0.2.0").replacen(
+        "(component",
+        "(component (import \"wasi:cli/exit@0.2.12\" (instance
+            (export \"exit-with-code\" (func (param \"status-code\" u8)))))",
+        1,
+    );
+    assert_eq!(broken(&wasi("wasi:cli/command@0.2.12"), &exit), NOTHING);
+    let earlier = codes(&wasi("wasi:cli/command@0.2.11"), &exit);
+    assert_eq!(earlier, ["world-import-item"]);
     let http = codes(&wasi("wasi:http/proxy"), &command("0.2.0"));
     assert_eq!(http, ["world-import", "world-export"]);
 }
