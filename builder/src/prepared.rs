@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use edgec_artifact::Bytes;
 use edgec_compiler::{
-    Adapter, AddedTypes, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction, ModuleOutcome,
-    Names, NativeImage, Optimized, ProgramKind, Resources, Stripped, ValidComponent,
+    Adapter, AddedTypes, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction,
+    ModuleOutcome, Names, NativeImage, Optimized, ProgramKind, Resources, Stripped, ValidComponent,
 };
 use edgec_targets::Target;
 
