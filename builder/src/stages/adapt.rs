@@ -1,6 +1,6 @@
 //! `adapt`: a core module becomes a component, if that was chosen. The front end does it
-//! (`edgec_compiler::adapt`). The module alone decides how, unless it got component types of a world
-//! that the user named. A rebuild then needs that world again.
+//! (`edgec_compiler::adapt`). The module alone decides how, unless it got component types of a
+//! world that the user named. A rebuild then needs that world again.
 
 use edgec_artifact::{Sha256Digest, Stage};
 use edgec_compiler::{ADAPTER_VERSION, Adapter, ENCODER_VERSION};
