@@ -122,7 +122,7 @@ impl Plan {
         edgec_artifact::check_name(name).map_err(BuildError::Name)?;
         let (whole, mut clock) = (Stopwatch::start(), Stopwatch::start());
         let mut times = Times::default();
-        let mut prepared = pipeline::prepare(&self.recipe, input, progress)?;
+        let mut prepared = pipeline::prepare(&self.recipe, &self.gate, input, progress)?;
         self.check_spared(&prepared)?;
         times.removing_names = prepared.removing_names;
         clock.lap();

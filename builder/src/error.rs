@@ -219,6 +219,12 @@ pub enum RebuildError {
         /// The digest in the manifest.
         stated: Sha256Digest,
     },
+    /// The core module got component types of a world, and no world was given.
+    #[error("its core module got component types of world `{world}`, which are not at hand")]
+    NoWit {
+        /// The world in the manifest.
+        world: String,
+    },
     /// The manifest names a target that this edgec does not know.
     #[error(transparent)]
     Target(UnknownTarget),

@@ -50,7 +50,8 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | the kind, the optimization level, merged core modules, a call at build time | the fields of [`Recipe`] |
+//! | the kind, component types for a core module, the optimization level, merged core modules, a call at build time | the fields of [`Recipe`] |
+//! | what is demanded of a program: a world, imports, limits | [`Plan::gate`], [`Gate`] |
 //! | the release, debug files, the hosts that must be able to load the artifacts | the fields of [`Plan`], [`Release`], [`FleetPlan`] |
 //! | one target or another set of targets | [`targets::find`], [`targets::all`] |
 //! | time, memory and confinement of the processes | [`Limits`] |
@@ -105,7 +106,9 @@ pub use edgec_verifier as verifier;
 
 pub use build::{Built, BuiltArtifact, Program, Signed, Unsigned};
 pub use check::self_check;
-pub use edgec_compiler::{Confinement, EngineProfile, Flatten, KindChoice, Level, PruneImports};
+pub use edgec_compiler::{
+    Confinement, EngineProfile, Flatten, Gate, KindChoice, Level, PruneImports,
+};
 pub use edgec_packager::{SecretKey, Signer};
 pub use edgec_targets::Target;
 pub use error::{

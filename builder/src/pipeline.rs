@@ -6,7 +6,9 @@
 use std::time::{Duration, Instant};
 
 use edgec_artifact::Bytes;
-use edgec_compiler::{Deadline, DebugInfo, DebugSections, Finished, FrontEndOutput, Level, Names};
+use edgec_compiler::{
+    Deadline, DebugInfo, DebugSections, Finished, FrontEndOutput, Gate, Level, Names,
+};
 
 use crate::error::BuildError;
 use crate::prepared::Prepared;
@@ -15,9 +17,10 @@ use crate::recipe::Recipe;
 use crate::room::check_room;
 use crate::stages;
 
-/// Does once what all targets share.
+/// Does once what all targets share. Refuses a program that breaks a demand of the gate.
 pub(crate) fn prepare(
     recipe: &Recipe,
+    gate: &Gate,
     bytes: Vec<u8>,
     progress: &dyn Progress,
 ) -> Result<Prepared, BuildError> {
@@ -26,9 +29,10 @@ pub(crate) fn prepare(
     let begin = Instant::now();
     progress.step(Step::Validating);
     let described = Bytes::of(&bytes);
+    let intake = recipe.intake(gate);
     let (facts, ahead, initialized, validating) = match &recipe.init {
         Some(function) => {
-            let output = tools.front_end.adapt(bytes, recipe.kind, deadline);
+            let output = tools.front_end.adapt(bytes, intake, deadline);
             let FrontEndOutput { component, facts } = output?;
             check_room(&facts)?;
             let validating = begin.elapsed();
@@ -38,7 +42,7 @@ pub(crate) fn prepare(
         }
         None => {
             let steps = recipe.middle();
-            let prepared = tools.front_end.prepare(bytes, recipe.kind, steps, deadline);
+            let prepared = tools.front_end.prepare(bytes, intake, steps, deadline);
             let (facts, ahead) = prepared?;
             check_room(&facts)?;
             let validating = begin.elapsed().saturating_sub(ahead.planning);
@@ -69,6 +73,7 @@ pub(crate) fn prepare(
         kind: facts.kind,
         adapter: facts.adapter,
         choice: facts.choice,
+        added: facts.added,
         before: facts.length,
         initialized,
         optimized,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use edgec_artifact::Bytes;
 use edgec_compiler::{
-    Adapter, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction, ModuleOutcome,
-    Names, NativeImage, Optimized, ProgramKind, Resources, Stripped, ValidComponent,
+    Adapter, AddedTypes, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction,
+    ModuleOutcome, Names, NativeImage, Optimized, ProgramKind, Resources, Stripped, ValidComponent,
 };
 use edgec_targets::Target;
 
@@ -25,6 +25,8 @@ pub struct Prepared {
     pub adapter: Option<Adapter>,
     /// The kind that was chosen for a core module, and why.
     pub choice: Option<Choice>,
+    /// The component types that a core module got, if the recipe names them.
+    pub added: Option<AddedTypes>,
     /// The component's length in bytes, before it was initialized or optimized.
     pub before: usize,
     /// The export that was called at build time.

@@ -77,6 +77,11 @@ pub(crate) fn read(stages: &[Stage], recipe: &mut Recipe) -> Result<(), UnknownS
     Ok(())
 }
 
+/// The world whose component types a core module got, if it got some.
+pub(crate) fn added_world(stages: &[Stage]) -> Option<&str> {
+    stages.iter().find_map(adapt::added_world)
+}
+
 /// How a rebuild reads a stage without choices: input, kind and profile decide it.
 fn follows(_: &Stage, _: &mut Recipe) -> Result<(), UnknownSetting> {
     Ok(())

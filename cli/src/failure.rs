@@ -31,6 +31,39 @@ pub(crate) struct Failure {
     is_safe: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// The parts of the failure, if it has several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<Detail>,
+}
+
+/// A part of a failure, for documents. Its texts are safe.
+#[derive(Debug, Serialize)]
+pub(crate) struct Detail {
+    /// A short name, which is the same in all releases.
+    code: &'static str,
+    message: String,
+    /// The import or export that the part is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The functions or types of that import or export.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    items: Vec<String>,
+}
+
+impl Detail {
+    pub(crate) fn new(
+        code: &'static str,
+        message: String,
+        name: Option<String>,
+        items: Vec<String>,
+    ) -> Self {
+        Self {
+            code,
+            message: masked(&message),
+            name: name.map(|name| masked(&name)),
+            items: items.iter().map(|item| masked(item)).collect(),
+        }
+    }
 }
 
 impl Failure {
@@ -44,6 +77,7 @@ impl Failure {
             is_cut,
             is_safe: false,
             hint: None,
+            details: Vec::new(),
         }
     }
 
@@ -102,6 +136,12 @@ impl Failure {
     /// Adds a hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(masked(&hint.into()));
+        self
+    }
+
+    /// Lists the parts of the failure.
+    pub(crate) fn with_details(mut self, details: impl IntoIterator<Item = Detail>) -> Self {
+        self.details.extend(details);
         self
     }
 

@@ -83,6 +83,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec validate programs/a.wasm programs/b.wasm",
     ),
     (
+        "validate",
+        "Everything that keeps a program from a host of wasi:http",
+        "edgec validate app.wasm --world wasi:http/proxy --max-memory 64",
+    ),
+    (
         "keygen",
         "A key for releases, with a passphrase",
         "edgec keygen -o release.pem --encrypt",

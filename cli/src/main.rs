@@ -23,6 +23,7 @@ mod failures;
 mod file_kind;
 mod files;
 mod fleet;
+mod gate;
 mod help;
 mod hosts;
 mod key_material;
@@ -44,6 +45,7 @@ mod text_input;
 mod time;
 mod trust;
 mod usage;
+mod wit;
 mod workers;
 
 use std::ffi::OsString;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use edgec_artifact::Manifest;
 use edgec_builder::Tools;
+use edgec_compiler::WorldSource;
 
 use crate::differences::Difference;
 use crate::failure::Failure;
@@ -16,6 +17,7 @@ use crate::workers::WorkerArguments;
 pub(crate) struct Rebuild {
     input: Vec<u8>,
     name: String,
+    wit: Option<WorldSource>,
     tools: Tools,
     progress: Progress,
 }
@@ -23,12 +25,14 @@ pub(crate) struct Rebuild {
 impl Rebuild {
     pub(crate) fn new(
         input: &Path,
+        wit: Option<WorldSource>,
         workers: &WorkerArguments,
         quiet: bool,
     ) -> Result<Self, Failure> {
         Ok(Self {
             input: files::read(input)?,
             name: input.display().to_string(),
+            wit,
             tools: workers.tools()?,
             progress: Progress::new(quiet),
         })
@@ -52,7 +56,8 @@ impl Rebuild {
         manifest: &Manifest,
         image: &[u8],
     ) -> Result<Vec<Difference>, Failure> {
-        let rebuild = edgec_builder::Rebuild::new(manifest, &self.input, &self.tools);
+        let wit = self.wit.clone();
+        let rebuild = edgec_builder::Rebuild::with_wit(manifest, &self.input, &self.tools, wit);
         let rebuild = rebuild.map_err(|error| rebuild_failure(error, &self.name))?;
         self.progress.begin(&manifest.name, rebuild.steps());
         let found = rebuild.differences(image, &self.progress)?;

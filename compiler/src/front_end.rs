@@ -21,8 +21,9 @@ use crate::worker::deadline::Deadline;
 use crate::worker::wire::{self, Reader};
 use crate::worker::{StageError, Worker, WorkerError, WorkerStage};
 use crate::{
-    AdaptError, Adapter, Choice, Finished, InputError, Interface, KindChoice, ProgramKind,
-    Resources, Steps, ValidComponent, ValidateError,
+    AdaptError, Adapter, AddedTypes, Choice, Finished, Gate, InputError, Interface, KindChoice,
+    ProgramKind, Resources, Steps, ValidComponent, ValidateError, Violations, WitError,
+    WorldSource,
 };
 
 /// The process that reads inputs: a program that calls [`front_end_worker`].
@@ -30,6 +31,28 @@ use crate::{
 pub struct FrontEnd {
     /// How the process is started. Its memory is for one input.
     pub worker: Worker,
+}
+
+/// How an input becomes a program, and what is demanded of the program.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Intake {
+    /// What a core module becomes.
+    pub kind: KindChoice,
+    /// The world whose types a core module gets, if it carries none.
+    pub wit: Option<WorldSource>,
+    /// What is demanded.
+    pub gate: Gate,
+}
+
+impl Intake {
+    /// Demands nothing.
+    pub fn new(kind: KindChoice) -> Self {
+        Self {
+            kind,
+            wit: None,
+            gate: Gate::default(),
+        }
+    }
 }
 
 /// Facts about an input that is a program.
@@ -41,6 +64,8 @@ pub struct Facts {
     pub adapter: Option<Adapter>,
     /// The kind that a core module became, and why.
     pub choice: Option<Choice>,
+    /// The component types that edgec added to a core module, if the user named them.
+    pub added: Option<AddedTypes>,
     /// The program's kind.
     pub kind: ProgramKind,
     /// Its length in bytes.
@@ -93,6 +118,12 @@ pub enum FrontEndError {
         /// Whether the input was in the text format.
         from_text: bool,
     },
+    /// The world that is demanded cannot be read.
+    #[error(transparent)]
+    World(WitError),
+    /// The program breaks demands.
+    #[error(transparent)]
+    Gate(Violations),
     /// A snapshot is not the same program with a different state.
     #[error(transparent)]
     Snapshot(SnapshotError),
@@ -107,6 +138,8 @@ impl FrontEndError {
         match self {
             Self::Input(_) => "not-wasm",
             Self::Program { error, .. } => error.code(),
+            Self::World(error) => error.code(),
+            Self::Gate(_) => "gate",
             Self::Snapshot(_) => "init",
             Self::Worker(error) => error.code(),
         }
@@ -155,8 +188,8 @@ impl FrontEnd {
         self.read(bytes, &Task::Read(None), deadline, output)
     }
 
-    /// Reads an input, validates it, and turns it into the kind `asked`, as [`crate::read`] and
-    /// [`crate::adapt()`] do.
+    /// Reads an input, validates it, and turns it into the requested kind, as [`crate::read`] and
+    /// [`crate::adapt()`] do. Then checks what is demanded of it.
     ///
     /// # Errors
     ///
@@ -164,10 +197,11 @@ impl FrontEnd {
     pub fn adapt(
         &self,
         bytes: Vec<u8>,
-        asked: KindChoice,
+        intake: Intake,
         deadline: Deadline,
     ) -> Result<FrontEndOutput, RefusedInput> {
-        self.read(bytes, &Task::Read(Some(asked)), deadline, output)
+        let task = Task::Read(Some(Box::new(intake)));
+        self.read(bytes, &task, deadline, output)
     }
 
     /// Like [`adapt`](Self::adapt), but also takes the steps before the optimizer. If the optimizer
@@ -179,11 +213,12 @@ impl FrontEnd {
     pub fn prepare(
         &self,
         bytes: Vec<u8>,
-        asked: KindChoice,
+        intake: Intake,
         steps: Steps,
         deadline: Deadline,
     ) -> Result<(Facts, Ahead), RefusedInput> {
-        let task = Task::Prepare { asked, steps };
+        let intake = Box::new(intake);
+        let task = Task::Prepare { intake, steps };
         self.read(bytes, &task, deadline, prepared)
     }
 
@@ -269,6 +304,8 @@ fn refused(refusal: Refusal) -> FrontEndError {
     match refusal {
         Refusal::Input(error) => FrontEndError::Input(error),
         Refusal::Program(error, from_text) => FrontEndError::Program { error, from_text },
+        Refusal::World(error) => FrontEndError::World(error),
+        Refusal::Gate(found) => FrontEndError::Gate(found),
         Refusal::Snapshot(error) => FrontEndError::Snapshot(error),
     }
 }

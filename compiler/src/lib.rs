@@ -12,8 +12,10 @@
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
 
-// `front_end` joins three folders: in one process, an input is read and prepared for the optimizer.
+// `front_end` joins four folders: in one process, an input is read, compared with what its user
+// demands, and prepared for the optimizer.
 mod front_end;
+mod gate;
 mod lint;
 
 /// From bytes to a valid component, or an error that says why not.
@@ -33,6 +35,7 @@ mod input {
     pub(crate) mod validate;
     pub(crate) mod validator_limits;
     pub(crate) mod walk;
+    pub(crate) mod wit;
 }
 
 /// The meaning of indices in a component, and counts that need it.
@@ -140,9 +143,11 @@ mod worker {
 
 pub use edgec_targets::{EngineProfile, ProgramKind};
 pub use front_end::{
-    Ahead, Facts, FrontEnd, FrontEndError, FrontEndOutput, Next, RefusedInput, SnapshotError,
-    front_end_worker,
+    Ahead, Facts, FrontEnd, FrontEndError, FrontEndOutput, Intake, Next, RefusedInput,
+    SnapshotError, front_end_worker,
 };
+pub use gate::violation::{Functions, Violation, Violations};
+pub use gate::{Gate, ImportPattern, NeedLimits};
 #[cfg(feature = "precompile")]
 pub use image::code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 pub use image::debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
@@ -156,7 +161,8 @@ pub use image::strip::DebugSections;
 pub use image::trim::TrimError;
 pub use index::resources::{Limits, Resources};
 pub use input::adapt::{
-    ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
+    ADAPTER_VERSION, AdaptError, Adapted, Adapter, AddedTypes, Choice, ENCODER_VERSION, KindChoice,
+    Why, adapt, adapt_with_wit,
 };
 pub use input::features::supported_feature_names;
 pub use input::interface::Interface;
@@ -164,6 +170,7 @@ pub use input::invalid::{Location, ValidateError};
 pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
 pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
 pub use input::validate::{ValidComponent, validate};
+pub use input::wit::{WitError, WitFile, WitPackage, WorldSource};
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };

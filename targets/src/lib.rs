@@ -3,9 +3,10 @@
 //! A [`Target`] has a name, a triple, the Cranelift flags of its level, and the CPU features that a
 //! host needs for them. [`HostCpu`] is what a machine offers, and [`Target::fits`] compares the
 //! two. The crate also has what compiler and verifier must spell alike: [`EngineProfile`] names
-//! engine settings, [`EngineSettings`] lists them, [`ProgramKind`] is the kind of a program, and
-//! [`import_text`] writes a core module's imports. It contains data and comparisons. It touches no
-//! files, and knows neither the engine nor signatures.
+//! engine settings, [`EngineSettings`] lists them, [`ProgramKind`] is the kind of a program,
+//! [`import_text`] writes a core module's imports, and [`pattern_matches`] compares names with
+//! patterns. It contains data and comparisons. It touches no files, and knows neither the engine
+//! nor signatures.
 //!
 //! To add a target, add one constant in `x86_64.rs` or `aarch64.rs`.
 
@@ -16,6 +17,7 @@ mod cover;
 mod host;
 mod import;
 mod kind;
+mod pattern;
 mod profile;
 mod registry;
 mod settings;
@@ -25,6 +27,7 @@ pub use cover::{Assignment, Cover, Uncovered, cover};
 pub use host::{HostCpu, Misfit};
 pub use import::import_text;
 pub use kind::ProgramKind;
+pub use pattern::pattern_matches;
 pub use profile::{EngineProfile, UnknownProfile};
 pub use registry::{Rank, UnknownTarget, all, default_targets, find};
 pub use settings::{EngineSettings, HeapSettings};

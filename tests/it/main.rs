@@ -116,4 +116,5 @@ mod usage;
 mod vectors;
 mod verify;
 mod walls;
+mod world;
 mod x86_levels;

@@ -15,6 +15,9 @@ impl BuildError {
     /// | `unsupported` | the program is valid, but beyond edgec or its engine |
     /// | `engine-fault` | the program is valid, but the engine's code for it would be wrong |
     /// | `kind` | the program cannot become the requested kind |
+    /// | `wit` | the program cannot get component types |
+    /// | `wit-world`, `wit-invalid`, `wit-unsupported` | a world cannot be read |
+    /// | `gate` | the program breaks what is demanded of it |
     /// | `too-many-imports`, `too-many-memories` | the manifest would be too long |
     /// | `init` | the call at build time gave no usable state |
     /// | `keep-module` | a core module that should not be optimized does not exist |
@@ -70,10 +73,11 @@ impl SelfAuditError {
 
 impl RebuildError {
     /// A short name for the error that does not change between releases: `rebuild-input`,
-    /// `rebuild-unknown`, or a code of [`BuildError::code`].
+    /// `rebuild-wit`, `rebuild-unknown`, or a code of [`BuildError::code`].
     pub fn code(&self) -> &'static str {
         match self {
             Self::OtherInput { .. } => "rebuild-input",
+            Self::NoWit { .. } => "rebuild-wit",
             Self::Target(_) | Self::Setting(_) => "rebuild-unknown",
             Self::Build(error) => error.code(),
         }

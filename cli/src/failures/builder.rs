@@ -147,6 +147,9 @@ pub(crate) fn rebuild_failure(error: RebuildError, input: &str) -> Failure {
         RebuildError::OtherInput { .. } => Failure::rejected(error.code(), &error)
             .about(input)
             .hint("name the file that was built, as it was before other tools changed it"),
+        RebuildError::NoWit { .. } => Failure::rejected(error.code(), &error)
+            .about(input)
+            .hint("name the WIT that the build had: --wit FILE|DIR"),
         RebuildError::Build(error) => error.into(),
         error => Failure::rejected(error.code(), &error)
             .hint("`edgec inspect` shows which edgec built it: use that one"),

@@ -5,6 +5,7 @@ use edgec_compiler::{
     PrecompileError, StageError, ValidateError, VersionError, WorkerError, WorkerStage,
 };
 
+use super::gate::{gate_failure, wit_failure};
 use super::machine::machine_failure;
 use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain};
@@ -148,6 +149,8 @@ pub(crate) fn refused_input_failure(error: &FrontEndError, bytes: &[u8]) -> Fail
         FrontEndError::Program { error, from_text } => {
             without_offsets(adapt_failure(error), *from_text).quoting()
         }
+        FrontEndError::World(error) => wit_failure(error),
+        FrontEndError::Gate(found) => gate_failure(found),
         error => front_end_failure(error),
     }
 }
@@ -239,6 +242,11 @@ fn adapt_failure(error: &AdaptError) -> Failure {
     }
     let hint = match error {
         AdaptError::Invalid(error) => return invalid_failure(error),
+        AdaptError::Wit(error) => return wit_failure(error),
+        AdaptError::TypesForComponent | AdaptError::TypesTwice => {
+            "leave --wit out; --world compares a program with a world"
+        }
+        AdaptError::TypesForModule => "leave --wit out, or --kind module",
         AdaptError::ComponentToModule => "leave --kind out, or give a core module",
         AdaptError::NoExports => {
             "nothing could call it: --kind module compiles the core module as it is; \

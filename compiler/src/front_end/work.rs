@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, SnapshotError};
+use super::{Facts, Intake, SnapshotError};
 use crate::input::validate::Description;
 use crate::wasm::finish::{self, finish};
 use crate::wasm::optimize::{self, Parts, assemble, plan};
@@ -13,8 +13,8 @@ use crate::wasm::outline;
 use crate::worker;
 use crate::worker::wire::{Place, Reader, Writer};
 use crate::{
-    AdaptError, Adapted, InputError, KindChoice, Steps, ValidComponent, ValidateError, adapt, read,
-    validate,
+    AdaptError, Adapted, Gate, InputError, Steps, ValidComponent, ValidateError, Violations,
+    WitError, adapt, adapt_with_wit, read, validate,
 };
 
 /// The first byte of an answer.
@@ -24,10 +24,11 @@ pub(super) const REFUSED: u8 = 1;
 /// A task. The input follows.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Task {
-    /// Read and validate the input, and turn it into the requested kind, if there is one.
-    Read(Option<KindChoice>),
+    /// Read and validate the input. Turn it into the requested kind and check what is demanded of
+    /// it, if something is requested.
+    Read(Option<Box<Intake>>),
     /// The same, and the steps before the optimizer.
-    Prepare { asked: KindChoice, steps: Steps },
+    Prepare { intake: Box<Intake>, steps: Steps },
     /// Check that the input differs only in its state from a program of this length, which comes
     /// before the input. Then take the steps before the optimizer.
     Resume { program: u64, steps: Steps },
@@ -62,6 +63,8 @@ pub(super) enum NextHead {
 pub(super) enum Refusal {
     Input(InputError),
     Program(AdaptError, bool),
+    World(WitError),
+    Gate(Violations),
     Snapshot(SnapshotError),
 }
 
@@ -97,8 +100,8 @@ pub(super) fn reply(message: &[u8]) -> Result<(u8, Vec<Vec<u8>>), String> {
 
 fn work(task: Task, program: &[u8], input: &[u8], out: &mut Writer<'_>) -> Result<Head, Refusal> {
     match task {
-        Task::Read(asked) => {
-            let (component, facts) = read_program(input, asked)?;
+        Task::Read(intake) => {
+            let (component, facts) = read_program(input, intake.as_deref())?;
             let (program, described) = component.into_description();
             Ok(Head::Read {
                 described,
@@ -106,8 +109,8 @@ fn work(task: Task, program: &[u8], input: &[u8], out: &mut Writer<'_>) -> Resul
                 facts,
             })
         }
-        Task::Prepare { asked, steps } => {
-            let (component, facts) = read_program(input, Some(asked))?;
+        Task::Prepare { intake, steps } => {
+            let (component, facts) = read_program(input, Some(&intake))?;
             Ok(Head::Prepared(facts, ahead(component, &steps, out)))
         }
         Task::Resume { steps, .. } => {
@@ -117,14 +120,18 @@ fn work(task: Task, program: &[u8], input: &[u8], out: &mut Writer<'_>) -> Resul
     }
 }
 
-fn read_program(
-    bytes: &[u8],
-    asked: Option<KindChoice>,
-) -> Result<(ValidComponent, Facts), Refusal> {
+fn read_program(bytes: &[u8], intake: Option<&Intake>) -> Result<(ValidComponent, Facts), Refusal> {
     let input = read(bytes.to_vec()).map_err(|not| Refusal::Input(not.error))?;
     let from_text = input.is_from_text();
-    let adapted = match asked {
-        Some(asked) => adapt(input, asked),
+    let adapted = match intake {
+        Some(Intake {
+            kind, wit: None, ..
+        }) => adapt(input, *kind),
+        Some(Intake {
+            kind,
+            wit: Some(wit),
+            ..
+        }) => adapt_with_wit(input, *kind, wit),
         None => only_validated(validate(input.into_bytes())),
     };
     let adapted = adapted.map_err(|error| Refusal::Program(error, from_text))?;
@@ -132,17 +139,32 @@ fn read_program(
         component,
         adapter,
         choice,
+        added,
     } = adapted;
     let facts = Facts {
         from_text,
         adapter,
         choice,
+        added,
         kind: component.kind(),
         length: component.bytes().len(),
         interface: component.interface(),
         resources: component.resources(),
     };
+    if let Some(intake) = intake {
+        check(&intake.gate, &component, &facts)?;
+    }
     Ok((component, facts))
+}
+
+/// Refuses a program that breaks a demand.
+fn check(gate: &Gate, program: &ValidComponent, facts: &Facts) -> Result<(), Refusal> {
+    let found = gate.check(program, &facts.interface, &facts.resources);
+    let found = found.map_err(Refusal::World)?;
+    match found.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::Gate(found)),
+    }
 }
 
 fn only_validated(program: Result<ValidComponent, ValidateError>) -> Result<Adapted, AdaptError> {
@@ -150,6 +172,7 @@ fn only_validated(program: Result<ValidComponent, ValidateError>) -> Result<Adap
         component: program?,
         adapter: None,
         choice: None,
+        added: None,
     })
 }
 

@@ -11,10 +11,12 @@ use crate::caching::{BuildCache, CacheArguments};
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
 use crate::fleet::{FleetArguments, FleetPlan};
+use crate::gate::GateArguments;
 use crate::naming::{self, Job, Output};
 use crate::number::number;
 use crate::render::{self, Format};
 use crate::signer::{NamedSigner, SignerArguments};
+use crate::wit::WitArguments;
 use crate::workers::WorkerArguments;
 use crate::{files, time};
 
@@ -43,6 +45,8 @@ pub(crate) struct Arguments {
     /// modules
     #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind, help_heading = "Program")]
     kind: KindChoice,
+    #[command(flatten, next_help_heading = "Program")]
+    wit: WitArguments,
     /// Call this export at build time, and start every instance from the resulting state
     /// (docs/init.md)
     #[arg(long, value_name = "FUNCTION", help_heading = "Program")]
@@ -76,6 +80,8 @@ pub(crate) struct Arguments {
         help_heading = "Program"
     )]
     profile: EngineProfile,
+    #[command(flatten, next_help_heading = "Demands")]
+    gate: GateArguments,
     #[command(flatten, next_help_heading = "Limits and tools")]
     workers: WorkerArguments,
     #[command(flatten, next_help_heading = "Cache")]
@@ -213,6 +219,7 @@ impl Plan {
         let signer = arguments.signer.named_or_development()?;
         let mut recipe = Recipe::new(arguments.profile, tools);
         recipe.kind = arguments.kind;
+        recipe.wit = arguments.wit.source()?;
         recipe.init = arguments.init;
         recipe.level = arguments.level;
         if arguments.no_flatten {
@@ -223,6 +230,7 @@ impl Plan {
         }
         let mut build = edgec_builder::Plan::new(recipe, targets);
         build.release = release;
+        build.gate = arguments.gate.gate()?;
         build.fleet = fleet.as_ref().map(|fleet| fleet.plan.clone());
         if arguments.debug_file {
             build.debug_files = DebugFiles::Made;
