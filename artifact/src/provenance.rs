@@ -314,11 +314,9 @@ impl ProvenanceClaims {
     /// Whether it is about the image with this digest.
     pub fn is_about(&self, image: VerityDigest) -> bool {
         let image = image.to_string();
-        let digests = self
-            .subjects
-            .iter()
-            .filter_map(|it| it.digest.get(FSVERITY));
-        digests.into_iter().any(|digest| *digest == image)
+        let subjects = self.subjects.iter();
+        let mut digests = subjects.filter_map(|subject| subject.digest.get(FSVERITY));
+        digests.any(|digest| *digest == image)
     }
 }
 

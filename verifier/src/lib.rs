@@ -64,6 +64,7 @@
 //! | a report of all checks, also for a file that is refused | [`examine`] |
 //! | the bytes of an artifact's file | [`open_artifact`] |
 //! | an artifact that is verified again and again | [`verify_stored`], [`Facts`] |
+//! | a signed file that is no artifact | [`verify_blob`] |
 //! | the time | [`UnixTime`], [`Clock`]: nothing in this crate reads a clock by itself |
 //! | an artifact's own statements, if trust does not matter | [`describe_unsigned`]; of an envelope, [`stated`] |
 //! | whether a machine can run an artifact | [`HostProfile`], [`Fleet`] |
@@ -85,6 +86,7 @@
 mod advisories;
 mod artifact_file;
 pub mod audit;
+mod blob;
 mod check;
 mod checks;
 mod clock;
@@ -112,6 +114,7 @@ mod verify;
 
 pub use advisories::{Advisory, SHIPPED};
 pub use artifact_file::{ArtifactFileError, open_artifact};
+pub use blob::{BlobError, ExpectedBlob, VerifiedBlob, verify_blob};
 pub use check::{Check, CheckName, Status};
 pub use clock::{Clock, ClockError, SystemClock};
 pub use consistency::Contradiction;
