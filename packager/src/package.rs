@@ -86,9 +86,9 @@ impl UnsignedArtifact {
     ///
     /// # Errors
     ///
-    /// [`PackageError::Statement`] if the payload is not a manifest. That cannot happen: it was
-    /// encoded or checked here.
-    pub fn manifest(&self) -> Result<Manifest, PackageError> {
+    /// [`StatementError`] if the payload is not a manifest. That cannot happen: it was encoded or
+    /// checked here.
+    pub fn manifest(&self) -> Result<Manifest, StatementError> {
         Ok(Statement::decode(&self.payload)?.manifest)
     }
 
@@ -97,10 +97,10 @@ impl UnsignedArtifact {
     ///
     /// # Errors
     ///
-    /// [`PackageError::Layout`] if the file would be longer than a reader accepts.
-    pub fn leave_unsigned(self) -> Result<Vec<u8>, PackageError> {
+    /// [`LayoutError`] if the file would be longer than a reader accepts.
+    pub fn leave_unsigned(self) -> Result<Vec<u8>, LayoutError> {
         let envelope = Envelope::new(self.payload, Vec::new());
-        Ok(append_envelope(self.image, &envelope)?)
+        append_envelope(self.image, &envelope)
     }
 
     /// The bytes that a signature covers.
