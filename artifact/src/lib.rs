@@ -64,7 +64,7 @@ pub use name::{NameError, check_name};
 pub use pem::{PemError, tidy_pem};
 pub use provenance::{
     AskedBuild, BUILD_TYPE, BuildSource, Material, PROVENANCE_PREDICATE_TYPE, Provenance,
-    ProvenanceClaims, ProvenanceError, UNNAMED_BUILDER,
+    ProvenanceClaims, ProvenanceError, SOURCE_EXTENSION, UNNAMED_BUILDER,
 };
 pub use statement::{PREDICATE_TYPE, Statement, StatementError};
 pub use time::UnixTime;

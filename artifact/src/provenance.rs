@@ -4,13 +4,18 @@
 //! [`BUILD_TYPE`]. A provenance is the predicate of an attestation with two subjects: the file, and
 //! its image. The file changes when it gets another signature, and the image does not.
 
+mod claims;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attestation::{FSVERITY, Wire, image_subject};
-use crate::canonical::{self, JsonError};
-use crate::{AttestedError, AttestedSubject, Image, Sha256Digest, Stage, Validity, VerityDigest};
+pub use self::claims::{ProvenanceClaims, ProvenanceError};
+use crate::attestation::{Wire, image_subject};
+use crate::{
+    AttestedSubject, ExtensionError, ExtensionValue, Extensions, Image, Sha256Digest, Stage,
+    Validity,
+};
 
 /// The predicate type of SLSA provenance, version 1.
 pub const PROVENANCE_PREDICATE_TYPE: &str = "https://slsa.dev/provenance/v1";
@@ -18,6 +23,9 @@ pub const PROVENANCE_PREDICATE_TYPE: &str = "https://slsa.dev/provenance/v1";
 pub const BUILD_TYPE: &str = "https://edgec.dev/build/v1";
 /// The builder of a build for which nobody named one. It says nothing about the machine.
 pub const UNNAMED_BUILDER: &str = "https://edgec.dev/builder/unnamed/v1";
+
+/// The extension of a manifest that states the source of its input.
+pub const SOURCE_EXTENSION: &str = "edgec.dev/source";
 
 /// What a builder states about the build of one artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,36 +113,6 @@ pub struct Material {
     /// Its digests, by in-toto's names of algorithms.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub digest: BTreeMap<String, String>,
-}
-
-/// What a signed provenance says that a policy can judge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ProvenanceClaims {
-    /// What it is about.
-    pub subjects: Vec<AttestedSubject>,
-    /// The builder's identity.
-    pub builder: String,
-    /// The source, if it is stated.
-    pub source: BuildSource,
-}
-
-/// Why a payload is not the provenance of a build by edgec.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProvenanceError {
-    /// It is not a statement of provenance.
-    #[error(transparent)]
-    Statement(#[from] AttestedError),
-    /// The provenance lacks a field, or a field has another type.
-    #[error("malformed provenance")]
-    Json(#[from] JsonError),
-    /// Another tool built it, whose parameters mean something else.
-    #[error("the build is of type `{found}`, not `{BUILD_TYPE}`")]
-    BuildType {
-        /// The type in the provenance.
-        found: String,
-    },
 }
 
 #[derive(Serialize)]
@@ -258,6 +236,29 @@ impl BuildSource {
         }
     }
 
+    /// The same statement for a manifest, whose `extensions` tell it to people and tools. `None` if
+    /// nothing is stated. No rule of a policy reads it: rules read a provenance.
+    ///
+    /// # Errors
+    ///
+    /// [`ExtensionError::Length`] if the texts are too long.
+    pub fn extensions(&self) -> Result<Option<Extensions>, ExtensionError> {
+        let fields = [
+            ("repository", &self.repository),
+            ("revision", &self.revision),
+        ];
+        let stated = fields.into_iter().filter_map(|(name, text)| {
+            let text = ExtensionValue::String(text.clone()?);
+            Some((name.to_owned(), text))
+        });
+        let stated: BTreeMap<String, ExtensionValue> = stated.collect();
+        if stated.is_empty() {
+            return Ok(None);
+        }
+        let value = ExtensionValue::Object(stated);
+        Extensions::new([(SOURCE_EXTENSION.to_owned(), value)].into()).map(Some)
+    }
+
     /// `None` if nothing is stated.
     pub fn into_stated(self) -> Option<Self> {
         (self != Self::default()).then_some(self)
@@ -282,83 +283,6 @@ impl Material {
             digest: BTreeMap::new(),
         }
     }
-}
-
-impl ProvenanceClaims {
-    /// Parses the payload of a provenance. Call it only for bytes that an accepted signature
-    /// covers.
-    ///
-    /// # Errors
-    ///
-    /// [`ProvenanceError`].
-    pub fn decode(payload: &[u8]) -> Result<Self, ProvenanceError> {
-        let typed: Wire<Typed> = Wire::decode(payload, PROVENANCE_PREDICATE_TYPE)?;
-        let found = typed.predicate.build_definition.build_type;
-        if found != BUILD_TYPE {
-            return Err(ProvenanceError::BuildType { found });
-        }
-        // Only now is the meaning of the parameters known.
-        let wire: Wire<Read> = canonical::parse(payload)?;
-        let Read {
-            build_definition,
-            run_details,
-        } = wire.predicate;
-        let source = build_definition.external_parameters.source;
-        Ok(Self {
-            subjects: wire.subject,
-            builder: run_details.builder.id,
-            source: source.unwrap_or_default(),
-        })
-    }
-
-    /// Whether it is about the image with this digest.
-    pub fn is_about(&self, image: VerityDigest) -> bool {
-        let image = image.to_string();
-        let subjects = self.subjects.iter();
-        let mut digests = subjects.filter_map(|subject| subject.digest.get(FSVERITY));
-        digests.any(|digest| *digest == image)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Typed {
-    build_definition: TypedDefinition,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TypedDefinition {
-    build_type: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Read {
-    build_definition: ReadDefinition,
-    run_details: ReadDetails,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReadDefinition {
-    external_parameters: ReadParameters,
-}
-
-#[derive(Deserialize)]
-struct ReadParameters {
-    #[serde(default)]
-    source: Option<BuildSource>,
-}
-
-#[derive(Deserialize)]
-struct ReadDetails {
-    builder: ReadBuilder,
-}
-
-#[derive(Deserialize)]
-struct ReadBuilder {
-    id: String,
 }
 
 #[cfg(test)]
@@ -390,6 +314,26 @@ mod tests {
         assert!(!claims.is_about(Image::of(b"other").fsverity));
         assert!(claims.subjects[0].has_sha256(Sha256Digest::of(b"file")));
         assert_eq!(claims.subjects[1].name, "acme/shop");
+    }
+
+    #[test]
+    fn a_source_is_an_extension_too() {
+        let shown = |source: BuildSource| {
+            let extensions = source.extensions().unwrap()?;
+            let (name, value) = extensions.iter().next()?;
+            Some(format!("{name}: {value}"))
+        };
+        let revision = Some("4ac1".to_owned());
+        assert_eq!(
+            shown(BuildSource::new(None, revision)).as_deref(),
+            Some("edgec.dev/source: {\"revision\":\"4ac1\"}")
+        );
+        assert_eq!(shown(BuildSource::default()), None);
+        let long = BuildSource::new(Some("x".repeat(1 << 16)), None);
+        assert!(matches!(
+            long.extensions(),
+            Err(ExtensionError::Length { .. })
+        ));
     }
 
     #[test]
