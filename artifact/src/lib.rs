@@ -40,7 +40,7 @@ pub mod verity;
 
 pub use attestation::{
     Attestation, AttestationError, AttestedError, AttestedStatement, AttestedSubject,
-    BLOB_PREDICATE_TYPE, KeyIdHint, blob_payload,
+    BLOB_PREDICATE_TYPE, KeyIdHint, MAX_ATTESTATION_LEN, blob_payload,
 };
 pub use canonical::JsonError;
 pub use digest::{ParseDigestError, Sha256Digest, VerityDigest};

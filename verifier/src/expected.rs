@@ -1,11 +1,14 @@
 //! The artifact that a caller expects.
 
+use std::sync::Arc;
+
 /// The artifact that a caller expects. A valid artifact of another application must not take its
 /// place. A policy cannot turn this off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     application: Option<String>,
     channel: Option<String>,
+    provenances: Vec<Arc<[u8]>>,
 }
 
 impl Expected {
@@ -14,6 +17,7 @@ impl Expected {
         Self {
             application: None,
             channel: None,
+            provenances: Vec::new(),
         }
     }
 
@@ -22,6 +26,7 @@ impl Expected {
         Self {
             application: Some(name.into()),
             channel: None,
+            provenances: Vec::new(),
         }
     }
 
@@ -30,6 +35,20 @@ impl Expected {
     pub fn in_channel(mut self, channel: impl Into<String>) -> Self {
         self.channel = Some(channel.into());
         self
+    }
+
+    /// An artifact with this provenance: a signed file that lies beside the artifact
+    /// (`docs/provenance.md`). It is always verified, also if the policy does not require one. If
+    /// there are several, for several artifacts, one of them must be about the artifact.
+    #[must_use]
+    pub fn with_provenance(mut self, envelope: impl Into<Arc<[u8]>>) -> Self {
+        self.provenances.push(envelope.into());
+        self
+    }
+
+    /// The provenances that the caller gave.
+    pub fn provenances(&self) -> impl Iterator<Item = &[u8]> {
+        self.provenances.iter().map(|envelope| &**envelope)
     }
 
     /// The expected application, if there is one.

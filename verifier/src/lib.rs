@@ -61,6 +61,7 @@
 //! | for | see |
 //! |---|---|
 //! | a policy in a file: its owner, its root keys, and refusal of older versions | [`TrustPolicy::read`], [`remember`], [`NewestPolicy`] |
+//! | who built an artifact, and from what | [`Expected::with_provenance`], `[provenance]` of a policy |
 //! | a report of all checks, also for a file that is refused | [`examine`] |
 //! | the bytes of an artifact's file | [`open_artifact`] |
 //! | an artifact that is verified again and again | [`verify_stored`], [`Facts`] |
@@ -106,6 +107,8 @@ mod policy_state;
 mod policy_summary;
 mod policy_toml;
 mod pool_limits;
+mod provenance;
+mod provenance_refusal;
 mod refusal;
 mod rules;
 mod signatures;
@@ -143,6 +146,7 @@ pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, policy_envelope};
 pub use policy_state::{NewestPolicy, PolicyStateError, Seen, remember};
 pub use policy_summary::PolicyDemand;
 pub use pool_limits::{PoolLimits, PoolMisfit};
+pub use provenance_refusal::ProvenanceRefusal;
 pub use refusal::Refusal;
 pub use signatures::AcceptedSignature;
 pub use unsigned::{Unsigned, describe_unsigned};

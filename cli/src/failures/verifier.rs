@@ -54,6 +54,14 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
              `[allow] imports` of the policy lists what is allowed"
         }
         VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is allowed",
+        VerifyError::Provenance(ProvenanceRefusal::Missing) => {
+            "name its provenance with --provenance; `edgec build --provenance` writes it beside the \
+             artifact"
+        }
+        VerifyError::Provenance(ProvenanceRefusal::Subject) => {
+            "each artifact has a provenance of its own: NAME.TARGET.provenance.json"
+        }
+        VerifyError::Provenance(_) => "`[provenance]` of the policy lists what is accepted",
         VerifyError::Audit { .. } => "`edgec audit` lists the findings; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { .. } => "deploy a newer release",
