@@ -314,6 +314,11 @@ impl TrustPolicy {
         self.minimum_load_mode
     }
 
+    /// Whether the policy refuses artifacts without a provenance, or at least warns of them.
+    pub fn reads_provenance(&self) -> bool {
+        self.provenance.is_some() && self.mode(CheckName::Provenance) != Mode::Off
+    }
+
     /// Whether this policy accepts bytes that are protected like this. It is not part of a
     /// verification, which does not know how its bytes are kept.
     ///

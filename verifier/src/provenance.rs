@@ -83,7 +83,7 @@ fn check(
         });
     }
     // A provenance that states no repository matches no pattern, not even `*`.
-    let is_allowed = match (&claims.source.repository, &rules.sources) {
+    let is_allowed = match (&claims.source.repository, rules.sources.as_deref()) {
         (_, None) => true,
         (None, Some(_)) => false,
         (Some(found), Some(patterns)) => pattern::allows(Some(patterns), found),

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use edgec_verifier::{
-    Advisory, BlobError, ENGINE_VERSION, GuardError, PolicyFileError, PolicyStateError, SHIPPED,
-    VerifyError,
+    Advisory, BlobError, ENGINE_VERSION, GuardError, PolicyFileError, PolicyStateError,
+    ProvenanceRefusal, SHIPPED, VerifyError,
 };
 
 use crate::failure::{Exit, Failure, chain};
