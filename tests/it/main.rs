@@ -92,6 +92,7 @@ mod preview1_hosts;
 mod preview1_programs;
 mod program_limits;
 mod progress;
+mod provenance;
 mod rebuild;
 mod recipes;
 mod regressions;
