@@ -93,6 +93,7 @@ mod preview1_programs;
 mod program_limits;
 mod progress;
 mod provenance;
+mod provenance_policy;
 mod rebuild;
 mod recipes;
 mod regressions;
