@@ -165,7 +165,7 @@ fn both_judge_a_provenance_alike() {
     let mistyped = right.replace("in-toto", "other");
     let any = "[provenance]";
     let mut cases = Vec::new();
-    let judged = [
+    let judged: &[(&str, &str, bool)] = &[
         ("", right.as_str(), true),
         ("", &other, false),
         (any, &right, true),
@@ -197,7 +197,7 @@ fn both_judge_a_provenance_alike() {
             true,
         ),
     ];
-    for (number, (rule, provenance, accepted)) in judged.into_iter().enumerate() {
+    for (number, (rule, provenance, accepted)) in judged.iter().enumerate() {
         let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
         let policy = format!("threshold = 1\n{key}{rule}\n");
         let policy = sandbox.write(&format!("{number}.toml"), policy);
@@ -208,7 +208,7 @@ fn both_judge_a_provenance_alike() {
             file: file.clone(),
             trust: Trust::Policy(policy),
             arguments: vec!["--provenance".to_owned(), provenance],
-            accepted: Some(accepted),
+            accepted: Some(*accepted),
         });
     }
     check_agreement(cases);
