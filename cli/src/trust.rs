@@ -171,6 +171,9 @@ impl TrustArguments {
             required.push_str(" and ");
             required.push_str(what);
         }
+        if !self.provenance.is_empty() {
+            required.push_str(" and the provenance");
+        }
         let were = match required == "the signature" {
             true => "was",
             false => "were",

@@ -196,7 +196,7 @@ impl Plan {
             Signing::Unsigned => Vec::new(),
             Signing::Signed => arguments.signer.reads(),
         };
-        files::refuse_stdin_twice(&[&arguments.inputs[..], &keys].concat())?;
+        files::refuse_stdin_twice(&[&arguments.inputs[..], &keys[..]].concat())?;
         let output = Output::new(
             arguments.output.as_deref(),
             arguments.inputs.len() * targets.len(),
