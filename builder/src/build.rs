@@ -5,11 +5,12 @@
 //! compiles all of its inputs before it reads the key, and overwrites the key before it checks the
 //! code.
 
+use std::iter::repeat;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use edgec_artifact::{Bytes, PublicKey};
+use edgec_artifact::{Bytes, Manifest, PublicKey};
 use edgec_compiler::{Finding, Names, ReadError};
 use edgec_packager::{SignedArtifact, Signer, UnsignedArtifact};
 use edgec_targets::Target;
@@ -23,6 +24,7 @@ use crate::pipeline;
 use crate::plan::{DebugFiles, Plan, SelfAudit};
 use crate::prepared::{Compiled, Prepared, for_each};
 use crate::progress::{Progress, Step};
+use crate::provenance::{Draft, Origin};
 use crate::stages;
 use crate::times::{ArtifactTimes, Stopwatch, Times};
 
@@ -42,8 +44,8 @@ pub struct Program {
 /// The unsigned artifacts of a program.
 #[derive(Debug)]
 pub struct Unsigned {
-    artifacts: Vec<Packaged<UnsignedArtifact>>,
-    times: Times,
+    pub(crate) artifacts: Vec<Packaged<UnsignedArtifact>>,
+    pub(crate) times: Times,
 }
 
 /// The artifacts of a program, signed but not checked.
@@ -54,12 +56,23 @@ pub struct Signed {
     times: Times,
 }
 
+/// An artifact in one of these states, and what belongs to it.
 #[derive(Debug)]
-struct Packaged<A> {
-    target: &'static Target,
-    artifact: A,
-    debug_file: Option<Vec<u8>>,
-    times: ArtifactTimes,
+pub(crate) struct Packaged<A> {
+    pub(crate) target: &'static Target,
+    pub(crate) artifact: A,
+    pub(crate) debug_file: Option<Vec<u8>>,
+    /// The artifact's provenance, if the caller asks for one.
+    provenance: Provenance,
+    pub(crate) times: ArtifactTimes,
+}
+
+/// A provenance in each of its states.
+#[derive(Debug)]
+enum Provenance {
+    None,
+    Draft(Box<Draft>),
+    Signed(Vec<u8>),
 }
 
 /// The artifacts of a program, checked.
@@ -72,7 +85,7 @@ pub struct Built {
     pub times: Times,
 }
 
-/// A signed artifact that a host would accept.
+/// A checked artifact. If it is signed, a host would accept it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BuiltArtifact {
@@ -82,6 +95,8 @@ pub struct BuiltArtifact {
     pub bytes: Vec<u8>,
     /// Its debug file, if the plan asks for one.
     pub debug_file: Option<Vec<u8>>,
+    /// Its signed provenance, if the caller asked for one ([`Unsigned::with_provenance`]).
+    pub provenance: Option<Vec<u8>>,
     /// How long the steps took.
     pub times: ArtifactTimes,
 }
@@ -240,11 +255,29 @@ fn package(
         target,
         artifact,
         debug_file,
+        provenance: Provenance::None,
         times,
     })
 }
 
 impl Unsigned {
+    /// Also makes and signs the provenance of each artifact. `plan` is the plan that compiled them.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::SelfCheck`] if a manifest cannot be read back: a defect.
+    pub fn with_provenance(mut self, plan: &Plan, origin: &Origin) -> Result<Self, BuildError> {
+        let names = origin.files.iter().map(String::as_str);
+        for (packaged, file) in self.artifacts.iter_mut().zip(names.chain(repeat("_"))) {
+            let manifest = packaged.artifact.manifest();
+            let manifest = manifest.map_err(|error| BuildError::SelfCheck(error.into()))?;
+            let debug_file = packaged.debug_file.as_deref();
+            let draft = origin.draft(&plan.recipe, &manifest, file, debug_file);
+            packaged.provenance = Provenance::Draft(Box::new(draft));
+        }
+        Ok(self)
+    }
+
     /// Signs one artifact after the other, because a signer may ask the user something.
     ///
     /// # Errors
@@ -259,12 +292,19 @@ impl Unsigned {
         let sign = |packaged: Packaged<UnsignedArtifact>| {
             let clock = Stopwatch::start();
             let artifact = packaged.artifact.sign(signer, Vec::new())?;
+            let provenance = match packaged.provenance {
+                Provenance::Draft(draft) => {
+                    Provenance::Signed(draft.sign(artifact.as_bytes(), signer)?)
+                }
+                other => other,
+            };
             let mut times = packaged.times;
             times.signing = clock.elapsed();
             Ok::<_, S::Error>(Packaged {
                 target: packaged.target,
                 artifact,
                 debug_file: packaged.debug_file,
+                provenance,
                 times,
             })
         };
@@ -299,6 +339,10 @@ impl Signed {
                 target: packaged.target,
                 bytes: packaged.artifact.into_bytes(),
                 debug_file: packaged.debug_file,
+                provenance: match packaged.provenance {
+                    Provenance::Signed(bytes) => Some(bytes),
+                    Provenance::None | Provenance::Draft(_) => None,
+                },
                 times: packaged.times,
             })
         })?;
@@ -313,16 +357,27 @@ fn check(
     by: &PublicKey,
     plan: &Plan,
 ) -> Result<(), BuildError> {
-    let mut clock = Stopwatch::start();
+    let clock = Stopwatch::start();
     let signed = packaged.artifact.as_bytes();
     let manifest = self_check(signed, by)?;
-    packaged.times.verifying = clock.lap();
+    packaged.times.verifying = clock.elapsed();
+    audit_and_place(signed, &manifest, plan, &mut packaged.times)
+}
+
+/// Audits an artifact's code, and checks that the hosts of the plan's fleet can load it.
+pub(crate) fn audit_and_place(
+    file: &[u8],
+    manifest: &Manifest,
+    plan: &Plan,
+    times: &mut ArtifactTimes,
+) -> Result<(), BuildError> {
     if plan.self_audit == SelfAudit::Required {
-        self_audit(signed, &manifest, &plan.recipe.tools.program)?;
-        packaged.times.auditing = clock.lap();
+        let clock = Stopwatch::start();
+        self_audit(file, manifest, &plan.recipe.tools.program)?;
+        times.auditing = clock.elapsed();
     }
     match &plan.fleet {
-        Some(fleet) => fleet.check(&manifest).map_err(BuildError::Unserved),
+        Some(fleet) => fleet.check(manifest).map_err(BuildError::Unserved),
         None => Ok(()),
     }
 }

@@ -58,6 +58,8 @@
 //! | a `wasm-opt` program instead of the built-in Binaryen | [`Tools::with_wasm_opt`] |
 //! | a key in a file, or one that is elsewhere: a token, a service | [`SecretKey`], [`Signer`] |
 //! | work of the caller between compiling, signing and checking | [`Plan::compile`], [`Unsigned::sign`], [`Signed::check`] |
+//! | the provenance of a build | [`Origin`], [`Unsigned::with_provenance`] |
+//! | a build without a key | [`Unsigned::leave_unsigned`] |
 //! | a display of the progress | [`Progress`] |
 //! | why there is no artifact, or no worker program | [`BuildError`], [`WorkerProgramError`] |
 //! | what an input compiles to, compared with an artifact | [`Rebuild`] |
@@ -84,12 +86,14 @@ mod pipeline;
 mod plan;
 mod prepared;
 mod progress;
+mod provenance;
 mod rebuild;
 mod recipe;
 mod room;
 mod stages;
 mod times;
 mod tools;
+mod unsigned;
 pub mod unverified;
 mod worker;
 
@@ -120,6 +124,7 @@ pub use manifest::Release;
 pub use plan::{DebugFiles, Plan, SelfAudit};
 pub use prepared::{Initialized, Prepared};
 pub use progress::{Progress, Step};
+pub use provenance::Origin;
 pub use rebuild::Rebuild;
 pub use recipe::Recipe;
 pub use room::check_room;

@@ -28,6 +28,8 @@ pub(crate) enum Wanted {
     DebugFile,
     /// The envelope of an artifact.
     Envelope,
+    /// A signed statement about a file or a build, in an envelope of its own.
+    Attestation,
     /// The bytes of an artifact that are to be signed elsewhere.
     Pae,
     /// The bytes of a trust policy that are to be signed elsewhere.
@@ -139,6 +141,10 @@ pub(crate) fn in_the_way(path: &Path, wanted: Wanted) -> io::Result<Option<InThe
     let gives_way = kind.is_some_and(|kind| kind.gives_way_to(wanted));
     let other = match kind {
         // The two ends do not say who wrote it, or whether there is more than one.
+        Some(FileKind::Envelope) if gives_way && wanted == Wanted::Attestation => {
+            let other = "an envelope of another tool, or about something else,";
+            (!own::is_attestation(path)?).then_some(other)
+        }
         Some(FileKind::Envelope) if gives_way && !own::is_envelope(path)? => {
             Some("an envelope of another tool, or more than one envelope,")
         }
@@ -213,6 +219,7 @@ impl Wanted {
             Wanted::Artifact => "an artifact of edgec",
             Wanted::DebugFile => "a debug file of edgec",
             Wanted::Envelope => "a DSSE envelope",
+            Wanted::Attestation => "an attestation (DSSE)",
             Wanted::Pae => "a message to be signed (DSSE PAE)",
             Wanted::PolicyPae => "a policy to be signed (DSSE PAE)",
             Wanted::Policy => "a trust policy",
@@ -229,6 +236,7 @@ impl Wanted {
         match self {
             Wanted::Program => "not-wasm",
             Wanted::Artifact | Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae => "layout",
+            Wanted::Attestation => "attestation",
             Wanted::DebugFile => "debug-file",
             Wanted::Policy | Wanted::SignedPolicy => "trust-policy",
             Wanted::HostProfile => "host-profile",
@@ -244,7 +252,7 @@ impl FileKind {
             Wanted::Program => matches!(self, Self::Component | Self::Module | Self::WasmText),
             Wanted::Artifact => self == Self::Artifact,
             Wanted::DebugFile => self == Self::DebugFile,
-            Wanted::Envelope => self == Self::Envelope,
+            Wanted::Envelope | Wanted::Attestation => self == Self::Envelope,
             Wanted::Pae => self == Self::Pae,
             Wanted::PolicyPae => self == Self::PolicyPae,
             Wanted::Policy => matches!(self, Self::Policy | Self::SignedPolicy),

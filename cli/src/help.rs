@@ -138,6 +138,21 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec verify --key release.pub.pem --rebuild app.wasm app.cwasm",
     ),
     (
+        "sign-blob",
+        "A file that is no artifact; this writes edgec.tar.gz.dsse.json",
+        "edgec sign-blob edgec.tar.gz --key release.pem",
+    ),
+    (
+        "verify-blob",
+        "The same file somewhere else",
+        "edgec verify-blob edgec.tar.gz --key release.pub.pem",
+    ),
+    (
+        "verify-blob",
+        "The provenance of an artifact, as other tools read it",
+        "edgec verify-blob app.cwasm --bundle app.provenance.json --type https://slsa.dev/provenance/v1 --key release.pub.pem",
+    ),
+    (
         "audit",
         "Read the native code of an artifact",
         "edgec audit app.cwasm",

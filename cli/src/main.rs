@@ -78,6 +78,8 @@ enum Command {
     Keys(commands::keys::Arguments),
     Sign(Box<commands::sign::Arguments>),
     Verify(commands::verify::Arguments),
+    SignBlob(Box<commands::sign_blob::Arguments>),
+    VerifyBlob(commands::verify_blob::Arguments),
     Audit(commands::audit::Arguments),
     Inspect(commands::inspect::Arguments),
     Envelope(commands::envelope::Arguments),
@@ -100,7 +102,12 @@ impl Command {
     fn takes_secrets(&self) -> bool {
         matches!(
             self,
-            Self::Build(_) | Self::Keygen(_) | Self::Keys(_) | Self::Policy(_) | Self::Sign(_)
+            Self::Build(_)
+                | Self::Keygen(_)
+                | Self::Keys(_)
+                | Self::Policy(_)
+                | Self::Sign(_)
+                | Self::SignBlob(_)
         )
     }
 }
@@ -161,6 +168,8 @@ fn run(command: Command) -> Outcome {
         Command::Keys(arguments) => commands::keys::run(&arguments),
         Command::Sign(arguments) => commands::sign::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::SignBlob(arguments) => commands::sign_blob::run(&arguments),
+        Command::VerifyBlob(arguments) => commands::verify_blob::run(&arguments),
         Command::Audit(arguments) => commands::audit::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Envelope(arguments) => commands::envelope::run(&arguments),

@@ -9,6 +9,25 @@ use crate::failure::Failure;
 use crate::files::{self, STDIN};
 use crate::render;
 
+/// Whether the artifacts of a build are signed. Names say it, so that nobody takes one for the
+/// other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signing {
+    /// `<name>.<target>.cwasm`.
+    Signed,
+    /// `<name>.<target>.unsigned.cwasm`: no host takes it.
+    Unsigned,
+}
+
+impl Signing {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Signed => "cwasm",
+            Self::Unsigned => "unsigned.cwasm",
+        }
+    }
+}
+
 /// The meaning of `-o` for this build.
 pub(crate) enum Output {
     /// The file of the only artifact.
@@ -48,13 +67,14 @@ impl Output {
         )))
     }
 
-    fn path(&self, name: &str, target: &Target) -> PathBuf {
+    /// The place of an artifact.
+    fn path(&self, name: &str, target: &Target, signing: Signing) -> PathBuf {
         match self {
             Self::File(path) => path.clone(),
             Self::Folder(folder) => {
                 // `tenant/app` is the application's name. The tenant is not part of the path.
                 let last = name.rsplit('/').next().unwrap_or(name);
-                folder.join(format!("{last}.{}.cwasm", target.id))
+                folder.join(format!("{last}.{}.{}", target.id, signing.ending()))
             }
         }
     }
@@ -73,7 +93,16 @@ pub(crate) fn plan(
     name: Option<&str>,
     targets: &[&'static Target],
     output: &Output,
+    signing: Signing,
 ) -> Result<Vec<Job>, Failure> {
+    if let (Output::File(path), Signing::Unsigned) = (output, signing)
+        && !path.to_string_lossy().ends_with(".unsigned.cwasm")
+    {
+        let message = "the name of an unsigned artifact ends with .unsigned.cwasm";
+        return Err(Failure::usage("output", message)
+            .about(path.display())
+            .hint("name a folder, or a file such as NAME.unsigned.cwasm"));
+    }
     let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
     let mut jobs = Vec::new();
     for input in inputs {
@@ -84,7 +113,7 @@ pub(crate) fn plan(
         check_name(&name)?;
         let mut outputs = Vec::new();
         for target in targets {
-            let path = output.path(&name, target);
+            let path = output.path(&name, target, signing);
             if let Some(other) = taken.insert(path.clone(), input) {
                 return Err(Failure::usage(
                     "same-output",
@@ -115,6 +144,19 @@ pub(crate) fn debug_file(artifact: &Path) -> Result<PathBuf, Failure> {
         );
     }
     Ok(debug)
+}
+
+/// The provenance of an artifact: beside it, with another ending.
+pub(crate) fn provenance_file(artifact: &Path) -> Result<PathBuf, Failure> {
+    let provenance = artifact.with_extension("provenance.json");
+    if provenance == artifact {
+        return Err(
+            Failure::usage("output", "the provenance would have the same name")
+                .about(artifact.display())
+                .hint("give the artifact another name, such as NAME.cwasm"),
+        );
+    }
+    Ok(provenance)
 }
 
 /// Whether a name has the ending of a file: `app.cwasm` has one, `release-1.2` does not.
@@ -182,7 +224,7 @@ mod tests {
         let inputs: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
         let targets = edgec_targets::default_targets();
         let output = Output::new(output.map(Path::new), inputs.len() * targets.len(), false)?;
-        let jobs = plan(&inputs, None, &targets, &output)?;
+        let jobs = plan(&inputs, None, &targets, &output, Signing::Signed)?;
         Ok(jobs
             .into_iter()
             .flat_map(|job| job.outputs)
@@ -200,6 +242,21 @@ mod tests {
                 Path::new("out/app.aarch64.cwasm")
             ]
         );
+    }
+
+    #[test]
+    fn the_name_of_an_unsigned_artifact_says_so() {
+        let plan = |output: &str| {
+            let targets = &edgec_targets::default_targets()[..1];
+            let output = Output::new(Some(Path::new(output)), 1, false)?;
+            let inputs = [PathBuf::from("a.wasm")];
+            let jobs = plan(&inputs, None, targets, &output, Signing::Unsigned)?;
+            Ok::<_, Failure>(jobs[0].outputs[0].1.clone())
+        };
+        let named = |output| plan(output).unwrap();
+        assert_eq!(named("out"), Path::new("out/a.x86_64.unsigned.cwasm"));
+        assert_eq!(named("b.unsigned.cwasm"), Path::new("b.unsigned.cwasm"));
+        assert_eq!(plan("b.cwasm").unwrap_err().code(), "output");
     }
 
     #[test]

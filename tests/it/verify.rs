@@ -7,7 +7,7 @@ use edgec_tests::corpus::{Forge, write_policy};
 use serde_json::Value;
 
 /// All checks of a verification, in order.
-const CHECKS: [&str; 19] = [
+const CHECKS: [&str; 20] = [
     "policy",
     "layout",
     "signatures",
@@ -27,6 +27,7 @@ const CHECKS: [&str; 19] = [
     "validity",
     "expiry",
     "audit",
+    "provenance",
 ];
 
 /// A sandbox with the example for x86-64 and aarch64, and a policy with this text.

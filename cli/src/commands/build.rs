@@ -8,6 +8,7 @@
 //! signed. So this process holds no key while it works on untrusted programs or checks their code.
 
 mod concerns;
+mod origin;
 mod plan;
 mod report;
 
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use edgec_builder::{BuiltArtifact, Signed, Unsigned};
+use edgec_builder::{BuildError, Built, BuiltArtifact, Signed, Unsigned};
 
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
@@ -31,7 +32,7 @@ use crate::panics::guarded;
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
-use crate::signer::Signer;
+use crate::signer::{NamedSigner, Signer};
 use crate::{Outcome, signals, workers};
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
@@ -55,24 +56,25 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         (job, compiled)
     });
     let compiled: Vec<(&Job, Result<Done<Unsigned>, Failure>)> = compiled.collect();
-    let signer = match compiled.iter().any(|(_, compiled)| compiled.is_ok()) {
-        true => Some(signer.open()?),
-        // If no input was compiled, there is nothing to sign.
-        false => None,
-    };
+    let stays_unsigned = signer.is_none();
+    // If no input was compiled, there is nothing to sign.
+    let is_any = compiled.iter().any(|(_, compiled)| compiled.is_ok());
+    let signer = signer
+        .filter(|_| is_any)
+        .map(NamedSigner::open)
+        .transpose()?;
     let mut summary = Summary::new(signer.as_ref(), plan.fleet.as_ref(), confinement);
-    let signed = compiled.into_iter().filter_map(|(job, compiled)| {
-        let signed = match (compiled, &signer) {
-            (Ok(unsigned), Some(signer)) => {
-                attempt(job, format, &progress, || sign_all(signer, unsigned))
-            }
-            // If any input was compiled, there is a signer.
-            (Ok(_), None) => return None,
-            (Err(failure), _) => Err(failure),
-        };
-        Some((job, signed))
+    summary.unsigned = stays_unsigned;
+    let signed = compiled.into_iter().map(|(job, compiled)| {
+        let signed = compiled.and_then(|unsigned| match &signer {
+            Some(signer) => attempt(job, format, &progress, || {
+                sign_all(signer, unsigned).map(|signed| signed.map(Finished::Signed))
+            }),
+            None => Ok(unsigned.map(Finished::Unsigned)),
+        });
+        (job, signed)
     });
-    let signed: Vec<(&Job, Result<Done<Signed>, Failure>)> = signed.collect();
+    let signed: Vec<(&Job, Result<Done<Finished>, Failure>)> = signed.collect();
     // This overwrites the key.
     drop(signer);
     let mut worst: Option<Exit> = None;
@@ -144,6 +146,33 @@ struct Done<A> {
     reading: Duration,
 }
 
+impl<A> Done<A> {
+    /// The same work, with the artifacts in another state.
+    fn map<B>(self, change: impl FnOnce(A) -> B) -> Done<B> {
+        Done {
+            artifacts: change(self.artifacts),
+            report: self.report,
+            reading: self.reading,
+        }
+    }
+}
+
+/// Artifacts that get no more signatures in this build.
+enum Finished {
+    Signed(Signed),
+    /// On request: no host takes them.
+    Unsigned(Unsigned),
+}
+
+impl Finished {
+    fn check(self, plan: &Plan) -> Result<Built, BuildError> {
+        match self {
+            Self::Signed(signed) => signed.check(&plan.build),
+            Self::Unsigned(unsigned) => unsigned.leave_unsigned(&plan.build),
+        }
+    }
+}
+
 /// Compiles an input to unsigned artifacts.
 fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Done<Unsigned>, Failure> {
     progress.begin(&job.name, steps(plan));
@@ -151,6 +180,10 @@ fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Done<Unsigned>
     let input = files::read(&job.input)?;
     let reading = begin.elapsed();
     let (program, artifacts) = plan.build.compile(&job.name, input, progress)?;
+    let artifacts = match &plan.provenance {
+        Some(stated) => artifacts.with_provenance(&plan.build, &stated.of(job))?,
+        None => artifacts,
+    };
     Ok(Done {
         artifacts,
         report: InputReport::compiled(job, plan.build.recipe.level, program),
@@ -171,7 +204,7 @@ fn sign_all(signer: &Signer, unsigned: Done<Unsigned>) -> Result<Done<Signed>, F
 fn check_and_write(
     job: &Job,
     plan: &Plan,
-    signed: Done<Signed>,
+    signed: Done<Finished>,
     progress: &Progress,
 ) -> Result<InputReport, Failure> {
     let Done {
@@ -180,7 +213,7 @@ fn check_and_write(
         reading,
     } = signed;
     progress.last(&job.name, steps(plan), "checking");
-    let built = artifacts.check(&plan.build)?;
+    let built = artifacts.check(plan)?;
     let (artifacts, files) = reported(job, built.artifacts)?;
     let begin = Instant::now();
     write(&files)?;
@@ -209,7 +242,13 @@ fn reported(
             Some(_) => Some(naming::debug_file(path)?),
             None => None,
         };
-        reports.push(ArtifactReport::new(&artifact, path, debug_path.as_deref()));
+        let provenance_path = match artifact.provenance {
+            Some(_) => Some(naming::provenance_file(path)?),
+            None => None,
+        };
+        let mut report = ArtifactReport::new(&artifact, path, debug_path.as_deref());
+        report.provenance = provenance_path.as_deref().map(render::path);
+        reports.push(report);
         files.push(NewFile {
             path: path.clone(),
             bytes: artifact.bytes,
@@ -220,6 +259,12 @@ fn reported(
             path,
             bytes,
             kind: Wanted::DebugFile,
+        }));
+        let provenance = provenance_path.zip(artifact.provenance);
+        files.extend(provenance.map(|(path, bytes)| NewFile {
+            path,
+            bytes,
+            kind: Wanted::Attestation,
         }));
     }
     Ok((reports, files))

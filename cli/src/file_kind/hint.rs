@@ -12,6 +12,9 @@ impl FileKind {
         match wanted {
             Wanted::Program | Wanted::Artifact | Wanted::DebugFile => self.instead_of(wanted),
             _ if matches!(self, Self::Empty | Self::Utf16) => self.instead_of(wanted),
+            Wanted::Attestation => {
+                "an attestation is what `edgec sign-blob` or `edgec build --provenance` wrote"
+            }
             Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae => "give what edgec wrote",
             Wanted::Policy | Wanted::SignedPolicy => match self {
                 Self::PrivateKey | Self::PublicKey => {

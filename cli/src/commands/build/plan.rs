@@ -7,12 +7,13 @@ use edgec_builder::{DebugFiles, Recipe, Release, SelfAudit};
 use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, PruneImports};
 use edgec_targets::Target;
 
+use super::origin::{self, OriginArguments, Stated};
 use crate::caching::{BuildCache, CacheArguments};
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
 use crate::fleet::{FleetArguments, FleetPlan};
 use crate::gate::GateArguments;
-use crate::naming::{self, Job, Output};
+use crate::naming::{self, Job, Output, Signing};
 use crate::number::number;
 use crate::render::{self, Format};
 use crate::signer::{NamedSigner, SignerArguments};
@@ -126,6 +127,12 @@ pub(crate) struct Arguments {
     /// Also print what confines the processes that work on the program
     #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
     pub(super) verbose: bool,
+    #[command(flatten, next_help_heading = "Provenance")]
+    origin: OriginArguments,
+    /// Sign nothing, for builds that must not have a key, such as those of pull requests from
+    /// forks: no host takes NAME.TARGET.unsigned.cwasm
+    #[arg(long, conflicts_with_all = ["SignerArguments", "provenance"], help_heading = "Who signs")]
+    unsigned: bool,
     #[command(flatten)]
     signer: SignerArguments,
 }
@@ -171,12 +178,14 @@ pub(super) struct Plan {
     pub(super) fleet: Option<FleetPlan>,
     pub(super) jobs: Vec<Job>,
     pub(super) cache: Option<BuildCache>,
+    /// What is known about the build, if its provenance is to be written.
+    pub(super) provenance: Option<Stated>,
 }
 
 impl Plan {
     /// Finds everything that can be wrong with the arguments, before any work begins. Only the key
     /// itself can cause later errors: it is read when the programs are compiled.
-    pub(super) fn new(arguments: Arguments) -> Result<(Self, NamedSigner), Failure> {
+    pub(super) fn new(arguments: Arguments) -> Result<(Self, Option<NamedSigner>), Failure> {
         let fleet = arguments.fleet.plan(arguments.profile)?;
         let targets = match &fleet {
             Some(fleet) => fleet.plan.targets().to_vec(),
@@ -190,9 +199,18 @@ impl Plan {
             );
             return Err(Failure::usage("name", message).hint("build each of them on its own"));
         }
-        let release = release(&arguments, validity)?;
-        let read: Vec<PathBuf> = [arguments.inputs.clone(), arguments.signer.reads()].concat();
-        files::refuse_stdin_twice(&read)?;
+        let stated = arguments.origin.stated()?;
+        let release = release(&arguments, validity, &stated)?;
+        let signing = match arguments.unsigned {
+            true => Signing::Unsigned,
+            false => Signing::Signed,
+        };
+        // An unsigned build reads no key, even if the environment names one.
+        let keys = match signing {
+            Signing::Unsigned => Vec::new(),
+            Signing::Signed => arguments.signer.reads(),
+        };
+        files::refuse_stdin_twice(&[&arguments.inputs[..], &keys[..]].concat())?;
         let output = Output::new(
             arguments.output.as_deref(),
             arguments.inputs.len() * targets.len(),
@@ -203,12 +221,16 @@ impl Plan {
             arguments.name.as_deref(),
             &targets,
             &output,
+            signing,
         )?;
         let hosts = fleet.iter().flat_map(|fleet| fleet.files.iter().cloned());
-        let read = what_is_read(&jobs, &arguments.signer, hosts);
+        let read = what_is_read(&jobs, keys, hosts);
         spare_for_artifacts(&jobs, &read)?;
         if arguments.debug_file {
             spare_for_debug_files(&jobs, &read)?;
+        }
+        if arguments.origin.provenance {
+            origin::spare(&jobs, &read)?;
         }
         let mut tools = arguments.workers.tools()?;
         tools.optimizer.spared = arguments.keep_modules.into_iter().collect();
@@ -216,7 +238,10 @@ impl Plan {
         if let Some(cache) = &cache {
             cache.serve(&mut tools);
         }
-        let signer = arguments.signer.named_or_development()?;
+        let signer = match signing {
+            Signing::Unsigned => None,
+            Signing::Signed => Some(arguments.signer.named_or_development()?),
+        };
         let mut recipe = Recipe::new(arguments.profile, tools);
         recipe.kind = arguments.kind;
         recipe.wit = arguments.wit.source()?;
@@ -228,6 +253,10 @@ impl Plan {
         if arguments.prune_imports {
             recipe.prune_imports = PruneImports::Unused;
         }
+        let provenance = match arguments.origin.provenance {
+            true => Some(stated.with_tools(&recipe)?),
+            false => None,
+        };
         let mut build = edgec_builder::Plan::new(recipe, targets);
         build.release = release;
         build.gate = arguments.gate.gate()?;
@@ -243,6 +272,7 @@ impl Plan {
             fleet,
             jobs,
             cache,
+            provenance,
         };
         Ok((plan, signer))
     }
@@ -264,7 +294,7 @@ fn validity(arguments: &Arguments) -> Result<Validity, Failure> {
 }
 
 /// The release, as the artifacts state it.
-fn release(arguments: &Arguments, validity: Validity) -> Result<Release, Failure> {
+fn release(arguments: &Arguments, validity: Validity, stated: &Stated) -> Result<Release, Failure> {
     if let Some(channel) = &arguments.channel {
         edgec_artifact::check_name(channel).map_err(|error| {
             Failure::usage("channel", render::safe(&error.to_string())).with_safe_message()
@@ -284,6 +314,8 @@ fn release(arguments: &Arguments, validity: Validity) -> Result<Release, Failure
     release.display_version = arguments.display_version.clone();
     release.channel = arguments.channel.clone();
     release.validity = validity;
+    let extensions = stated.source.extensions();
+    release.extensions = extensions.map_err(|error| Failure::rejected("source", &error))?;
     Ok(release)
 }
 
@@ -322,11 +354,11 @@ fn refuse_past(validity: &Validity) -> Result<(), Failure> {
 /// Every file that a build reads.
 fn what_is_read(
     jobs: &[Job],
-    signer: &SignerArguments,
+    keys: Vec<PathBuf>,
     hosts: impl IntoIterator<Item = PathBuf>,
 ) -> Vec<PathBuf> {
     let inputs = jobs.iter().map(|job| job.input.clone());
-    inputs.chain(signer.reads()).chain(hosts).collect()
+    inputs.chain(keys).chain(hosts).collect()
 }
 
 /// Refuses to write an artifact over an input, a key or another kind of file, and to read standard

@@ -36,6 +36,9 @@ pub(super) struct Summary<'a> {
     development_key: Option<String>,
     #[serde(skip)]
     new_key: bool,
+    /// Whether the artifacts stay unsigned, on request.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unsigned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet: Option<&'a FleetPlan>,
     /// What confined the processes of the build, if the user asked for it.
@@ -168,6 +171,8 @@ pub(super) struct ArtifactReport {
     bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     debug_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) provenance: Option<String>,
     #[serde(flatten)]
     times: ArtifactTimes,
 }
@@ -183,6 +188,7 @@ impl<'a> Summary<'a> {
             key_id: signer.map(|signer| signer.public().id().to_string()),
             development_key: development.map(render::path),
             new_key: signer.is_some_and(|signer| signer.new),
+            unsigned: false,
             fleet,
             confinement,
             cache: None,
@@ -194,6 +200,13 @@ impl<'a> Summary<'a> {
     pub(super) fn closing(&self) -> String {
         let built = self.inputs.iter().filter_map(|input| input.built.as_ref());
         let artifact = built.flat_map(|built| &built.artifacts).next();
+        if let Some(artifact) = artifact.filter(|_| self.unsigned) {
+            return format!(
+                "not signed: no host takes these artifacts\n  \
+                 sign one: edgec sign {} -o NAME.cwasm\n",
+                word(&artifact.path)
+            );
+        }
         let (Some(artifact), Some(key_id)) = (artifact, &self.key_id) else {
             return String::new();
         };
@@ -354,6 +367,7 @@ impl ArtifactReport {
             path: render::path(path),
             bytes: built.bytes.len(),
             debug_file: debug_file.map(render::path),
+            provenance: None,
             times: built.times.clone(),
         }
     }

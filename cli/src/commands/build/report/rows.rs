@@ -111,13 +111,15 @@ impl Built {
 }
 
 impl ArtifactReport {
-    /// The artifact's line of the summary, and one for its debug file.
+    /// The artifact's line of the summary, and one for each file beside it.
     pub(super) fn rows(&self) -> Vec<Vec<String>> {
         let what = format!("{} ({})", self.path, size(self.bytes as u64));
         let time = self.times.sum().as_secs_f64();
         let mut rows = vec![row(self.target, what, time)];
         let debug = |path: &String| vec!["  debug".to_owned(), path.clone()];
         rows.extend(self.debug_file.iter().map(debug));
+        let provenance = |path: &String| vec!["  provenance".to_owned(), path.clone()];
+        rows.extend(self.provenance.iter().map(provenance));
         rows
     }
 }
