@@ -38,6 +38,8 @@ pub(crate) enum Wanted {
     SignedPolicy,
     /// A description of a host.
     HostProfile,
+    /// A manual page of edgec.
+    ManualPage,
     /// A public key.
     PublicKey,
     /// A private key.
@@ -69,6 +71,7 @@ enum FileKind {
     Policy,
     SignedPolicy,
     HostProfile,
+    ManualPage,
     Fleet,
     Json,
     Html,
@@ -218,6 +221,7 @@ impl Wanted {
             Wanted::Policy => "a trust policy",
             Wanted::SignedPolicy => "a signed trust policy",
             Wanted::HostProfile => "a host profile",
+            Wanted::ManualPage => "a manual page of edgec",
             Wanted::PublicKey => "a public key",
             Wanted::PrivateKey => "a private key",
             Wanted::Key => "a key",
@@ -232,6 +236,7 @@ impl Wanted {
             Wanted::DebugFile => "debug-file",
             Wanted::Policy | Wanted::SignedPolicy => "trust-policy",
             Wanted::HostProfile => "host-profile",
+            Wanted::ManualPage => "manual-page",
             Wanted::PublicKey | Wanted::Key => "public-key",
             Wanted::PrivateKey => "secret-key",
         }
@@ -250,6 +255,7 @@ impl FileKind {
             Wanted::Policy => matches!(self, Self::Policy | Self::SignedPolicy),
             Wanted::SignedPolicy => self == Self::SignedPolicy,
             Wanted::HostProfile => self == Self::HostProfile,
+            Wanted::ManualPage => self == Self::ManualPage,
             Wanted::PublicKey => self == Self::PublicKey,
             Wanted::PrivateKey => self == Self::PrivateKey,
             Wanted::Key => matches!(self, Self::PublicKey | Self::PrivateKey),
@@ -290,6 +296,7 @@ impl FileKind {
             Self::Policy => "a trust policy",
             Self::SignedPolicy => "a signed trust policy",
             Self::HostProfile => "a host profile",
+            Self::ManualPage => "a manual page of edgec",
             Self::Fleet => "a fleet of hosts",
             Self::Json => "a JSON document",
             Self::Html => "an HTML page",

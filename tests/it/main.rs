@@ -40,6 +40,7 @@ mod builder;
 mod check;
 mod circles;
 mod cold_start;
+mod completions;
 mod conformance;
 mod core_modules;
 mod debug_files;
