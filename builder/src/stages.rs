@@ -11,6 +11,7 @@ pub(crate) mod optimize;
 mod order;
 mod parse;
 pub(crate) mod precompile;
+pub(crate) mod translate;
 mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +23,9 @@ use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 /// Every stage, in the order of the work.
-static ALL: [StageKind; 9] = [
+static ALL: [StageKind; 10] = [
     parse::STAGE,
+    translate::STAGE,
     kind::STAGE,
     adapt::STAGE,
     init::STAGE,
