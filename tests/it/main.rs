@@ -73,6 +73,7 @@ mod kernel_answers;
 mod key_reach;
 mod key_sources;
 mod keys;
+mod legacy_exceptions;
 mod loader;
 mod machine;
 mod machine_stack;
