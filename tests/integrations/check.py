@@ -23,7 +23,7 @@ def schemas(place):
     for schema, files in [
         ("vendor.github-actions", [ACTION]),
         ("vendor.gitlab-ci", [place / "head.yml", place / "body.yml"]),
-        ("vendor.github-workflows", [REPOSITORY / ".github/workflows/ci.yml"]),
+        ("vendor.github-workflows", sorted(REPOSITORY.glob(".github/workflows/*.yml"))),
     ]:
         command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema]
         subprocess.run([*command, *map(str, files)], check=True)

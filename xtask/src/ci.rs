@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 12] = [
+static STEPS: [Step; 13] = [
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
@@ -64,6 +64,12 @@ static STEPS: [Step; 12] = [
         name: "integrations",
         about: "the GitHub Action and the GitLab component: their schemas and their scripts",
         check: integrations,
+        when: When::Always,
+    },
+    Step {
+        name: "release",
+        about: "the files of a release: archives, digests, signature, provenance",
+        check: release,
         when: When::Always,
     },
     Step {
@@ -227,6 +233,11 @@ fn legacy() -> Outcome {
 
 fn integrations() -> Outcome {
     run(command("tests/integrations/run.sh").arg(edgec()?))
+}
+
+/// The program that the tests have built stands for the one of a release.
+fn release() -> Outcome {
+    run(command("tests/release/run.sh").arg(edgec()?))
 }
 
 /// A debug build may be slow on a busy machine, so it gets much time beyond its limits.
