@@ -3,7 +3,8 @@
 # so no text of a workflow becomes a part of a script.
 #
 #   EDGEC_CI_PROGRAM   an edgec program, or empty
-#   EDGEC_CI_VERSION   the version to download, such as 0.1.0, or empty; with neither, `edgec` on PATH
+#   EDGEC_CI_VERSION   the version to download, such as 0.1.0, or empty; with neither, the edgec
+#                      on PATH
 #   EDGEC_CI_SHA256    the SHA-256 digest that the archive must have, or empty: that of SHA256SUMS
 #   EDGEC_CI_RELEASES  where releases are: a URL, or a folder; a folder vVERSION is in it
 #   RUNNER_TEMP        the folder for the download

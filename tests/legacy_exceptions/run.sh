@@ -42,8 +42,8 @@ build=("$edgec" build -q --key key.pem -t "$target" -o app.cwasm)
 built=0
 for program in "$here"/*.wat; do
     for level in -O0 -O1 -O3; do
-        "${build[@]}" "$level" "${with[@]}" "$program" 2>warnings
-        if grep -q "is left as it is" warnings; then
+        if ! "${build[@]}" "$level" "${with[@]}" "$program" 2>warnings ||
+            grep -q "is left as it is" warnings; then
             cat warnings >&2
             exit 1
         fi

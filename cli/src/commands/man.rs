@@ -39,18 +39,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     for page in &pages {
         files::refuse_other(&page.path, Wanted::ManualPage)?;
     }
+    write(folder, &pages)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes all pages or none.
+fn write(folder: &Path, pages: &[Page]) -> Result<(), Failure> {
+    let stage = |page: &Page| files::stage(&page.path, &page.text, Wanted::ManualPage);
     signals::uninterrupted(|| {
         let mut folders = NewFolders::default();
         files::make_folder(&mut folders, folder)?;
-        let staged = pages
-            .iter()
-            .map(|page| files::stage(&page.path, &page.text, Wanted::ManualPage));
-        let staged: Result<Vec<Staged>, Failure> = staged.collect();
+        let staged: Result<Vec<Staged>, Failure> = pages.iter().map(stage).collect();
         files::commit_all(staged?)?;
         folders.keep();
         Ok(())
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// The page of a command, and those of its verbs.
