@@ -122,12 +122,12 @@ pub use error::{
 pub use fleet::{FleetPlan, ServedHost};
 pub use manifest::Release;
 pub use plan::{DebugFiles, Plan, SelfAudit};
-pub use prepared::{Initialized, Prepared};
+pub use prepared::{Initialized, Prepared, TranslatedExceptions};
 pub use progress::{Progress, Step};
 pub use provenance::Origin;
 pub use rebuild::Rebuild;
 pub use recipe::Recipe;
 pub use room::check_room;
 pub use times::{ArtifactTimes, Times};
-pub use tools::{Limits, Tools};
+pub use tools::{LegacyExceptions, Limits, Tools};
 pub use worker::{Role, WorkerProgram, WorkerProgramError, answer};

@@ -19,6 +19,8 @@ pub struct Prepared {
     pub input: Bytes,
     /// Whether the input was in the text format.
     pub from_text: bool,
+    /// How its legacy exceptions were translated, if it had any.
+    pub translated: Option<TranslatedExceptions>,
     /// What the program is.
     pub kind: ProgramKind,
     /// How a core module became a component, if it did.
@@ -49,6 +51,16 @@ pub struct Prepared {
     pub optimizing: Duration,
     /// How long it took to remove the names.
     pub removing_names: Duration,
+}
+
+/// Legacy exceptions that were translated to standard ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TranslatedExceptions {
+    /// The numbers of the core modules that had them, in file order.
+    pub modules: Vec<usize>,
+    /// How long it took to find them, translate them and validate the result.
+    pub time: Duration,
 }
 
 /// An export that was called at build time.

@@ -12,6 +12,7 @@ mod order;
 mod parse;
 pub(crate) mod precompile;
 mod prune;
+pub(crate) mod translate;
 mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +24,9 @@ use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 /// Every stage, in the order of the work.
-static ALL: [StageKind; 10] = [
+static ALL: [StageKind; 11] = [
     parse::STAGE,
+    translate::STAGE,
     kind::STAGE,
     adapt::STAGE,
     init::STAGE,

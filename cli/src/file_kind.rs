@@ -40,6 +40,8 @@ pub(crate) enum Wanted {
     SignedPolicy,
     /// A description of a host.
     HostProfile,
+    /// A manual page of edgec.
+    ManualPage,
     /// A public key.
     PublicKey,
     /// A private key.
@@ -71,6 +73,7 @@ enum FileKind {
     Policy,
     SignedPolicy,
     HostProfile,
+    ManualPage,
     Fleet,
     Json,
     Html,
@@ -225,6 +228,7 @@ impl Wanted {
             Wanted::Policy => "a trust policy",
             Wanted::SignedPolicy => "a signed trust policy",
             Wanted::HostProfile => "a host profile",
+            Wanted::ManualPage => "a manual page of edgec",
             Wanted::PublicKey => "a public key",
             Wanted::PrivateKey => "a private key",
             Wanted::Key => "a key",
@@ -240,6 +244,7 @@ impl Wanted {
             Wanted::DebugFile => "debug-file",
             Wanted::Policy | Wanted::SignedPolicy => "trust-policy",
             Wanted::HostProfile => "host-profile",
+            Wanted::ManualPage => "manual-page",
             Wanted::PublicKey | Wanted::Key => "public-key",
             Wanted::PrivateKey => "secret-key",
         }
@@ -258,6 +263,7 @@ impl FileKind {
             Wanted::Policy => matches!(self, Self::Policy | Self::SignedPolicy),
             Wanted::SignedPolicy => self == Self::SignedPolicy,
             Wanted::HostProfile => self == Self::HostProfile,
+            Wanted::ManualPage => self == Self::ManualPage,
             Wanted::PublicKey => self == Self::PublicKey,
             Wanted::PrivateKey => self == Self::PrivateKey,
             Wanted::Key => matches!(self, Self::PublicKey | Self::PrivateKey),
@@ -298,6 +304,7 @@ impl FileKind {
             Self::Policy => "a trust policy",
             Self::SignedPolicy => "a signed trust policy",
             Self::HostProfile => "a host profile",
+            Self::ManualPage => "a manual page of edgec",
             Self::Fleet => "a fleet of hosts",
             Self::Json => "a JSON document",
             Self::Html => "an HTML page",

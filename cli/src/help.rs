@@ -267,6 +267,16 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "The versions as JSON",
         "edgec version --format json",
     ),
+    (
+        "completions",
+        "A script for bash, which `source` reads",
+        "edgec completions bash",
+    ),
+    (
+        "man",
+        "Into the folder in which `man` finds the pages of this user",
+        "edgec man ~/.local/share/man/man1",
+    ),
 ];
 
 #[cfg(test)]

@@ -94,6 +94,8 @@ enum Command {
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
     Version(commands::version::Arguments),
+    Completions(commands::completions::Arguments),
+    Man(commands::man::Arguments),
 }
 
 impl Command {
@@ -184,6 +186,8 @@ fn run(command: Command) -> Outcome {
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),
         Command::Version(arguments) => commands::version::run(&arguments),
+        Command::Completions(arguments) => commands::completions::run(&arguments),
+        Command::Man(arguments) => commands::man::run(&arguments),
     }
 }
 

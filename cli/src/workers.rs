@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edgec_builder::{Limits, Role, Tools, WorkerProgram};
+use edgec_builder::{LegacyExceptions, Limits, Role, Tools, WorkerProgram};
 use edgec_compiler::{Confinement, FrontEnd, Wall, WorkerLimits};
 use serde::Serialize;
 
@@ -20,7 +20,8 @@ const MAX_TIMEOUT: u64 = 86_400;
 #[derive(clap::Args)]
 pub(crate) struct WorkerArguments {
     /// Use this `wasm-opt` program instead of the built-in Binaryen; it is confined too, and can
-    /// write no files (docs/environment.md)
+    /// write no files (docs/environment.md); from version 118 on, it also translates legacy
+    /// exceptions (docs/optimizer.md)
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
     /// Seconds of --compile-timeout that the optimizer may take, for all core modules of a program
@@ -85,8 +86,13 @@ impl WorkerArguments {
         #[cfg(not(feature = "binaryen"))]
         let wasm_opt = wasm_opt.unwrap_or_else(|| "wasm-opt".into());
         let shown = wasm_opt.display().to_string();
-        Tools::with_wasm_opt(program()?, &limits, wasm_opt)
-            .map_err(|error| version_failure(&error).or_about(shown))
+        let mut tools = Tools::with_wasm_opt(program()?, &limits, wasm_opt)
+            .map_err(|error| version_failure(&error).or_about(shown))?;
+        // A program that only happens to be on the path translates nothing.
+        if self.wasm_opt.is_none() {
+            tools.legacy_exceptions = LegacyExceptions::Refused;
+        }
+        Ok(tools)
     }
 }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::work::front_end_worker;
 use self::work::{AheadHead, DONE, Head, NextHead, REFUSED, Refusal, Task};
+use crate::wasm::legacy_exceptions::{LegacyModule, LegacyProgram, Translated};
 use crate::wasm::optimize::{Parts, Planned};
 use crate::worker::deadline::Deadline;
 use crate::worker::wire::{self, Reader};
@@ -127,12 +128,27 @@ pub enum FrontEndError {
     /// A snapshot is not the same program with a different state.
     #[error(transparent)]
     Snapshot(SnapshotError),
+    /// The program is not valid after its legacy exceptions were translated.
+    #[error("with its legacy exceptions translated, the program is not valid: {0}")]
+    Translated(ValidateError),
     /// The process gave no answer.
     #[error(transparent)]
     Worker(#[from] StageError),
 }
 
 impl FrontEndError {
+    /// Whether the input is a program that edgec could compile if its legacy exceptions were
+    /// translated, as far as it was validated.
+    pub fn is_about_legacy_exceptions(&self) -> bool {
+        match self {
+            Self::Program {
+                error: AdaptError::Invalid(error),
+                ..
+            } => error.is_about_legacy_exceptions(),
+            _ => false,
+        }
+    }
+
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
@@ -141,6 +157,7 @@ impl FrontEndError {
             Self::World(error) => error.code(),
             Self::Gate(_) => "gate",
             Self::Snapshot(_) => "init",
+            Self::Translated(_) => "legacy-exceptions",
             Self::Worker(error) => error.code(),
         }
     }
@@ -245,6 +262,40 @@ impl FrontEnd {
         self.ask(&task, &parts, snapshot, deadline, resumed)
     }
 
+    /// Takes the core modules with legacy exceptions out of an input.
+    ///
+    /// # Errors
+    ///
+    /// [`FrontEndError`]: the input is invalid for another reason too.
+    pub fn find_legacy_exceptions(
+        &self,
+        bytes: &[u8],
+        deadline: Deadline,
+    ) -> Result<LegacyProgram, FrontEndError> {
+        self.ask(&Task::FindLegacy, &[bytes], bytes, deadline, legacy)
+    }
+
+    /// The valid program of an input whose legacy exceptions were translated, in the binary format.
+    ///
+    /// # Errors
+    ///
+    /// [`FrontEndError`].
+    pub fn put_back(
+        &self,
+        bytes: &[u8],
+        translated: &Translated,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, FrontEndError> {
+        let modules = translated.modules.iter();
+        let lengths = modules.map(|(number, bytes)| (*number, bytes.len() as u64));
+        let task = Task::PutBack {
+            modules: lengths.collect(),
+        };
+        let before = translated.modules.iter().map(|(_, bytes)| bytes.as_slice());
+        let parts: Vec<&[u8]> = before.chain([bytes]).collect();
+        self.ask(&task, &parts, bytes, deadline, whole)
+    }
+
     fn read<T>(
         &self,
         bytes: Vec<u8>,
@@ -307,6 +358,7 @@ fn refused(refusal: Refusal) -> FrontEndError {
         Refusal::World(error) => FrontEndError::World(error),
         Refusal::Gate(found) => FrontEndError::Gate(found),
         Refusal::Snapshot(error) => FrontEndError::Snapshot(error),
+        Refusal::Translated(error) => FrontEndError::Translated(error),
     }
 }
 
@@ -336,6 +388,24 @@ fn prepared(head: Head, from: &mut Reader<'_>) -> Option<(Facts, Ahead)> {
 fn resumed(head: Head, from: &mut Reader<'_>) -> Option<Ahead> {
     match head {
         Head::Resumed(ahead) => self::ahead(ahead, from),
+        _ => None,
+    }
+}
+
+fn legacy(head: Head, from: &mut Reader<'_>) -> Option<LegacyProgram> {
+    let Head::Legacy { from_text, modules } = head else {
+        return None;
+    };
+    let modules = modules.iter().map(|head| LegacyModule::read(head, from));
+    Some(LegacyProgram {
+        from_text,
+        modules: modules.collect::<Option<_>>()?,
+    })
+}
+
+fn whole(head: Head, from: &mut Reader<'_>) -> Option<Vec<u8>> {
+    match head {
+        Head::Translated(place) => from.take(place),
         _ => None,
     }
 }

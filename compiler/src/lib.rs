@@ -61,6 +61,7 @@ mod wasm {
     pub(crate) mod gain;
     pub(crate) mod indices;
     pub(crate) mod kept;
+    pub(crate) mod legacy_exceptions;
     pub(crate) mod module_parts;
     pub(crate) mod modules;
     pub(crate) mod names;
@@ -189,6 +190,7 @@ pub use wasm::binaryen::{optimizer_worker, run_binaryen};
 pub use wasm::finish::Finished;
 pub use wasm::flatten::{Change, Flattened, KeptInstance, Reason as FlattenReason};
 pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
+pub use wasm::legacy_exceptions::{LegacyProgram, OLDEST_TRANSLATOR, TranslateError, Translated};
 pub use wasm::modules::map_modules;
 pub use wasm::names::{Names, take_names};
 pub use wasm::optimize::{

@@ -13,6 +13,7 @@ impl BuildError {
     /// | `not-wasm` | the input is not WebAssembly |
     /// | `invalid` | the program is not valid WebAssembly |
     /// | `unsupported` | the program is valid, but beyond edgec or its engine |
+    /// | `legacy-exceptions` | the program has exceptions from before the standard, and they were not translated |
     /// | `engine-fault` | the program is valid, but the engine's code for it would be wrong |
     /// | `kind` | the program cannot become the requested kind |
     /// | `wit` | the program cannot get component types |
@@ -30,7 +31,10 @@ impl BuildError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Name(_) => "name",
-            Self::Input { error, .. } | Self::NotResumed(error) => error.code(),
+            Self::Input { error, .. } | Self::NotResumed(error) | Self::NotTranslated(error) => {
+                error.code()
+            }
+            Self::Translate(error) => error.code(),
             Self::Room(error) => error.code(),
             Self::Init(error) => error.code(),
             Self::Snapshot(_) => "init",

@@ -2,7 +2,8 @@
 
 use edgec_compiler::{
     AdaptError, FrontEndError, HostNeed, InitError, InputError, MachineError, OptimizeError,
-    PrecompileError, StageError, ValidateError, VersionError, WorkerError, WorkerStage,
+    PrecompileError, StageError, TranslateError, ValidateError, VersionError, WorkerError,
+    WorkerStage,
 };
 
 use super::gate::{gate_failure, wit_failure};
@@ -159,6 +160,8 @@ pub(crate) fn refused_input_failure(error: &FrontEndError, bytes: &[u8]) -> Fail
 pub(crate) fn front_end_failure(error: &FrontEndError) -> Failure {
     match error {
         FrontEndError::Worker(error) => stage_failure(error),
+        FrontEndError::Translated(_) => Failure::rejected(error.code(), error)
+            .hint("this `wasm-opt` made it: try a newer one with --wasm-opt"),
         _ => Failure::rejected(error.code(), error).hint(VALIDATE_DEFECT),
     }
 }
@@ -184,6 +187,28 @@ fn input_failure(code: &'static str, error: &InputError, bytes: &[u8]) -> Failur
         InputError::Empty => failure,
         _ => explain(failure, bytes, Wanted::Program),
     }
+}
+
+/// What to do about exceptions from before the standard.
+const LEGACY_EXCEPTIONS: &str = "\
+these are legacy exceptions, from before the standard: `edgec build` translates them if --wasm-opt \
+names a `wasm-opt` of Binaryen 118 or later;\n\
+or make standard ones: Emscripten with -sWASM_LEGACY_EXCEPTIONS=0, clang with -mllvm \
+-wasm-use-legacy-eh=false";
+
+/// Why legacy exceptions were not translated, and what to do about it.
+pub(super) fn translate_failure(error: &TranslateError) -> Failure {
+    let hint = match error {
+        TranslateError::Machine { source, .. } => return machine_failure(error, source),
+        TranslateError::Version { .. } => LEGACY_EXCEPTIONS,
+        TranslateError::Timeout { whole: true, .. } => MORE_TIME,
+        TranslateError::Timeout { .. } => {
+            "--optimizer-timeout SECONDS gives the optimizer more time"
+        }
+        TranslateError::Memory { .. } => "--worker-memory MIB gives the optimizer more memory",
+        _ => "if it happens again, it is a defect of this `wasm-opt`: try a newer one",
+    };
+    Failure::rejected(error.code(), error).hint(hint)
 }
 
 fn invalid_failure(error: &ValidateError) -> Failure {
@@ -216,12 +241,7 @@ fn invalid_failure(error: &ValidateError) -> Failure {
         let text = format!("WebAssembly that edgec does not support: {text}");
         let failure = failure(text).with_safe_message();
         return match feature.as_str() {
-            "legacy_exceptions" => failure.hint(
-                "these are legacy exceptions, from before the standard; Emscripten makes standard \
-                 ones with -sWASM_LEGACY_EXCEPTIONS=0, clang with -mllvm \
-                 -wasm-use-legacy-eh=false; a newer wasm-opt translates them with \
-                 --translate-to-exnref",
-            ),
+            _ if error.is_about_legacy_exceptions() => failure.hint(LEGACY_EXCEPTIONS),
             feature => failure.hint(format!(
                 "the program uses `{feature}`; build it without \
                  (`edgec validate --help` lists what is supported)"

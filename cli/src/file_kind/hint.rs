@@ -15,7 +15,9 @@ impl FileKind {
             Wanted::Attestation => {
                 "an attestation is what `edgec sign-blob` or `edgec build --provenance` wrote"
             }
-            Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae => "give what edgec wrote",
+            Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae | Wanted::ManualPage => {
+                "give what edgec wrote"
+            }
             Wanted::Policy | Wanted::SignedPolicy => match self {
                 Self::PrivateKey | Self::PublicKey => {
                     "a policy is a file that lists public keys: docs/policy.md; `verify --key` takes a key"
@@ -93,6 +95,7 @@ impl FileKind {
             Self::Pae | Self::PolicyPae => {
                 "only a signer can read it: give the file that it was exported from"
             }
+            Self::ManualPage => "`man -l FILE` shows it",
             Self::HostProfile | Self::Fleet => "name hosts with --host, and fleets with --fleet",
             Self::Json | Self::Script => match wanted {
                 Wanted::Program => "give a component or core module, .wasm or .wat",

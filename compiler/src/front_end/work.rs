@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Facts, Intake, SnapshotError};
 use crate::input::validate::Description;
 use crate::wasm::finish::{self, finish};
+use crate::wasm::legacy_exceptions::{self, LegacyHead};
 use crate::wasm::optimize::{self, Parts, assemble, plan};
 use crate::wasm::outline;
 use crate::worker;
@@ -32,6 +33,11 @@ pub(super) enum Task {
     /// Check that the input differs only in its state from a program of this length, which comes
     /// before the input. Then take the steps before the optimizer.
     Resume { program: u64, steps: Steps },
+    /// Find the core modules with legacy exceptions.
+    FindLegacy,
+    /// Put core modules back that were translated: their numbers and lengths. Their bytes come
+    /// before the input.
+    PutBack { modules: Vec<(usize, u64)> },
 }
 
 /// The head of an answer. The answer's bytes follow.
@@ -44,6 +50,11 @@ pub(super) enum Head {
     },
     Prepared(Facts, AheadHead),
     Resumed(AheadHead),
+    Legacy {
+        from_text: bool,
+        modules: Vec<LegacyHead>,
+    },
+    Translated(Place),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,6 +77,7 @@ pub(super) enum Refusal {
     World(WitError),
     Gate(Violations),
     Snapshot(SnapshotError),
+    Translated(ValidateError),
 }
 
 /// The worker process: reads a task and an input from standard input, and answers on standard
@@ -84,21 +96,32 @@ pub fn front_end_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
 /// The parts of an answer.
 pub(super) fn reply(message: &[u8]) -> Result<(u8, Vec<Vec<u8>>), String> {
     let (task, mut from) = Reader::new::<Task>(message, &[]).ok_or_else(worker::usage)?;
-    let program = match &task {
-        Task::Resume { program, .. } => from.take(Place::Follow(*program)),
-        _ => Some(Vec::new()),
+    let lengths: Vec<u64> = match &task {
+        Task::Resume { program, .. } => vec![*program],
+        Task::PutBack { modules } => modules.iter().map(|(_, length)| *length).collect(),
+        _ => Vec::new(),
     };
-    let program = program.ok_or_else(worker::usage)?;
+    let lengths = lengths.into_iter();
+    let before: Option<Vec<Vec<u8>>> = lengths
+        .map(|length| from.take(Place::Follow(length)))
+        .collect();
+    let before = before.ok_or_else(worker::usage)?;
     let input = from.rest();
     let mut out = Writer::new(input);
-    let (tag, answer) = match work(task, &program, input, &mut out) {
+    let (tag, answer) = match work(task, before, input, &mut out) {
         Ok(head) => (DONE, out.message(&head)),
         Err(refusal) => (REFUSED, Writer::new(&[]).message(&refusal)),
     };
     Ok((tag, answer.map_err(|error| error.to_string())?))
 }
 
-fn work(task: Task, program: &[u8], input: &[u8], out: &mut Writer<'_>) -> Result<Head, Refusal> {
+/// `before` has what comes before the input.
+fn work(
+    task: Task,
+    before: Vec<Vec<u8>>,
+    input: &[u8],
+    out: &mut Writer<'_>,
+) -> Result<Head, Refusal> {
     match task {
         Task::Read(intake) => {
             let (component, facts) = read_program(input, intake.as_deref())?;
@@ -114,8 +137,28 @@ fn work(task: Task, program: &[u8], input: &[u8], out: &mut Writer<'_>) -> Resul
             Ok(Head::Prepared(facts, ahead(component, &steps, out)))
         }
         Task::Resume { steps, .. } => {
+            let program = before.first().map_or(&[][..], Vec::as_slice);
             let component = snapshot(program, input).map_err(Refusal::Snapshot)?;
             Ok(Head::Resumed(ahead(component, &steps, out)))
+        }
+        Task::FindLegacy => {
+            let input = read(input.to_vec()).map_err(|not| Refusal::Input(not.error))?;
+            let from_text = input.is_from_text();
+            let modules = legacy_exceptions::find(input.bytes(), input.kind())
+                .map_err(|error| Refusal::Program(error.into(), from_text))?;
+            let modules = modules
+                .into_iter()
+                .map(|module| module.write(out))
+                .collect();
+            Ok(Head::Legacy { from_text, modules })
+        }
+        Task::PutBack { modules } => {
+            let numbers = modules.into_iter().map(|(number, _)| number);
+            let translated: Vec<(usize, Vec<u8>)> = numbers.zip(before).collect();
+            let input = read(input.to_vec()).map_err(|not| Refusal::Input(not.error))?;
+            let whole = legacy_exceptions::put_back(input.bytes(), input.kind(), &translated)
+                .map_err(Refusal::Translated)?;
+            Ok(Head::Translated(out.put(whole)))
         }
     }
 }

@@ -46,7 +46,21 @@ pub enum ValidateError {
     },
 }
 
+/// The name of the feature of legacy exceptions.
+const LEGACY_EXCEPTIONS: &str = "legacy_exceptions";
+
 impl ValidateError {
+    /// Whether the program would be valid if edgec supported legacy exceptions.
+    pub fn is_about_legacy_exceptions(&self) -> bool {
+        match self {
+            Self::Invalid {
+                unsupported_feature: Some(feature),
+                ..
+            } => feature == LEGACY_EXCEPTIONS,
+            _ => false,
+        }
+    }
+
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
@@ -54,6 +68,7 @@ impl ValidateError {
                 unsupported_feature: None,
                 ..
             } => "invalid",
+            _ if self.is_about_legacy_exceptions() => "legacy-exceptions",
             Self::Invalid { .. } | Self::Engine { .. } | Self::Limit { .. } => "unsupported",
             Self::Fault { .. } => "engine-fault",
         }

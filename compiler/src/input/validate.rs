@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
-use crate::input::features::{self, SUPPORTED};
+use crate::input::features::{self, LEGACY_EXCEPTIONS, SUPPORTED};
 use crate::input::found::{Found, KnownCode, checked, found};
 use crate::input::invalid::{Function, Location, ValidateError};
-use crate::input::walk::{WalkError, is_valid};
+use crate::input::walk::{WalkError, first, is_valid, structure};
 use crate::input::{engine_limits, totals, validator_limits};
 use crate::{Interface, ProgramKind, Resources};
 
@@ -59,6 +59,18 @@ pub(crate) fn validate_known(
     match found(&bytes, Some(code)) {
         Some(found) => accepted_by_engine(bytes, found),
         None => validate(bytes),
+    }
+}
+
+/// Checks that a program is valid if legacy exceptions count as supported. Such a program cannot be
+/// compiled before they are translated, so the engine is not asked about it.
+pub(crate) fn check_with_legacy_exceptions(bytes: &[u8]) -> Result<(), ValidateError> {
+    totals::check(bytes)?;
+    let mut bodies = Vec::new();
+    let outside = structure(bytes, SUPPORTED | LEGACY_EXCEPTIONS, &mut bodies);
+    match first(bodies, outside) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(refused(bytes, error)),
     }
 }
 

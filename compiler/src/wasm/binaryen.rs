@@ -118,6 +118,16 @@ impl Optimizer {
         );
         // Makes it write the names again, which it reads in any case. The code is the same.
         arguments.push("-g".into());
+        self.work(module, arguments, until)
+    }
+
+    /// Gives a core module to the optimizer, with these arguments. The result is not validated.
+    pub(crate) fn work(
+        &self,
+        module: &[u8],
+        arguments: Vec<OsString>,
+        until: Until,
+    ) -> Result<Vec<u8>, Attempt> {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }

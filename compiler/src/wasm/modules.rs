@@ -11,10 +11,15 @@ use crate::{ProgramKind, ValidComponent};
 
 /// Every core module at any depth, in the order of [`map_modules`].
 pub(crate) fn core_modules(program: &ValidComponent) -> Vec<&[u8]> {
+    modules_in(program.bytes(), program.kind())
+}
+
+/// Like [`core_modules`], for the bytes of a program.
+pub(crate) fn modules_in(bytes: &[u8], kind: ProgramKind) -> Vec<&[u8]> {
     let mut modules = Vec::new();
-    match program.kind() {
-        ProgramKind::Module => modules.push(program.bytes()),
-        ProgramKind::Component => collect(program.bytes(), &mut modules),
+    match kind {
+        ProgramKind::Module => modules.push(bytes),
+        ProgramKind::Component => collect(bytes, &mut modules),
     }
     modules
 }
@@ -38,8 +43,16 @@ pub fn map_modules(
     program: &ValidComponent,
     change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
 ) -> Option<Vec<u8>> {
-    let bytes = program.bytes();
-    match program.kind() {
+    map_modules_in(program.bytes(), program.kind(), change)
+}
+
+/// Like [`map_modules`], for the bytes of a program.
+pub(crate) fn map_modules_in(
+    bytes: &[u8],
+    kind: ProgramKind,
+    change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    match kind {
         ProgramKind::Module => change(bytes).filter(|new| new.as_slice() != bytes),
         ProgramKind::Component => {
             let mut out = Rewritten::new(bytes);

@@ -72,6 +72,9 @@ struct Built {
     #[serde(skip_serializing_if = "Option::is_none")]
     adapter: Option<&'static str>,
     input_bytes: u64,
+    /// How exceptions from before the standard were translated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    translate: Option<TranslateReport>,
     component_bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     init: Option<InitReport>,
@@ -132,6 +135,25 @@ impl KindReport {
             lacks: choice.lacks.as_ref().map(|lacks| safe(&lacks.to_string())),
             told: !matches!(choice.why, Why::Asked | Why::NoPreview1),
         }
+    }
+}
+
+/// Legacy exceptions that were translated.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TranslateReport {
+    /// The numbers of the core modules that had them.
+    modules: Vec<usize>,
+    seconds: f64,
+}
+
+impl TranslateReport {
+    fn of(prepared: &Prepared) -> Option<Self> {
+        let translated = prepared.translated.as_ref()?;
+        Some(Self {
+            modules: translated.modules.clone(),
+            seconds: translated.time.as_secs_f64(),
+        })
     }
 }
 
@@ -260,6 +282,7 @@ impl InputReport {
             kind_choice: choice.map(|choice| KindReport::new(choice, prepared.kind)),
             adapter: prepared.adapter.map(Adapter::name),
             input_bytes: prepared.input.length,
+            translate: TranslateReport::of(&prepared),
             component_bytes: prepared.before,
             init: InitReport::of(&prepared),
             optimized_bytes: optimized.component.bytes().len(),
@@ -339,7 +362,9 @@ impl InputReport {
         let Some(built) = &self.built else {
             return String::new();
         };
-        let mut rows = vec![built.validate_row()];
+        let mut rows = Vec::new();
+        rows.extend(built.translate_row());
+        rows.push(built.validate_row());
         rows.extend(built.init_row());
         rows.extend(built.flatten.iter().filter_map(FlattenReport::row));
         rows.extend(built.optimize_row());

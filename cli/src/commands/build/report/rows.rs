@@ -13,6 +13,13 @@ fn row(name: &str, what: String, time: f64) -> Vec<String> {
 }
 
 impl Built {
+    pub(super) fn translate_row(&self) -> Option<Vec<String>> {
+        let translated = self.translate.as_ref()?;
+        let modules = count(translated.modules.len(), "core module");
+        let what = format!("legacy exceptions to standard ones, {modules}");
+        Some(row("translate", what, translated.seconds))
+    }
+
     pub(super) fn validate_row(&self) -> Vec<String> {
         let adapted = match self.adapter {
             Some("none") => ", wrapped".to_owned(),
