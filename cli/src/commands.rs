@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod envelope;
+pub(crate) mod explain;
 pub(crate) mod host;
 pub(crate) mod inspect;
 pub(crate) mod keygen;

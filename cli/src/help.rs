@@ -243,6 +243,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec advisories GHSA-mghf-wjfp-p5xm",
     ),
     (
+        "explain",
+        "What an error means, and what to do",
+        "edgec explain image-digest",
+    ),
+    (
         "version",
         "The versions as JSON",
         "edgec version --format json",

@@ -14,8 +14,10 @@ mod bounds;
 mod cold_start;
 mod commands;
 mod differences;
+mod document;
 mod escape;
 mod exit;
+mod explain;
 mod exports;
 mod failure;
 mod failures;
@@ -87,6 +89,7 @@ enum Command {
     Check(commands::check::Arguments),
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
+    Explain(commands::explain::Arguments),
     Version(commands::version::Arguments),
 }
 
@@ -121,11 +124,12 @@ fn edgec() -> ExitCode {
     panics::install();
     let command = command();
     let own = given.get(1..).unwrap_or_default();
+    let verb = arguments::verb(&command, own);
+    document::of_verb(verb.strip_prefix("edgec ").unwrap_or_default());
     let format = format(own);
     if let Err(failure) = arguments::refuse_secrets(&command, own) {
         return failure.end(format);
     }
-    let verb = arguments::verb(&command, own);
     let line = arguments::for_parser(&command, &given);
     let arguments = command
         .try_get_matches_from(line)
@@ -169,6 +173,7 @@ fn run(command: Command) -> Outcome {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Version(arguments) => commands::version::run(&arguments),
     }
 }

@@ -10,6 +10,7 @@ use edgec_packager::SecretKey;
 use serde::Serialize;
 
 use super::keygen::write;
+use crate::document;
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files::{self, Sensitive};
@@ -236,7 +237,7 @@ fn import(file: &Path, output: &Path, format: Format) -> Outcome {
         public_key: render::path(output),
         key_id: public.id().to_string(),
     };
-    render::answer(&imported, format, |imported| {
+    document::answer(true, &imported, format, |imported| {
         format!(
             "public key  {}\nkey id      {}\n",
             imported.public_key, imported.key_id
