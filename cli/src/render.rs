@@ -64,7 +64,8 @@ pub(crate) fn with_sarif() -> impl TypedValueParser<Value = Format> {
     let formats = [
         PossibleValue::new("text").help("For people"),
         PossibleValue::new("json").help("One JSON document"),
-        PossibleValue::new("sarif").help("A SARIF 2.1.0 log, with which code hosts annotate changes"),
+        PossibleValue::new("sarif")
+            .help("A SARIF 2.1.0 log, with which code hosts annotate changes"),
     ];
     PossibleValuesParser::new(formats).map(|format| match format.as_str() {
         "json" => Format::Json,

@@ -22,6 +22,7 @@ mod input {
     pub(crate) mod bodies;
     pub(crate) mod engine_faults;
     pub(crate) mod engine_limits;
+    pub(crate) mod excerpt;
     pub(crate) mod features;
     pub(crate) mod found;
     pub(crate) mod interface;
@@ -29,6 +30,7 @@ mod input {
     pub(crate) mod operands;
     pub(crate) mod preview1;
     pub(crate) mod read;
+    pub(crate) mod text_place;
     pub(crate) mod totals;
     pub(crate) mod validate;
     pub(crate) mod validator_limits;
@@ -152,7 +154,8 @@ pub use input::adapt::{
 };
 pub use input::features::supported_feature_names;
 pub use input::interface::Interface;
-pub use input::invalid::{Location, ValidateError};
+pub use input::excerpt::{Excerpt, Instruction};
+pub use input::invalid::{Function, Location, TextPlace, ValidateError};
 pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
 pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
 pub use input::validate::{ValidComponent, validate};

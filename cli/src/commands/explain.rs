@@ -38,9 +38,11 @@ const WIDTH: usize = 80;
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let named: Vec<&str> = arguments.codes.iter().map(|code| bare(code)).collect();
     if let Some(unknown) = named.iter().find(|code| explain::find(code).is_none()) {
-        return Err(Failure::usage("unknown-code", "this edgec has no such code")
-            .about(unknown)
-            .hint("`edgec explain` lists the codes"));
+        return Err(
+            Failure::usage("unknown-code", "this edgec has no such code")
+                .about(unknown)
+                .hint("`edgec explain` lists the codes"),
+        );
     }
     let rows = SUBJECTS.iter().flat_map(|subject| {
         let rows = subject.errors.iter();
@@ -67,7 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 /// The code in `error[code]` or in `error[code]:`, so that it can be copied from a message.
 fn bare(text: &str) -> &str {
-    let inner = text.strip_prefix("error[").or(text.strip_prefix("warning["));
+    let inner = text
+        .strip_prefix("error[")
+        .or_else(|| text.strip_prefix("warning["));
     let inner = inner.and_then(|inner| inner.trim_end_matches(':').strip_suffix(']'));
     inner.unwrap_or(text)
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, SnapshotError};
+use crate::input::text_place;
 use crate::input::validate::Description;
 use crate::wasm::finish::{self, finish};
 use crate::wasm::optimize::{self, Parts, assemble, plan};
@@ -127,7 +128,10 @@ fn read_program(
         Some(asked) => adapt(input, asked),
         None => only_validated(validate(input.into_bytes())),
     };
-    let adapted = adapted.map_err(|error| Refusal::Program(error, from_text))?;
+    let adapted = adapted.map_err(|error| match from_text {
+        true => Refusal::Program(in_text(error, bytes), from_text),
+        false => Refusal::Program(error, from_text),
+    })?;
     let Adapted {
         component,
         adapter,
@@ -143,6 +147,16 @@ fn read_program(
         resources: component.resources(),
     };
     Ok((component, facts))
+}
+
+/// The error with its place in the text.
+fn in_text(mut error: AdaptError, text: &[u8]) -> AdaptError {
+    if let AdaptError::Invalid(ValidateError::Invalid { location, .. }) = &mut error {
+        let module = location.function.as_ref().and_then(|it| it.module);
+        let at = location.instruction;
+        location.text = at.and_then(|at| text_place::find(text, module, at));
+    }
+    error
 }
 
 fn only_validated(program: Result<ValidComponent, ValidateError>) -> Result<Adapted, AdaptError> {
