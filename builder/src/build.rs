@@ -9,10 +9,11 @@ use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use edgec_artifact::{Bytes, PublicKey};
+use edgec_artifact::{Bytes, Image, Manifest, PublicKey, Validity};
 use edgec_compiler::{Finding, Names, ReadError};
 use edgec_packager::{SignedArtifact, Signer, UnsignedArtifact};
 use edgec_targets::Target;
+use serde::Serialize;
 
 use crate::at_once::at_once;
 use crate::audit::self_audit;
@@ -80,10 +81,45 @@ pub struct BuiltArtifact {
     pub target: &'static Target,
     /// The whole file.
     pub bytes: Vec<u8>,
+    /// What its manifest states about it.
+    pub stated: Stated,
     /// Its debug file, if the plan asks for one.
     pub debug_file: Option<Vec<u8>>,
     /// How long the steps took.
     pub times: ArtifactTimes,
+}
+
+/// What the manifest of an artifact states about the artifact itself: what a pipeline notes about
+/// a release.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Stated {
+    /// The image: its length and its digests.
+    pub image: Image,
+    /// The version that hosts compare.
+    pub version: u64,
+    /// The version for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_version: Option<String>,
+    /// The release channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// When it was issued, and when it may be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validity: Option<Validity>,
+}
+
+impl From<Manifest> for Stated {
+    fn from(manifest: Manifest) -> Self {
+        Self {
+            image: manifest.image,
+            version: manifest.version,
+            display_version: manifest.display_version,
+            channel: manifest.channel,
+            validity: manifest.validity,
+        }
+    }
 }
 
 impl Plan {
@@ -293,9 +329,10 @@ impl Signed {
         } = self;
         let clock = Stopwatch::start();
         let artifacts = at_once(artifacts, |mut packaged| {
-            check(&mut packaged, &by, plan)?;
+            let manifest = check(&mut packaged, &by, plan)?;
             Ok::<_, BuildError>(BuiltArtifact {
                 target: packaged.target,
+                stated: manifest.into(),
                 bytes: packaged.artifact.into_bytes(),
                 debug_file: packaged.debug_file,
                 times: packaged.times,
@@ -311,7 +348,7 @@ fn check(
     packaged: &mut Packaged<SignedArtifact>,
     by: &PublicKey,
     plan: &Plan,
-) -> Result<(), BuildError> {
+) -> Result<Manifest, BuildError> {
     let mut clock = Stopwatch::start();
     let signed = packaged.artifact.as_bytes();
     let manifest = self_check(signed, by)?;
@@ -320,8 +357,8 @@ fn check(
         self_audit(signed, &manifest, &plan.recipe.tools.program)?;
         packaged.times.auditing = clock.lap();
     }
-    match &plan.fleet {
-        Some(fleet) => fleet.check(&manifest).map_err(BuildError::Unserved),
-        None => Ok(()),
+    if let Some(fleet) = &plan.fleet {
+        fleet.check(&manifest).map_err(BuildError::Unserved)?;
     }
+    Ok(manifest)
 }

@@ -155,7 +155,7 @@ pub use input::adapt::{
 pub use input::features::supported_feature_names;
 pub use input::interface::Interface;
 pub use input::excerpt::{Excerpt, Instruction};
-pub use input::invalid::{Function, Location, TextPlace, ValidateError};
+pub use input::invalid::{Location, TextPlace, ValidateError};
 pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
 pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
 pub use input::validate::{ValidComponent, validate};

@@ -12,7 +12,7 @@ use crate::failures::builder::room_failure;
 use crate::failures::compiler::refused_input_failure;
 use crate::files;
 use crate::render::outln;
-use crate::render::{self, Format};
+use crate::render::{self, Format, with_sarif};
 use crate::reports::Reports;
 use crate::workers::LimitArguments;
 
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     limits: LimitArguments,
     /// The format of the results
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_parser = with_sarif(), default_value = "text")]
     format: Format,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 }
             }
             Err(failure) => {
-                let failure = failure.about_safe(&report.input);
+                let failure = failure.in_file(input);
                 reports.fail(&failure);
                 report.error = Some(failure);
             }

@@ -12,7 +12,7 @@ use crate::file_kind::Wanted;
 use crate::fleet::{FleetArguments, FleetPlan};
 use crate::naming::{self, Job, Output};
 use crate::number::number;
-use crate::render::{self, Format};
+use crate::render::{self, Format, with_sarif};
 use crate::signer::{NamedSigner, SignerArguments};
 use crate::workers::WorkerArguments;
 use crate::{files, time};
@@ -97,7 +97,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
     expires: Option<UnixTime>,
     /// The format of the summary
-    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
+    #[arg(
+        long,
+        value_parser = with_sarif(),
+        default_value = "text",
+        help_heading = "Output"
+    )]
     pub(super) format: Format,
     /// Write a debug file beside each artifact, which names the functions of backtraces:
     /// NAME.TARGET.debug (`edgec symbolize`)

@@ -10,8 +10,8 @@ use crate::Outcome;
 use crate::document;
 use crate::failure::Failure;
 use crate::failures::loader::store_failure;
-use crate::render::out;
 use crate::render::Format;
+use crate::render::out;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -47,13 +47,16 @@ pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
         kind_warning(&subject, other)
     });
     if arguments.format == Format::Json {
-        document::print(true, &Report {
-            name: &named.application,
-            channel: named.channel.as_deref(),
-            versions: &removal.versions,
-            current: removal.current,
-            warnings: warning.into_iter().collect(),
-        });
+        document::print(
+            true,
+            &Report {
+                name: &named.application,
+                channel: named.channel.as_deref(),
+                versions: &removal.versions,
+                current: removal.current,
+                warnings: warning.into_iter().collect(),
+            },
+        );
         return Ok(ExitCode::SUCCESS);
     }
     warning.iter().for_each(Failure::print_warning);
