@@ -87,8 +87,9 @@ impl Place {
         }
     }
 
-    /// The place that a parser's message names: `--> line 2:9`, as for programs, or `line 2, column
-    /// 9`, as for policies. The message may quote hostile text, so the place decides nothing.
+    /// The place that a message names: `--> line 2:9`, as for programs, `line 2, column 9`, as for
+    /// policies, or `at offset 0x1f`. The message may quote hostile text, so the place decides
+    /// nothing.
     pub(crate) fn in_message(message: &str) -> Self {
         let mut lines = message.lines().map(str::trim_start);
         let arrow = lines.find_map(|line| line.strip_prefix("--> line "));
@@ -99,9 +100,11 @@ impl Place {
                 .and_then(|(_, rest)| rest.split_once(", column ")),
         };
         let (line, column) = pair.unwrap_or_default();
+        let offset = message.split_once("at offset 0x").map(|(_, rest)| rest);
         Self {
-            line: leading_number(line),
-            column: leading_number(column),
+            line: leading(line, 10).and_then(|line| usize::try_from(line).ok()),
+            column: leading(column, 10).and_then(|column| usize::try_from(column).ok()),
+            offset: offset.and_then(|offset| leading(offset, 16)),
             ..Self::default()
         }
     }
@@ -127,9 +130,10 @@ impl Place {
 }
 
 /// The number with which a text begins.
-fn leading_number(text: &str) -> Option<usize> {
-    let digits = text.find(|c: char| !c.is_ascii_digit());
-    text.get(..digits.unwrap_or(text.len()))?.parse().ok()
+fn leading(text: &str, radix: u32) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_digit(radix));
+    let digits = text.get(..end.unwrap_or(text.len()))?;
+    u64::from_str_radix(digits, radix).ok()
 }
 
 #[cfg(test)]
@@ -151,5 +155,7 @@ mod tests {
             let place = Place::in_message(message);
             assert_eq!((place.line, place.column), (line, column), "{message}");
         }
+        let place = Place::in_message("too many (at offset 0x1f, in function 0)");
+        assert_eq!(place.offset, Some(31));
     }
 }
