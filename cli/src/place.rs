@@ -95,9 +95,10 @@ impl Place {
         let arrow = lines.find_map(|line| line.strip_prefix("--> line "));
         let pair = match arrow {
             Some(rest) => rest.split_once(':'),
-            None => message
-                .split_once(" at line ")
-                .and_then(|(_, rest)| rest.split_once(", column ")),
+            None => message.split_once(", column ").and_then(|(before, column)| {
+                let (_, line) = before.rsplit_once("line ")?;
+                Some((line, column))
+            }),
         };
         let (line, column) = pair.unwrap_or_default();
         let offset = message.split_once("at offset 0x").map(|(_, rest)| rest);
@@ -149,6 +150,7 @@ mod tests {
                 Some(3),
                 Some(10),
             ),
+            ("malformed fleet: line 2, column 1: unknown field", Some(2), Some(1)),
             ("no place", None, None),
             ("--> line x:9", None, Some(9)),
         ] {

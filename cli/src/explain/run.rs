@@ -34,6 +34,12 @@ pub(super) const SUBJECT: Subject = Subject {
                  host that it is for.",
         },
         Explanation {
+            code: "trap",
+            what: "The program trapped.",
+            remedy: "The message has the trap and a backtrace. It is the program's fault, or that of \
+                 its arguments. `edgec symbolize` finds the names of functions with a debug file.",
+        },
+        Explanation {
             code: "stopped",
             what: "The program was stopped.",
             remedy: "The message has the reason and a backtrace. `edgec symbolize` finds the names of \

@@ -54,6 +54,12 @@ pub(super) const SUBJECT: Subject = Subject {
                  add the artifacts again.",
         },
         Explanation {
+            code: "foreign",
+            what: "A file in the store's folder does not belong to a store.",
+            remedy: "This is a warning: edgec did not make the file, and leaves it. Remove it if it \
+                 is not needed.",
+        },
+        Explanation {
             code: "plan-incomplete",
             what: "A program does not say what memories and tables it needs.",
             remedy: "Its modules may be instantiated any number of times, so no pool can be planned \

@@ -193,6 +193,12 @@ pub(super) const SUBJECT: Subject = Subject {
             remedy: "Sign with another key first: `edgec sign --append`.",
         },
         Explanation {
+            code: "other-policy",
+            what: "The output holds a signed policy of another name, or one that this edgec does \
+                 not read.",
+            remedy: "Name another output, or remove the old policy first.",
+        },
+        Explanation {
             code: "same-version",
             what: "A policy with the same version and other content was replaced.",
             remedy: "Hosts that remember the other one refuse this one. Raise `version` in the \

@@ -173,7 +173,8 @@ impl Window {
         }
         match place {
             Some(place) => Some(Excerpt { lines, place }),
-            None if is_end => {
+            // The end alone says nothing.
+            None if is_end && !lines.is_empty() => {
                 lines.push("end".to_owned());
                 let place = lines.len() - 1;
                 Some(Excerpt { lines, place })
