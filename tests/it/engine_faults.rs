@@ -283,10 +283,8 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
         "{text}"
     );
     let json = sandbox.ok(&["advisories", "--format", "json"]);
-    let all: Value = serde_json::from_str(&json).unwrap();
+    let all = edgec_tests::results(json);
     let shaped = all
-        .as_array()
-        .unwrap()
         .iter()
         .filter(|it| it["shape"].is_string());
     let shaped: Vec<&Value> = shaped.map(|it| &it["id"]).collect();
@@ -303,7 +301,7 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
     assert!(
         text.contains(&format!(
             "none of the {} that",
-            all.as_array().unwrap().len() - 2
+            all.len() - 2
         )),
         "{text}"
     );
