@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::escape::safe;
 use crate::place::Place;
 
 /// Whether this runs in a workflow of GitHub.
@@ -17,9 +18,11 @@ pub(crate) fn is_there() -> bool {
 /// for a terminal, so nothing in it can begin a line of its own.
 pub(crate) fn annotation(kind: &str, title: &str, place: &Place, message: &str) -> String {
     let mut properties = Vec::new();
-    if let Some(file) = &place.file {
-        let file = in_workspace(file);
-        properties.push(format!("file={}", property(&file.display().to_string())));
+    let file = place.file.as_deref().map(in_workspace);
+    let file = file.map(|file| file.display().to_string());
+    // A name that is not safe to print is in the message, where it is escaped.
+    if let Some(file) = file.filter(|file| safe(file) == *file) {
+        properties.push(format!("file={}", property(&file)));
         properties.extend(place.line.map(|line| format!("line={line}")));
         let column = place.column.filter(|_| place.line.is_some());
         properties.extend(column.map(|column| format!("col={column}")));
@@ -62,6 +65,8 @@ mod tests {
         assert_eq!(bare, "::error title=a%3A b%2C c::100%25%0Aof%0D::it");
         place.set_file(Path::new("a,b:c%.wat"));
         let line = annotation("warning", "kind", &place, "m");
+        place.set_file(Path::new("a\u{202e}b.wat"));
+        assert_eq!(annotation("error", "t", &place, "m"), "::error title=t::m");
         assert!(line.starts_with("::warning file="), "{line}");
         assert!(
             line.ends_with("a%2Cb%3Ac%25.wat,line=2,col=9,title=kind::m"),

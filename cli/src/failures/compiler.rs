@@ -198,7 +198,11 @@ fn input_failure(code: &'static str, error: &InputError, bytes: &[u8]) -> Failur
     };
     match error {
         InputError::Empty => failure,
-        _ => explain(failure, bytes, Wanted::Program),
+        _ => {
+            let failure = explain(failure, bytes, Wanted::Program);
+            let place = Place::in_message(failure.message());
+            failure.at(place)
+        }
     }
 }
 
