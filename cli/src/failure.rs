@@ -255,8 +255,10 @@ impl Failure {
     fn around(&self) -> Vec<String> {
         let line = self.place.line_text().filter(|_| !self.says_place());
         let line = line.map(|line| format!("--> {line}"));
+        let source = self.place.source.iter();
+        let source = source.map(|source| format!("source: {}", source.text()));
         let excerpt = self.place.excerpt.iter().map(|line| format!("  {line}"));
-        line.into_iter().chain(excerpt).collect()
+        line.into_iter().chain(source).chain(excerpt).collect()
     }
 
     /// Whether the message has a line with the place.

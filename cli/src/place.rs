@@ -27,9 +27,31 @@ pub(crate) struct Place {
     /// The function in WebAssembly that contains the place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) function: Option<Function>,
+    /// The line of the source, if the program has debug information.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<Source>,
     /// The code around the place, in the text format. The line of the place begins with `>`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) excerpt: Vec<String>,
+}
+
+/// A line of a source file, as the program states it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Source {
+    /// The file; safe.
+    file: String,
+    line: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u64>,
+}
+
+impl Source {
+    /// The line for people.
+    pub(crate) fn text(&self) -> String {
+        let column = self.column.iter().map(|column| format!(":{column}"));
+        let column: String = column.collect();
+        format!("{}:{}{column}", self.file, self.line)
+    }
 }
 
 /// A function of a core module.
@@ -75,6 +97,11 @@ impl Place {
                 name: function.name.as_deref().map(|name| masked(&safe(name))),
                 module: function.module,
             }),
+            source: location.source.as_ref().map(|source| Source {
+                file: masked(&safe(&source.file)),
+                line: source.line,
+                column: source.column,
+            }),
             excerpt: excerpt.collect(),
         }
     }
@@ -95,10 +122,12 @@ impl Place {
         let arrow = lines.find_map(|line| line.strip_prefix("--> line "));
         let pair = match arrow {
             Some(rest) => rest.split_once(':'),
-            None => message.split_once(", column ").and_then(|(before, column)| {
-                let (_, line) = before.rsplit_once("line ")?;
-                Some((line, column))
-            }),
+            None => message
+                .split_once(", column ")
+                .and_then(|(before, column)| {
+                    let (_, line) = before.rsplit_once("line ")?;
+                    Some((line, column))
+                }),
         };
         let (line, column) = pair.unwrap_or_default();
         let offset = message.split_once("at offset 0x").map(|(_, rest)| rest);
@@ -150,7 +179,11 @@ mod tests {
                 Some(3),
                 Some(10),
             ),
-            ("malformed fleet: line 2, column 1: unknown field", Some(2), Some(1)),
+            (
+                "malformed fleet: line 2, column 1: unknown field",
+                Some(2),
+                Some(1),
+            ),
             ("no place", None, None),
             ("--> line x:9", None, Some(9)),
         ] {

@@ -30,6 +30,7 @@ mod input {
     pub(crate) mod operands;
     pub(crate) mod preview1;
     pub(crate) mod read;
+    pub(crate) mod source_line;
     pub(crate) mod text_place;
     pub(crate) mod totals;
     pub(crate) mod validate;
@@ -157,6 +158,7 @@ pub use input::interface::Interface;
 pub use input::excerpt::{Excerpt, Instruction};
 pub use input::invalid::{Location, TextPlace, ValidateError};
 pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
+pub use input::source_line::SourceLine;
 pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
 pub use input::validate::{ValidComponent, validate};
 pub use lint::{

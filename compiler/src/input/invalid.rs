@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::beyond::Beyond;
 use crate::input::excerpt::{Excerpt, Instruction};
+use crate::input::source_line::SourceLine;
 
 /// Why a program is refused.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -72,6 +73,8 @@ pub struct Location {
     pub instruction: Option<Instruction>,
     /// The code around the place, if it is in code.
     pub excerpt: Option<Excerpt>,
+    /// The line of its source, if the program has debug information.
+    pub source: Option<SourceLine>,
     /// The place in the text that the binary was made from, if it was a text and the place is in
     /// code.
     pub text: Option<TextPlace>,

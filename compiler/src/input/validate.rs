@@ -12,7 +12,7 @@ use crate::input::features::{self, SUPPORTED};
 use crate::input::found::{Found, KnownCode, checked, found};
 use crate::input::invalid::{Function, Location, ValidateError};
 use crate::input::walk::{WalkError, is_valid};
-use crate::input::{engine_limits, excerpt, totals, validator_limits};
+use crate::input::{engine_limits, excerpt, source_line, totals, validator_limits};
 use crate::{Interface, ProgramKind, Resources};
 
 /// A valid component or core module.
@@ -85,6 +85,9 @@ fn refused(bytes: &[u8], error: WalkError) -> ValidateError {
     let place = error.function;
     let found = place.and_then(|(index, _, start)| excerpt::at(bytes, start, index, error.offset));
     let (instruction, excerpt) = found.unzip();
+    let source = place.and_then(|(_, _, start)| {
+        source_line::find(bytes.get(start..)?, error.offset.checked_sub(start)?)
+    });
     let location = Location {
         offset: error.offset,
         function: place.map(|(index, module, start)| Function {
@@ -94,6 +97,7 @@ fn refused(bytes: &[u8], error: WalkError) -> ValidateError {
         }),
         instruction,
         excerpt: excerpt.flatten(),
+        source,
         text: None,
     };
     let limit = match error.is_limit {
