@@ -153,13 +153,13 @@ pub use index::resources::{Limits, Resources};
 pub use input::adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
 };
+pub use input::excerpt::{Excerpt, Instruction};
 pub use input::features::supported_feature_names;
 pub use input::interface::Interface;
-pub use input::excerpt::{Excerpt, Instruction};
 pub use input::invalid::{Location, TextPlace, ValidateError};
 pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
-pub use input::source_line::SourceLine;
 pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
+pub use input::source_line::SourceLine;
 pub use input::validate::{ValidComponent, validate};
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,

@@ -170,7 +170,10 @@ fn results_are_documents() {
         serde_json::json!([])
     );
     let paths = json(&["store", "--store", "store", "path", "app"]);
-    assert!(paths["results"][0].as_str().unwrap().ends_with(".elf"), "{paths}");
+    assert!(
+        paths["results"][0].as_str().unwrap().ends_with(".elf"),
+        "{paths}"
+    );
     let named = json(&["symbolize", "app.debug", "text+0x1"]);
     assert_eq!(named["results"][0]["address"], "text+0x1");
     assert!(named["results"][0]["place"].is_string(), "{named}");

@@ -284,9 +284,7 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
     );
     let json = sandbox.ok(&["advisories", "--format", "json"]);
     let all = edgec_tests::results(json);
-    let shaped = all
-        .iter()
-        .filter(|it| it["shape"].is_string());
+    let shaped = all.iter().filter(|it| it["shape"].is_string());
     let shaped: Vec<&Value> = shaped.map(|it| &it["id"]).collect();
     assert_eq!(shaped, ["EDGEC-2026-0003", "EDGEC-2026-0002"]);
     // A component, under a policy that includes the advisories.
@@ -299,10 +297,7 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
     );
     let text = sandbox.ok(&["verify", "--trust", "trust.toml", "app.cwasm"]);
     assert!(
-        text.contains(&format!(
-            "none of the {} that",
-            all.len() - 2
-        )),
+        text.contains(&format!("none of the {} that", all.len() - 2)),
         "{text}"
     );
 }
