@@ -29,7 +29,7 @@ pub(crate) fn option() -> Arg {
         .value_name("WHEN")
         .value_parser(PossibleValuesParser::new(["auto", "always", "never"]))
         // Among the options without a heading, also for a verb that has headings.
-        .help_heading(None)
+        .help_heading(None::<&'static str>)
         .help("When messages have colours; by default, if standard error is a terminal")
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn decide(arguments: &[OsString]) {
 fn named(arguments: &[OsString]) -> Option<Choice> {
     let own = |argument: &&OsString| *argument != "--" && *argument != "run";
     let own: Vec<&OsString> = arguments.iter().take_while(own).collect();
-    let choices = own.iter().enumerate().filter_map(|(at, argument)| {
+    let mut choices = own.iter().enumerate().filter_map(|(at, argument)| {
         let text = argument.to_str()?;
         let value = match text.strip_prefix("--color=") {
             Some(value) => value,
@@ -65,7 +65,7 @@ fn named(arguments: &[OsString]) -> Option<Choice> {
             _ => None,
         }
     });
-    choices.last()
+    choices.next_back()
 }
 
 fn choice() -> Choice {
