@@ -100,6 +100,12 @@ impl Failure {
         failure
     }
 
+    /// The same failure, which code hosts annotate in this file, whatever it is about.
+    pub(crate) fn annotated_in(mut self, path: &Path) -> Self {
+        self.place.set_file(path);
+        self
+    }
+
     /// Like [`Self::in_file`], if nothing more specific was named.
     pub(crate) fn or_in_file(self, path: &Path) -> Self {
         match self.subject {

@@ -44,6 +44,7 @@ const MAX_WASM_FEATURES: usize = 1000;
 /// An artifact and its own description.
 struct Described {
     artifact: String,
+    path: PathBuf,
     manifest: Manifest,
 }
 
@@ -112,6 +113,7 @@ fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     }
     Ok(Described {
         artifact: shown,
+        path: path.to_owned(),
         manifest,
     })
 }
