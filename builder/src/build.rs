@@ -10,10 +10,11 @@ use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use edgec_artifact::{Bytes, Manifest, PublicKey};
+use edgec_artifact::{Bytes, Image, Manifest, PublicKey, Validity};
 use edgec_compiler::{Finding, Names, ReadError};
 use edgec_packager::{SignedArtifact, Signer, UnsignedArtifact};
 use edgec_targets::Target;
+use serde::Serialize;
 
 use crate::at_once::at_once;
 use crate::audit::self_audit;
@@ -93,12 +94,47 @@ pub struct BuiltArtifact {
     pub target: &'static Target,
     /// The whole file.
     pub bytes: Vec<u8>,
+    /// What its manifest states about it.
+    pub stated: Stated,
     /// Its debug file, if the plan asks for one.
     pub debug_file: Option<Vec<u8>>,
     /// Its signed provenance, if the caller asked for one ([`Unsigned::with_provenance`]).
     pub provenance: Option<Vec<u8>>,
     /// How long the steps took.
     pub times: ArtifactTimes,
+}
+
+/// What the manifest of an artifact states about the artifact itself: what a pipeline notes about
+/// a release.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Stated {
+    /// The image: its length and its digests.
+    pub image: Image,
+    /// The version that hosts compare.
+    pub version: u64,
+    /// The version for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_version: Option<String>,
+    /// The release channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// When it was issued, and when it may be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validity: Option<Validity>,
+}
+
+impl From<Manifest> for Stated {
+    fn from(manifest: Manifest) -> Self {
+        Self {
+            image: manifest.image,
+            version: manifest.version,
+            display_version: manifest.display_version,
+            channel: manifest.channel,
+            validity: manifest.validity,
+        }
+    }
 }
 
 impl Plan {
@@ -334,9 +370,10 @@ impl Signed {
         } = self;
         let clock = Stopwatch::start();
         let artifacts = at_once(artifacts, |mut packaged| {
-            check(&mut packaged, &by, plan)?;
+            let manifest = check(&mut packaged, &by, plan)?;
             Ok::<_, BuildError>(BuiltArtifact {
                 target: packaged.target,
+                stated: manifest.into(),
                 bytes: packaged.artifact.into_bytes(),
                 debug_file: packaged.debug_file,
                 provenance: match packaged.provenance {
@@ -356,12 +393,13 @@ fn check(
     packaged: &mut Packaged<SignedArtifact>,
     by: &PublicKey,
     plan: &Plan,
-) -> Result<(), BuildError> {
+) -> Result<Manifest, BuildError> {
     let clock = Stopwatch::start();
     let signed = packaged.artifact.as_bytes();
     let manifest = self_check(signed, by)?;
     packaged.times.verifying = clock.elapsed();
-    audit_and_place(signed, &manifest, plan, &mut packaged.times)
+    audit_and_place(signed, &manifest, plan, &mut packaged.times)?;
+    Ok(manifest)
 }
 
 /// Audits an artifact's code, and checks that the hosts of the plan's fleet can load it.

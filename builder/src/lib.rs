@@ -108,7 +108,7 @@ pub use edgec_targets as targets;
 /// The crate of verification.
 pub use edgec_verifier as verifier;
 
-pub use build::{Built, BuiltArtifact, Program, Signed, Unsigned};
+pub use build::{Built, BuiltArtifact, Program, Signed, Stated, Unsigned};
 pub use check::self_check;
 pub use edgec_compiler::{
     Confinement, EngineProfile, Flatten, Gate, KindChoice, Level, PruneImports,

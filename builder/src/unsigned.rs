@@ -42,6 +42,7 @@ fn left(packaged: Packaged<UnsignedArtifact>, plan: &Plan) -> Result<BuiltArtifa
     audit_and_place(&bytes, &described.manifest, plan, &mut times)?;
     Ok(BuiltArtifact {
         target: packaged.target,
+        stated: described.manifest.into(),
         bytes,
         debug_file: packaged.debug_file,
         provenance: None,

@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod envelope;
+pub(crate) mod explain;
 pub(crate) mod host;
 pub(crate) mod inspect;
 pub(crate) mod keygen;

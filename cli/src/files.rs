@@ -126,7 +126,7 @@ pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
         "io",
         &io::Error::new(error.kind(), format!("cannot {verb}: {cause}")),
     )
-    .about(path.display());
+    .in_file(path);
     match remedy(error.kind()).filter(|_| verb != "read") {
         Some(remedy) => failure.hint(remedy),
         None => failure,
@@ -155,6 +155,6 @@ pub(crate) const NAME_THE_FILES: &str = "this is a folder: name the files in it"
 /// The failure for a folder in place of a file.
 fn folder_named(path: &Path) -> Failure {
     Failure::new(Exit::Rejected, "not-a-file", "not a regular file")
-        .about(path.display())
+        .in_file(path)
         .hint(NAME_THE_FILES)
 }

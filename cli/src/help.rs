@@ -1,17 +1,27 @@
 //! The examples in `--help`. A test parses each of them.
 
-use clap::{ColorChoice, Command};
+use clap::Command;
 
+use crate::color;
 use crate::commands::version;
-use crate::progress;
 
 /// The command line as users meet it.
 pub(crate) fn finish(command: Command) -> Command {
-    let color = match progress::is_plain() {
-        true => ColorChoice::Never,
-        false => ColorChoice::Auto,
-    };
-    with_examples(command.version(version::line()).color(color), "")
+    let command = command.version(version::line()).color(color::of_parser());
+    with_examples(with_color(command), "")
+}
+
+/// Adds `--color` to every verb except `run`: behind an artifact, it is the program's own option.
+fn with_color(command: Command) -> Command {
+    let verbs: Vec<String> = command
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .filter(|name| name != "run")
+        .collect();
+    let command = verbs.iter().fold(command, |command, verb| {
+        command.mut_subcommand(verb, with_color)
+    });
+    command.arg(color::option())
 }
 
 /// Adds examples after the options of every verb that has examples, before any existing text. A
@@ -261,6 +271,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "advisories",
         "One advisory",
         "edgec advisories GHSA-mghf-wjfp-p5xm",
+    ),
+    (
+        "explain",
+        "What an error means, and what to do",
+        "edgec explain image-digest",
     ),
     (
         "version",

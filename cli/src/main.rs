@@ -13,10 +13,13 @@ mod arguments;
 mod bounds;
 mod caching;
 mod cold_start;
+mod color;
 mod commands;
 mod differences;
+mod document;
 mod escape;
 mod exit;
+mod explain;
 mod exports;
 mod failure;
 mod failures;
@@ -24,6 +27,7 @@ mod file_kind;
 mod files;
 mod fleet;
 mod gate;
+mod github;
 mod help;
 mod hosts;
 mod key_material;
@@ -31,16 +35,20 @@ mod keys;
 mod naming;
 mod number;
 mod panics;
+mod place;
 mod progress;
 mod rebuild;
 mod render;
 mod reports;
+mod sarif;
 mod secrets;
 mod shield;
 mod signals;
 mod signer;
 mod stack;
 mod stdin;
+mod sum;
+mod terminal;
 mod text_input;
 mod time;
 mod trust;
@@ -93,6 +101,7 @@ enum Command {
     Cache(commands::cache::Arguments),
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
+    Explain(commands::explain::Arguments),
     Version(commands::version::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
@@ -132,13 +141,15 @@ fn edgec() -> ExitCode {
         None => {}
     }
     panics::install();
+    color::decide(given.get(1..).unwrap_or_default());
     let command = command();
     let own = given.get(1..).unwrap_or_default();
+    let verb = arguments::verb(&command, own);
+    document::of_verb(verb.strip_prefix("edgec ").unwrap_or_default());
     let format = format(own);
     if let Err(failure) = arguments::refuse_secrets(&command, own) {
         return failure.end(format);
     }
-    let verb = arguments::verb(&command, own);
     let line = arguments::for_parser(&command, &given);
     let arguments = command
         .try_get_matches_from(line)
@@ -147,7 +158,7 @@ fn edgec() -> ExitCode {
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match arguments {
         Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() && format == Format::Json => {
+        Err(error) if error.use_stderr() && format != Format::Text => {
             return usage::failure(&error, &verb).end(format);
         }
         // clap reports help and version as errors, but they are successes.
@@ -185,6 +196,7 @@ fn run(command: Command) -> Outcome {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Version(arguments) => commands::version::run(&arguments),
         Command::Completions(arguments) => commands::completions::run(&arguments),
         Command::Man(arguments) => commands::man::run(&arguments),
@@ -200,19 +212,25 @@ fn command() -> clap::Command {
     help::finish(command)
 }
 
-/// Whether the command line asks for a JSON document, even if the rest of it is wrong. Arguments
-/// after `--`, and those of `run`, may belong to the program that runs.
+/// The format that the command line asks for, even if the rest of it is wrong. Arguments after
+/// `--`, and those of `run`, may belong to the program that runs.
 fn format(arguments: &[OsString]) -> Format {
-    let mut own = arguments.iter().take_while(|argument| *argument != "--");
     let of_program = arguments.first().is_some_and(|verb| verb == "run");
-    let json = own.any(|argument| argument == "--format=json")
-        || arguments
-            .windows(2)
-            .take_while(|pair| pair.iter().all(|argument| argument != "--"))
-            .any(|pair| pair == ["--format", "json"]);
-    match json && !of_program {
-        true => Format::Json,
-        false => Format::Text,
+    let own: Vec<&OsString> = arguments
+        .iter()
+        .take_while(|argument| *argument != "--" && !of_program)
+        .collect();
+    let is_named = |name: &str| {
+        let joined = format!("--format={name}");
+        own.iter().any(|argument| **argument == *joined)
+            || own.windows(2).any(|pair| pair == ["--format", name])
+    };
+    if is_named("json") {
+        Format::Json
+    } else if is_named("sarif") {
+        Format::Sarif
+    } else {
+        Format::Text
     }
 }
 

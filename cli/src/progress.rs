@@ -16,6 +16,7 @@ use edgec_targets::Target;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::render::{safe, size};
+use crate::terminal::is_plain;
 
 /// How often a plain line is printed.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -155,12 +156,6 @@ impl Drop for Progress {
 /// Whether standard error is a terminal that can move its cursor, with a person who watches it.
 fn is_terminal() -> bool {
     std::io::stderr().is_terminal() && !is_plain()
-}
-
-/// Whether the environment asks for text without control characters: `TERM=dumb`, or a CI system.
-pub(crate) fn is_plain() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
-    dumb || crate::keys::in_ci()
 }
 
 fn bar(text: String) -> ProgressBar {

@@ -24,6 +24,7 @@ mod input {
     pub(crate) mod bodies;
     pub(crate) mod engine_faults;
     pub(crate) mod engine_limits;
+    pub(crate) mod excerpt;
     pub(crate) mod features;
     pub(crate) mod found;
     pub(crate) mod interface;
@@ -31,6 +32,8 @@ mod input {
     pub(crate) mod operands;
     pub(crate) mod preview1;
     pub(crate) mod read;
+    pub(crate) mod source_line;
+    pub(crate) mod text_place;
     pub(crate) mod totals;
     pub(crate) mod validate;
     pub(crate) mod validator_limits;
@@ -165,11 +168,13 @@ pub use input::adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, AddedTypes, Choice, ENCODER_VERSION, KindChoice,
     Why, adapt, adapt_with_wit,
 };
+pub use input::excerpt::{Excerpt, Instruction};
 pub use input::features::supported_feature_names;
 pub use input::interface::Interface;
-pub use input::invalid::{Location, ValidateError};
+pub use input::invalid::{Location, TextPlace, ValidateError};
 pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
 pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
+pub use input::source_line::SourceLine;
 pub use input::validate::{ValidComponent, validate};
 pub use input::wit::{WitError, WitFile, WitPackage, WorldSource};
 pub use lint::{

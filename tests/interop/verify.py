@@ -305,7 +305,7 @@ def check_rules(manifest, policy, options):
         enforce("compiler", version and made_by({"from": compiler.get("minimum", "0.0.0")}) and not any(map(made_by, denied)))
     if compiler.get("advisories"):
         concerns = lambda one, kind, mine: not one[kind] or mine & set(one[kind])
-        ranges = [one["affected"] for one in options.advisories or [] if "shape" not in one
+        ranges = [one["affected"] for one in (options.advisories or {}).get("results", []) if "shape" not in one
                   and concerns(one, "features", uses) and concerns(one, "families", {target["triple"].split("-")[0]})]
         enforce("advisories", options.advisories is not None and version and not any(map(made_by, ranges)))
     enforce("audit", not compiler.get("audit"))  # there is no disassembler here: nothing can be said of the code

@@ -37,6 +37,7 @@ transcripts! {
     tests_cli_check: "tests/cli/check.md",
     tests_cli_cold_start: "tests/cli/cold-start.md",
     tests_cli_completions: "tests/cli/completions.md",
+    tests_cli_diagnostics: "tests/cli/diagnostics.md",
     tests_cli_fleet: "tests/cli/fleet.md",
     tests_cli_inspect: "tests/cli/inspect.md",
     tests_cli_keys_and_trust: "tests/cli/keys-and-trust.md",

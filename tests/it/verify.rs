@@ -48,7 +48,7 @@ fn sandbox(policy: &str) -> Sandbox {
 fn reports(sandbox: &Sandbox, arguments: &[&str]) -> Vec<Value> {
     let verb = ["verify", "--trust", "edgec-trust.toml", "--format", "json"];
     let output = sandbox.run(&[&verb[..], arguments].concat());
-    serde_json::from_slice(&output.stdout).unwrap()
+    edgec_tests::results(&output.stdout)
 }
 
 /// Names and outcomes of a report's checks.

@@ -33,7 +33,7 @@ use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
 use crate::signer::{NamedSigner, Signer};
-use crate::{Outcome, signals, workers};
+use crate::{Outcome, document, sarif, signals, sum, workers};
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     let format = arguments.format;
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     for (job, signed) in signed {
         let written = signed.and_then(|signed| {
             attempt(job, format, &progress, || {
-                check_and_write(job, &plan, signed, &progress)
+                check_and_write(job, &plan, signed, &progress, format)
             })
         });
         let report = match written {
@@ -101,13 +101,23 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     }
     summary.cache = plan.cache.as_ref().map(BuildCache::report);
     match format {
-        Format::Json => render::json(&summary),
+        Format::Json => document::print(worst.is_none(), &summary),
+        Format::Sarif => {
+            let findings: Vec<_> = summary.failures().map(Failure::finding).collect();
+            sarif::print(&findings, worst);
+        }
         Format::Text if !quiet => {
             out!("{}", summary.closing());
             // After all results, even if both streams go to the same place.
             summary.inputs.iter().for_each(InputReport::print_notes);
         }
         Format::Text => {}
+    }
+    if format == Format::Text {
+        let failed: Vec<_> = summary.failures().map(Failure::summary).collect();
+        if let Some(line) = sum::line(&failed, summary.inputs.len()) {
+            eprintln!("{line}");
+        }
     }
     if let Some(cache) = &plan.cache {
         cache.tidy();
@@ -125,7 +135,7 @@ fn attempt<T>(
     let result = guarded(work);
     progress.clear();
     result.map_err(|failure| {
-        let failure = failure.or_about_safe(render::path(&job.input));
+        let failure = failure.or_in_file(&job.input);
         failure.tell(format);
         failure
     })
@@ -206,6 +216,7 @@ fn check_and_write(
     plan: &Plan,
     signed: Done<Finished>,
     progress: &Progress,
+    format: Format,
 ) -> Result<InputReport, Failure> {
     let Done {
         artifacts,
@@ -214,7 +225,7 @@ fn check_and_write(
     } = signed;
     progress.last(&job.name, steps(plan), "checking");
     let built = artifacts.check(plan)?;
-    let (artifacts, files) = reported(job, built.artifacts)?;
+    let (artifacts, files) = reported(job, built.artifacts, format)?;
     let begin = Instant::now();
     write(&files)?;
     let with_files = FileTimes {
@@ -235,6 +246,7 @@ struct NewFile {
 fn reported(
     job: &Job,
     built: Vec<BuiltArtifact>,
+    format: Format,
 ) -> Result<(Vec<ArtifactReport>, Vec<NewFile>), Failure> {
     let (mut reports, mut files) = (Vec::new(), Vec::new());
     for ((_, path), artifact) in job.outputs.iter().zip(built) {
@@ -246,7 +258,7 @@ fn reported(
             Some(_) => Some(naming::provenance_file(path)?),
             None => None,
         };
-        let mut report = ArtifactReport::new(&artifact, path, debug_path.as_deref());
+        let mut report = ArtifactReport::new(&artifact, path, debug_path.as_deref(), format);
         report.provenance = provenance_path.as_deref().map(render::path);
         reports.push(report);
         files.push(NewFile {

@@ -10,6 +10,7 @@ use edgec_packager::{KeyIdHint, UnsignedAttestation};
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::document;
 use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
@@ -102,7 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         bytes,
         signatures: Attestation::decode(signed.as_bytes()).map_or(0, |it| it.signatures()),
     };
-    render::answer(&report, arguments.format, Signed::text);
+    document::answer(true, &report, arguments.format, Signed::text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -13,7 +13,7 @@ use crate::failures::compiler::refused_input_failure;
 use crate::files;
 use crate::gate::GateArguments;
 use crate::render::outln;
-use crate::render::{self, Format};
+use crate::render::{self, Format, with_sarif};
 use crate::reports::Reports;
 use crate::wit::WitArguments;
 use crate::workers::LimitArguments;
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[command(flatten, next_help_heading = "Limits and tools")]
     limits: LimitArguments,
     /// The format of the results
-    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
+    #[arg(long, value_parser = with_sarif(), default_value = "text", help_heading = "Output")]
     format: Format,
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 }
             }
             Err(failure) => {
-                let failure = failure.about_safe(&report.input);
+                let failure = failure.in_file(input);
                 reports.fail(&failure);
                 report.error = Some(failure);
             }

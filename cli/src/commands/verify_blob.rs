@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::sign_blob::{attestation_of, signed_name};
 use crate::Outcome;
+use crate::document;
 use crate::failure::Failure;
 use crate::failures::verifier::blob_failure;
 use crate::number::number;
@@ -87,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         blob,
         threshold,
     };
-    render::answer(&report, arguments.format, Verified::text);
+    document::answer(true, &report, arguments.format, Verified::text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,15 +1,16 @@
 //! Failures of work on a program: why it was refused or not compiled, and what to do about it.
 
 use edgec_compiler::{
-    AdaptError, FrontEndError, HostNeed, InitError, InputError, MachineError, OptimizeError,
-    PrecompileError, StageError, TranslateError, ValidateError, VersionError, WorkerError,
-    WorkerStage,
+    AdaptError, FrontEndError, HostNeed, InitError, InputError, Location, MachineError,
+    OptimizeError, PrecompileError, StageError, TranslateError, ValidateError, VersionError,
+    WorkerError, WorkerStage,
 };
 
 use super::gate::{gate_failure, wit_failure};
 use super::machine::machine_failure;
 use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain};
+use crate::place::Place;
 use crate::render;
 use crate::text_input::without_offsets;
 
@@ -148,12 +149,29 @@ pub(crate) fn refused_input_failure(error: &FrontEndError, bytes: &[u8]) -> Fail
     match error {
         FrontEndError::Input(input) => input_failure(error.code(), input, bytes).quoting(),
         FrontEndError::Program { error, from_text } => {
-            without_offsets(adapt_failure(error), *from_text).quoting()
+            let failure = without_offsets(adapt_failure(error), *from_text).quoting();
+            match error {
+                AdaptError::Invalid(ValidateError::Invalid { location, .. }) => {
+                    located(failure, location, *from_text)
+                }
+                _ => failure,
+            }
         }
         FrontEndError::World(error) => wit_failure(error),
         FrontEndError::Gate(found) => gate_failure(found),
         error => front_end_failure(error),
     }
+}
+
+/// The failure with its place in the program.
+fn located(failure: Failure, location: &Location, from_text: bool) -> Failure {
+    let failure = match location.text {
+        Some(_) if failure.code() == "invalid" => {
+            failure.hint("correct the text: the program in it is not valid")
+        }
+        _ => failure,
+    };
+    failure.at(Place::in_program(location, from_text))
 }
 
 /// Why the process that reads inputs failed.
@@ -185,7 +203,11 @@ fn input_failure(code: &'static str, error: &InputError, bytes: &[u8]) -> Failur
     };
     match error {
         InputError::Empty => failure,
-        _ => explain(failure, bytes, Wanted::Program),
+        _ => {
+            let failure = explain(failure, bytes, Wanted::Program);
+            let place = Place::in_message(failure.message());
+            failure.at(place)
+        }
     }
 }
 

@@ -158,7 +158,7 @@ fn state_remedy(error: &PolicyStateError) -> Option<String> {
 
 /// Why the policy in a file is not followed.
 pub(crate) fn policy_failure(error: &PolicyFileError, path: &Path) -> Failure {
-    let failure = Failure::rejected(error.code(), error).about(path.display());
+    let failure = Failure::rejected(error.code(), error).in_file(path);
     let failure = match error {
         PolicyFileError::Policy(_) => failure.quoting(),
         _ => failure,
@@ -192,7 +192,7 @@ pub(crate) fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> 
         }
         error => Failure::rejected(error.code(), error),
     };
-    let failure = failure.about(path.display());
+    let failure = failure.in_file(path);
     let no_file = "write it to a file of your own first: edgec cannot know who writes to a pipe";
     match error {
         GuardError::Io(_) => failure.hint(no_file),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, Intake, SnapshotError};
+use crate::input::text_place;
 use crate::input::validate::Description;
 use crate::wasm::finish::{self, finish};
 use crate::wasm::legacy_exceptions::{self, LegacyHead};
@@ -142,10 +143,10 @@ fn work(
             Ok(Head::Resumed(ahead(component, &steps, out)))
         }
         Task::FindLegacy => {
-            let input = read(input.to_vec()).map_err(|not| Refusal::Input(not.error))?;
-            let from_text = input.is_from_text();
-            let modules = legacy_exceptions::find(input.bytes(), input.kind())
-                .map_err(|error| Refusal::Program(error.into(), from_text))?;
+            let program = read(input.to_vec()).map_err(|not| Refusal::Input(not.error))?;
+            let from_text = program.is_from_text();
+            let modules = legacy_exceptions::find(program.bytes(), program.kind())
+                .map_err(|error| refused(error.into(), from_text, input))?;
             let modules = modules
                 .into_iter()
                 .map(|module| module.write(out))
@@ -177,7 +178,7 @@ fn read_program(bytes: &[u8], intake: Option<&Intake>) -> Result<(ValidComponent
         }) => adapt_with_wit(input, *kind, wit),
         None => only_validated(validate(input.into_bytes())),
     };
-    let adapted = adapted.map_err(|error| Refusal::Program(error, from_text))?;
+    let adapted = adapted.map_err(|error| refused(error, from_text, bytes))?;
     let Adapted {
         component,
         adapter,
@@ -208,6 +209,24 @@ fn check(gate: &Gate, program: &ValidComponent, facts: &Facts) -> Result<(), Ref
         true => Ok(()),
         false => Err(Refusal::Gate(found)),
     }
+}
+
+/// The refusal of an input with these bytes.
+fn refused(error: AdaptError, from_text: bool, bytes: &[u8]) -> Refusal {
+    match from_text {
+        true => Refusal::Program(in_text(error, bytes), from_text),
+        false => Refusal::Program(error, from_text),
+    }
+}
+
+/// The error with its place in the text.
+fn in_text(mut error: AdaptError, text: &[u8]) -> AdaptError {
+    if let AdaptError::Invalid(ValidateError::Invalid { location, .. }) = &mut error {
+        let module = location.function.as_ref().and_then(|it| it.module);
+        let at = location.instruction;
+        location.text = at.and_then(|at| text_place::find(text, module, at));
+    }
+    error
 }
 
 fn only_validated(program: Result<ValidComponent, ValidateError>) -> Result<Adapted, AdaptError> {

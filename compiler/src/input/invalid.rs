@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::index::beyond::Beyond;
+use crate::input::excerpt::{Excerpt, Instruction};
+use crate::input::source_line::SourceLine;
 
 /// Why a program is refused.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -82,6 +84,24 @@ pub struct Location {
     pub offset: usize,
     /// The function that contains the place.
     pub function: Option<Function>,
+    /// The instruction at the place, if it is in code.
+    pub instruction: Option<Instruction>,
+    /// The code around the place, if it is in code.
+    pub excerpt: Option<Excerpt>,
+    /// The line of its source, if the program has debug information.
+    pub source: Option<SourceLine>,
+    /// The place in the text that the binary was made from, if it was a text and the place is in
+    /// code.
+    pub text: Option<TextPlace>,
+}
+
+/// A place in the text format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextPlace {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column, counted from 1, in bytes.
+    pub column: usize,
 }
 
 /// A function of a core module.

@@ -15,7 +15,7 @@ use crate::fleet::{FleetArguments, FleetPlan};
 use crate::gate::GateArguments;
 use crate::naming::{self, Job, Output, Signing};
 use crate::number::number;
-use crate::render::{self, Format};
+use crate::render::{self, Format, with_sarif};
 use crate::signer::{NamedSigner, SignerArguments};
 use crate::wit::WitArguments;
 use crate::workers::WorkerArguments;
@@ -111,7 +111,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
     expires: Option<UnixTime>,
     /// The format of the summary
-    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
+    #[arg(
+        long,
+        value_parser = with_sarif(),
+        default_value = "text",
+        help_heading = "Output"
+    )]
     pub(super) format: Format,
     /// Write a debug file beside each artifact, which names the functions of backtraces:
     /// NAME.TARGET.debug (`edgec symbolize`)

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Times};
+use edgec_artifact::Sha256Digest;
+use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Stated, Times};
 use edgec_compiler::{Adapter, Choice, Level, ProgramKind, Why};
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ use crate::commands::validate::kind_name;
 use crate::failure::Failure;
 use crate::fleet::FleetPlan;
 use crate::naming::Job;
-use crate::render::{self, count, safe, size};
+use crate::render::{self, Format, count, safe, size};
 use crate::signer::Signer;
 use crate::workers::ConfinementReport;
 
@@ -191,6 +192,11 @@ pub(super) struct ArtifactReport {
     target: &'static str,
     path: String,
     bytes: usize,
+    /// The digest of the whole file, in a document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<Sha256Digest>,
+    #[serde(flatten)]
+    stated: Stated,
     #[serde(skip_serializing_if = "Option::is_none")]
     debug_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -216,6 +222,11 @@ impl<'a> Summary<'a> {
             cache: None,
             inputs: Vec::new(),
         }
+    }
+
+    /// What failed.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.inputs.iter().filter_map(|input| input.error.as_ref())
     }
 
     /// Which key signed, and how to check this.
@@ -386,11 +397,20 @@ impl InputReport {
 }
 
 impl ArtifactReport {
-    pub(super) fn new(built: &BuiltArtifact, path: &Path, debug_file: Option<&Path>) -> Self {
+    pub(super) fn new(
+        built: &BuiltArtifact,
+        path: &Path,
+        debug_file: Option<&Path>,
+        format: Format,
+    ) -> Self {
+        // A summary for people does not show it, and a long file takes a while.
+        let sha256 = (format == Format::Json).then(|| Sha256Digest::of(&built.bytes));
         Self {
             target: built.target.id,
             path: render::path(path),
             bytes: built.bytes.len(),
+            sha256,
+            stated: built.stated.clone(),
             debug_file: debug_file.map(render::path),
             provenance: None,
             times: built.times.clone(),
