@@ -62,6 +62,8 @@
 //! | what an input compiles to, compared with an artifact | [`Rebuild`] |
 //! | two manifests or two images, compared | [`difference`] |
 //! | an artifact that is not verified | [`unverified`] |
+//! | a file that says what a folder builds, and budgets | [`project`](mod@project) |
+//! | several programs at a time, within a limit on memory | [`Lanes`] |
 //!
 //! This crate prints nothing, writes no files and holds no private keys. An error prints itself and
 //! not its source: [`error_chain`](verifier::error_chain) prints both.
@@ -81,9 +83,11 @@ mod pipeline;
 mod plan;
 mod prepared;
 mod progress;
+pub mod project;
 mod rebuild;
 mod recipe;
 mod room;
+mod side_by_side;
 mod stages;
 mod times;
 mod tools;
@@ -118,6 +122,7 @@ pub use progress::{Progress, Step};
 pub use rebuild::Rebuild;
 pub use recipe::Recipe;
 pub use room::check_room;
+pub use side_by_side::{Lanes, peak_memory};
 pub use times::{ArtifactTimes, Times};
 pub use tools::{Limits, Tools};
 pub use worker::{Role, WorkerProgram, WorkerProgramError, answer};

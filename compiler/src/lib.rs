@@ -174,7 +174,7 @@ pub use wasm::binaryen::{optimizer_worker, run_binaryen};
 pub use wasm::finish::Finished;
 pub use wasm::flatten::{Change, Flattened, KeptInstance, Reason as FlattenReason};
 pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
-pub use wasm::modules::map_modules;
+pub use wasm::modules::{defined_functions, map_modules};
 pub use wasm::names::{Names, take_names};
 pub use wasm::optimize::{
     Flatten, KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps,

@@ -82,6 +82,11 @@ impl UnsignedArtifact {
         Ok((unsigned, envelope.signatures().to_vec()))
     }
 
+    /// The image.
+    pub fn image(&self) -> &[u8] {
+        &self.image
+    }
+
     /// The bytes that a signature covers.
     pub fn pae(&self) -> Vec<u8> {
         edgec_artifact::pae(edgec_artifact::PAYLOAD_TYPE, &self.payload)

@@ -9,12 +9,17 @@ use serde::{Deserialize, Deserializer, de};
 /// A pattern. Every character except `*` stands for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Pattern(String);
+pub struct Pattern(String);
 
 impl Pattern {
+    /// The pattern in a text. Every text is a pattern.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// Whether the whole `text` matches. The time is linear in both texts, except for repeated
     /// parts.
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         let Some((first, rest)) = self.0.split_once('*') else {
             return self.0 == text;
         };
