@@ -74,9 +74,25 @@ pub(crate) fn plan(
     targets: &[&'static Target],
     output: &Output,
 ) -> Result<Vec<Job>, Failure> {
-    let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
-    let mut jobs = Vec::new();
-    for input in inputs {
+    let mut names = Names::default();
+    let jobs = inputs.iter();
+    jobs.map(|input| names.job(input, name, targets, output))
+        .collect()
+}
+
+/// The artifacts that have been named, and the input that each is made from.
+#[derive(Default)]
+pub(crate) struct Names(BTreeMap<PathBuf, PathBuf>);
+
+impl Names {
+    /// Names an application and its artifacts. No other input may have one of these.
+    pub(crate) fn job(
+        &mut self,
+        input: &Path,
+        name: Option<&str>,
+        targets: &[&'static Target],
+        output: &Output,
+    ) -> Result<Job, Failure> {
         let name = match name {
             Some(name) => name.to_owned(),
             None => named_after(input)?,
@@ -85,7 +101,7 @@ pub(crate) fn plan(
         let mut outputs = Vec::new();
         for target in targets {
             let path = output.path(&name, target);
-            if let Some(other) = taken.insert(path.clone(), input) {
+            if let Some(other) = self.0.insert(path.clone(), input.to_owned()) {
                 return Err(Failure::usage(
                     "same-output",
                     format!("{} would become the same artifact", other.display()),
@@ -95,13 +111,12 @@ pub(crate) fn plan(
             }
             outputs.push((*target, path));
         }
-        jobs.push(Job {
-            input: input.clone(),
+        Ok(Job {
+            input: input.to_owned(),
             name,
             outputs,
-        });
+        })
     }
-    Ok(jobs)
 }
 
 /// The debug file of an artifact: beside it, with another ending.

@@ -74,9 +74,14 @@ impl LimitArguments {
 impl WorkerArguments {
     /// The processes of a build.
     pub(crate) fn tools(&self) -> Result<Tools, Failure> {
+        self.tools_or(None)
+    }
+
+    /// The same. If the command line names no `wasm-opt`, this one is used.
+    pub(crate) fn tools_or(&self, wasm_opt: Option<PathBuf>) -> Result<Tools, Failure> {
         let mut limits = self.limits.limits();
         limits.optimizer_timeout = Duration::from_secs(self.optimizer_timeout);
-        let wasm_opt = self.wasm_opt.clone();
+        let wasm_opt = self.wasm_opt.clone().or(wasm_opt);
         #[cfg(feature = "binaryen")]
         let Some(wasm_opt) = wasm_opt else {
             return Ok(Tools::new(program()?, &limits));
