@@ -49,13 +49,10 @@ struct Given {
 }
 
 impl FleetArguments {
-    /// The plan, if the user named a fleet.
-    pub(crate) fn plan(&self, profile: EngineProfile) -> Result<Option<FleetPlan>, Failure> {
+    /// The fleet's file and the set of targets that is wanted, if the user named a fleet.
+    pub(crate) fn named(&self) -> Option<(&Path, Option<Cover>)> {
         let wanted = self.fleet_best.then_some(Cover::Best);
-        let fleet = self.fleet.as_deref();
-        fleet
-            .map(|path| FleetPlan::read(path, wanted, profile))
-            .transpose()
+        self.fleet.as_deref().map(|file| (file, wanted))
     }
 }
 

@@ -121,6 +121,14 @@ impl SignerArguments {
             .collect()
     }
 
+    /// Names this key, if neither the command line nor `EDGEC_KEY` names who signs.
+    pub(crate) fn or_key(&mut self, key: PathBuf) {
+        let is_named = self.signer.is_some() || self.pkcs11_module.is_some();
+        if !is_named && self.key_file().is_none() {
+            self.key = Some(key);
+        }
+    }
+
     /// The public key that the user named.
     pub(crate) fn public_key(&self) -> Result<Option<PublicKey>, Failure> {
         let key = self.public_key.as_deref().map(keys::read_public);
