@@ -67,20 +67,8 @@ pub(crate) struct Job {
     pub(crate) outputs: Vec<(&'static Target, PathBuf)>,
 }
 
-/// Names every application and artifact before any work begins.
-pub(crate) fn plan(
-    inputs: &[PathBuf],
-    name: Option<&str>,
-    targets: &[&'static Target],
-    output: &Output,
-) -> Result<Vec<Job>, Failure> {
-    let mut names = Names::default();
-    let jobs = inputs.iter();
-    jobs.map(|input| names.job(input, name, targets, output))
-        .collect()
-}
-
-/// The artifacts that have been named, and the input that each is made from.
+/// Names every application and artifact before any work begins. It keeps the artifacts that have been
+/// named, and the input that each is made from.
 #[derive(Default)]
 pub(crate) struct Names(BTreeMap<PathBuf, PathBuf>);
 
@@ -197,7 +185,10 @@ mod tests {
         let inputs: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
         let targets = edgec_targets::default_targets();
         let output = Output::new(output.map(Path::new), inputs.len() * targets.len(), false)?;
-        let jobs = plan(&inputs, None, &targets, &output)?;
+        let mut names = Names::default();
+        let jobs = inputs.iter();
+        let jobs = jobs.map(|input| names.job(input, None, &targets, &output));
+        let jobs: Vec<Job> = jobs.collect::<Result<_, _>>()?;
         Ok(jobs
             .into_iter()
             .flat_map(|job| job.outputs)

@@ -288,10 +288,7 @@ fn the_published_schema_has_the_same_names() {
             "[project.budgets]\nnonsense = 1",
             "/$defs/budgets/properties",
         ),
-        (
-            in_budgets.as_str(),
-            "/$defs/budgets/properties",
-        ),
+        (in_budgets.as_str(), "/$defs/budgets/properties"),
         (
             "[project.version]\nnonsense = 1",
             "/$defs/version-source/properties",

@@ -90,7 +90,15 @@ pub(super) fn failure(excesses: &[Excess]) -> Failure {
         let mut why = why.into_iter();
         first.extend(why.next());
         rows.push(first);
-        rows.extend(why.map(|why| vec![String::new(), String::new(), String::new(), String::new(), why]));
+        rows.extend(why.map(|why| {
+            vec![
+                String::new(),
+                String::new(),
+                String::new(),
+                String::new(),
+                why,
+            ]
+        }));
     }
     let message = format!(
         "it exceeds {}, and nothing was written\n{}",

@@ -64,7 +64,9 @@ impl Plan {
         let fleets = fleets.into_plans();
         let validity = release::validity(&arguments)?;
         refuse_one_name(&arguments, opened.as_ref())?;
-        let folder = opened.as_ref().map_or(Path::new(""), |opened| &opened.folder);
+        let folder = opened
+            .as_ref()
+            .map_or(Path::new(""), |opened| opened.folder.as_path());
         let releases = requests
             .iter()
             .map(|request| release::of(&arguments, request, folder, validity.clone()));
@@ -204,7 +206,7 @@ fn jobs(
     chosen: &[Chosen],
     varying: bool,
 ) -> Result<Vec<Job>, Failure> {
-    let artifacts = chosen.iter().map(|chosen| chosen.targets.len()).sum();
+    let artifacts: usize = chosen.iter().map(|chosen| chosen.targets.len()).sum();
     let output = Output::new(arguments.output.as_deref(), artifacts, varying)?;
     let mut names = naming::Names::default();
     let jobs = requests.iter().zip(chosen).map(|(request, chosen)| {
@@ -250,4 +252,3 @@ fn spare_for_debug_files(job: &Job, read: &[PathBuf]) -> Result<(), Failure> {
     outputs
         .try_for_each(|(_, path)| files::spare(read, &naming::debug_file(path)?, Wanted::DebugFile))
 }
-

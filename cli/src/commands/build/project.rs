@@ -151,6 +151,9 @@ fn excerpt(place: &TextPlace, file: &Path) -> String {
     if place.text.len() > MAX_LINE_LEN {
         return at;
     }
-    let (line, before) = (place.text.replace('\t', " "), place.column.saturating_sub(1));
+    let (line, before) = (
+        place.text.replace('\t', " "),
+        place.column.saturating_sub(1),
+    );
     format!("{at}\n{number} | {line}\n{empty} | {}^", " ".repeat(before))
 }

@@ -111,4 +111,3 @@ fn refuse_past(validity: &Validity) -> Result<(), Failure> {
     let message = format!("--expires lies in the past: {expires}; it is now {now}");
     Err(Failure::usage("validity", message).hint("`--expires +90d` counts from now"))
 }
-

@@ -37,6 +37,9 @@ pub(super) struct Summary<'a> {
     new_key: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet: Option<&'a FleetPlan>,
+    /// All fleets, if a project has several.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    fleets: &'a [FleetPlan],
     /// What confined the processes of the build, if the user asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     confinement: Option<ConfinementReport>,
@@ -93,6 +96,9 @@ struct Built {
     /// Known faults of the engine's code generation that affect this program.
     advisories: Vec<Concern>,
     cold_start: ColdStart,
+    /// Whether new capabilities are denied, and there is no previous artifact to compare with.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    capabilities_not_compared: bool,
     artifacts: Vec<ArtifactReport>,
 }
 
@@ -166,7 +172,7 @@ pub(super) struct ArtifactReport {
 impl<'a> Summary<'a> {
     pub(super) fn new(
         signer: Option<&Signer>,
-        fleet: Option<&'a FleetPlan>,
+        fleets: &'a [FleetPlan],
         confinement: Option<ConfinementReport>,
     ) -> Self {
         let development = signer.and_then(|signer| signer.development.as_deref());
@@ -174,7 +180,11 @@ impl<'a> Summary<'a> {
             key_id: signer.map(|signer| signer.public().id().to_string()),
             development_key: development.map(render::path),
             new_key: signer.is_some_and(|signer| signer.new),
-            fleet,
+            fleet: fleets.first(),
+            fleets: match fleets {
+                [_, _, ..] => fleets,
+                _ => &[],
+            },
             confinement,
             inputs: Vec::new(),
         }
@@ -251,6 +261,7 @@ impl InputReport {
             times: Times::default(),
             advisories: concerns::of(job, &optimized.component),
             cold_start: ColdStart::of_program(lint, optimized.component.kind(), origin),
+            capabilities_not_compared: false,
             artifacts: Vec::new(),
         };
         Self {
@@ -258,6 +269,20 @@ impl InputReport {
             error: None,
             built: Some(built),
         }
+    }
+
+    /// The same report, for a program whose capabilities were compared with those of a previous
+    /// artifact, if that was asked for.
+    pub(super) fn with_comparison(mut self, is_compared: bool) -> Self {
+        if let Some(built) = &mut self.built {
+            built.capabilities_not_compared = !is_compared;
+        }
+        self
+    }
+
+    /// The code of the input's failure.
+    pub(super) fn error_code(&self) -> Option<&'static str> {
+        self.error.as_ref().map(Failure::code)
     }
 
     /// The same report, after the input's artifacts were written.
@@ -297,6 +322,13 @@ impl InputReport {
         if let Some(built) = &self.built {
             if let Some(flatten) = &built.flatten {
                 flatten.print_kept(&self.input);
+            }
+            if built.capabilities_not_compared {
+                eprintln!(
+                    "note: {}: there is no previous artifact, so its imports were not compared \
+                     (--baseline)",
+                    self.input
+                );
             }
             built.print_functions_kept(&self.input);
             built.print_imports_removed(&self.input);

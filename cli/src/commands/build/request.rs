@@ -64,7 +64,10 @@ impl Request {
             channel: component.channel.clone(),
             version: component.version.clone(),
             display_version: component.display_version.clone(),
-            policy: component.policy.as_deref().map(|policy| opened.path(policy)),
+            policy: component
+                .policy
+                .as_deref()
+                .map(|policy| opened.path(policy)),
             capabilities: component.capabilities.clone(),
             budgets: component.budgets.clone(),
         }

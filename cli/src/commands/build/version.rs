@@ -29,7 +29,12 @@ pub(super) fn text(from: &TextFrom, folder: &Path) -> Result<String, Failure> {
         TextFrom::File(path) => first_line(&files::read_text(&folder.join(path))?),
         TextFrom::Variable(name) => variable(name)?,
         TextFrom::GitTag(pattern) => tag(pattern, folder)?,
-        _ => return Err(Failure::usage("version", "this version comes from an unknown place")),
+        _ => {
+            return Err(Failure::usage(
+                "version",
+                "this version comes from an unknown place",
+            ));
+        }
     };
     let fits = !text.is_empty() && text.len() <= MAX_LEN && !text.contains(char::is_control);
     match fits {
