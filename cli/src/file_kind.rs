@@ -38,6 +38,8 @@ pub(crate) enum Wanted {
     SignedPolicy,
     /// A description of a host.
     HostProfile,
+    /// A project.
+    Project,
     /// A public key.
     PublicKey,
     /// A private key.
@@ -70,6 +72,7 @@ enum FileKind {
     SignedPolicy,
     HostProfile,
     Fleet,
+    Project,
     Json,
     Html,
     Script,
@@ -218,6 +221,7 @@ impl Wanted {
             Wanted::Policy => "a trust policy",
             Wanted::SignedPolicy => "a signed trust policy",
             Wanted::HostProfile => "a host profile",
+            Wanted::Project => "a project",
             Wanted::PublicKey => "a public key",
             Wanted::PrivateKey => "a private key",
             Wanted::Key => "a key",
@@ -232,6 +236,7 @@ impl Wanted {
             Wanted::DebugFile => "debug-file",
             Wanted::Policy | Wanted::SignedPolicy => "trust-policy",
             Wanted::HostProfile => "host-profile",
+            Wanted::Project => "project",
             Wanted::PublicKey | Wanted::Key => "public-key",
             Wanted::PrivateKey => "secret-key",
         }
@@ -250,6 +255,7 @@ impl FileKind {
             Wanted::Policy => matches!(self, Self::Policy | Self::SignedPolicy),
             Wanted::SignedPolicy => self == Self::SignedPolicy,
             Wanted::HostProfile => self == Self::HostProfile,
+            Wanted::Project => self == Self::Project,
             Wanted::PublicKey => self == Self::PublicKey,
             Wanted::PrivateKey => self == Self::PrivateKey,
             Wanted::Key => matches!(self, Self::PublicKey | Self::PrivateKey),
@@ -291,6 +297,7 @@ impl FileKind {
             Self::SignedPolicy => "a signed trust policy",
             Self::HostProfile => "a host profile",
             Self::Fleet => "a fleet of hosts",
+            Self::Project => "a project",
             Self::Json => "a JSON document",
             Self::Html => "an HTML page",
             Self::Script => "a script",

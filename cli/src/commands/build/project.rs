@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use edgec_builder::project::{Project, ProjectError, TextPlace};
 
 use crate::failure::{Exit, Failure};
+use crate::file_kind::{Wanted, explain};
 use crate::files;
 
 /// The name of a project's file.
@@ -27,7 +28,8 @@ impl Opened {
             None => nearest()?,
         };
         let text = files::read_text(&file)?;
-        let project = Project::from_toml(&text).map_err(|error| malformed(&error, &file))?;
+        let project = Project::from_toml(&text)
+            .map_err(|error| explain(malformed(&error, &file), text.as_bytes(), Wanted::Project))?;
         let mut opened = Self {
             folder: file.parent().unwrap_or(Path::new("")).to_owned(),
             file,
