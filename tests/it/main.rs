@@ -91,6 +91,7 @@ mod preview1_hosts;
 mod preview1_programs;
 mod program_limits;
 mod progress;
+mod project;
 mod rebuild;
 mod recipes;
 mod regressions;

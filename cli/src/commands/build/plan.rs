@@ -69,7 +69,7 @@ impl Plan {
             .map_or(Path::new(""), |opened| opened.folder.as_path());
         let releases = requests
             .iter()
-            .map(|request| release::of(&arguments, request, folder, validity.clone()));
+            .map(|request| release::of(&arguments, request, folder, validity));
         let releases: Vec<edgec_builder::Release> = releases.collect::<Result<_, _>>()?;
         if let Some(opened) = &opened {
             take_key(&mut arguments, opened);
