@@ -39,7 +39,7 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     compile_timeout: u64,
     /// Memory limit of each process that works on the program (on Linux); up to four processes run
-    /// at the same time
+    /// at the same time for each input
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = number(64..=1 << 30, MEBIBYTES))]
     worker_memory: u64,
     /// Refuse to work on a program if this system cannot fully confine edgec's processes

@@ -92,6 +92,7 @@ mod preview1_programs;
 mod program_limits;
 mod progress;
 mod project;
+mod project_limits;
 mod rebuild;
 mod recipes;
 mod regressions;
