@@ -95,7 +95,7 @@ pub fn version_in_tag<'t>(pattern: &str, tag: &'t str) -> Option<&'t str> {
 /// The table of a text that does not stand in the project.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Source {
+struct Source {
     file: Option<Written<Relative>>,
     env: Option<Written<Variable>>,
     git_tag: Option<Written<TagPattern>>,
@@ -160,7 +160,7 @@ impl<'de> de::Visitor<'de> for VersionReader {
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Version, A::Error> {
         let source = Source::deserialize(de::value::MapAccessDeserializer::new(map))?;
         let form = source.form.unwrap_or_default();
-        let from = source.text()?;
+        let from = source.text::<A::Error>()?;
         Ok(Version(VersionFrom { from, form }))
     }
 }
@@ -195,7 +195,7 @@ impl<'de> de::Visitor<'de> for DisplayReader {
             let message = "`form` belongs to `version`: a version for people has any form";
             return Err(de::Error::custom(message));
         }
-        Ok(DisplayVersion(source.text()?))
+        Ok(DisplayVersion(source.text::<A::Error>()?))
     }
 }
 
