@@ -248,6 +248,24 @@ fn the_command_line_comes_before_the_project() {
 }
 
 #[test]
+fn each_component_is_signed_by_its_own_key() {
+    let sandbox = sandbox(&TWO.replace("profile = \"edge\"", "key = \"cart.pem\""));
+    sandbox.ok(&["keygen", "-o", "cart.pem"]);
+    let output = with_variable(&sandbox, &["build", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["moreKeyIds"].as_array().unwrap().len(), 1);
+    for (artifact, key, exit) in [
+        (BUILT[2], "key.pub.pem", 0),
+        (BUILT[2], "cart.pub.pem", 1),
+        (BUILT[0], "cart.pub.pem", 0),
+        (BUILT[0], "key.pub.pem", 1),
+    ] {
+        let verified = sandbox.run(&["verify", "-q", "--key", key, artifact]);
+        assert_eq!(verified.status.code(), Some(exit), "{artifact} {key}");
+    }
+}
+
+#[test]
 fn a_mistake_is_shown_in_its_line() {
     let sandbox = one("");
     for (from, to, says) in [

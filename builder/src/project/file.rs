@@ -57,6 +57,7 @@ pub(super) struct Entry {
     pub(super) init: Option<Written<Line>>,
     #[serde(default)]
     pub(super) keep_modules: BTreeSet<usize>,
+    pub(super) key: Option<Written<OfMachine>>,
     pub(super) output: Option<Written<Inside>>,
     pub(super) targets: Option<Vec<Written<&'static Target>>>,
     pub(super) fleet: Option<Spanned<Written<Relative>>>,

@@ -15,8 +15,6 @@ use crate::tools::Tools;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Project {
-    /// The key that signs, as `--key` takes it.
-    pub key: Option<String>,
     /// The `wasm-opt` program to use.
     pub wasm_opt: Option<String>,
     /// The components, in the file's order; at least one.
@@ -31,6 +29,8 @@ pub struct Component {
     pub name: String,
     /// The input's path.
     pub input: String,
+    /// The key that signs, as `--key` takes it.
+    pub key: Option<String>,
     /// The folder for the artifacts.
     pub output: String,
     /// The targets.

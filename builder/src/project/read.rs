@@ -78,10 +78,8 @@ impl Project {
         if components.is_empty() {
             return Err(ProjectError::NoComponent);
         }
-        let of_machine = |it: Option<Written<OfMachine>>| it.map(|Written(OfMachine(name))| name);
         Ok(Self {
-            key: of_machine(shared.key),
-            wasm_opt: of_machine(shared.wasm_opt),
+            wasm_opt: shared.wasm_opt.map(|Written(OfMachine(name))| name),
             components,
         })
     }
@@ -93,6 +91,7 @@ fn component(entry: Entry, shared: &Shared) -> Component {
     let Written(Relative(input)) = entry.input;
     let output = entry.output.or_else(|| shared.output.clone());
     let output = output.map_or_else(|| OUTPUT.to_owned(), |Written(Inside(output))| output);
+    let key = entry.key.or_else(|| shared.key.clone());
     let relative = |it: Option<Written<Relative>>| it.map(|Written(Relative(path))| path);
     let own_fleet = relative(entry.fleet.map(Spanned::into_inner));
     let shared_fleet = || relative(shared.fleet.clone().map(Spanned::into_inner));
@@ -135,6 +134,7 @@ fn component(entry: Entry, shared: &Shared) -> Component {
     Component {
         name,
         input,
+        key: key.map(|Written(OfMachine(key))| key),
         output,
         targets,
         settings,

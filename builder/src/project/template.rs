@@ -127,11 +127,11 @@ mod tests {
             fleet: Some("fleet.toml".to_owned()),
         };
         let project = Project::from_toml(&template(&found)).unwrap();
-        assert_eq!(project.key.as_deref(), Some("release.pem"));
         let names = project.components.iter().map(|it| it.name.as_str());
         assert_eq!(names.collect::<Vec<_>>(), ["shop", "cart"]);
         let first = project.components.first().unwrap();
         assert_eq!(first.input, "a \"b\"\\c.wasm");
+        assert_eq!(first.key.as_deref(), Some("release.pem"));
     }
 
     /// The lines that are comments in a new file are right as well.
@@ -147,6 +147,6 @@ mod tests {
         let component = project.components.first().unwrap();
         assert_eq!(component.budgets.lost_fast_paths, Some(0));
         assert!(component.version.is_some() && component.capabilities.is_some());
-        assert_eq!(project.key.as_deref(), Some("env:RELEASE_KEY"));
+        assert_eq!(component.key.as_deref(), Some("env:RELEASE_KEY"));
     }
 }

@@ -32,6 +32,7 @@ input = "../cart/cart.wat"
 kind = "module"
 init = "wizer.initialize"
 keep-modules = [1, 0]
+key = "cart.pem"
 output = "out/cart"
 fleet = "fleet.toml"
 profile = "edge"
@@ -49,7 +50,6 @@ budgets = { functions = 10, image-bytes = 2_000_000, new-capabilities = "deny" }
 #[test]
 fn a_component_has_its_own_values_and_those_of_the_project() {
     let project = Project::from_toml(WHOLE).unwrap();
-    assert_eq!(project.key.as_deref(), Some("env:RELEASE_KEY"));
     assert_eq!(
         project.wasm_opt.as_deref(),
         Some("/opt/binaryen/bin/wasm-opt")
@@ -61,6 +61,8 @@ fn a_component_has_its_own_values_and_those_of_the_project() {
         (shop.name.as_str(), shop.output.as_str()),
         ("acme/shop", "out")
     );
+    assert_eq!(shop.key.as_deref(), Some("env:RELEASE_KEY"));
+    assert_eq!(cart.key.as_deref(), Some("cart.pem"));
     let TargetChoice::Named(targets) = &shop.targets else {
         panic!("{shop:?}");
     };

@@ -38,13 +38,13 @@ use crate::panics::guarded;
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format, count};
-use crate::signer::Signer;
+use crate::signer::{NamedSigner, Signer};
 use crate::{Outcome, time, workers};
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     let format = arguments.format;
     let (quiet, verbose) = (arguments.quiet, arguments.verbose);
-    let (plan, signer) = Plan::new(arguments)?;
+    let (plan, signers) = Plan::new(&arguments)?;
     let is_told = format == Format::Text && !quiet;
     if is_told {
         if let Some(project) = &plan.project {
@@ -63,24 +63,12 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     let compiled = compile_all(&plan, format, &progress);
     // A project is written as a whole. If a component failed, there is nothing to sign.
     let is_lost = plan.project.is_some() && compiled.iter().any(|(_, it)| it.is_err());
-    let signer = match compiled.iter().any(|(_, it)| it.is_ok()) && !is_lost {
-        true => Some(signer.open()?),
-        // If no input was compiled, there is nothing to sign.
-        false => None,
-    };
-    let mut summary = Summary::new(signer.as_ref(), &plan.fleets, confinement);
+    let mut summary = Summary::new(&plan.fleets, confinement);
     progress.expect(0);
-    let signed = compiled.into_iter().map(|(planned, compiled)| {
-        let signed = match (compiled, &signer) {
-            (Ok(unsigned), Some(signer)) => attempt(planned, format, || sign_all(signer, unsigned)),
-            (Ok(_), None) => Err(not_written()),
-            (Err(failure), _) => Err(failure),
-        };
-        (planned, signed)
-    });
-    let signed: Vec<(&Planned, Result<Done<Signed>, Failure>)> = signed.collect();
-    // This overwrites the key.
-    drop(signer);
+    let signed = match is_lost {
+        true => unsigned(compiled),
+        false => sign(compiled, signers, format, &mut summary)?,
+    };
     let checked = signed.into_iter().map(|(planned, signed)| {
         let checked = signed
             .and_then(|signed| attempt(planned, format, || check(planned, signed, &progress)));
@@ -241,6 +229,57 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
         report: report.with_comparison(is_compared),
         reading,
     })
+}
+
+/// Signs the artifacts of all inputs, one signer after the other. A signer that has nothing to sign
+/// is not opened.
+fn sign<'p>(
+    compiled: Results<'p, Done<Unsigned>>,
+    signers: Vec<NamedSigner>,
+    format: Format,
+    summary: &mut Summary<'_>,
+) -> Result<Results<'p, Done<Signed>>, Failure> {
+    let mut waiting: Vec<_> = compiled.into_iter().map(Some).collect();
+    let mut signed: Vec<_> = waiting.iter().map(|_| None).collect();
+    for (number, named) in signers.into_iter().enumerate() {
+        let is_for = |slot: &Option<(&Planned, Result<Done<Unsigned>, Failure>)>| {
+            let mut input = slot.iter();
+            input.any(|(planned, compiled)| planned.signer == number && compiled.is_ok())
+        };
+        if !waiting.iter().any(is_for) {
+            continue;
+        }
+        let signer = named.open()?;
+        summary.add(&signer);
+        for (slot, signed) in waiting.iter_mut().zip(&mut signed) {
+            if !is_for(&*slot) {
+                continue;
+            }
+            if let Some((planned, compiled)) = slot.take() {
+                let done = compiled
+                    .and_then(|unsigned| attempt(planned, format, || sign_all(&signer, unsigned)));
+                *signed = Some((planned, done));
+            }
+        }
+        // This overwrites the key, before the next one is read.
+        drop(signer);
+    }
+    // What is left was not compiled.
+    let left = unsigned(waiting.into_iter().flatten().collect());
+    let mut left = left.into_iter();
+    let results = signed.into_iter();
+    Ok(results
+        .filter_map(|signed| signed.or_else(|| left.next()))
+        .collect())
+}
+
+/// The inputs of a build that signs nothing.
+fn unsigned(compiled: Results<'_, Done<Unsigned>>) -> Results<'_, Done<Signed>> {
+    let failed = compiled.into_iter().map(|(planned, compiled)| {
+        let failure = compiled.map_or_else(|failure| failure, |_| not_written());
+        (planned, Err(failure))
+    });
+    failed.collect()
 }
 
 /// Signs one artifact after the other, because a signer may ask the user something.

@@ -32,6 +32,8 @@ pub(super) struct Plan {
 pub(super) struct Planned {
     pub(super) job: Job,
     pub(super) build: edgec_builder::Plan,
+    /// The number of the signer, counted from 0.
+    pub(super) signer: usize,
     /// A policy that must accept the artifacts, and its file.
     pub(super) policy: Option<(PathBuf, TrustPolicy)>,
     pub(super) capabilities: Option<Capabilities>,
@@ -44,7 +46,7 @@ impl Plan {
     /// Finds everything that can be wrong with the arguments and the project, before any work
     /// begins. Only the key itself can cause later errors: it is read when the programs are
     /// compiled.
-    pub(super) fn new(mut arguments: Arguments) -> Result<(Self, NamedSigner), Failure> {
+    pub(super) fn new(arguments: &Arguments) -> Result<(Self, Vec<NamedSigner>), Failure> {
         let opened = match arguments.inputs.is_empty() {
             true => Some(Opened::find(
                 arguments.project.as_deref(),
@@ -52,39 +54,39 @@ impl Plan {
             )?),
             false => None,
         };
-        let mut requests = requests(&arguments, opened.as_ref());
+        let mut requests = requests(arguments, opened.as_ref());
         for request in &mut requests {
             arguments.replace(&mut request.settings);
         }
         let mut fleets = Fleets::default();
         let chosen = requests
             .iter()
-            .map(|request| choose(&arguments, request, &mut fleets));
+            .map(|request| choose(arguments, request, &mut fleets));
         let chosen: Vec<Chosen> = chosen.collect::<Result<_, _>>()?;
         let fleets = fleets.into_plans();
-        let validity = release::validity(&arguments)?;
-        refuse_one_name(&arguments, opened.as_ref())?;
+        let validity = release::validity(arguments)?;
+        refuse_one_name(arguments, opened.as_ref())?;
         let folder = opened
             .as_ref()
             .map_or(Path::new(""), |opened| opened.folder.as_path());
         let releases = requests
             .iter()
-            .map(|request| release::of(&arguments, request, folder, validity));
+            .map(|request| release::of(arguments, request, folder, validity));
         let releases: Vec<edgec_builder::Release> = releases.collect::<Result<_, _>>()?;
-        if let Some(opened) = &opened {
-            take_key(&mut arguments, opened);
-        }
+        take_keys(arguments, &mut requests);
         let signer = arguments.signer.reads();
         let read: Vec<PathBuf> = [arguments.inputs.clone(), signer.clone()].concat();
         files::refuse_stdin_twice(&read)?;
-        let jobs = jobs(&arguments, &requests, &chosen, !fleets.is_empty())?;
+        let jobs = jobs(arguments, &requests, &chosen, !fleets.is_empty())?;
 
         let inputs = jobs.iter().map(|job| job.input.clone());
         let hosts = fleets.iter().flat_map(|fleet| fleet.files.iter().cloned());
         let policies = requests.iter().filter_map(|request| request.policy.clone());
+        let keys = requests.iter().filter_map(|request| request.key.clone());
         let project = opened.iter().map(|opened| opened.file.clone());
         let read = inputs.chain(signer).chain(hosts);
-        let read: Vec<PathBuf> = read.chain(policies).chain(project).collect();
+        let read = read.chain(policies).chain(keys).chain(project);
+        let read: Vec<PathBuf> = read.collect();
         for (job, request) in jobs.iter().zip(&requests) {
             spare_for_artifacts(job, &read)?;
             if request.settings.debug_files == DebugFiles::Made {
@@ -96,11 +98,11 @@ impl Plan {
             Some(opened.of_machine(name))
         });
         let tools = arguments.workers.tools_or(wasm_opt)?;
-        let signer = arguments.signer.named_or_development()?;
+        let (signers, numbers) = signers(arguments, &requests)?;
         let mut planned = Vec::new();
-        let parts = requests.into_iter().zip(chosen).zip(releases);
-        for (job, ((request, chosen), release)) in jobs.into_iter().zip(parts) {
-            let build = build(&arguments, &request, chosen, release, &tools);
+        let parts = requests.into_iter().zip(chosen).zip(releases).zip(numbers);
+        for (job, (((request, chosen), release), signer)) in jobs.into_iter().zip(parts) {
+            let build = build(arguments, &request, chosen, release, &tools);
             let policy = request.policy.map(|file| {
                 let policy = trust::read_policy(&file, &[])?;
                 Ok::<_, Failure>((file, policy))
@@ -112,6 +114,7 @@ impl Plan {
             planned.push(Planned {
                 job,
                 build,
+                signer,
                 policy: policy.transpose()?,
                 capabilities: request.capabilities,
                 budgets: request.budgets,
@@ -124,7 +127,7 @@ impl Plan {
             lanes: arguments.lanes(),
             project: opened.map(|opened| opened.file),
         };
-        Ok((plan, signer))
+        Ok((plan, signers))
     }
 }
 
@@ -188,15 +191,39 @@ fn refuse_one_name(arguments: &Arguments, opened: Option<&Opened>) -> Result<(),
     }
 }
 
-/// The key that the project names signs, if nothing else names one.
-fn take_key(arguments: &mut Arguments, opened: &Opened) {
-    let Some(key) = opened.project.key.as_deref() else {
-        return;
-    };
-    if let Some(variable) = key.strip_prefix(files::VARIABLE_PREFIX) {
-        secrets::hide_variable(variable);
+/// Hides the variables of keys that the project names, and forgets these keys if something else
+/// names who signs.
+fn take_keys(arguments: &Arguments, requests: &mut [Request]) {
+    let is_named = arguments.signer.is_named();
+    for request in requests {
+        let key = request.key.as_deref().and_then(Path::to_str);
+        if let Some(variable) = key.and_then(|key| key.strip_prefix(files::VARIABLE_PREFIX)) {
+            secrets::hide_variable(variable);
+        }
+        if is_named {
+            request.key = None;
+        }
     }
-    arguments.signer.or_key(opened.of_machine(key));
+}
+
+/// Everyone who signs, and the number of the signer for each request.
+fn signers(
+    arguments: &Arguments,
+    requests: &[Request],
+) -> Result<(Vec<NamedSigner>, Vec<usize>), Failure> {
+    let mut keys: Vec<Option<&Path>> = Vec::new();
+    let mut signers = Vec::new();
+    let mut numbers = Vec::new();
+    for request in requests {
+        let key = request.key.as_deref();
+        let known = keys.iter().position(|known| *known == key);
+        numbers.push(known.unwrap_or(keys.len()));
+        if known.is_none() {
+            keys.push(key);
+            signers.push(arguments.signer.named_or(key)?);
+        }
+    }
+    Ok((signers, numbers))
 }
 
 /// Names every application and artifact.

@@ -31,6 +31,9 @@ pub(super) struct Summary<'a> {
     /// The key that signed. `None` if no input was compiled, because then no key was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
+    /// The other keys, if the components of a project have several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_key_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     development_key: Option<String>,
     #[serde(skip)]
@@ -170,16 +173,12 @@ pub(super) struct ArtifactReport {
 }
 
 impl<'a> Summary<'a> {
-    pub(super) fn new(
-        signer: Option<&Signer>,
-        fleets: &'a [FleetPlan],
-        confinement: Option<ConfinementReport>,
-    ) -> Self {
-        let development = signer.and_then(|signer| signer.development.as_deref());
+    pub(super) fn new(fleets: &'a [FleetPlan], confinement: Option<ConfinementReport>) -> Self {
         Self {
-            key_id: signer.map(|signer| signer.public().id().to_string()),
-            development_key: development.map(render::path),
-            new_key: signer.is_some_and(|signer| signer.new),
+            key_id: None,
+            more_key_ids: Vec::new(),
+            development_key: None,
+            new_key: false,
             fleet: fleets.first(),
             fleets: match fleets {
                 [_, _, ..] => fleets,
@@ -187,6 +186,19 @@ impl<'a> Summary<'a> {
             },
             confinement,
             inputs: Vec::new(),
+        }
+    }
+
+    /// Adds a signer that was opened.
+    pub(super) fn add(&mut self, signer: &Signer) {
+        let id = signer.public().id().to_string();
+        match &self.key_id {
+            None => self.key_id = Some(id),
+            Some(_) => self.more_key_ids.push(id),
+        }
+        if let Some(development) = &signer.development {
+            self.development_key = Some(render::path(development));
+            self.new_key = signer.new;
         }
     }
 
@@ -198,7 +210,8 @@ impl<'a> Summary<'a> {
             return String::new();
         };
         let Some(public) = &self.development_key else {
-            return format!("signed by key {key_id}\n");
+            let keys = [key_id].into_iter().chain(&self.more_key_ids);
+            return keys.map(|id| format!("signed by key {id}\n")).collect();
         };
         let made = if self.new_key { "the new" } else { "your" };
         format!(

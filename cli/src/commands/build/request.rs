@@ -14,6 +14,8 @@ pub(super) struct Request {
     pub(super) input: PathBuf,
     /// The application's name, if a project states it.
     pub(super) name: Option<String>,
+    /// The key that signs, if a project states it.
+    pub(super) key: Option<PathBuf>,
     /// The folder for the artifacts, if a project states it.
     pub(super) output: Option<PathBuf>,
     pub(super) targets: Vec<&'static Target>,
@@ -34,6 +36,7 @@ impl Request {
         Self {
             input: input.to_owned(),
             name: None,
+            key: None,
             output: None,
             targets: edgec_targets::default_targets(),
             fleet: None,
@@ -57,6 +60,7 @@ impl Request {
         Self {
             input: opened.path(&component.input),
             name: Some(component.name.clone()),
+            key: component.key.as_deref().map(|key| opened.of_machine(key)),
             output: Some(opened.path(&component.output)),
             targets,
             fleet,
