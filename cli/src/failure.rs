@@ -31,6 +31,9 @@ pub(crate) struct Failure {
     is_safe: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// The parts of the message, for machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<serde_json::Value>,
 }
 
 impl Failure {
@@ -44,6 +47,7 @@ impl Failure {
             is_cut,
             is_safe: false,
             hint: None,
+            details: None,
         }
     }
 
@@ -102,6 +106,13 @@ impl Failure {
     /// Adds a hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(masked(&hint.into()));
+        self
+    }
+
+    /// Adds the parts of the message, for documents.
+    pub(crate) fn with_details(mut self, details: &impl Serialize) -> Self {
+        // The values belong to this workspace, and their `Serialize` cannot fail.
+        self.details = serde_json::to_value(details).ok();
         self
     }
 

@@ -74,6 +74,14 @@ fn a_component_that_exceeds_its_budgets_is_not_written() {
         assert!(stderr.contains(part), "{part}: {stderr}");
     }
     assert!(artifacts(&sandbox).is_empty());
+    let output = sandbox.run(&["build", "--format", "json"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let details = &document["inputs"][0]["error"]["details"];
+    assert_eq!(details[0]["budget"], "image-bytes");
+    assert_eq!(details[0]["target"], "x86_64");
+    assert_eq!(details[1]["now"], 2);
+    let module = serde_json::json!({"module": {"number": 1, "functions": 2}});
+    assert_eq!(details[1]["why"][0], module);
     // Exactly within its budgets.
     let within = "image-bytes = 10_000_000, functions = 2, lost-fast-paths = 1";
     let genuine = String::from_utf8(sandbox.read("edgec.toml")).unwrap();

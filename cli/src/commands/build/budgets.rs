@@ -112,6 +112,7 @@ pub(super) fn failure(excesses: &[Excess]) -> Failure {
     };
     Failure::new(Exit::Rejected, "budget", message)
         .with_safe_message()
+        .with_details(&excesses)
         .hint(hint)
 }
 
