@@ -93,6 +93,7 @@ mod program_limits;
 mod progress;
 mod project;
 mod project_limits;
+mod project_schema;
 mod rebuild;
 mod recipes;
 mod regressions;
