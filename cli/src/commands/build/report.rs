@@ -41,8 +41,8 @@ pub(super) struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet: Option<&'a FleetPlan>,
     /// All fleets, if a project has several.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    fleets: &'a [FleetPlan],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fleets: Vec<&'a FleetPlan>,
     /// What confined the processes of the build, if the user asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     confinement: Option<ConfinementReport>,
@@ -181,8 +181,8 @@ impl<'a> Summary<'a> {
             new_key: false,
             fleet: fleets.first(),
             fleets: match fleets {
-                [_, _, ..] => fleets,
-                _ => &[],
+                [_, _, ..] => fleets.iter().collect(),
+                _ => Vec::new(),
             },
             confinement,
             inputs: Vec::new(),
