@@ -314,6 +314,23 @@ impl Unsigned {
         Ok(self)
     }
 
+    /// The native image for each target of the plan, in the plan's order.
+    pub fn images(&self) -> impl Iterator<Item = (&'static Target, &[u8])> {
+        let artifacts = self.artifacts.iter();
+        artifacts.map(|packaged| (packaged.target, packaged.artifact.image()))
+    }
+
+    /// How much memory the artifacts and debug files take, in bytes.
+    pub fn memory(&self) -> u64 {
+        let debug = |packaged: &Packaged<UnsignedArtifact>| {
+            let file = packaged.debug_file.as_ref();
+            file.map_or(0, Vec::len) as u64
+        };
+        let artifacts = self.artifacts.iter();
+        let lengths = artifacts.map(|it| it.artifact.image().len() as u64 + debug(it));
+        lengths.sum()
+    }
+
     /// Signs one artifact after the other, because a signer may ask the user something.
     ///
     /// # Errors

@@ -65,6 +65,8 @@
 //! | what an input compiles to, compared with an artifact | [`Rebuild`] |
 //! | two manifests or two images, compared | [`difference`] |
 //! | an artifact that is not verified | [`unverified`] |
+//! | a file that says what a folder builds, and budgets | [`project`](mod@project) |
+//! | several programs at a time, within a limit on memory | [`Lanes`] |
 //!
 //! This crate prints nothing, writes no files and holds no private keys. An error prints itself and
 //! not its source: [`error_chain`](verifier::error_chain) prints both.
@@ -86,10 +88,12 @@ mod pipeline;
 mod plan;
 mod prepared;
 mod progress;
+pub mod project;
 mod provenance;
 mod rebuild;
 mod recipe;
 mod room;
+mod side_by_side;
 mod stages;
 mod times;
 mod tools;
@@ -128,6 +132,7 @@ pub use provenance::Origin;
 pub use rebuild::Rebuild;
 pub use recipe::Recipe;
 pub use room::check_room;
+pub use side_by_side::{Lanes, peak_memory};
 pub use times::{ArtifactTimes, Times};
 pub use tools::{LegacyExceptions, Limits, Tools};
 pub use worker::{Role, WorkerProgram, WorkerProgramError, answer};

@@ -10,6 +10,7 @@ pub(crate) mod diff;
 pub(crate) mod envelope;
 pub(crate) mod explain;
 pub(crate) mod host;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod keys;

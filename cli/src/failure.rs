@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::bounds::{MAX_MESSAGE_LEN, beginning};
 use crate::color::{Part, paint};
@@ -40,39 +41,9 @@ pub(crate) struct Failure {
     place: Place,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
-    /// The parts of the failure, if it has several.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    details: Vec<Detail>,
-}
-
-/// A part of a failure, for documents. Its texts are safe.
-#[derive(Debug, Serialize)]
-pub(crate) struct Detail {
-    /// A short name, which is the same in all releases.
-    code: &'static str,
-    message: String,
-    /// The import or export that the part is about.
+    /// The parts of the message, for machines.
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    /// The functions or types of that import or export.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    items: Vec<String>,
-}
-
-impl Detail {
-    pub(crate) fn new(
-        code: &'static str,
-        message: String,
-        name: Option<String>,
-        items: Vec<String>,
-    ) -> Self {
-        Self {
-            code,
-            message: masked(&message),
-            name: name.map(|name| masked(&name)),
-            items: items.iter().map(|item| masked(item)).collect(),
-        }
-    }
+    details: Option<Value>,
 }
 
 impl Failure {
@@ -87,7 +58,7 @@ impl Failure {
             is_safe: false,
             place: Place::default(),
             hint: None,
-            details: Vec::new(),
+            details: None,
         }
     }
 
@@ -177,9 +148,10 @@ impl Failure {
         self
     }
 
-    /// Lists the parts of the failure.
-    pub(crate) fn with_details(mut self, details: impl IntoIterator<Item = Detail>) -> Self {
-        self.details.extend(details);
+    /// Adds the parts of the message, for documents.
+    pub(crate) fn with_details(mut self, details: &impl Serialize) -> Self {
+        // The values belong to this workspace, and their `Serialize` cannot fail.
+        self.details = serde_json::to_value(details).ok().map(masked_value);
         self
     }
 
@@ -391,6 +363,20 @@ impl Failure {
 fn shown(message: impl Into<String>) -> (String, bool) {
     let (message, is_cut) = beginning(message.into(), MAX_MESSAGE_LEN);
     (masked(&message), is_cut)
+}
+
+/// The same value, with masked texts.
+fn masked_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(masked(&text)),
+        Value::Array(items) => items.into_iter().map(masked_value).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter();
+            let masked = fields.map(|(name, value)| (name, masked_value(value)));
+            masked.collect()
+        }
+        other => other,
+    }
 }
 
 /// An error of the engine and its causes, in the engine's own layout. Leaves out the backtrace of

@@ -42,6 +42,8 @@ pub(crate) enum Wanted {
     HostProfile,
     /// A manual page of edgec.
     ManualPage,
+    /// A project.
+    Project,
     /// A public key.
     PublicKey,
     /// A private key.
@@ -75,6 +77,7 @@ enum FileKind {
     HostProfile,
     ManualPage,
     Fleet,
+    Project,
     Json,
     Html,
     Script,
@@ -229,6 +232,7 @@ impl Wanted {
             Wanted::SignedPolicy => "a signed trust policy",
             Wanted::HostProfile => "a host profile",
             Wanted::ManualPage => "a manual page of edgec",
+            Wanted::Project => "a project",
             Wanted::PublicKey => "a public key",
             Wanted::PrivateKey => "a private key",
             Wanted::Key => "a key",
@@ -245,6 +249,7 @@ impl Wanted {
             Wanted::Policy | Wanted::SignedPolicy => "trust-policy",
             Wanted::HostProfile => "host-profile",
             Wanted::ManualPage => "manual-page",
+            Wanted::Project => "project",
             Wanted::PublicKey | Wanted::Key => "public-key",
             Wanted::PrivateKey => "secret-key",
         }
@@ -264,6 +269,7 @@ impl FileKind {
             Wanted::SignedPolicy => self == Self::SignedPolicy,
             Wanted::HostProfile => self == Self::HostProfile,
             Wanted::ManualPage => self == Self::ManualPage,
+            Wanted::Project => self == Self::Project,
             Wanted::PublicKey => self == Self::PublicKey,
             Wanted::PrivateKey => self == Self::PrivateKey,
             Wanted::Key => matches!(self, Self::PublicKey | Self::PrivateKey),
@@ -306,6 +312,7 @@ impl FileKind {
             Self::HostProfile => "a host profile",
             Self::ManualPage => "a manual page of edgec",
             Self::Fleet => "a fleet of hosts",
+            Self::Project => "a project",
             Self::Json => "a JSON document",
             Self::Html => "an HTML page",
             Self::Script => "a script",

@@ -88,6 +88,21 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec build - --name app --key release.pem -o out",
     ),
     (
+        "build",
+        "All components of the project in this folder, four at a time",
+        "edgec build -j 4",
+    ),
+    (
+        "build",
+        "One component, compared with its previous artifacts",
+        "edgec build --project edgec.toml --component acme/shop --baseline previous",
+    ),
+    (
+        "init",
+        "A project for the programs of this folder",
+        "edgec init",
+    ),
+    (
         "validate",
         "Two programs",
         "edgec validate programs/a.wasm programs/b.wasm",

@@ -32,6 +32,7 @@ mod help;
 mod hosts;
 mod key_material;
 mod keys;
+mod memory;
 mod naming;
 mod number;
 mod panics;
@@ -81,6 +82,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Build(Box<commands::build::Arguments>),
+    Init(commands::init::Arguments),
     Validate(commands::validate::Arguments),
     Keygen(commands::keygen::Arguments),
     Keys(commands::keys::Arguments),
@@ -176,6 +178,7 @@ fn run(command: Command) -> Outcome {
     }
     match command {
         Command::Build(arguments) => commands::build::run(*arguments),
+        Command::Init(arguments) => commands::init::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
         Command::Keygen(arguments) => commands::keygen::run(&arguments),
         Command::Keys(arguments) => commands::keys::run(&arguments),

@@ -87,25 +87,35 @@ pub(crate) struct Job {
     pub(crate) outputs: Vec<(&'static Target, PathBuf)>,
 }
 
-/// Names every application and artifact before any work begins.
-pub(crate) fn plan(
-    inputs: &[PathBuf],
-    name: Option<&str>,
-    targets: &[&'static Target],
-    output: &Output,
+/// Names every application and artifact before any work begins. It keeps the artifacts that have
+/// been named, and the input that each is made from.
+pub(crate) struct Names {
     signing: Signing,
-) -> Result<Vec<Job>, Failure> {
-    if let (Output::File(path), Signing::Unsigned) = (output, signing)
-        && !path.to_string_lossy().ends_with(".unsigned.cwasm")
-    {
-        let message = "the name of an unsigned artifact ends with .unsigned.cwasm";
-        return Err(Failure::usage("output", message)
-            .about(path.display())
-            .hint("name a folder, or a file such as NAME.unsigned.cwasm"));
+    taken: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl Names {
+    pub(crate) fn new(signing: Signing) -> Self {
+        let taken = BTreeMap::new();
+        Self { signing, taken }
     }
-    let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
-    let mut jobs = Vec::new();
-    for input in inputs {
+
+    /// Names an application and its artifacts. No other input may have one of these.
+    pub(crate) fn job(
+        &mut self,
+        input: &Path,
+        name: Option<&str>,
+        targets: &[&'static Target],
+        output: &Output,
+    ) -> Result<Job, Failure> {
+        if let (Output::File(path), Signing::Unsigned) = (output, self.signing)
+            && !path.to_string_lossy().ends_with(".unsigned.cwasm")
+        {
+            let message = "the name of an unsigned artifact ends with .unsigned.cwasm";
+            return Err(Failure::usage("output", message)
+                .about(path.display())
+                .hint("name a folder, or a file such as NAME.unsigned.cwasm"));
+        }
         let name = match name {
             Some(name) => name.to_owned(),
             None => named_after(input)?,
@@ -113,8 +123,8 @@ pub(crate) fn plan(
         check_name(&name)?;
         let mut outputs = Vec::new();
         for target in targets {
-            let path = output.path(&name, target, signing);
-            if let Some(other) = taken.insert(path.clone(), input) {
+            let path = output.path(&name, target, self.signing);
+            if let Some(other) = self.taken.insert(path.clone(), input.to_owned()) {
                 return Err(Failure::usage(
                     "same-output",
                     format!("{} would become the same artifact", other.display()),
@@ -124,13 +134,12 @@ pub(crate) fn plan(
             }
             outputs.push((*target, path));
         }
-        jobs.push(Job {
-            input: input.clone(),
+        Ok(Job {
+            input: input.to_owned(),
             name,
             outputs,
-        });
+        })
     }
-    Ok(jobs)
 }
 
 /// The debug file of an artifact: beside it, with another ending.
@@ -224,7 +233,10 @@ mod tests {
         let inputs: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
         let targets = edgec_targets::default_targets();
         let output = Output::new(output.map(Path::new), inputs.len() * targets.len(), false)?;
-        let jobs = plan(&inputs, None, &targets, &output, Signing::Signed)?;
+        let mut names = Names::new(Signing::Signed);
+        let jobs = inputs.iter();
+        let jobs = jobs.map(|input| names.job(input, None, &targets, &output));
+        let jobs: Vec<Job> = jobs.collect::<Result<_, _>>()?;
         Ok(jobs
             .into_iter()
             .flat_map(|job| job.outputs)
@@ -249,9 +261,9 @@ mod tests {
         let plan = |output: &str| {
             let targets = &edgec_targets::default_targets()[..1];
             let output = Output::new(Some(Path::new(output)), 1, false)?;
-            let inputs = [PathBuf::from("a.wasm")];
-            let jobs = plan(&inputs, None, targets, &output, Signing::Unsigned)?;
-            Ok::<_, Failure>(jobs[0].outputs[0].1.clone())
+            let mut names = Names::new(Signing::Unsigned);
+            let job = names.job(Path::new("a.wasm"), None, targets, &output)?;
+            Ok::<_, Failure>(job.outputs[0].1.clone())
         };
         let named = |output| plan(output).unwrap();
         assert_eq!(named("out"), Path::new("out/a.x86_64.unsigned.cwasm"));

@@ -106,6 +106,15 @@ impl Place {
         }
     }
 
+    /// A place in a text: line and column, counted from 1.
+    pub(crate) fn in_text(line: usize, column: usize) -> Self {
+        Self {
+            line: Some(line),
+            column: Some(column),
+            ..Self::default()
+        }
+    }
+
     /// A place in a binary: bytes from the start of the file.
     pub(crate) fn in_binary(offset: u64) -> Self {
         Self {

@@ -43,11 +43,6 @@ impl Rebuild {
         &self.name
     }
 
-    /// Removes the progress line.
-    pub(crate) fn end(&self) {
-        self.progress.clear();
-    }
-
     /// The differences between the artifact and what the input compiles to here. `a` is the
     /// artifact's value, and `b` is the new one. If the list is empty, both are the same, bit for
     /// bit.
@@ -59,8 +54,8 @@ impl Rebuild {
         let wit = self.wit.clone();
         let rebuild = edgec_builder::Rebuild::with_wit(manifest, &self.input, &self.tools, wit);
         let rebuild = rebuild.map_err(|error| rebuild_failure(error, &self.name))?;
-        self.progress.begin(&manifest.name, rebuild.steps());
-        let found = rebuild.differences(image, &self.progress)?;
+        let steps = self.progress.begin(&manifest.name, rebuild.steps());
+        let found = rebuild.differences(image, &steps)?;
         Ok(found.into_iter().map(Difference::from).collect())
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     compile_timeout: u64,
     /// Memory limit of each process that works on the program (on Linux); up to four processes run
-    /// at the same time
+    /// at the same time for each input
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = number(64..=1 << 30, MEBIBYTES))]
     worker_memory: u64,
     /// Refuse to work on a program if this system cannot fully confine edgec's processes
@@ -75,9 +75,14 @@ impl LimitArguments {
 impl WorkerArguments {
     /// The processes of a build.
     pub(crate) fn tools(&self) -> Result<Tools, Failure> {
+        self.tools_or(None)
+    }
+
+    /// The same. If the command line names no `wasm-opt`, this one is used.
+    pub(crate) fn tools_or(&self, wasm_opt: Option<PathBuf>) -> Result<Tools, Failure> {
         let mut limits = self.limits.limits();
         limits.optimizer_timeout = Duration::from_secs(self.optimizer_timeout);
-        let wasm_opt = self.wasm_opt.clone();
+        let wasm_opt = self.wasm_opt.clone().or(wasm_opt);
         #[cfg(feature = "binaryen")]
         let Some(wasm_opt) = wasm_opt else {
             return Ok(Tools::new(program()?, &limits));

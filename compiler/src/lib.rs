@@ -196,7 +196,7 @@ pub use wasm::finish::Finished;
 pub use wasm::flatten::{Change, Flattened, KeptInstance, Reason as FlattenReason};
 pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
 pub use wasm::legacy_exceptions::{LegacyProgram, OLDEST_TRANSLATOR, TranslateError, Translated};
-pub use wasm::modules::map_modules;
+pub use wasm::modules::{defined_functions, map_modules};
 pub use wasm::names::{Names, take_names};
 pub use wasm::optimize::{
     Flatten, KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, PruneImports, Returned,

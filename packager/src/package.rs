@@ -82,6 +82,11 @@ impl UnsignedArtifact {
         Ok((unsigned, envelope.signatures().to_vec()))
     }
 
+    /// The image.
+    pub fn image(&self) -> &[u8] {
+        &self.image
+    }
+
     /// The statements about the image.
     ///
     /// # Errors

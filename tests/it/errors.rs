@@ -170,8 +170,8 @@ const CASES: &[Case] = &[
     Case {
         line: "build",
         exit: 2,
-        begins: "error: the following required arguments",
-        says: &[],
+        begins: "error[usage]: no input is named, and there is no edgec.toml in this folder or above",
+        says: &["hint: name an input, or let `edgec init` write a project"],
     },
     Case {
         line: "verify good.wat --key key.pub.pem",

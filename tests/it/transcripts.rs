@@ -43,6 +43,7 @@ transcripts! {
     tests_cli_keys_and_trust: "tests/cli/keys-and-trust.md",
     tests_cli_keys: "tests/cli/keys.md",
     tests_cli_policy: "tests/cli/policy.md",
+    tests_cli_project: "tests/cli/project.md",
     tests_cli_store: "tests/cli/store.md",
     tests_cli_targets: "tests/cli/targets.md",
     tests_cli_validate: "tests/cli/validate.md",

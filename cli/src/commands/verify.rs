@@ -201,7 +201,6 @@ impl Report {
     fn compare(&mut self, rebuild: &Rebuild, manifest: &Manifest, image: &[u8]) {
         let input = rebuild.input();
         let rebuilt = guarded(|| rebuild.differences(manifest, image));
-        rebuild.end();
         let (status, evidence) = match rebuilt {
             Ok(found) if found.is_empty() => (
                 Status::Passed,

@@ -1,9 +1,10 @@
 //! Failures of programs that break what their user demands, and of worlds that cannot be read.
 
 use edgec_compiler::{Violation, Violations, WitError};
+use serde::Serialize;
 
 use crate::bounds::{MAX_REASON_LEN, excerpt};
-use crate::failure::{Detail, Exit, Failure};
+use crate::failure::{Exit, Failure};
 
 /// What a program breaks, one line for each, and what to do about it.
 pub(super) fn gate_failure(found: &Violations) -> Failure {
@@ -14,18 +15,35 @@ pub(super) fn gate_failure(found: &Violations) -> Failure {
         lines.push(format!("and {} more", found.more));
     }
     let failure = Failure::new(Exit::Rejected, "gate", lines.join("\n")).with_safe_message();
-    let failure = failure.with_details(found.listed.iter().map(detail));
+    let details: Vec<Detail> = found.listed.iter().map(Detail::of).collect();
+    let failure = failure.with_details(&details);
     failure.hint(hints(found).join("\n"))
 }
 
-fn detail(violation: &Violation) -> Detail {
-    let cut = |text: &str| excerpt(text, MAX_REASON_LEN);
-    Detail::new(
-        violation.code(),
-        excerpt(violation, MAX_REASON_LEN),
-        violation.name().map(cut),
-        violation.items().into_iter().map(cut).collect(),
-    )
+/// A finding, for documents.
+#[derive(Serialize)]
+struct Detail {
+    /// A short name, which is the same in all releases.
+    code: &'static str,
+    message: String,
+    /// The import or export that the finding is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The functions or types of that import or export.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    items: Vec<String>,
+}
+
+impl Detail {
+    fn of(violation: &Violation) -> Self {
+        let cut = |text: &str| excerpt(text, MAX_REASON_LEN);
+        Self {
+            code: violation.code(),
+            message: excerpt(violation, MAX_REASON_LEN),
+            name: violation.name().map(cut),
+            items: violation.items().into_iter().map(cut).collect(),
+        }
+    }
 }
 
 /// One hint for each option that has a part in it.

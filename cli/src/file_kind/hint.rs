@@ -29,6 +29,7 @@ impl FileKind {
                 Self::Fleet => "it is a fleet: give it to a verb that has --fleet",
                 _ => "docs/targets.md describes the fields; `edgec host --save FILE` writes one",
             },
+            Wanted::Project => "docs/project.md describes every name; `edgec init` writes one",
             Wanted::PublicKey | Wanted::Key => match self {
                 Self::PrivateKey => "`edgec keys export` gives its public half",
                 Self::Policy | Self::SignedPolicy => "name policies with --trust",
@@ -96,6 +97,7 @@ impl FileKind {
                 "only a signer can read it: give the file that it was exported from"
             }
             Self::ManualPage => "`man -l FILE` shows it",
+            Self::Project => "`edgec build --project FILE` builds what it names",
             Self::HostProfile | Self::Fleet => "name hosts with --host, and fleets with --fleet",
             Self::Json | Self::Script => match wanted {
                 Wanted::Program => "give a component or core module, .wasm or .wat",

@@ -131,6 +131,8 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
         FileKind::Policy
     } else if has_line(text, "[[host]]") {
         FileKind::Fleet
+    } else if has_line(text, "[[component]]") {
+        FileKind::Project
     } else if ["schema", "arch", "engine", "profiles"]
         .iter()
         .all(|name| has_field(text, name))
@@ -314,6 +316,10 @@ mod tests {
             (
                 b"schema = 1\n\n[[host]]\nfile = \"a.toml\"\n".to_vec(),
                 Some(FileKind::Fleet),
+            ),
+            (
+                b"schema = 1\n\n[[component]]\nname = \"a\"\n".to_vec(),
+                Some(FileKind::Project),
             ),
             (b"{\"a\":1}".to_vec(), Some(FileKind::Json)),
             (

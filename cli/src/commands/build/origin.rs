@@ -9,8 +9,8 @@
 use std::path::{Path, PathBuf};
 
 use edgec_artifact::{BuildSource, Material, UNNAMED_BUILDER, is_unseen};
-use edgec_builder::{Origin, Recipe};
-use edgec_compiler::{Level, Tool};
+use edgec_builder::{Origin, Tools};
+use edgec_compiler::Tool;
 
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
@@ -81,15 +81,16 @@ impl OriginArguments {
 
 impl Stated {
     /// Adds the programs that the user named, with their digests. It reads them before they run.
-    pub(super) fn with_tools(mut self, recipe: &Recipe) -> Result<Self, Failure> {
-        let optimizer = &recipe.tools.optimizer;
-        if optimizer.tool == Tool::WasmOpt && recipe.level != Level::O0 {
+    pub(super) fn with_tools(mut self, tools: &Tools) -> Result<Self, Failure> {
+        let optimizer = &tools.optimizer;
+        if optimizer.tool == Tool::WasmOpt {
             let path = &optimizer.program;
             // A name without a folder is looked up on the path, so its file is not known here.
             let is_file = path.components().count() > 1 || path.is_file();
+            let name = optimizer.tool.name();
             self.tools.push(match is_file {
-                true => Material::of_bytes("wasm-opt", files::digest(path)?.0),
-                false => Material::at("wasm-opt", "file:wasm-opt"),
+                true => Material::of_bytes(name, files::digest(path)?.0),
+                false => Material::at(name, "file:wasm-opt"),
             });
         }
         Ok(self)
@@ -111,8 +112,8 @@ impl Stated {
 }
 
 /// Refuses to write a provenance over an input or over another kind of file.
-pub(super) fn spare(jobs: &[Job], read: &[PathBuf]) -> Result<(), Failure> {
-    let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
+pub(super) fn spare(job: &Job, read: &[PathBuf]) -> Result<(), Failure> {
+    let mut outputs = job.outputs.iter();
     outputs.try_for_each(|(_, path)| {
         let provenance = naming::provenance_file(path)?;
         files::spare(read, &provenance, Wanted::Attestation)

@@ -33,6 +33,9 @@ pub(super) struct Summary<'a> {
     /// The key that signed. `None` if no input was compiled, because then no key was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
+    /// The other keys, if the components of a project have several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_key_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     development_key: Option<String>,
     #[serde(skip)]
@@ -42,6 +45,9 @@ pub(super) struct Summary<'a> {
     pub(super) unsigned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet: Option<&'a FleetPlan>,
+    /// All fleets, if a project has several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fleets: Vec<&'a FleetPlan>,
     /// What confined the processes of the build, if the user asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     confinement: Option<ConfinementReport>,
@@ -109,6 +115,9 @@ struct Built {
     /// Known faults of the engine's code generation that affect this program.
     advisories: Vec<Concern>,
     cold_start: ColdStart,
+    /// Whether new capabilities are denied, and there is no previous artifact to compare with.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    capabilities_not_compared: bool,
     artifacts: Vec<ArtifactReport>,
 }
 
@@ -206,18 +215,18 @@ pub(super) struct ArtifactReport {
 }
 
 impl<'a> Summary<'a> {
-    pub(super) fn new(
-        signer: Option<&Signer>,
-        fleet: Option<&'a FleetPlan>,
-        confinement: Option<ConfinementReport>,
-    ) -> Self {
-        let development = signer.and_then(|signer| signer.development.as_deref());
+    pub(super) fn new(fleets: &'a [FleetPlan], confinement: Option<ConfinementReport>) -> Self {
         Self {
-            key_id: signer.map(|signer| signer.public().id().to_string()),
-            development_key: development.map(render::path),
-            new_key: signer.is_some_and(|signer| signer.new),
+            key_id: None,
+            more_key_ids: Vec::new(),
+            development_key: None,
+            new_key: false,
             unsigned: false,
-            fleet,
+            fleet: fleets.first(),
+            fleets: match fleets {
+                [_, _, ..] => fleets.iter().collect(),
+                _ => Vec::new(),
+            },
             confinement,
             cache: None,
             inputs: Vec::new(),
@@ -229,13 +238,31 @@ impl<'a> Summary<'a> {
         self.inputs.iter().filter_map(|input| input.error.as_ref())
     }
 
+    /// Adds a signer that was opened.
+    pub(super) fn add(&mut self, signer: &Signer) {
+        let id = signer.public().id().to_string();
+        match &self.key_id {
+            None => self.key_id = Some(id),
+            Some(_) => self.more_key_ids.push(id),
+        }
+        if let Some(development) = &signer.development {
+            self.development_key = Some(render::path(development));
+            self.new_key = signer.new;
+        }
+    }
+
     /// Which key signed, and how to check this.
     pub(super) fn closing(&self) -> String {
         let built = self.inputs.iter().filter_map(|input| input.built.as_ref());
         let artifact = built.flat_map(|built| &built.artifacts).next();
+        let cached = self
+            .cache
+            .as_ref()
+            .map(CacheReport::line)
+            .unwrap_or_default();
         if let Some(artifact) = artifact.filter(|_| self.unsigned) {
             return format!(
-                "not signed: no host takes these artifacts\n  \
+                "{cached}not signed: no host takes these artifacts\n  \
                  sign one: edgec sign {} -o NAME.cwasm\n",
                 word(&artifact.path)
             );
@@ -243,13 +270,10 @@ impl<'a> Summary<'a> {
         let (Some(artifact), Some(key_id)) = (artifact, &self.key_id) else {
             return String::new();
         };
-        let cached = self
-            .cache
-            .as_ref()
-            .map(CacheReport::line)
-            .unwrap_or_default();
         let Some(public) = &self.development_key else {
-            return format!("{cached}signed by key {key_id}\n");
+            let keys = [key_id].into_iter().chain(&self.more_key_ids);
+            let signed = keys.map(|id| format!("signed by key {id}\n"));
+            return [cached].into_iter().chain(signed).collect();
         };
         let made = if self.new_key { "the new" } else { "your" };
         format!(
@@ -315,6 +339,7 @@ impl InputReport {
             times: Times::default(),
             advisories: concerns::of(job, &optimized.component),
             cold_start: ColdStart::of_program(lint, optimized.component.kind(), origin),
+            capabilities_not_compared: false,
             artifacts: Vec::new(),
         };
         Self {
@@ -322,6 +347,15 @@ impl InputReport {
             error: None,
             built: Some(built),
         }
+    }
+
+    /// The same report, for a program whose capabilities were compared with those of a previous
+    /// artifact, if that was asked for.
+    pub(super) fn with_comparison(mut self, is_compared: bool) -> Self {
+        if let Some(built) = &mut self.built {
+            built.capabilities_not_compared = !is_compared;
+        }
+        self
     }
 
     /// The same report, after the input's artifacts were written.
@@ -362,6 +396,13 @@ impl InputReport {
         if let Some(built) = &self.built {
             if let Some(flatten) = &built.flatten {
                 flatten.print_kept(&self.input);
+            }
+            if built.capabilities_not_compared {
+                eprintln!(
+                    "note: {}: there is no previous artifact, so its imports were not compared \
+                     (--baseline)",
+                    self.input
+                );
             }
             built.print_functions_kept(&self.input);
             built.print_imports_removed(&self.input);

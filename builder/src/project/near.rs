@@ -1,0 +1,55 @@
+//! The known name that an unknown one was probably meant to be.
+
+/// The nearest of these names, if at most half of its letters differ. Names in a project are
+/// short, so the work is little.
+pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    // The distance costs the product of the lengths, and no name is this long.
+    if name.len() > 64 {
+        return None;
+    }
+    let ranked = known.iter().map(|known| (edits(name, known), *known));
+    let (distance, nearest) = ranked.min_by_key(|(distance, _)| *distance)?;
+    let begins = name.len() > 2 && nearest.starts_with(name);
+    (distance * 2 <= nearest.len() || begins).then_some(nearest)
+}
+
+/// How many letters must be added, removed or replaced to make one text of the other.
+fn edits(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (place, x) in a.bytes().enumerate() {
+        let (mut diagonal, mut left) = (place, place + 1);
+        for (y, above) in b.bytes().zip(row.iter_mut().skip(1)) {
+            let replaced = diagonal + usize::from(x != y);
+            let cost = replaced.min(*above + 1).min(left + 1);
+            diagonal = std::mem::replace(above, cost);
+            left = cost;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = place + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_near_and_another_word_is_not() {
+        let known = ["name", "input", "targets", "profile", "image-bytes"];
+        for (name, near) in [
+            ("target", Some("targets")),
+            ("tragets", Some("targets")),
+            ("nmae", Some("name")),
+            ("nam", Some("name")),
+            ("image_bytes", Some("image-bytes")),
+            ("prof", Some("profile")),
+            ("nonsense", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, &known), near, "{name}");
+        }
+        assert_eq!(nearest(&"x".repeat(65), &known), None);
+    }
+}
