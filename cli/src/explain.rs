@@ -5,11 +5,15 @@
 //! every code in the sources has a text, and that every text has a code.
 
 mod artifacts;
+mod cache;
+mod demands;
 mod files;
 mod hosts;
 mod keys;
 mod machine;
 mod programs;
+mod projects;
+mod provenance;
 mod rebuild;
 mod run;
 mod stores;
@@ -33,11 +37,15 @@ pub(crate) struct Subject {
 }
 
 /// Every subject, in the order of docs/errors.md.
-pub(crate) const SUBJECTS: [&Subject; 10] = [
+pub(crate) const SUBJECTS: [&Subject; 14] = [
     &programs::SUBJECT,
+    &demands::SUBJECT,
+    &projects::SUBJECT,
+    &cache::SUBJECT,
     &rebuild::SUBJECT,
     &artifacts::SUBJECT,
     &trust::SUBJECT,
+    &provenance::SUBJECT,
     &keys::SUBJECT,
     &files::SUBJECT,
     &hosts::SUBJECT,

@@ -119,7 +119,9 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     }
     summary.cache = plan.cache.as_ref().map(BuildCache::report);
     // The others failed only because of these.
-    let own = summary.failures().filter(|it| it.code() != NOT_WRITTEN);
+    let own = summary
+        .failures()
+        .filter(|it| it.code() != not_written().code());
     match format {
         Format::Json => document::print(worst.is_none(), &summary),
         Format::Sarif => {
@@ -167,11 +169,8 @@ fn told(planned: &Planned, failure: Failure, format: Format) -> Failure {
 /// The failure of a component without a failure of its own.
 fn not_written() -> Failure {
     let message = "it was not written, because another component of the project failed";
-    Failure::new(Exit::Rejected, NOT_WRITTEN, message)
+    Failure::new(Exit::Rejected, "not-written", message)
 }
-
-/// The code of [`not_written`].
-const NOT_WRITTEN: &str = "not-written";
 
 /// The number of steps, as [`Progress`] counts them. The last step is the check.
 fn steps(planned: &Planned) -> usize {

@@ -47,6 +47,11 @@ pub(super) const SUBJECT: Subject = Subject {
                  (docs/environment.md).",
         },
         Explanation {
+            code: "manual-page",
+            what: "The file in the place of a manual page is another one.",
+            remedy: "`edgec man` replaces only manual pages that it wrote. Name another folder.",
+        },
+        Explanation {
             code: "same-output",
             what: "Two inputs would become the same artifact.",
             remedy: "Build them into different folders, or give them different names.",

@@ -27,8 +27,16 @@ pub(super) const SUBJECT: Subject = Subject {
             what: "The program is valid, but beyond edgec, its engine or its limits.",
             remedy: "If the message names a feature, build the program without it: `edgec validate \
                  --help` lists what is supported. If it names a limit, split what is too large: \
-                 docs/limits.md has the limits. Legacy exceptions become standard ones with \
-                 `wasm-opt --translate-to-exnref`.",
+                 docs/limits.md has the limits.",
+        },
+        Explanation {
+            code: "legacy-exceptions",
+            what: "The program has exceptions from before the standard, and they were not \
+                   translated.",
+            remedy: "`edgec build` translates them if `--wasm-opt` names a `wasm-opt` of Binaryen 118 or \
+                 later; one that is only on the path translates nothing. Or let the toolchain make \
+                 standard ones: Emscripten with `-sWASM_LEGACY_EXCEPTIONS=0`, clang with `-mllvm \
+                 -wasm-use-legacy-eh=false`.",
         },
         Explanation {
             code: "engine-fault",

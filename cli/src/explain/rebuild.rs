@@ -20,6 +20,12 @@ pub(super) const SUBJECT: Subject = Subject {
                  was before other tools changed it.",
         },
         Explanation {
+            code: "rebuild-wit",
+            what: "The core module got component types of a world, and the world is not at hand.",
+            remedy: "The manifest has the world's name and the digest of the types, but not the types. \
+                 Name the same WIT: `verify --rebuild FILE --wit DIR --wit-world WORLD`.",
+        },
+        Explanation {
             code: "rebuild-unknown",
             what: "This edgec does not know a target or a setting of the artifact.",
             remedy: "`edgec inspect` shows which edgec built it. Use that one to rebuild it.",
