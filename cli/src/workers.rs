@@ -83,6 +83,7 @@ impl WorkerArguments {
         let mut limits = self.limits.limits();
         limits.optimizer_timeout = Duration::from_secs(self.optimizer_timeout);
         let wasm_opt = self.wasm_opt.clone().or(wasm_opt);
+        let is_named = wasm_opt.is_some();
         #[cfg(feature = "binaryen")]
         let Some(wasm_opt) = wasm_opt else {
             return Ok(Tools::new(program()?, &limits));
@@ -94,7 +95,7 @@ impl WorkerArguments {
         let mut tools = Tools::with_wasm_opt(program()?, &limits, wasm_opt)
             .map_err(|error| version_failure(&error).or_about(shown))?;
         // A program that only happens to be on the path translates nothing.
-        if self.wasm_opt.is_none() {
+        if !is_named {
             tools.legacy_exceptions = LegacyExceptions::Refused;
         }
         Ok(tools)
