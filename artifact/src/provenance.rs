@@ -80,6 +80,9 @@ pub struct AskedBuild {
     pub level: String,
     /// Whether core modules were to be merged.
     pub flatten: bool,
+    /// Whether imports that nothing uses were to be removed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub prune_imports: bool,
     /// The export to call at build time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<String>,
@@ -221,6 +224,7 @@ impl AskedBuild {
             kind: "auto".to_owned(),
             level: "1".to_owned(),
             flatten: true,
+            prune_imports: false,
             init: None,
             keep_modules: Vec::new(),
         }

@@ -3,13 +3,17 @@
 //! The manifest already says how an image was made, so most of a provenance comes from it. The
 //! caller adds what only the caller knows: the builder, the source, and the names of files.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use edgec_artifact::{
     AskedBuild, BuildSource, Image, Manifest, Material, Provenance, Sha256Digest, Stage,
 };
-use edgec_compiler::{ENGINE_VERSION, Flatten};
+use edgec_compiler::{ENGINE_VERSION, Flatten, PruneImports, WitFile, WorldSource};
 use edgec_packager::{KeyIdHint, Signer, UnsignedAttestation};
 
 use crate::recipe::Recipe;
+use crate::stages::added_world;
 
 /// What the caller of a build knows about it.
 #[derive(Clone, Debug)]
@@ -23,7 +27,8 @@ pub struct Origin {
     pub source: BuildSource,
     /// The run of the build, a URI.
     pub invocation: Option<String>,
-    /// Programs that the caller named, such as a `wasm-opt`.
+    /// Programs that the caller named, by the names of tools in manifests, such as `wasm-opt`. Those
+    /// that no stage used are not stated.
     pub tools: Vec<Material>,
     /// The file name of each artifact, in the order of the plan's targets.
     pub files: Vec<String>,
@@ -62,7 +67,13 @@ impl Origin {
         provenance.materials.extend(of_source(&self.source));
         let adapters = stages.iter().filter_map(of_adapter);
         provenance.materials.extend(adapters);
-        provenance.materials.extend(self.tools.iter().cloned());
+        if added_world(stages).is_some() {
+            let files = recipe.wit.iter().flat_map(of_wit);
+            provenance.materials.extend(files);
+        }
+        let is_used = |tool: &&Material| stages.iter().any(|stage| stage.tool == tool.name);
+        let tools = self.tools.iter().filter(is_used);
+        provenance.materials.extend(tools.cloned());
         for (tool, version) in [
             ("edgec", env!("CARGO_PKG_VERSION")),
             ("wasmtime", ENGINE_VERSION),
@@ -100,6 +111,7 @@ impl Origin {
         asked.kind = recipe.kind.name().to_owned();
         asked.level = recipe.level.name().to_owned();
         asked.flatten = recipe.flatten == Flatten::Merge;
+        asked.prune_imports = recipe.prune_imports == PruneImports::Unused;
         asked.init.clone_from(&recipe.init);
         asked.keep_modules = recipe.tools.optimizer.spared.iter().copied().collect();
         asked
@@ -132,6 +144,22 @@ fn of_adapter(stage: &Stage) -> Option<Material> {
         format!("adapter {name}"),
         format!("{package}@{version}"),
     ))
+}
+
+/// The files of WIT that gave a core module its component types. Folders are left out of their
+/// names, as with the input.
+fn of_wit(wit: &WorldSource) -> Vec<Material> {
+    let packages = match wit {
+        WorldSource::Files { packages, .. } => packages.as_slice(),
+        WorldSource::Wasi(_) => &[],
+    };
+    let files = packages.iter().flat_map(|package| &package.files);
+    let material = |file: &WitFile| {
+        let name = Path::new(&file.name).file_name();
+        let name = name.map_or_else(|| file.name.as_str().into(), OsStr::to_string_lossy);
+        Material::of_bytes(format!("wit {name}"), Sha256Digest::of(&file.bytes))
+    };
+    files.map(material).collect()
 }
 
 /// A provenance that lacks the digest of its artifact, which is known when the artifact is signed.

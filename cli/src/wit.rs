@@ -36,27 +36,40 @@ pub(crate) struct WitArguments {
 impl WitArguments {
     /// The world, with its files.
     pub(crate) fn source(&self) -> Result<Option<WorldSource>, Failure> {
-        let Some(path) = &self.wit else {
+        self.source_or(None, None)
+    }
+
+    /// The same. If the command line names no WIT, that of a project is used.
+    pub(crate) fn source_or(
+        &self,
+        path: Option<&Path>,
+        world: Option<&str>,
+    ) -> Result<Option<WorldSource>, Failure> {
+        let (path, world) = match &self.wit {
+            Some(path) => (Some(path.as_path()), self.wit_world.as_deref()),
+            None => (path, world),
+        };
+        let Some(path) = path else {
             return Ok(None);
         };
-        let (packages, world) = (packages(path)?, self.wit_world.clone());
+        let (packages, world) = (packages(path)?, world.map(str::to_owned));
         Ok(Some(WorldSource::Files { packages, world }))
     }
 }
 
 /// The world that `--world` names: `wasi:http/proxy`, a file or folder of WIT, or one of these with
-/// `#` and the name of a world.
-pub(crate) fn world(text: &str) -> Result<WorldSource, Failure> {
+/// `#` and the name of a world. Paths start from `folder`.
+pub(crate) fn world(text: &str, folder: &Path) -> Result<WorldSource, Failure> {
     if text.starts_with(WASI) {
         return Ok(WorldSource::Wasi(text.to_owned()));
     }
     let (path, world) = match text.rsplit_once('#') {
-        Some((path, world)) if !Path::new(text).exists() => (path, Some(world.to_owned())),
+        Some((path, world)) if !folder.join(text).exists() => (path, Some(world.to_owned())),
         _ => (text, None),
     };
-    let packages = packages(Path::new(path)).map_err(|failure| {
+    let packages = packages(&folder.join(path)).map_err(|failure| {
         // Names of worlds that are not WASI's look like this.
-        match path.contains(':') && !Path::new(path).exists() {
+        match path.contains(':') && !folder.join(path).exists() {
             true => failure.hint("only WASI's own worlds have names: name a folder, as DIR#WORLD"),
             false => failure,
         }

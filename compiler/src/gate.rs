@@ -11,6 +11,8 @@ mod types;
 mod version;
 pub(crate) mod violation;
 
+use std::fmt;
+
 use edgec_targets::pattern_matches;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +64,12 @@ impl ImportPattern {
         let has_version = self.0.contains('@');
         let short = without_version(import).filter(|_| !has_version);
         pattern_matches(&self.0, import) || short.is_some_and(|it| pattern_matches(&self.0, it))
+    }
+}
+
+impl fmt::Display for ImportPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

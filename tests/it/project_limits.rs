@@ -234,3 +234,59 @@ fn a_policy_of_the_project_must_accept_the_artifacts() {
     sandbox.ok(&["build", "-q"]);
     assert_eq!(artifacts(&sandbox), ["dist/shop.x86_64.cwasm"]);
 }
+
+/// A component that imports what nothing in it uses.
+const UNUSED: &str = "(component (import \"acme:shop/log\" (instance (export \"log\" (func)))))";
+
+#[test]
+fn a_project_demands_what_the_command_line_can_demand() {
+    let sandbox = one("world = \"worlds#shop\"\nallow-imports = [\"acme:shop/*\"]\n");
+    let other = "package acme:shop; interface other { log: func(); } world shop { import other; }";
+    sandbox.write("worlds/shop.wit", other);
+    sandbox.write("shop.wat", UNUSED);
+    let stderr = sandbox.fails(1, &["build"]);
+    assert!(stderr.starts_with("error[gate]: shop.wat: "), "{stderr}");
+    assert!(stderr.contains("| world-import: "), "{stderr}");
+    assert!(!stderr.contains("import-not-allowed"), "{stderr}");
+    // The command line comes before the project.
+    let stderr = sandbox.fails(1, &["build", "--allow-import", "wasi:*"]);
+    assert!(stderr.contains("| import-not-allowed: "), "{stderr}");
+    // The world is found from the project's folder.
+    std::fs::create_dir(sandbox.path().join("inner")).unwrap();
+    sandbox.write("worlds/shop.wit", other.replace("other", "log"));
+    let mut command = sandbox.command(&["build", "--format", "json"]);
+    let inner = sandbox.path().join("inner");
+    let output = command.current_dir(inner).output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let gate = &document["inputs"][0]["built"]["gate"];
+    assert_eq!(gate["allowImports"], serde_json::json!(["acme:shop/*"]));
+    let world = gate["world"].as_str().unwrap();
+    assert!(world.ends_with("worlds/shop.wit#shop"), "{world}");
+}
+
+/// What nothing uses is removed before the imports of the artifact are compared.
+#[test]
+fn a_project_removes_unused_imports_and_writes_provenances() {
+    let sandbox = one("capabilities = []\nprune-imports = true\n");
+    sandbox.write("shop.wat", UNUSED);
+    let genuine = String::from_utf8(sandbox.read("edgec.toml")).unwrap();
+    let project = "[project]\nprovenance = true\n";
+    sandbox.write("edgec.toml", genuine.replace("[project]\n", project));
+    sandbox.ok(&["build", "-q"]);
+    let before = manifest(&sandbox, "dist/shop.x86_64.cwasm");
+    assert_eq!(before["capabilities"]["imports"], serde_json::json!([]));
+    let bundle = "dist/shop.x86_64.provenance.json";
+    let verify = [
+        "verify",
+        "-q",
+        "dist/shop.x86_64.cwasm",
+        "--key",
+        "key.pub.pem",
+    ];
+    sandbox.ok(&[&verify[..], &["--provenance", bundle]].concat());
+    // Nobody answers for an unsigned artifact.
+    std::fs::remove_dir_all(sandbox.path().join("dist")).unwrap();
+    sandbox.ok(&["build", "-q", "--unsigned"]);
+    assert_eq!(artifacts(&sandbox), ["dist/shop.x86_64.unsigned.cwasm"]);
+    assert!(!sandbox.path().join(bundle).exists());
+}

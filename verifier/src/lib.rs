@@ -141,7 +141,6 @@ pub use fleet::{Fleet, FleetError, FleetHost};
 pub use host::{ENGINE_VERSION, HostProfile, Unfit};
 pub use host_file::HostProfileError;
 pub use load_mode::{LoadMode, LoadModeError};
-pub use pattern::Pattern;
 pub use policy::{PolicyError, TrustPolicy, TrustedKey};
 pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, policy_envelope};
 pub use policy_state::{NewestPolicy, PolicyStateError, Seen, remember};

@@ -9,16 +9,11 @@ use serde::{Deserialize, Deserializer, de};
 /// A pattern. Every character except `*` stands for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct Pattern(String);
+pub(crate) struct Pattern(String);
 
 impl Pattern {
-    /// The pattern in a text. Every text is a pattern.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
     /// Whether the whole `text` matches ([`pattern_matches`]).
-    pub fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         pattern_matches(&self.0, text)
     }
 

@@ -1,6 +1,6 @@
 //! What a component may grow to, and what it may import.
 
-use edgec_verifier::Pattern;
+use edgec_compiler::ImportPattern;
 
 /// The limits on a component. A build that exceeds one writes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,12 +45,12 @@ impl Budgets {
 
 /// The imports that a program may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Capabilities(pub(super) Vec<Pattern>);
+pub struct Capabilities(pub(super) Vec<ImportPattern>);
 
 impl Capabilities {
     /// The imports that no pattern matches, in their order.
     pub fn refused<'i>(&self, imports: impl IntoIterator<Item = &'i String>) -> Vec<String> {
-        let allowed = |import: &str| self.0.iter().any(|pattern| pattern.matches(import));
+        let allowed = |import: &str| self.0.iter().any(|pattern| pattern.allows(import));
         let refused = imports.into_iter().filter(|import| !allowed(import));
         refused.cloned().collect()
     }
@@ -73,8 +73,15 @@ mod tests {
 
     #[test]
     fn imports_without_a_pattern_are_refused() {
-        let allowed = Capabilities(vec![Pattern::new("wasi:cli/*"), Pattern::new("env::f")]);
-        let imports = ["env::f", "env::g", "wasi:cli/exit@0.2.0", "wasi:http/types"];
+        let allowed = ["wasi:cli/*", "wasi:io/poll", "env::f"];
+        let allowed = Capabilities(allowed.map(ImportPattern::new).to_vec());
+        let imports = [
+            "env::f",
+            "env::g",
+            "wasi:cli/exit@0.2.0",
+            "wasi:http/types",
+            "wasi:io/poll@0.2.3",
+        ];
         let imports = imports.map(str::to_owned);
         assert_eq!(allowed.refused(&imports), ["env::g", "wasi:http/types"]);
     }

@@ -3,14 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use edgec_compiler::{EngineProfile, KindChoice};
+use edgec_compiler::{EngineProfile, ImportPattern, KindChoice};
 use edgec_targets::Target;
-use edgec_verifier::Pattern;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::budget::{Budgets, NewCapabilities};
-use super::values::{Inside, Line, Name, OfMachine, Optimize, Relative, Written};
+use super::values::{Inside, Line, Name, OfMachine, Optimize, Relative, World, Written};
 use super::version::{DisplayVersion, Version};
 
 /// The whole file.
@@ -31,18 +30,22 @@ pub(super) struct File {
 pub(super) struct Shared {
     pub(super) key: Option<Written<OfMachine>>,
     pub(super) wasm_opt: Option<Written<OfMachine>>,
+    pub(super) provenance: Option<bool>,
     pub(super) output: Option<Written<Inside>>,
     pub(super) targets: Option<Vec<Written<&'static Target>>>,
     pub(super) fleet: Option<Spanned<Written<Relative>>>,
     pub(super) profile: Option<Written<EngineProfile>>,
     pub(super) optimize: Option<Optimize>,
     pub(super) flatten: Option<bool>,
+    pub(super) prune_imports: Option<bool>,
     pub(super) debug_file: Option<bool>,
     pub(super) channel: Option<Written<Name>>,
     pub(super) version: Option<Version>,
     pub(super) display_version: Option<DisplayVersion>,
     pub(super) policy: Option<Written<Relative>>,
-    pub(super) capabilities: Option<Vec<Written<Pattern>>>,
+    pub(super) world: Option<Written<World>>,
+    pub(super) allow_imports: Option<Vec<Written<ImportPattern>>>,
+    pub(super) capabilities: Option<Vec<Written<ImportPattern>>>,
     #[serde(default)]
     pub(super) budgets: BudgetTable,
 }
@@ -54,6 +57,8 @@ pub(super) struct Entry {
     pub(super) name: Spanned<Written<Name>>,
     pub(super) input: Written<Relative>,
     pub(super) kind: Option<Written<KindChoice>>,
+    pub(super) wit: Option<Written<Relative>>,
+    pub(super) wit_world: Option<Spanned<Written<Line>>>,
     pub(super) init: Option<Written<Line>>,
     #[serde(default)]
     pub(super) keep_modules: BTreeSet<usize>,
@@ -64,12 +69,15 @@ pub(super) struct Entry {
     pub(super) profile: Option<Written<EngineProfile>>,
     pub(super) optimize: Option<Optimize>,
     pub(super) flatten: Option<bool>,
+    pub(super) prune_imports: Option<bool>,
     pub(super) debug_file: Option<bool>,
     pub(super) channel: Option<Written<Name>>,
     pub(super) version: Option<Version>,
     pub(super) display_version: Option<DisplayVersion>,
     pub(super) policy: Option<Written<Relative>>,
-    pub(super) capabilities: Option<Vec<Written<Pattern>>>,
+    pub(super) world: Option<Written<World>>,
+    pub(super) allow_imports: Option<Vec<Written<ImportPattern>>>,
+    pub(super) capabilities: Option<Vec<Written<ImportPattern>>>,
     #[serde(default)]
     pub(super) budgets: BudgetTable,
 }

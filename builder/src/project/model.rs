@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, PruneImports};
+use edgec_compiler::{EngineProfile, Flatten, ImportPattern, KindChoice, Level, PruneImports};
 use edgec_targets::Target;
 
 use super::budget::{Budgets, Capabilities};
@@ -17,6 +17,8 @@ use crate::tools::Tools;
 pub struct Project {
     /// The `wasm-opt` program to use.
     pub wasm_opt: Option<String>,
+    /// Whether the provenance of each artifact is written.
+    pub provenance: bool,
     /// The components, in the file's order; at least one.
     pub components: Vec<Component>,
 }
@@ -29,6 +31,10 @@ pub struct Component {
     pub name: String,
     /// The input's path.
     pub input: String,
+    /// The file or folder of WIT with the component types for a core module that carries none.
+    pub wit: Option<String>,
+    /// The world in `wit`.
+    pub wit_world: Option<String>,
     /// The key that signs, as `--key` takes it.
     pub key: Option<String>,
     /// The folder for the artifacts.
@@ -45,7 +51,13 @@ pub struct Component {
     pub display_version: Option<TextFrom>,
     /// A trust policy that must accept the artifacts.
     pub policy: Option<String>,
-    /// The imports that it may have. `None` if it may have any.
+    /// The world that the program must fit: one of WASI by its name, or a path, which `#` and the
+    /// name of a world may follow.
+    pub world: Option<String>,
+    /// The imports that the program may have before anything is done to it. `None` if it may have
+    /// any.
+    pub allow_imports: Option<Vec<ImportPattern>>,
+    /// The imports that its artifacts may have. `None` if they may have any.
     pub capabilities: Option<Capabilities>,
     /// What it may grow to.
     pub budgets: Budgets,

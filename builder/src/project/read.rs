@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use edgec_compiler::Flatten;
+use edgec_compiler::{Flatten, ImportPattern, PruneImports};
 use edgec_targets::default_targets;
 use serde::Deserialize;
 use toml::Spanned;
@@ -13,7 +13,7 @@ use super::error::{ProjectError, TextPlace};
 use super::file::{Entry, File, Shared};
 use super::message::explained;
 use super::model::{Component, Project, Settings, TargetChoice};
-use super::values::{Inside, Line, Name, OfMachine, Relative, Written};
+use super::values::{Inside, Line, Name, OfMachine, Relative, World, Written};
 use crate::plan::DebugFiles;
 
 /// The longest project, in bytes (1 MiB).
@@ -73,6 +73,11 @@ impl Project {
                 let at = place(fleet.span());
                 return Err(ProjectError::TwoChoices { at });
             }
+            if let (Some(world), None) = (&entry.wit_world, &entry.wit) {
+                let what = "this names a world in `wit`, which is missing".to_owned();
+                let at = place(world.span());
+                return Err(ProjectError::Value { what, at });
+            }
             components.push(component(entry, &shared));
         }
         if components.is_empty() {
@@ -80,6 +85,7 @@ impl Project {
         }
         Ok(Self {
             wasm_opt: shared.wasm_opt.map(|Written(OfMachine(name))| name),
+            provenance: shared.provenance.unwrap_or_default(),
             components,
         })
     }
@@ -115,7 +121,10 @@ fn component(entry: Entry, shared: &Shared) -> Component {
             Some(false) => Flatten::Leave,
             _ => defaults.flatten,
         },
-        prune_imports: defaults.prune_imports,
+        prune_imports: match entry.prune_imports.or(shared.prune_imports) {
+            Some(true) => PruneImports::Unused,
+            _ => defaults.prune_imports,
+        },
         spared: entry.keep_modules,
         profile: profile.map_or(defaults.profile, |Written(profile)| profile),
         debug_files: match entry.debug_file.or(shared.debug_file) {
@@ -127,14 +136,19 @@ fn component(entry: Entry, shared: &Shared) -> Component {
     let version = entry.version.or_else(|| shared.version.clone());
     let display_version = entry.display_version;
     let display_version = display_version.or_else(|| shared.display_version.clone());
+    let world = entry.world.or_else(|| shared.world.clone());
+    let wit_world = entry.wit_world.map(Spanned::into_inner);
+    let patterns = |list: Vec<Written<ImportPattern>>| {
+        let patterns = list.into_iter().map(|Written(pattern)| pattern);
+        patterns.collect::<Vec<_>>()
+    };
+    let allow_imports = entry.allow_imports.or_else(|| shared.allow_imports.clone());
     let capabilities = entry.capabilities.or_else(|| shared.capabilities.clone());
-    let capabilities = capabilities.map(|patterns| {
-        let patterns = patterns.into_iter().map(|Written(pattern)| pattern);
-        Capabilities(patterns.collect())
-    });
     Component {
         name,
         input,
+        wit: relative(entry.wit),
+        wit_world: wit_world.map(|Written(Line(world))| world),
         key: key.map(|Written(OfMachine(key))| key),
         output,
         targets,
@@ -143,7 +157,9 @@ fn component(entry: Entry, shared: &Shared) -> Component {
         version: version.map(|version| version.0),
         display_version: display_version.map(|version| version.0),
         policy: relative(entry.policy.or_else(|| shared.policy.clone())),
-        capabilities,
+        world: world.map(|Written(World(world))| world),
+        allow_imports: allow_imports.map(patterns),
+        capabilities: capabilities.map(patterns).map(Capabilities),
         budgets: entry.budgets.budgets().or(&shared.budgets.budgets()),
     }
 }

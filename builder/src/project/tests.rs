@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level};
+use edgec_compiler::{EngineProfile, Flatten, ImportPattern, KindChoice, Level, PruneImports};
 use serde_json::Value;
 
 use super::*;
@@ -14,6 +14,10 @@ schema = 1
 [project]
 key = "env:RELEASE_KEY"
 wasm-opt = "/opt/binaryen/bin/wasm-opt"
+provenance = true
+prune-imports = true
+world = "wasi:cli/command"
+allow-imports = ["wasi:*"]
 output = "out"
 targets = ["x86_64", "amd64"]
 optimize = "s"
@@ -30,6 +34,11 @@ input = "shop.wasm"
 name = "acme/cart"
 input = "../cart/cart.wat"
 kind = "module"
+wit = "wit"
+wit-world = "cart"
+world = "wit#cart"
+allow-imports = ["env::f", "env::g"]
+prune-imports = false
 init = "wizer.initialize"
 keep-modules = [1, 0]
 key = "cart.pem"
@@ -74,6 +83,11 @@ fn a_component_has_its_own_values_and_those_of_the_project() {
     assert_eq!(shop.settings.level, Level::Os);
     assert_eq!(shop.settings.kind, KindChoice::Auto);
     assert_eq!(shop.settings.flatten, Flatten::Merge);
+    assert_eq!(shop.settings.prune_imports, PruneImports::Unused);
+    assert_eq!(shop.world.as_deref(), Some("wasi:cli/command"));
+    let patterns = Some(vec![ImportPattern::new("wasi:*")]);
+    assert_eq!((&shop.allow_imports, &shop.wit), (&patterns, &None));
+    assert!(project.provenance);
     assert_eq!(shop.channel.as_deref(), Some("stable"));
     let version = shop.version.as_ref().unwrap();
     assert_eq!(version.from, TextFrom::Variable("BUILD_NUMBER".to_owned()));
@@ -89,6 +103,11 @@ fn a_component_has_its_own_values_and_those_of_the_project() {
     assert_eq!(settings.profile, EngineProfile::Edge);
     assert_eq!(settings.level, Level::O0);
     assert_eq!(settings.flatten, Flatten::Leave);
+    assert_eq!(settings.prune_imports, PruneImports::Nothing);
+    let wit = (cart.wit.as_deref(), cart.wit_world.as_deref());
+    assert_eq!(wit, (Some("wit"), Some("cart")));
+    assert_eq!(cart.world.as_deref(), Some("wit#cart"));
+    assert_eq!(cart.allow_imports.as_ref().map(Vec::len), Some(2));
     assert_eq!(settings.debug_files, DebugFiles::Made);
     let version = cart.version.as_ref().unwrap();
     assert_eq!(version.form, VersionForm::Semver);
@@ -195,6 +214,14 @@ fn each_error_says_what_and_where() {
             "capabilities = [\"\"]",
             "5:17",
             "no import has an empty name",
+        ),
+        ("world = \"/wit\"", "5:9", "the path is absolute"),
+        ("world = 1", "5:9", "write a world in quotes"),
+        ("allow-imports = [1]", "", "write an import in quotes"),
+        (
+            "wit-world = \"w\"",
+            "5:13",
+            "a world in `wit`, which is missing",
         ),
         ("name = \"b\"", "", "this name is there twice"),
         (

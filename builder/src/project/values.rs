@@ -5,9 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use edgec_artifact::check_name;
-use edgec_compiler::{EngineProfile, KindChoice, Level};
+use edgec_compiler::{EngineProfile, ImportPattern, KindChoice, Level};
 use edgec_targets::Target;
-use edgec_verifier::Pattern;
 use serde::{Deserialize, Deserializer, de};
 
 use super::budget::NewCapabilities;
@@ -105,6 +104,19 @@ impl Word for Relative {
         } else {
             Ok(Self(text.to_owned()))
         }
+    }
+}
+
+/// A world of WASI by its name, or a file or folder of WIT, which `#` and a name may follow.
+#[derive(Clone, Debug)]
+pub(super) struct World(pub(super) String);
+
+impl Word for World {
+    const WRITE: &'static str = "a world in quotes, such as \"wasi:http/proxy\" or \"wit#shop\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        // A world's name looks like a path.
+        Relative::read(text).map(|Relative(text)| Self(text))
     }
 }
 
@@ -223,7 +235,7 @@ impl Word for NewCapabilities {
     }
 }
 
-impl Word for Pattern {
+impl Word for ImportPattern {
     const WRITE: &'static str = "an import in quotes, such as \"wasi:cli/*\"";
 
     fn read(text: &str) -> Result<Self, String> {

@@ -274,7 +274,7 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
     let report = InputReport::compiled(job, build.recipe.level, program);
     Ok(Done {
         artifacts,
-        report: report.with_comparison(is_compared),
+        report: report.with_comparison(is_compared).with_gate(&build.gate),
         reading,
     })
 }

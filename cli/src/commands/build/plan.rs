@@ -98,12 +98,13 @@ impl Plan {
         let read = inputs.chain(signer).chain(hosts);
         let read = read.chain(policies).chain(keys).chain(project);
         let read: Vec<PathBuf> = read.collect();
+        let is_attested = is_attested(arguments, opened.as_ref());
         for (job, request) in jobs.iter().zip(&requests) {
             spare_for_artifacts(job, &read)?;
             if request.settings.debug_files == DebugFiles::Made {
                 spare_for_debug_files(job, &read)?;
             }
-            if arguments.origin.provenance {
+            if is_attested {
                 origin::spare(job, &read)?;
             }
         }
@@ -116,18 +117,19 @@ impl Plan {
         if let Some(cache) = &cache {
             cache.serve(&mut tools);
         }
-        let stated = match arguments.origin.provenance {
+        let stated = match is_attested {
             true => Some(stated.with_tools(&tools)?),
             false => None,
         };
-        let (gate, wit) = (arguments.gate.gate()?, arguments.wit.source()?);
         let (signers, numbers) = signers(arguments, &requests)?;
         let mut planned = Vec::new();
         let parts = requests.into_iter().zip(chosen).zip(releases).zip(numbers);
         for (job, (((request, chosen), release), signer)) in jobs.into_iter().zip(parts) {
             let mut build = build(arguments, &request, chosen, release, &tools);
-            build.gate = gate.clone();
-            build.recipe.wit = wit.clone();
+            let (world, imports) = (request.world.as_deref(), request.allow_imports.as_deref());
+            build.gate = arguments.gate.gate_or(world, folder, imports)?;
+            let (wit, world) = (request.wit.as_deref(), request.wit_world.as_deref());
+            build.recipe.wit = arguments.wit.source_or(wit, world)?;
             let origin = stated.as_ref().map(|stated| stated.of(&job));
             let policy = request.policy.map(|file| {
                 let policy = trust::read_policy(&file, &[])?;
@@ -174,6 +176,13 @@ fn requests(arguments: &Arguments, opened: Option<&Opened>) -> Vec<Request> {
             inputs.map(|input| Request::of_input(input)).collect()
         }
     }
+}
+
+/// Whether provenances are written: on request, but nobody answers for an unsigned artifact.
+fn is_attested(arguments: &Arguments, opened: Option<&Opened>) -> bool {
+    let of_project = opened.is_some_and(|opened| opened.project.provenance);
+    let is_asked = arguments.origin.provenance || of_project;
+    is_asked && arguments.signing() == Signing::Signed
 }
 
 /// The targets of an input: those of the command line, or else those of the project.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use edgec_artifact::Sha256Digest;
 use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Stated, Times};
-use edgec_compiler::{Adapter, Choice, Level, ProgramKind, Why};
+use edgec_compiler::{Adapter, Choice, Gate, Level, ProgramKind, Why};
 use serde::Serialize;
 
 use self::flattened::FlattenReport;
@@ -21,6 +21,7 @@ use crate::cold_start::{ColdStart, Modules};
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
 use crate::fleet::FleetPlan;
+use crate::gate::GateReport;
 use crate::naming::Job;
 use crate::render::{self, Format, count, safe, size};
 use crate::signer::Signer;
@@ -78,6 +79,12 @@ struct Built {
     kind_choice: Option<KindReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     adapter: Option<&'static str>,
+    /// The component types that edgec added to a core module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component_types: Option<TypesReport>,
+    /// What was demanded of the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<GateReport>,
     input_bytes: u64,
     /// How exceptions from before the standard were translated.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,6 +152,24 @@ impl KindReport {
             lacks: choice.lacks.as_ref().map(|lacks| safe(&lacks.to_string())),
             told: !matches!(choice.why, Why::Asked | Why::NoPreview1),
         }
+    }
+}
+
+/// Component types that a core module got from WIT.
+#[derive(Serialize)]
+struct TypesReport {
+    world: String,
+    /// The digest of the types, as the manifest states it.
+    sha256: Sha256Digest,
+}
+
+impl TypesReport {
+    fn of(prepared: &Prepared) -> Option<Self> {
+        let added = prepared.added.as_ref()?;
+        Some(Self {
+            world: safe(&added.world),
+            sha256: Sha256Digest(added.sha256),
+        })
     }
 }
 
@@ -316,6 +341,8 @@ impl InputReport {
             kind: kind_name(prepared.kind),
             kind_choice: choice.map(|choice| KindReport::new(choice, prepared.kind)),
             adapter: prepared.adapter.map(Adapter::name),
+            component_types: TypesReport::of(&prepared),
+            gate: None,
             input_bytes: prepared.input.length,
             translate: TranslateReport::of(&prepared),
             component_bytes: prepared.before,
@@ -347,6 +374,14 @@ impl InputReport {
             error: None,
             built: Some(built),
         }
+    }
+
+    /// The same report, for a program that broke none of these demands.
+    pub(super) fn with_gate(mut self, gate: &Gate) -> Self {
+        if let Some(built) = &mut self.built {
+            built.gate = GateReport::of(gate);
+        }
+        self
     }
 
     /// The same report, for a program whose capabilities were compared with those of a previous

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use edgec_builder::project::{
     Budgets, Capabilities, Component, Settings, TargetChoice, TextFrom, VersionFrom,
 };
+use edgec_compiler::ImportPattern;
 use edgec_targets::Target;
 
 use super::project::Opened;
@@ -22,6 +23,12 @@ pub(super) struct Request {
     /// A fleet that chooses other targets.
     pub(super) fleet: Option<PathBuf>,
     pub(super) settings: Settings,
+    /// The WIT for a core module, if a project states it, and the world in it.
+    pub(super) wit: Option<PathBuf>,
+    pub(super) wit_world: Option<String>,
+    /// The world that the program must fit, as a project writes it.
+    pub(super) world: Option<String>,
+    pub(super) allow_imports: Option<Vec<ImportPattern>>,
     pub(super) channel: Option<String>,
     pub(super) version: Option<VersionFrom>,
     pub(super) display_version: Option<TextFrom>,
@@ -41,6 +48,10 @@ impl Request {
             targets: edgec_targets::default_targets(),
             fleet: None,
             settings: Settings::default(),
+            wit: None,
+            wit_world: None,
+            world: None,
+            allow_imports: None,
             channel: None,
             version: None,
             display_version: None,
@@ -65,6 +76,10 @@ impl Request {
             targets,
             fleet,
             settings: component.settings.clone(),
+            wit: component.wit.as_deref().map(|wit| opened.path(wit)),
+            wit_world: component.wit_world.clone(),
+            world: component.world.clone(),
+            allow_imports: component.allow_imports.clone(),
             channel: component.channel.clone(),
             version: component.version.clone(),
             display_version: component.display_version.clone(),
