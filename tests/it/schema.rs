@@ -95,6 +95,7 @@ fn every_verb_keeps_to_the_schema() {
         "bad.wasm",
         wat::parse_str("(module (func $f drop))").unwrap(),
     );
+    sandbox.write("imports.wat", "(module (import \"b\" \"f\" (func)))");
     let build =
         "build good.wat -t x86_64 --key key.pem --app-version 3 --expires +90d -o good.cwasm";
     for (line, command, exit) in [
@@ -106,6 +107,27 @@ fn every_verb_keeps_to_the_schema() {
         ),
         ("build good.wat --key missing.pem", "build", 3),
         ("build good.wat --nonsense", "build", 2),
+        (
+            "build good.wat -t x86_64 --key key.pem --provenance --cache cache --allow-import a:* \
+             -o attested/",
+            "build",
+            0,
+        ),
+        ("build good.wat --unsigned -o unsigned/", "build", 0),
+        ("build imports.wat --key key.pem --allow-import a:*", "build", 1),
+        ("cache --cache cache stats", "cache stats", 0),
+        ("cache --cache cache verify", "cache verify", 0),
+        ("cache --cache cache prune", "cache prune", 0),
+        ("cache --cache off stats", "cache stats", 2),
+        ("sign-blob good.wat --key key.pem", "sign-blob", 0),
+        ("verify-blob good.wat --key key.pub.pem", "verify-blob", 0),
+        (
+            "verify-blob bad.wat --bundle good.wat.dsse.json --key key.pub.pem",
+            "verify-blob",
+            1,
+        ),
+        ("init", "init", 0),
+        ("init", "init", 2),
         (
             "validate good.wat bad.wat bad.wasm missing.wat",
             "validate",
