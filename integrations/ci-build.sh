@@ -46,10 +46,12 @@ while IFS= read -r line || [ -n "$line" ]; do
     if [ -n "$line" ]; then arguments+=("$line"); fi
 done <<<"${EDGEC_CI_OPTIONS:-}"
 
+# A variable, so that an option `--cache` comes before it. edgec takes a cache only from a folder that
+# no other user can change.
 if [ -n "${EDGEC_CI_CACHE:-}" ]; then
-    mkdir -p -- "$EDGEC_CI_CACHE"
-    XDG_CACHE_HOME=$(realpath -- "$EDGEC_CI_CACHE")
-    export XDG_CACHE_HOME
+    (umask 022 && mkdir -p -- "$EDGEC_CI_CACHE")
+    EDGEC_CACHE=$(realpath -- "$EDGEC_CI_CACHE")/edgec
+    export EDGEC_CACHE
 fi
 mkdir -p -- "$output"
 start=$(mktemp)

@@ -164,6 +164,9 @@ fn edits(original: &[u8]) -> Vec<Vec<u8>> {
     edits
 }
 
+/// Makes a damaged entry of an entry and another one.
+type Damage = fn(&[u8], &[u8]) -> Vec<u8>;
+
 #[test]
 fn a_damaged_entry_is_no_entry() {
     let sandbox = with_hello();
@@ -172,7 +175,7 @@ fn a_damaged_entry_is_no_entry() {
     let all = entries(&sandbox);
     assert_eq!(all.len() as u64, steps);
     let genuine: Vec<Vec<u8>> = all.iter().map(|entry| fs::read(entry).unwrap()).collect();
-    let damages: [fn(&[u8], &[u8]) -> Vec<u8>; 6] = [
+    let damages: [Damage; 6] = [
         |_, _| Vec::new(),
         |own, _| own[..own.len() - 1].to_vec(),
         |own, _| [own, &b"x"[..]].concat(),

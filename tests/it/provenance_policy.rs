@@ -1,7 +1,6 @@
 //! What a policy demands of a provenance: who signed it, the builder and the source.
 
-use edgec_tests::{Sandbox, hello, words};
-use serde_json::Value;
+use edgec_tests::{Sandbox, hello, results, words};
 
 use crate::provenance::{CI, COMMIT, SHOP, sandbox};
 
@@ -48,7 +47,7 @@ fn a_policy_demands_builder_source_and_signer() {
         "[provenance]\nbuilder = ['https://ci.example.com/*']",
     );
     let report = sandbox.ok(&[words(VERIFY), words("--format json")].concat());
-    let report: Value = serde_json::from_str(&report).unwrap();
+    let report = results(report);
     let checks = report[0]["checks"].as_array().unwrap();
     let check = checks
         .iter()

@@ -114,7 +114,11 @@ fn every_verb_keeps_to_the_schema() {
             0,
         ),
         ("build good.wat --unsigned -o unsigned/", "build", 0),
-        ("build imports.wat --key key.pem --allow-import a:*", "build", 1),
+        (
+            "build imports.wat --key key.pem --allow-import a:*",
+            "build",
+            1,
+        ),
         ("cache --cache cache stats", "cache stats", 0),
         ("cache --cache cache verify", "cache verify", 0),
         ("cache --cache cache prune", "cache prune", 0),

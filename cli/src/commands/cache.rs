@@ -1,6 +1,6 @@
 //! `edgec cache`: what the build cache holds, and how it stays small and whole.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use edgec_builder::cache::{self, CacheStats};
@@ -131,7 +131,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
 }
 
-fn reported(folder: &PathBuf, stats: CacheStats) -> Stats {
+fn reported(folder: &Path, stats: CacheStats) -> Stats {
     let kinds = stats
         .kinds
         .into_iter()

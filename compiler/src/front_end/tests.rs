@@ -11,12 +11,12 @@ use crate::{Flatten, Level, PruneImports, Reads, adapt, read, validate};
 fn answer<T>(
     task: &Task,
     parts: &[&[u8]],
-    read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
+    read: impl Fn(Head, &mut Reader<'_>) -> Option<T>,
 ) -> Result<T, FrontEndError> {
     let message = wire::message(task, parts).unwrap();
     let (tag, answer) = reply(&message).unwrap();
     let answer = [vec![tag], answer.concat()].concat();
-    understand(&answer, parts.last().unwrap(), read)
+    understand(&answer, parts.last().unwrap(), &read)
 }
 
 fn steps(level: Level) -> Steps {
