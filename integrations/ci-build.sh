@@ -46,8 +46,8 @@ while IFS= read -r line || [ -n "$line" ]; do
     if [ -n "$line" ]; then arguments+=("$line"); fi
 done <<<"${EDGEC_CI_OPTIONS:-}"
 
-# A variable, so that an option `--cache` comes before it. edgec takes a cache only from a folder that
-# no other user can change.
+# A variable, so that an option `--cache` comes before it. edgec takes a cache only from a folder
+# that no other user can change.
 if [ -n "${EDGEC_CI_CACHE:-}" ]; then
     (umask 022 && mkdir -p -- "$EDGEC_CI_CACHE")
     EDGEC_CACHE=$(realpath -- "$EDGEC_CI_CACHE")/edgec

@@ -4,12 +4,12 @@
 //! no files, holds no private key and knows no compiler. Nothing that it returns is trusted: the
 //! verifier decides about trust.
 //!
-//! [`Attestation`]s are envelopes of their own, about files of any kind ([`blob_payload`]) and about
-//! builds ([`Provenance`]). Other tools read and write them as well.
+//! [`Attestation`]s are envelopes of their own, about files of any kind ([`blob_payload`]) and
+//! about builds ([`Provenance`]). Other tools read and write them as well.
 //!
-//! A reader of an artifact takes these steps: [`Artifact::decode`] splits the file into image and [`Envelope`];
-//! [`Envelope::pae`] gives the bytes that signatures cover; [`Statement::decode`] may parse the
-//! payload only after a signature was accepted.
+//! A reader of an artifact takes these steps: [`Artifact::decode`] splits the file into image and
+//! [`Envelope`]; [`Envelope::pae`] gives the bytes that signatures cover; [`Statement::decode`] may
+//! parse the payload only after a signature was accepted.
 
 #![forbid(unsafe_code)]
 #![warn(

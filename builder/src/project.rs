@@ -1,9 +1,9 @@
 //! Projects: an `edgec.toml` says what a folder builds. `docs/project.md` describes every name.
 //!
 //! [`Project::from_toml`] reads the text, and fills in what components share. The caller reads the
-//! files that a project names, and finds the texts of versions ([`TextFrom`]). [`exceeded`] compares
-//! a compiled component with its budgets. [`template`] writes the first project of a folder.
-//! Nothing here touches a file.
+//! files that a project names, and finds the texts of versions ([`TextFrom`]). [`exceeded`]
+//! compares a compiled component with its budgets. [`template`] writes the first project of a
+//! folder. Nothing here touches a file.
 
 mod budget;
 mod error;

@@ -27,8 +27,8 @@ pub struct Origin {
     pub source: BuildSource,
     /// The run of the build, a URI.
     pub invocation: Option<String>,
-    /// Programs that the caller named, by the names of tools in manifests, such as `wasm-opt`. Those
-    /// that no stage used are not stated.
+    /// Programs that the caller named, by the names of tools in manifests, such as `wasm-opt`.
+    /// Those that no stage used are not stated.
     pub tools: Vec<Material>,
     /// The file name of each artifact, in the order of the plan's targets.
     pub files: Vec<String>,

@@ -12,8 +12,8 @@ use crate::times::Stopwatch;
 
 impl Unsigned {
     /// Leaves all artifacts unsigned: their envelopes have no signature, so every verifier refuses
-    /// them (`no-signature`). Everything else is checked, as [`Signed::check`](crate::Signed::check)
-    /// does.
+    /// them (`no-signature`). Everything else is checked, as
+    /// [`Signed::check`](crate::Signed::check) does.
     ///
     /// # Errors
     ///

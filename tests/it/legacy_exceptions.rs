@@ -1,8 +1,8 @@
 //! Programs with exceptions from before the standard: a `wasm-opt` that the user named translates
 //! them, and no other.
 //!
-//! The optimizers here are scripts that know the program. `cargo xtask ci legacy` does the same with
-//! a real one.
+//! The optimizers here are scripts that know the program. `cargo xtask ci legacy` does the same
+//! with a real one.
 #![cfg(unix)]
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,6 +1,6 @@
-//! `translate`: exceptions from before the standard become standard ones. A `wasm-opt` that the user
-//! named does it, before anything else looks at the program. The program alone decides whether it
-//! is done.
+//! `translate`: exceptions from before the standard become standard ones. A `wasm-opt` that the
+//! user named does it, before anything else looks at the program. The program alone decides whether
+//! it is done.
 
 use std::time::Instant;
 
