@@ -16,21 +16,25 @@ mod project;
 mod release;
 mod report;
 mod request;
+mod sign;
 mod targets;
 mod version;
+mod work;
 mod write;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use edgec_builder::project::exceeded;
-use edgec_builder::{BuildError, Built, BuiltArtifact, Signed, Unsigned, peak_memory};
+use edgec_builder::{BuiltArtifact, Unsigned, peak_memory};
 use edgec_verifier::{Expected, verify};
 
 pub(crate) use self::arguments::Arguments;
 use self::plan::{Plan, Planned};
 pub(crate) use self::project::FILE as PROJECT_FILE;
 use self::report::{ArtifactReport, FileTimes, InputReport, Summary};
+use self::sign::{left_unsigned, lost, sign};
+use self::work::{Done, Finished, Results, attempt, not_written, steps, told};
 use self::write::{NewFile, reported, write};
 use crate::caching::BuildCache;
 use crate::failure::{Exit, Failure, code};
@@ -41,7 +45,6 @@ use crate::panics::guarded;
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format, count};
-use crate::signer::{NamedSigner, Signer};
 use crate::{Outcome, document, sarif, sum, time, workers};
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
@@ -150,73 +153,6 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
-/// Does a part of the work on one input. A failure belongs to this input, and is printed at once.
-fn attempt<T>(
-    planned: &Planned,
-    format: Format,
-    work: impl FnOnce() -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    guarded(work).map_err(|failure| told(planned, failure, format))
-}
-
-/// Prints the failure of an input.
-fn told(planned: &Planned, failure: Failure, format: Format) -> Failure {
-    let failure = failure.or_in_file(&planned.job.input);
-    failure.tell(format);
-    failure
-}
-
-/// The failure of a component without a failure of its own.
-fn not_written() -> Failure {
-    let message = "it was not written, because another component of the project failed";
-    Failure::new(Exit::Rejected, "not-written", message)
-}
-
-/// The number of steps, as [`Progress`] counts them. The last step is the check.
-fn steps(planned: &Planned) -> usize {
-    let targets = planned.build.targets.iter().copied();
-    planned.build.recipe.steps(targets) + 1
-}
-
-/// The work on one input so far. Its artifacts stay in memory until all inputs have reached the
-/// same point.
-struct Done<A> {
-    artifacts: A,
-    report: InputReport,
-    /// How long it took to read the input.
-    reading: Duration,
-}
-
-impl<A> Done<A> {
-    /// The same work, with the artifacts in another state.
-    fn map<B>(self, change: impl FnOnce(A) -> B) -> Done<B> {
-        Done {
-            artifacts: change(self.artifacts),
-            report: self.report,
-            reading: self.reading,
-        }
-    }
-}
-
-/// Artifacts that get no more signatures in this build.
-enum Finished {
-    Signed(Signed),
-    /// On request: no host takes them.
-    Unsigned(Unsigned),
-}
-
-impl Finished {
-    fn check(self, plan: &edgec_builder::Plan) -> Result<Built, BuildError> {
-        match self {
-            Self::Signed(signed) => signed.check(plan),
-            Self::Unsigned(unsigned) => unsigned.leave_unsigned(plan),
-        }
-    }
-}
-
-/// Each input, and what has become of it.
-type Results<'p, T> = Vec<(&'p Planned, Result<T, Failure>)>;
-
 /// Compiles all inputs, several at a time. Failures are printed in the order of the inputs.
 fn compile_all<'p>(
     plan: &'p Plan,
@@ -276,76 +212,6 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
         artifacts,
         report: report.with_comparison(is_compared).with_gate(&build.gate),
         reading,
-    })
-}
-
-/// Signs the artifacts of all inputs, one signer after the other. A signer that has nothing to sign
-/// is not opened.
-fn sign<'p>(
-    compiled: Results<'p, Done<Unsigned>>,
-    signers: Vec<NamedSigner>,
-    format: Format,
-    summary: &mut Summary<'_>,
-) -> Result<Results<'p, Done<Finished>>, Failure> {
-    let mut waiting: Vec<_> = compiled.into_iter().map(Some).collect();
-    let mut signed: Vec<_> = waiting.iter().map(|_| None).collect();
-    for (number, named) in signers.into_iter().enumerate() {
-        let is_for = |slot: &Option<(&Planned, Result<Done<Unsigned>, Failure>)>| {
-            let mut input = slot.iter();
-            input.any(|(planned, compiled)| planned.signer == number && compiled.is_ok())
-        };
-        if !waiting.iter().any(is_for) {
-            continue;
-        }
-        let signer = named.open()?;
-        summary.add(&signer);
-        for (slot, signed) in waiting.iter_mut().zip(&mut signed) {
-            if !is_for(&*slot) {
-                continue;
-            }
-            if let Some((planned, compiled)) = slot.take() {
-                let done = compiled
-                    .and_then(|unsigned| attempt(planned, format, || sign_all(&signer, unsigned)))
-                    .map(|signed| signed.map(Finished::Signed));
-                *signed = Some((planned, done));
-            }
-        }
-        // This overwrites the key, before the next one is read.
-        drop(signer);
-    }
-    // What is left was not compiled.
-    let left = lost(waiting.into_iter().flatten().collect());
-    let mut left = left.into_iter();
-    let results = signed.into_iter();
-    Ok(results
-        .filter_map(|signed| signed.or_else(|| left.next()))
-        .collect())
-}
-
-/// The inputs of a build that must stay unsigned.
-fn left_unsigned(compiled: Results<'_, Done<Unsigned>>) -> Results<'_, Done<Finished>> {
-    let left = compiled.into_iter().map(|(planned, compiled)| {
-        let left = compiled.map(|unsigned| unsigned.map(Finished::Unsigned));
-        (planned, left)
-    });
-    left.collect()
-}
-
-/// The inputs of a build that is given up.
-fn lost(compiled: Results<'_, Done<Unsigned>>) -> Results<'_, Done<Finished>> {
-    let failed = compiled.into_iter().map(|(planned, compiled)| {
-        let failure = compiled.map_or_else(|failure| failure, |_| not_written());
-        (planned, Err(failure))
-    });
-    failed.collect()
-}
-
-/// Signs one artifact after the other, because a signer may ask the user something.
-fn sign_all(signer: &Signer, unsigned: Done<Unsigned>) -> Result<Done<Signed>, Failure> {
-    Ok(Done {
-        artifacts: unsigned.artifacts.sign(signer)?,
-        report: unsigned.report,
-        reading: unsigned.reading,
     })
 }
 

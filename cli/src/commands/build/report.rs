@@ -1,20 +1,22 @@
 //! The summary of a build, for people and for machines.
 
+mod artifact;
 mod flattened;
 mod kept;
+mod parts;
 mod rows;
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::time::Duration;
 
-use edgec_artifact::Sha256Digest;
-use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Stated, Times};
-use edgec_compiler::{Adapter, Choice, Gate, Level, ProgramKind, Why};
+use edgec_builder::{Program, Times};
+use edgec_compiler::{Adapter, Gate, Level};
 use serde::Serialize;
 
+pub(super) use self::artifact::ArtifactReport;
 use self::flattened::FlattenReport;
 use self::kept::{ImportsKept, KeptFunction, KeptModule, RemovedBy};
+use self::parts::{InitReport, KindReport, TranslateReport, TypesReport};
 use super::concerns::{self, Concern};
 use crate::caching::CacheReport;
 use crate::cold_start::{ColdStart, Modules};
@@ -23,7 +25,7 @@ use crate::failure::Failure;
 use crate::fleet::FleetPlan;
 use crate::gate::GateReport;
 use crate::naming::Job;
-use crate::render::{self, Format, count, safe, size};
+use crate::render::{self, count, safe, size};
 use crate::signer::Signer;
 use crate::workers::ConfinementReport;
 
@@ -128,115 +130,11 @@ struct Built {
     artifacts: Vec<ArtifactReport>,
 }
 
-/// The kind that a core module became.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct KindReport {
-    asked: &'static str,
-    chosen: &'static str,
-    because: String,
-    /// What it does differently from the core module.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lacks: Option<String>,
-    /// Whether the summary shows it. It does not if the choice is obvious.
-    #[serde(skip)]
-    told: bool,
-}
-
-impl KindReport {
-    fn new(choice: &Choice, kind: ProgramKind) -> Self {
-        Self {
-            asked: choice.asked.name(),
-            chosen: kind.name(),
-            because: safe(&choice.why.to_string()),
-            lacks: choice.lacks.as_ref().map(|lacks| safe(&lacks.to_string())),
-            told: !matches!(choice.why, Why::Asked | Why::NoPreview1),
-        }
-    }
-}
-
-/// Component types that a core module got from WIT.
-#[derive(Serialize)]
-struct TypesReport {
-    world: String,
-    /// The digest of the types, as the manifest states it.
-    sha256: Sha256Digest,
-}
-
-impl TypesReport {
-    fn of(prepared: &Prepared) -> Option<Self> {
-        let added = prepared.added.as_ref()?;
-        Some(Self {
-            world: safe(&added.world),
-            sha256: Sha256Digest(added.sha256),
-        })
-    }
-}
-
-/// Legacy exceptions that were translated.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TranslateReport {
-    /// The numbers of the core modules that had them.
-    modules: Vec<usize>,
-    seconds: f64,
-}
-
-impl TranslateReport {
-    fn of(prepared: &Prepared) -> Option<Self> {
-        let translated = prepared.translated.as_ref()?;
-        Some(Self {
-            modules: translated.modules.clone(),
-            seconds: translated.time.as_secs_f64(),
-        })
-    }
-}
-
-/// The call of an export at build time.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InitReport {
-    function: String,
-    component_bytes: usize,
-    seconds: f64,
-}
-
-impl InitReport {
-    fn of(prepared: &Prepared) -> Option<Self> {
-        let init = prepared.initialized.as_ref()?;
-        Some(Self {
-            function: init.function.clone(),
-            component_bytes: init.bytes,
-            seconds: init.time.as_secs_f64(),
-        })
-    }
-}
-
 /// How long the command line worked with the files of an input, which the builder does not see.
 pub(super) struct FileTimes {
     pub(super) reading: Duration,
     /// Writing all artifacts and debug files.
     pub(super) writing: Duration,
-}
-
-/// One artifact that was written.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ArtifactReport {
-    target: &'static str,
-    path: String,
-    bytes: usize,
-    /// The digest of the whole file, in a document.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<Sha256Digest>,
-    #[serde(flatten)]
-    stated: Stated,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    debug_file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) provenance: Option<String>,
-    #[serde(flatten)]
-    times: ArtifactTimes,
 }
 
 impl<'a> Summary<'a> {
@@ -469,27 +367,5 @@ impl InputReport {
             choice.collect::<String>(),
             render::table(&rows)
         )
-    }
-}
-
-impl ArtifactReport {
-    pub(super) fn new(
-        built: &BuiltArtifact,
-        path: &Path,
-        debug_file: Option<&Path>,
-        format: Format,
-    ) -> Self {
-        // A summary for people does not show it, and a long file takes a while.
-        let sha256 = (format == Format::Json).then(|| Sha256Digest::of(&built.bytes));
-        Self {
-            target: built.target.id,
-            path: render::path(path),
-            bytes: built.bytes.len(),
-            sha256,
-            stated: built.stated.clone(),
-            debug_file: debug_file.map(render::path),
-            provenance: None,
-            times: built.times.clone(),
-        }
     }
 }

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::file_kind::Wanted;
 use crate::files::{self, NewFolders, Staged};
 use crate::naming::{self, Job};
-use crate::render::{self, Format};
+use crate::render::Format;
 use crate::signals;
 
 /// A file that is complete in memory.
@@ -37,9 +37,13 @@ pub(super) fn reported(
             Some(_) => Some(naming::provenance_file(path)?),
             None => None,
         };
-        let mut report = ArtifactReport::new(&artifact, path, debug_path.as_deref(), format);
-        report.provenance = provenance_path.as_deref().map(render::path);
-        reports.push(report);
+        reports.push(ArtifactReport::new(
+            &artifact,
+            path,
+            debug_path.as_deref(),
+            provenance_path.as_deref(),
+            format,
+        ));
         files.push(NewFile {
             path: path.clone(),
             bytes: artifact.bytes,
