@@ -77,6 +77,7 @@
 mod at_once;
 mod audit;
 mod build;
+mod built;
 #[cfg(target_os = "linux")]
 pub mod cache;
 mod check;
@@ -112,7 +113,8 @@ pub use edgec_targets as targets;
 /// The crate of verification.
 pub use edgec_verifier as verifier;
 
-pub use build::{Built, BuiltArtifact, Program, Signed, Stated, Unsigned};
+pub use build::{Program, Signed, Unsigned};
+pub use built::{Built, BuiltArtifact, Stated};
 pub use check::self_check;
 pub use edgec_compiler::{
     Confinement, EngineProfile, Flatten, Gate, KindChoice, Level, PruneImports,

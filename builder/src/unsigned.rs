@@ -5,7 +5,8 @@ use edgec_packager::UnsignedArtifact;
 use edgec_verifier::describe_unsigned;
 
 use crate::at_once::at_once;
-use crate::build::{Built, BuiltArtifact, Packaged, Unsigned, audit_and_place};
+use crate::build::{Packaged, Unsigned, audit_and_place};
+use crate::built::{Built, BuiltArtifact};
 use crate::error::{BuildError, SelfCheckError};
 use crate::plan::Plan;
 use crate::times::Stopwatch;

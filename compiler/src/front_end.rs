@@ -7,6 +7,7 @@
 //! does. The same process prepares the program for the optimizer. If the optimizer gets no module,
 //! it also takes the steps after the optimizer.
 
+mod facts;
 mod work;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::facts::{Facts, Intake};
 pub use self::work::front_end_worker;
 use self::work::{AheadHead, DONE, Head, NextHead, REFUSED, Refusal, Task};
 use crate::wasm::legacy_exceptions::{LegacyModule, LegacyProgram, Translated};
@@ -22,9 +24,7 @@ use crate::worker::deadline::Deadline;
 use crate::worker::wire::{self, Reader};
 use crate::worker::{StageError, Worker, WorkerError, WorkerStage};
 use crate::{
-    AdaptError, Adapter, AddedTypes, Choice, Finished, Gate, InputError, Interface, KindChoice,
-    ProgramKind, Resources, Steps, ValidComponent, ValidateError, Violations, WitError,
-    WorldSource,
+    AdaptError, Finished, InputError, Steps, ValidComponent, ValidateError, Violations, WitError,
 };
 
 /// The process that reads inputs: a program that calls [`front_end_worker`].
@@ -32,49 +32,6 @@ use crate::{
 pub struct FrontEnd {
     /// How the process is started. Its memory is for one input.
     pub worker: Worker,
-}
-
-/// How an input becomes a program, and what is demanded of the program.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Intake {
-    /// What a core module becomes.
-    pub kind: KindChoice,
-    /// The world whose types a core module gets, if it carries none.
-    pub wit: Option<WorldSource>,
-    /// What is demanded.
-    pub gate: Gate,
-}
-
-impl Intake {
-    /// Demands nothing.
-    pub fn new(kind: KindChoice) -> Self {
-        Self {
-            kind,
-            wit: None,
-            gate: Gate::default(),
-        }
-    }
-}
-
-/// Facts about an input that is a program.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Facts {
-    /// Whether the input was in the text format.
-    pub from_text: bool,
-    /// How a core module became a component; `None` if it did not.
-    pub adapter: Option<Adapter>,
-    /// The kind that a core module became, and why.
-    pub choice: Option<Choice>,
-    /// The component types that edgec added to a core module, if the user named them.
-    pub added: Option<AddedTypes>,
-    /// The program's kind.
-    pub kind: ProgramKind,
-    /// Its length in bytes.
-    pub length: usize,
-    /// What it imports and exports.
-    pub interface: Interface,
-    /// What an instance of it needs.
-    pub resources: Resources,
 }
 
 /// A program that was read in another process.

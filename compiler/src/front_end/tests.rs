@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use super::work::reply;
 use super::*;
 use crate::worker::tests::{long, script, short};
-use crate::{Flatten, Level, PruneImports, Reads, adapt, read, validate};
+use crate::{
+    Flatten, Gate, KindChoice, Level, PruneImports, Reads, WorldSource, adapt, read, validate,
+};
 
 fn answer<T>(
     task: &Task,

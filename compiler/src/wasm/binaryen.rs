@@ -10,6 +10,7 @@
 
 mod failures;
 mod known;
+mod tool;
 mod until;
 mod version;
 
@@ -25,6 +26,7 @@ use wasmparser::WasmFeatures;
 pub(crate) use self::failures::Attempt;
 pub use self::failures::OptimizeError;
 use self::known::Known;
+pub use self::tool::Tool;
 use self::until::Until;
 pub use self::version::VersionError;
 use crate::wasm::kept::Failure;
@@ -64,25 +66,6 @@ pub struct Optimizer {
     pub runs: Runs,
     /// Where its results are kept, if they are.
     pub answers: Option<Arc<dyn KeptAnswers>>,
-}
-
-/// The kind of optimizer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tool {
-    /// The Binaryen that is linked in.
-    Binaryen,
-    /// A `wasm-opt` program.
-    WasmOpt,
-}
-
-impl Tool {
-    /// The tool's name in manifests.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Tool::Binaryen => "binaryen",
-            Tool::WasmOpt => "wasm-opt",
-        }
-    }
 }
 
 /// Optimizes a module, given `wasm-opt`'s arguments except the names of files.
