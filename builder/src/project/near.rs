@@ -1,5 +1,7 @@
 //! The known name that an unknown one was probably meant to be.
 
+use edgec_targets::edits;
+
 /// The nearest of these names, if at most half of its letters differ. Names in a project are
 /// short, so the work is little.
 pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
@@ -11,24 +13,6 @@ pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let (distance, nearest) = ranked.min_by_key(|(distance, _)| *distance)?;
     let begins = name.len() > 2 && nearest.starts_with(name);
     (distance * 2 <= nearest.len() || begins).then_some(nearest)
-}
-
-/// How many letters must be added, removed or replaced to make one text of the other.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (place, x) in a.bytes().enumerate() {
-        let (mut diagonal, mut left) = (place, place + 1);
-        for (y, above) in b.bytes().zip(row.iter_mut().skip(1)) {
-            let replaced = diagonal + usize::from(x != y);
-            let cost = replaced.min(*above + 1).min(left + 1);
-            diagonal = std::mem::replace(above, cost);
-            left = cost;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = place + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
