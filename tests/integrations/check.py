@@ -95,6 +95,7 @@ def of_github(place):
     artifacts = results["artifacts"].splitlines()
     assert len(artifacts) == 2 and all(it.startswith("edge/") for it in artifacts), artifacts
     assert '"edge"' in place.ok("inspect", artifacts[0], "--format", "json")
+    assert (place.folder / "cache/edgec/v1").is_dir(), "the build has kept nothing"
 
     ended = place.refused(github, {**named, "files": "bad.wat"}, 1, "error[invalid]: bad.wat")
     assert "The build failed" in ended.summary, ended.summary
