@@ -11,11 +11,12 @@
 //! list). If a host forces backtraces although they are off, it sees fewer frames. Profilers see
 //! fewer functions. `Module::functions` returns the functions that are kept. None of them fails.
 
+mod core_types;
 mod functions;
 mod names;
 mod types;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use postcard::{from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};
@@ -25,9 +26,10 @@ use wasmtime_environ::{
     FuncKeyKind, FuncKeyNamespace, FunctionType, Module,
 };
 
+use self::core_types::Compared;
 pub(crate) use self::functions::Table;
 use crate::image::metadata::{self, ModuleArtifacts, decode};
-use crate::{EngineProfile, Image, ImageError, NativeImage, ProgramKind};
+use crate::{EngineProfile, Image, ImageError, NativeImage, ProgramKind, ValidComponent};
 
 const NAMES: &str = ".name.wasm";
 
@@ -48,25 +50,26 @@ pub enum TrimError {
 
 impl NativeImage {
     /// Removes the parts of an image of the `edge` profile that its hosts do not read. Other images
-    /// stay unchanged. Call this after the image was stripped.
+    /// stay unchanged. Call this after the image was stripped. `program` is the program from which
+    /// the image was compiled.
     ///
     /// # Errors
     ///
     /// [`TrimError`].
-    pub fn trim(&mut self) -> Result<(), TrimError> {
+    pub fn trim(&mut self, program: &ValidComponent) -> Result<(), TrimError> {
         if self.profile() == EngineProfile::Edge {
-            self.bytes = trim(&self.bytes, self.kind)?;
+            self.bytes = trim(&self.bytes, program)?;
         }
         Ok(())
     }
 }
 
-fn trim(image: &[u8], kind: ProgramKind) -> Result<Vec<u8>, TrimError> {
+fn trim(image: &[u8], program: &ValidComponent) -> Result<Vec<u8>, TrimError> {
     let mut image = Image::parse(image)?;
     let before = image.section(metadata::SECTION).unwrap_or_default();
-    let after = match kind {
-        ProgramKind::Component => trimmed::<ComponentArtifacts>(before)?,
-        ProgramKind::Module => trimmed::<ModuleArtifacts>(before)?,
+    let after = match program.kind() {
+        ProgramKind::Component => trimmed::<ComponentArtifacts>(before, program)?,
+        ProgramKind::Module => trimmed::<ModuleArtifacts>(before, program)?,
     };
     image.replace(metadata::SECTION, after)?;
     image.drop_section(NAMES);
@@ -79,6 +82,14 @@ trait Artifacts: Serialize + for<'a> Deserialize<'a> {
 
     /// Removes what only components have.
     fn trim_component(&mut self) -> Result<(), postcard::Error>;
+
+    /// Cuts the core types after the last one that is looked up. `looked_up` has those that code
+    /// looks up, by number.
+    fn cut_types(&mut self, looked_up: BTreeSet<u32>) -> Result<(), postcard::Error>;
+
+    /// Restores from `old` what [`Artifacts::cut_types`] removed. Returns `false` if something else
+    /// is missing.
+    fn restore_types(&mut self, old: &mut Self) -> Result<bool, postcard::Error>;
 
     /// Restores from `old` what [`Artifacts::trim_component`] removed. Returns `false` if something
     /// else is missing.
@@ -99,6 +110,28 @@ impl Artifacts for ComponentArtifacts {
             }
         }
         types::trim(self)
+    }
+
+    fn cut_types(&mut self, mut looked_up: BTreeSet<u32>) -> Result<(), postcard::Error> {
+        looked_up.append(&mut types::core_types(self)?);
+        let modules = self.static_modules.values_mut();
+        let mut modules: Vec<&mut Module> = modules.map(|info| &mut info.module).collect();
+        let kept = core_types::cut(self.types.module_types(), looked_up, &mut modules)?;
+        *self.types.module_types_mut() = kept;
+        Ok(())
+    }
+
+    fn restore_types(&mut self, old: &mut Self) -> Result<bool, postcard::Error> {
+        let old_modules = old.static_modules.values_mut();
+        let old_modules: Vec<&mut Module> = old_modules.map(|info| &mut info.module).collect();
+        let modules = self.static_modules.values_mut();
+        let mut modules: Vec<&mut Module> = modules.map(|info| &mut info.module).collect();
+        let same = core_types::restore(
+            (old.types.module_types(), &old_modules),
+            (self.types.module_types(), &mut modules),
+        )?;
+        *self.types.module_types_mut() = convert(old.types.module_types())?;
+        Ok(same)
     }
 
     fn restore_component(&mut self, old: &mut Self) -> Result<bool, postcard::Error> {
@@ -122,16 +155,35 @@ impl Artifacts for ModuleArtifacts {
         Ok(())
     }
 
+    fn cut_types(&mut self, looked_up: BTreeSet<u32>) -> Result<(), postcard::Error> {
+        self.2 = core_types::cut(&self.2, looked_up, &mut [&mut self.0.module])?;
+        Ok(())
+    }
+
+    fn restore_types(&mut self, old: &mut Self) -> Result<bool, postcard::Error> {
+        let same = core_types::restore(
+            (&old.2, &[&mut old.0.module]),
+            (&self.2, &mut [&mut self.0.module]),
+        )?;
+        self.2 = convert(&old.2)?;
+        Ok(same)
+    }
+
     fn restore_component(&mut self, _: &mut Self) -> Result<bool, postcard::Error> {
         Ok(true)
     }
 }
 
-fn trimmed<A: Artifacts>(metadata: &[u8]) -> Result<Vec<u8>, TrimError> {
+fn trimmed<A: Artifacts>(metadata: &[u8], program: &ValidComponent) -> Result<Vec<u8>, TrimError> {
     let mut artifacts: A = decode(metadata)?;
+    let compared = Compared::of(program);
+    let mut looked_up = BTreeSet::new();
     let (table, modules) = artifacts.parts();
     let mut rows: Table = convert(table)?;
-    for info in modules {
+    for (number, info) in modules.into_iter().enumerate() {
+        if let Some(compared) = &compared {
+            looked_up.append(&mut compared.in_module(number, &info.module));
+        }
         let kept = kept(&info.module);
         let mut functions: Vec<FunctionType> = convert(&info.module.functions)?;
         functions.truncate(info.module.num_imported_funcs.saturating_add(kept));
@@ -139,10 +191,14 @@ fn trimmed<A: Artifacts>(metadata: &[u8]) -> Result<Vec<u8>, TrimError> {
         info.func_names = Vec::new();
         // Only the compiler reads these types. At run time, types have other numbers.
         info.module.types = Default::default();
+        core_types::in_module(&info.module, &mut looked_up);
         rows.cut(defined_functions(&info.module), kept)?;
     }
     *table = convert(&rows)?;
     artifacts.trim_component()?;
+    if compared.is_some() {
+        artifacts.cut_types(looked_up)?;
+    }
     let trimmed = to_allocvec(&artifacts)?;
     check::<A>(metadata, &trimmed)?;
     Ok(trimmed)
@@ -186,6 +242,9 @@ fn check<A: Artifacts>(before: &[u8], after: &[u8]) -> Result<(), TrimError> {
     }
     for (old, new) in old_modules.into_iter().zip(new_modules) {
         restore_module(old, new)?;
+    }
+    if !new.restore_types(&mut old)? {
+        return Err(TrimError::Differs("core types"));
     }
     if !new.restore_component(&mut old)? {
         return Err(TrimError::Differs("names and types"));
@@ -272,8 +331,12 @@ mod tests {
             (with "a long name" (instance (export "and another" (func $lowered))))))
         (func (export "run") (canon lift (core func $i "run"))))"#;
 
+    fn program(text: &str) -> ValidComponent {
+        crate::validate(wat::parse_str(text).unwrap()).unwrap()
+    }
+
     fn image(text: &str, profile: EngineProfile) -> NativeImage {
-        let program = crate::validate(wat::parse_str(text).unwrap()).unwrap();
+        let program = program(text);
         let target = edgec_targets::find("x86_64").unwrap();
         let mut image = crate::precompile(&program, target, profile).unwrap();
         image.strip().unwrap();
@@ -289,12 +352,12 @@ mod tests {
     fn only_what_nothing_asks_for_goes_and_only_in_the_edge_profile() {
         let mut image = image(COMPONENT, EngineProfile::Default);
         let before = image.bytes().to_vec();
-        image.trim().unwrap();
+        image.trim(&program(COMPONENT)).unwrap();
         assert_eq!(image.bytes(), before);
 
         let mut image = self::image(COMPONENT, EngineProfile::Edge);
         let before = metadata(&image);
-        image.trim().unwrap();
+        image.trim(&program(COMPONENT)).unwrap();
         let after = metadata(&image);
         let has = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|it| it == name);
         for name in [&b"a long name"[..], b"and another"] {
@@ -308,13 +371,13 @@ mod tests {
         let target = edgec_targets::find("aarch64").unwrap();
         let mut image = crate::precompile(&ordered, target, EngineProfile::Edge).unwrap();
         image.strip().unwrap();
-        image.trim().unwrap();
+        image.trim(&ordered).unwrap();
         let artifacts: ComponentArtifacts = from_bytes(&metadata(&image)).unwrap();
         let module = &artifacts.static_modules.values().next().unwrap().module;
         assert_eq!(module.functions.len(), 2);
         // A second run removes nothing.
         let once = image.bytes().to_vec();
-        image.trim().unwrap();
+        image.trim(&ordered).unwrap();
         assert_eq!(image.bytes(), once);
     }
 
@@ -323,18 +386,24 @@ mod tests {
         let mut image = image(COMPONENT, EngineProfile::Edge);
         let good = image.bytes().to_vec();
         image.bytes = b"no image".to_vec();
-        assert!(matches!(image.trim(), Err(TrimError::Image(_))));
+        assert!(matches!(
+            image.trim(&program(COMPONENT)),
+            Err(TrimError::Image(_))
+        ));
         let mut broken = Image::parse(&good).unwrap();
         broken.replace(metadata::SECTION, vec![0xff; 20]).unwrap();
         image.bytes = broken.write().unwrap();
-        assert!(matches!(image.trim(), Err(TrimError::Metadata(_))));
+        assert!(matches!(
+            image.trim(&program(COMPONENT)),
+            Err(TrimError::Metadata(_))
+        ));
     }
 
     /// The check that runs in every build notices a wrong cut.
     #[test]
     fn a_wrong_cut_is_seen() {
         let before = metadata(&image(COMPONENT, EngineProfile::Edge));
-        let after = trimmed::<ComponentArtifacts>(&before).unwrap();
+        let after = trimmed::<ComponentArtifacts>(&before, &program(COMPONENT)).unwrap();
         let wrong = |change: &dyn Fn(&mut ComponentArtifacts)| {
             let mut artifacts: ComponentArtifacts = from_bytes(&after).unwrap();
             change(&mut artifacts);

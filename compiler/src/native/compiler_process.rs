@@ -269,10 +269,14 @@ fn understand(answer: &[u8]) -> Option<(Head, DebugSections, usize)> {
 }
 
 /// The parts of the answer for an image, and the functions for the next compilation.
-fn reply(mut image: NativeImage, pack: Vec<u8>) -> Result<Vec<Vec<u8>>, String> {
+fn reply(
+    mut image: NativeImage,
+    program: &ValidComponent,
+    pack: Vec<u8>,
+) -> Result<Vec<Vec<u8>>, String> {
     let begin = Instant::now();
     let debug_sections = image.strip().map_err(|error| error.to_string())?;
-    image.trim().map_err(|error| error.to_string())?;
+    image.trim(program).map_err(|error| error.to_string())?;
     let stripping = begin.elapsed();
     let mut out = Writer::new(&[]);
     let head = Head {
@@ -315,7 +319,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let compiled = precompile_with(&program, target, profile, functions.clone());
     let pack = functions.and_then(|functions| functions.write());
     match compiled {
-        Ok(image) => match reply(image, pack.unwrap_or_default()) {
+        Ok(image) => match reply(image, &program, pack.unwrap_or_default()) {
             Ok(answer) => worker::answer(IMAGE, &answer),
             Err(reason) => worker::answer(UNSTRIPPED, &[reason.as_bytes()]),
         },
@@ -360,13 +364,15 @@ mod tests {
         for profile in [EngineProfile::Default, EngineProfile::Edge] {
             let mut here = precompile(&program, target, profile).unwrap();
             let pack = b"functions".to_vec();
-            let answer = reply(here.clone(), pack.clone()).unwrap().concat();
+            let answer = reply(here.clone(), &program, pack.clone())
+                .unwrap()
+                .concat();
             let (answer, got) = without_pack([&[IMAGE][..], &answer].concat());
             assert_eq!(got, pack);
             let answer = answer.get(1..).unwrap();
             let (head, there, length) = understand(answer).unwrap();
             let sections = here.strip().unwrap();
-            here.trim().unwrap();
+            here.trim(&program).unwrap();
             assert_eq!(head.compatibility_hash, here.compatibility_hash());
             assert!(answer.ends_with(here.bytes()));
             assert_eq!(length, here.bytes().len());
@@ -377,7 +383,7 @@ mod tests {
             assert_eq!(written(&there), written(&sections));
             // The answer is one byte shorter, or longer.
             assert!(understand(answer.get(..answer.len() - 1).unwrap()).is_none());
-            assert!(understand(&[&answer[..], b"x"].concat()).is_none());
+            assert!(understand(&[answer, b"x"].concat()).is_none());
         }
     }
 

@@ -1,4 +1,5 @@
-//! Reorders functions: first those to which a reference can be made.
+//! Reorders functions and types: first the functions to which a reference can be made, and the types
+//! that the engine looks up.
 //!
 //! The engine keeps a table entry for every function of a module. At run time it looks up only
 //! functions that *escape*. A function escapes if it is exported, is in an element segment, or is
@@ -11,26 +12,33 @@
 //! Custom sections are removed, because they may contain such numbers, and the name section is
 //! rewritten. Source: `wasmtime-environ` 48, `compile/module_environ.rs`, `flag_func_escaped`.
 
+pub(crate) mod types;
+
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode};
-use wasm_encoder::{CodeSection, FunctionSection, NameMap, NameSection};
+use wasm_encoder::{CodeSection, FunctionSection, NameMap, NameSection, TypeSection};
 use wasmparser::{
-    CodeSectionReader, CustomSectionReader, ElementItems, ExternalKind, FunctionSectionReader,
-    KnownCustom, Name, NameSectionReader, Operator, Parser, Payload, TableInit,
+    CodeSectionReader, CompositeInnerType, CustomSectionReader, ElementItems, ExternalKind,
+    FunctionBody, FunctionSectionReader, KnownCustom, Name, NameSectionReader, Operator, Parser,
+    Payload, TableInit, TypeRef, TypeSectionReader,
 };
 
+use self::types::{OTHER_USES, TypeOrder, compared};
 use crate::wasm::module_parts::is_function;
 use crate::{ValidComponent, map_modules, validate};
 
 /// A section with this name refers to places in code, and the engine uses it.
 const BRANCH_HINTS: &str = "metadata.code.branch_hint";
 
-/// A program in which the functions that escape come first in each core module. A module stays the
-/// same, byte for byte, if they already come first, or if it has branch hints. The whole program
-/// stays the same if the result would be invalid.
+/// A program in which the functions that escape come first in each core module, and the types that
+/// the engine looks up. A module stays the same, byte for byte, if they already come first, or if
+/// it has branch hints. The whole program stays the same if the result would be invalid.
 pub fn order(program: ValidComponent) -> ValidComponent {
-    let Some(ordered) = map_modules(&program, &mut escaping_first) else {
+    let order_types = !program.features().intersects(OTHER_USES);
+    let mut first = |module: &[u8]| escaping_first(module, order_types);
+    let Some(ordered) = map_modules(&program, &mut first) else {
         return program;
     };
     match validate(ordered) {
@@ -40,8 +48,14 @@ pub fn order(program: ValidComponent) -> ValidComponent {
 }
 
 /// `None` if there is nothing to do, or it cannot be done.
-fn escaping_first(module: &[u8]) -> Option<Vec<u8>> {
+fn escaping_first(module: &[u8], order_types: bool) -> Option<Vec<u8>> {
     let functions = Functions::read(module)?;
+    let types = match order_types {
+        true => functions.types_looked_up()?,
+        // All types, in their order.
+        false => (0..functions.type_count).collect(),
+    };
+    let types = TypeOrder::new(functions.type_count, &types)?;
     let imported = u32::try_from(functions.imported).ok()?;
     let defined = functions.escaping.get(functions.imported..)?;
     let (mut order, rest): (Vec<u32>, Vec<u32>) =
@@ -50,7 +64,7 @@ fn escaping_first(module: &[u8]) -> Option<Vec<u8>> {
             defined.get(index).copied().unwrap_or(false)
         });
     order.extend(rest);
-    if order.is_sorted() {
+    if order.is_sorted() && types.is_same() {
         return None;
     }
     let mut new_index = vec![0; order.len()];
@@ -62,6 +76,7 @@ fn escaping_first(module: &[u8]) -> Option<Vec<u8>> {
         imported,
         order,
         new_index,
+        types,
     };
     reorder
         .parse_core_module(&mut out, Parser::new(0), module)
@@ -71,26 +86,42 @@ fn escaping_first(module: &[u8]) -> Option<Vec<u8>> {
 
 /// What a module says about its functions.
 #[derive(Default)]
-struct Functions {
+struct Functions<'a> {
     imported: usize,
     /// Whether each function escapes, imported functions first.
     escaping: Vec<bool>,
+    /// The type of each function, imported functions first.
+    types: Vec<u32>,
+    /// The number of types.
+    type_count: u32,
+    /// The types without parameters and results.
+    empty_types: BTreeSet<u32>,
+    bodies: Vec<FunctionBody<'a>>,
 }
 
-impl Functions {
-    fn read(module: &[u8]) -> Option<Self> {
+impl<'a> Functions<'a> {
+    fn read(module: &'a [u8]) -> Option<Self> {
         let mut this = Self::default();
         for payload in Parser::new(0).parse_all(module) {
             match payload.ok()? {
+                Payload::TypeSection(section) => this.read_types(section)?,
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
-                        this.imported += usize::from(is_function(&import.ok()?));
+                        let import = import.ok()?;
+                        this.imported += usize::from(is_function(&import));
+                        if let TypeRef::Func(ty) | TypeRef::FuncExact(ty) = import.ty {
+                            this.types.push(ty);
+                        }
                     }
+                    this.escaping = vec![false; this.imported];
                 }
                 Payload::FunctionSection(section) => {
-                    let defined = usize::try_from(section.count()).ok()?;
-                    this.escaping = vec![false; this.imported.checked_add(defined)?];
+                    for ty in section {
+                        this.types.push(ty.ok()?);
+                    }
+                    this.escaping = vec![false; this.types.len()];
                 }
+                Payload::CodeSectionEntry(body) => this.bodies.push(body),
                 Payload::TableSection(section) => {
                     for table in section {
                         if let TableInit::Expr(expression) = table.ok()?.init {
@@ -134,6 +165,34 @@ impl Functions {
         Some(this)
     }
 
+    fn read_types(&mut self, section: TypeSectionReader<'_>) -> Option<()> {
+        for group in section {
+            for ty in group.ok()?.into_types() {
+                if let CompositeInnerType::Func(ty) = &ty.composite_type.inner
+                    && ty.params().is_empty()
+                    && ty.results().is_empty()
+                {
+                    self.empty_types.insert(self.type_count);
+                }
+                self.type_count = self.type_count.checked_add(1)?;
+            }
+        }
+        Some(())
+    }
+
+    /// The types that the engine looks up: those of imported functions, of functions that escape,
+    /// and of calls through tables. The engine also makes a function without parameters and results
+    /// for a module that begins with work; its type comes first if the module has it.
+    fn types_looked_up(&self) -> Option<BTreeSet<u32>> {
+        let mut types = compared(&self.bodies)?;
+        let functions = self.types.iter().zip(&self.escaping).enumerate();
+        let looked_up =
+            functions.filter(|(index, (_, escapes))| *index < self.imported || **escapes);
+        types.extend(looked_up.map(|(_, (ty, _))| *ty));
+        types.extend(self.empty_types.first());
+        Some(types)
+    }
+
     fn constant(&mut self, expression: &wasmparser::ConstExpr<'_>) -> Option<()> {
         for operator in expression.get_operators_reader() {
             if let Operator::RefFunc { function_index } = operator.ok()? {
@@ -156,6 +215,7 @@ struct Reorder {
     order: Vec<u32>,
     /// The new index of each defined function, in the old order.
     new_index: Vec<u32>,
+    types: TypeOrder,
 }
 
 type Error = reencode::Error<Infallible>;
@@ -180,6 +240,27 @@ impl Reencode for Reorder {
         let index = usize::try_from(defined).map_err(|_| NOT_VALID)?;
         let new = self.new_index.get(index).ok_or(NOT_VALID)?;
         Ok(self.imported + new)
+    }
+
+    fn type_index(&mut self, old: u32) -> Result<u32, Error> {
+        self.types.new_index(old).ok_or(NOT_VALID)
+    }
+
+    fn parse_type_section(
+        &mut self,
+        types: &mut TypeSection,
+        section: TypeSectionReader<'_>,
+    ) -> Result<(), Error> {
+        if self.types.is_same() {
+            return reencode::utils::parse_type_section(self, types, section);
+        }
+        // Each group has one type: others need features with which the types keep their order.
+        let groups: Result<Vec<_>, _> = section.into_iter().map(|group| group.map(Some)).collect();
+        let mut groups = groups?;
+        for &old in &self.types.order.clone() {
+            self.parse_recursive_type_group(types.ty(), pick(&mut groups, old)?)?;
+        }
+        Ok(())
     }
 
     fn parse_function_section(

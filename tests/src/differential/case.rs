@@ -235,7 +235,7 @@ impl Bench {
                 .map_err(|error| error.to_string())
                 .and_then(|mut image| {
                     image.strip().map_err(|error| error.to_string())?;
-                    image.trim().map_err(|error| error.to_string())?;
+                    image.trim(&program).map_err(|error| error.to_string())?;
                     // SAFETY: the image was compiled by this process a moment ago.
                     unsafe { Module::deserialize(engine, image.bytes()) }
                         .map_err(|error| error.to_string())

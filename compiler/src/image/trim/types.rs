@@ -9,6 +9,7 @@
 //! `component/{matching,types,linker}.rs`.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use postcard::{take_from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,10 @@ use wasmtime_environ::component::{
     ComponentArtifacts, ComponentTypes, Export, TypeComponent, TypeComponentIndex,
     TypeComponentInstance, TypeComponentInstanceIndex, TypeDef, TypeModule, TypeModuleIndex,
 };
-use wasmtime_environ::{EntityRef, PrimaryMap, StaticModuleIndex};
+use wasmtime_environ::{
+    EngineOrModuleTypeIndex, EntityRef, ModuleInternedTypeIndex, PrimaryMap, StaticModuleIndex,
+    TypeTrace as _,
+};
 
 /// The first fields of [`ComponentTypes`], which are private.
 #[derive(Serialize, Deserialize)]
@@ -32,6 +36,8 @@ struct Reached {
     modules: BTreeSet<TypeModuleIndex>,
     components: BTreeSet<TypeComponentIndex>,
     instances: BTreeSet<TypeComponentInstanceIndex>,
+    /// Core types, by number.
+    functions: BTreeSet<u32>,
 }
 
 /// The core modules that a component exports as modules.
@@ -42,6 +48,32 @@ pub(super) fn exported_modules(artifacts: &ComponentArtifacts) -> BTreeSet<Stati
         _ => None,
     });
     modules.collect()
+}
+
+/// The core types that the component itself refers to, by number.
+pub(super) fn core_types(artifacts: &ComponentArtifacts) -> Result<BTreeSet<u32>, postcard::Error> {
+    let (head, _) = taken_apart(&artifacts.types)?;
+    let mut found = Reached::from(artifacts, &head).functions;
+    let component = &artifacts.info.component;
+    found.extend(component.trampolines.values().map(|ty| ty.as_u32()));
+    found.extend(
+        component
+            .options
+            .values()
+            .map(|options| options.core_type.as_u32()),
+    );
+    let intrinsics = component.unsafe_intrinsics.iter();
+    found.extend(intrinsics.filter_map(|ty| ty.expand().map(ModuleInternedTypeIndex::as_u32)));
+    let mut add = |ty: EngineOrModuleTypeIndex| -> Result<(), Infallible> {
+        if let EngineOrModuleTypeIndex::Module(ty) = ty {
+            found.insert(ty.as_u32());
+        }
+        Ok(())
+    };
+    for module in head.modules.values() {
+        let Ok(()) = module.trace(&mut add);
+    }
+    Ok(found)
 }
 
 /// Empties the entries that cannot be reached.
@@ -149,8 +181,10 @@ impl Reached {
                 | TypeDef::ComponentInstance(_)
                 | TypeDef::ComponentFunc(_)
                 | TypeDef::Interface(_)
-                | TypeDef::CoreFunc(_)
                 | TypeDef::Resource(_) => {}
+                TypeDef::CoreFunc(ty) => {
+                    this.functions.insert(ty.as_u32());
+                }
             }
         }
         this
