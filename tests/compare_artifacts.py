@@ -90,6 +90,8 @@ def tier_1(*programs):
     lists = []
     for program in programs:
         listed = json.loads(run(program, "targets", "--format", "json", check=True).stdout)
+        # An older edgec prints the list alone.
+        listed = listed if isinstance(listed, list) else listed["results"]
         lists.append([target["id"] for target in listed if target["tier"] == 1])
     return [target for target in lists[0] if all(target in others for others in lists)]
 

@@ -29,16 +29,21 @@ pub enum JsonError {
 }
 
 pub(crate) fn decode<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, JsonError> {
-    let value: T = serde_json::from_slice(bytes).map_err(|error| JsonError::Syntax {
-        offset: offset(bytes, error.line(), error.column()),
-        message: strip_position(&error.to_string()),
-    })?;
+    let value: T = parse(bytes)?;
     let again = encode(&value);
     if again == bytes {
         return Ok(value);
     }
     let same = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
     Err(JsonError::NotCanonical { offset: same })
+}
+
+/// Parses JSON in any spelling, for documents that other tools write as well.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+    serde_json::from_slice(bytes).map_err(|error| JsonError::Syntax {
+        offset: offset(bytes, error.line(), error.column()),
+        message: strip_position(&error.to_string()),
+    })
 }
 
 /// Encodes a value of this crate's own types.

@@ -1,6 +1,7 @@
 //! Digests as values: 32 bytes that print and parse as lowercase hexadecimal.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -70,6 +71,28 @@ impl Sha256Digest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
+
+    /// The digest of everything that `source` gives until its end, and how many bytes that was. It
+    /// keeps 64 KiB in memory, whatever the length.
+    ///
+    /// # Errors
+    ///
+    /// Those of `source`, except interruptions.
+    pub fn of_stream(mut source: impl io::Read) -> io::Result<(Self, u64)> {
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 64 << 10];
+        let mut length: u64 = 0;
+        loop {
+            let read = match source.read(&mut buffer) {
+                Ok(0) => return Ok((Self(hasher.finalize().into()), length)),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            hasher.update(buffer.get(..read).unwrap_or_default());
+            length += read as u64;
+        }
+    }
 }
 
 fn parse_hex(text: &str) -> Option<[u8; 32]> {
@@ -98,6 +121,15 @@ mod tests {
         assert_eq!(text.parse(), Ok(digest));
         for other in [&text.to_uppercase(), &text[1..], &format!("{text}0"), ""] {
             assert_eq!(other.parse::<Sha256Digest>(), Err(ParseDigestError));
+        }
+    }
+
+    #[test]
+    fn a_stream_has_the_digest_of_its_bytes() {
+        for length in [0, 1, 64 << 10, (64 << 10) + 1, 200_000] {
+            let bytes = vec![7; length];
+            let found = Sha256Digest::of_stream(bytes.as_slice()).unwrap();
+            assert_eq!(found, (Sha256Digest::of(&bytes), length as u64));
         }
     }
 }

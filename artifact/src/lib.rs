@@ -4,9 +4,12 @@
 //! no files, holds no private key and knows no compiler. Nothing that it returns is trusted: the
 //! verifier decides about trust.
 //!
-//! A reader takes these steps: [`Artifact::decode`] splits the file into image and [`Envelope`];
-//! [`Envelope::pae`] gives the bytes that signatures cover; [`Statement::decode`] may parse the
-//! payload only after a signature was accepted.
+//! [`Attestation`]s are envelopes of their own, about files of any kind ([`blob_payload`]) and
+//! about builds ([`Provenance`]). Other tools read and write them as well.
+//!
+//! A reader of an artifact takes these steps: [`Artifact::decode`] splits the file into image and
+//! [`Envelope`]; [`Envelope::pae`] gives the bytes that signatures cover; [`Statement::decode`] may
+//! parse the payload only after a signature was accepted.
 
 #![forbid(unsafe_code)]
 #![warn(
@@ -16,6 +19,7 @@
     unnameable_types
 )]
 
+mod attestation;
 mod canonical;
 pub mod digest;
 pub mod elf;
@@ -28,11 +32,16 @@ mod layout;
 mod manifest;
 mod name;
 mod pem;
+mod provenance;
 mod statement;
 mod time;
 mod unseen;
 pub mod verity;
 
+pub use attestation::{
+    Attestation, AttestationError, AttestedError, AttestedStatement, AttestedSubject,
+    BLOB_PREDICATE_TYPE, KeyIdHint, MAX_ATTESTATION_LEN, blob_payload,
+};
 pub use canonical::JsonError;
 pub use digest::{ParseDigestError, Sha256Digest, VerityDigest};
 pub use edgec_targets::{Arch, ProgramKind};
@@ -53,6 +62,10 @@ pub use manifest::{
 };
 pub use name::{NameError, check_name};
 pub use pem::{PemError, tidy_pem};
+pub use provenance::{
+    AskedBuild, BUILD_TYPE, BuildSource, Material, PROVENANCE_PREDICATE_TYPE, Provenance,
+    ProvenanceClaims, ProvenanceError, SOURCE_EXTENSION, UNNAMED_BUILDER,
+};
 pub use statement::{PREDICATE_TYPE, Statement, StatementError};
 pub use time::UnixTime;
 pub use unseen::{BLANK, is_unseen};

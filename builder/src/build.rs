@@ -5,17 +5,19 @@
 //! compiles all of its inputs before it reads the key, and overwrites the key before it checks the
 //! code.
 
+use std::iter::repeat;
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use edgec_artifact::{Bytes, PublicKey};
+use edgec_artifact::{Bytes, Manifest, PublicKey};
 use edgec_compiler::{Finding, Names, ReadError};
 use edgec_packager::{SignedArtifact, Signer, UnsignedArtifact};
 use edgec_targets::Target;
 
 use crate::at_once::at_once;
 use crate::audit::self_audit;
+use crate::built::{Built, BuiltArtifact};
 use crate::check::self_check;
 use crate::error::BuildError;
 use crate::manifest::{Manifests, WithoutImage};
@@ -23,6 +25,7 @@ use crate::pipeline;
 use crate::plan::{DebugFiles, Plan, SelfAudit};
 use crate::prepared::{Compiled, Prepared, for_each};
 use crate::progress::{Progress, Step};
+use crate::provenance::{Draft, Origin};
 use crate::stages;
 use crate::times::{ArtifactTimes, Stopwatch, Times};
 
@@ -42,8 +45,8 @@ pub struct Program {
 /// The unsigned artifacts of a program.
 #[derive(Debug)]
 pub struct Unsigned {
-    artifacts: Vec<Packaged<UnsignedArtifact>>,
-    times: Times,
+    pub(crate) artifacts: Vec<Packaged<UnsignedArtifact>>,
+    pub(crate) times: Times,
 }
 
 /// The artifacts of a program, signed but not checked.
@@ -54,36 +57,23 @@ pub struct Signed {
     times: Times,
 }
 
+/// An artifact in one of these states, and what belongs to it.
 #[derive(Debug)]
-struct Packaged<A> {
-    target: &'static Target,
-    artifact: A,
-    debug_file: Option<Vec<u8>>,
-    times: ArtifactTimes,
+pub(crate) struct Packaged<A> {
+    pub(crate) target: &'static Target,
+    pub(crate) artifact: A,
+    pub(crate) debug_file: Option<Vec<u8>>,
+    /// The artifact's provenance, if the caller asks for one.
+    provenance: Provenance,
+    pub(crate) times: ArtifactTimes,
 }
 
-/// The artifacts of a program, checked.
+/// A provenance in each of its states.
 #[derive(Debug)]
-#[non_exhaustive]
-pub struct Built {
-    /// One artifact for each target of the plan, in the plan's order.
-    pub artifacts: Vec<BuiltArtifact>,
-    /// How long the steps took.
-    pub times: Times,
-}
-
-/// A signed artifact that a host would accept.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct BuiltArtifact {
-    /// The artifact's target.
-    pub target: &'static Target,
-    /// The whole file.
-    pub bytes: Vec<u8>,
-    /// Its debug file, if the plan asks for one.
-    pub debug_file: Option<Vec<u8>>,
-    /// How long the steps took.
-    pub times: ArtifactTimes,
+enum Provenance {
+    None,
+    Draft(Box<Draft>),
+    Signed(Vec<u8>),
 }
 
 impl Plan {
@@ -122,7 +112,7 @@ impl Plan {
         edgec_artifact::check_name(name).map_err(BuildError::Name)?;
         let (whole, mut clock) = (Stopwatch::start(), Stopwatch::start());
         let mut times = Times::default();
-        let mut prepared = pipeline::prepare(&self.recipe, input, progress)?;
+        let mut prepared = pipeline::prepare(&self.recipe, &self.gate, input, progress)?;
         self.check_spared(&prepared)?;
         times.removing_names = prepared.removing_names;
         clock.lap();
@@ -240,11 +230,46 @@ fn package(
         target,
         artifact,
         debug_file,
+        provenance: Provenance::None,
         times,
     })
 }
 
 impl Unsigned {
+    /// Also makes and signs the provenance of each artifact. `plan` is the plan that compiled them.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::SelfCheck`] if a manifest cannot be read back: a defect.
+    pub fn with_provenance(mut self, plan: &Plan, origin: &Origin) -> Result<Self, BuildError> {
+        let names = origin.files.iter().map(String::as_str);
+        for (packaged, file) in self.artifacts.iter_mut().zip(names.chain(repeat("_"))) {
+            let manifest = packaged.artifact.manifest();
+            let manifest = manifest.map_err(|error| BuildError::SelfCheck(error.into()))?;
+            let debug_file = packaged.debug_file.as_deref();
+            let draft = origin.draft(&plan.recipe, &manifest, file, debug_file);
+            packaged.provenance = Provenance::Draft(Box::new(draft));
+        }
+        Ok(self)
+    }
+
+    /// The native image for each target of the plan, in the plan's order.
+    pub fn images(&self) -> impl Iterator<Item = (&'static Target, &[u8])> {
+        let artifacts = self.artifacts.iter();
+        artifacts.map(|packaged| (packaged.target, packaged.artifact.image()))
+    }
+
+    /// How much memory the artifacts and debug files take, in bytes.
+    pub fn memory(&self) -> u64 {
+        let debug = |packaged: &Packaged<UnsignedArtifact>| {
+            let file = packaged.debug_file.as_ref();
+            file.map_or(0, Vec::len) as u64
+        };
+        let artifacts = self.artifacts.iter();
+        let lengths = artifacts.map(|it| it.artifact.image().len() as u64 + debug(it));
+        lengths.sum()
+    }
+
     /// Signs one artifact after the other, because a signer may ask the user something.
     ///
     /// # Errors
@@ -259,12 +284,19 @@ impl Unsigned {
         let sign = |packaged: Packaged<UnsignedArtifact>| {
             let clock = Stopwatch::start();
             let artifact = packaged.artifact.sign(signer, Vec::new())?;
+            let provenance = match packaged.provenance {
+                Provenance::Draft(draft) => {
+                    Provenance::Signed(draft.sign(artifact.as_bytes(), signer)?)
+                }
+                other => other,
+            };
             let mut times = packaged.times;
             times.signing = clock.elapsed();
             Ok::<_, S::Error>(Packaged {
                 target: packaged.target,
                 artifact,
                 debug_file: packaged.debug_file,
+                provenance,
                 times,
             })
         };
@@ -294,11 +326,16 @@ impl Signed {
         } = self;
         let clock = Stopwatch::start();
         let artifacts = at_once(artifacts, |mut packaged| {
-            check(&mut packaged, &by, plan)?;
+            let manifest = check(&mut packaged, &by, plan)?;
             Ok::<_, BuildError>(BuiltArtifact {
                 target: packaged.target,
+                stated: manifest.into(),
                 bytes: packaged.artifact.into_bytes(),
                 debug_file: packaged.debug_file,
+                provenance: match packaged.provenance {
+                    Provenance::Signed(bytes) => Some(bytes),
+                    Provenance::None | Provenance::Draft(_) => None,
+                },
                 times: packaged.times,
             })
         })?;
@@ -312,17 +349,29 @@ fn check(
     packaged: &mut Packaged<SignedArtifact>,
     by: &PublicKey,
     plan: &Plan,
-) -> Result<(), BuildError> {
-    let mut clock = Stopwatch::start();
+) -> Result<Manifest, BuildError> {
+    let clock = Stopwatch::start();
     let signed = packaged.artifact.as_bytes();
     let manifest = self_check(signed, by)?;
-    packaged.times.verifying = clock.lap();
+    packaged.times.verifying = clock.elapsed();
+    audit_and_place(signed, &manifest, plan, &mut packaged.times)?;
+    Ok(manifest)
+}
+
+/// Audits an artifact's code, and checks that the hosts of the plan's fleet can load it.
+pub(crate) fn audit_and_place(
+    file: &[u8],
+    manifest: &Manifest,
+    plan: &Plan,
+    times: &mut ArtifactTimes,
+) -> Result<(), BuildError> {
     if plan.self_audit == SelfAudit::Required {
-        self_audit(signed, &manifest, &plan.recipe.tools.program)?;
-        packaged.times.auditing = clock.lap();
+        let clock = Stopwatch::start();
+        self_audit(file, manifest, &plan.recipe.tools.program)?;
+        times.auditing = clock.elapsed();
     }
     match &plan.fleet {
-        Some(fleet) => fleet.check(&manifest).map_err(BuildError::Unserved),
+        Some(fleet) => fleet.check(manifest).map_err(BuildError::Unserved),
         None => Ok(()),
     }
 }

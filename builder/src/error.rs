@@ -7,7 +7,7 @@ use std::error::Error;
 use edgec_artifact::{LayoutError, NameError, Sha256Digest, StatementError};
 use edgec_compiler::{
     FrontEndError, ImageError, InitError, OptimizeError, PrecompileError, ReadError, RefusedInput,
-    SnapshotError, StageError,
+    SnapshotError, StageError, TranslateError,
 };
 use edgec_targets::UnknownTarget;
 use edgec_verifier::audit::AuditError;
@@ -18,7 +18,7 @@ use edgec_verifier::{PolicyError, Unfit, VerifyError};
 /// | error | what the caller does about it |
 /// |---|---|
 /// | [`Name`](Self::Name), [`NoSuchModule`](Self::NoSuchModule) | correct the name or the number |
-/// | [`Input`](Self::Input), [`Room`](Self::Room), [`Init`](Self::Init), [`NotResumed`](Self::NotResumed), [`Optimize`](Self::Optimize), [`Assemble`](Self::Assemble), [`Precompile`](Self::Precompile) | the program is invalid, or needs more time or memory than [`Limits`](crate::Limits) gives: the error says which |
+/// | [`Input`](Self::Input), [`Room`](Self::Room), [`Init`](Self::Init), [`NotResumed`](Self::NotResumed), [`Translate`](Self::Translate), [`NotTranslated`](Self::NotTranslated), [`Optimize`](Self::Optimize), [`Assemble`](Self::Assemble), [`Precompile`](Self::Precompile) | the program is invalid, or needs more time or memory than [`Limits`](crate::Limits) gives: the error says which |
 /// | [`Sign`](Self::Sign) | its source is the error of the signer |
 /// | [`Unserved`](Self::Unserved) | change the fleet, or the program |
 /// | [`Snapshot`](Self::Snapshot), [`Debug`](Self::Debug), [`Missing`](Self::Missing), [`SelfCheck`](Self::SelfCheck), [`SelfAudit`](Self::SelfAudit) | a defect of edgec: report it with the input |
@@ -52,6 +52,12 @@ pub enum BuildError {
     /// The snapshot could not be read.
     #[error(transparent)]
     NotResumed(Box<FrontEndError>),
+    /// The program's legacy exceptions were not translated.
+    #[error(transparent)]
+    Translate(#[from] TranslateError),
+    /// The program with translated exceptions is not valid, or could not be validated.
+    #[error(transparent)]
+    NotTranslated(Box<FrontEndError>),
     /// A core module could not be optimized within the limits.
     #[error(transparent)]
     Optimize(#[from] OptimizeError),
@@ -218,6 +224,12 @@ pub enum RebuildError {
         found: Sha256Digest,
         /// The digest in the manifest.
         stated: Sha256Digest,
+    },
+    /// The core module got component types of a world, and no world was given.
+    #[error("its core module got component types of world `{world}`, which are not at hand")]
+    NoWit {
+        /// The world in the manifest.
+        world: String,
     },
     /// The manifest names a target that this edgec does not know.
     #[error(transparent)]

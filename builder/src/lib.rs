@@ -50,18 +50,23 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | the kind, the optimization level, merged core modules, a call at build time | the fields of [`Recipe`] |
+//! | the kind, component types for a core module, the optimization level, merged core modules, a call at build time | the fields of [`Recipe`] |
+//! | what is demanded of a program: a world, imports, limits | [`Plan::gate`], [`Gate`] |
 //! | the release, debug files, the hosts that must be able to load the artifacts | the fields of [`Plan`], [`Release`], [`FleetPlan`] |
 //! | one target or another set of targets | [`targets::find`], [`targets::all`] |
 //! | time, memory and confinement of the processes | [`Limits`] |
 //! | a `wasm-opt` program instead of the built-in Binaryen | [`Tools::with_wasm_opt`] |
 //! | a key in a file, or one that is elsewhere: a token, a service | [`SecretKey`], [`Signer`] |
 //! | work of the caller between compiling, signing and checking | [`Plan::compile`], [`Unsigned::sign`], [`Signed::check`] |
+//! | the provenance of a build | [`Origin`], [`Unsigned::with_provenance`] |
+//! | a build without a key | [`Unsigned::leave_unsigned`] |
 //! | a display of the progress | [`Progress`] |
 //! | why there is no artifact, or no worker program | [`BuildError`], [`WorkerProgramError`] |
 //! | what an input compiles to, compared with an artifact | [`Rebuild`] |
 //! | two manifests or two images, compared | [`difference`] |
 //! | an artifact that is not verified | [`unverified`] |
+//! | a file that says what a folder builds, and budgets | [`project`](mod@project) |
+//! | several programs at a time, within a limit on memory | [`Lanes`] |
 //!
 //! This crate prints nothing, writes no files and holds no private keys. An error prints itself and
 //! not its source: [`error_chain`](verifier::error_chain) prints both.
@@ -72,6 +77,7 @@
 mod at_once;
 mod audit;
 mod build;
+mod built;
 #[cfg(target_os = "linux")]
 pub mod cache;
 mod check;
@@ -83,12 +89,16 @@ mod pipeline;
 mod plan;
 mod prepared;
 mod progress;
+pub mod project;
+mod provenance;
 mod rebuild;
 mod recipe;
 mod room;
+mod side_by_side;
 mod stages;
 mod times;
 mod tools;
+mod unsigned;
 pub mod unverified;
 mod worker;
 
@@ -103,9 +113,12 @@ pub use edgec_targets as targets;
 /// The crate of verification.
 pub use edgec_verifier as verifier;
 
-pub use build::{Built, BuiltArtifact, Program, Signed, Unsigned};
+pub use build::{Program, Signed, Unsigned};
+pub use built::{Built, BuiltArtifact, Stated};
 pub use check::self_check;
-pub use edgec_compiler::{Confinement, EngineProfile, Flatten, KindChoice, Level, PruneImports};
+pub use edgec_compiler::{
+    Confinement, EngineProfile, Flatten, Gate, KindChoice, Level, PruneImports,
+};
 pub use edgec_packager::{SecretKey, Signer};
 pub use edgec_targets::Target;
 pub use error::{
@@ -115,11 +128,13 @@ pub use error::{
 pub use fleet::{FleetPlan, ServedHost};
 pub use manifest::Release;
 pub use plan::{DebugFiles, Plan, SelfAudit};
-pub use prepared::{Initialized, Prepared};
+pub use prepared::{Initialized, Prepared, TranslatedExceptions};
 pub use progress::{Progress, Step};
+pub use provenance::Origin;
 pub use rebuild::Rebuild;
 pub use recipe::Recipe;
 pub use room::check_room;
+pub use side_by_side::{Lanes, peak_memory};
 pub use times::{ArtifactTimes, Times};
-pub use tools::{Limits, Tools};
+pub use tools::{LegacyExceptions, Limits, Tools};
 pub use worker::{Role, WorkerProgram, WorkerProgramError, answer};

@@ -1,5 +1,6 @@
 //! The plan of a build: its targets, and what it does besides compiling.
 
+use edgec_compiler::Gate;
 use edgec_targets::Target;
 
 use crate::error::BuildError;
@@ -14,6 +15,8 @@ use crate::recipe::Recipe;
 pub struct Plan {
     /// How programs are compiled.
     pub recipe: Recipe,
+    /// What is demanded of a program. Nothing of it is in the artifacts.
+    pub gate: Gate,
     /// The targets. Each gets one artifact.
     pub targets: Vec<&'static Target>,
     /// The release, as the artifacts state it.
@@ -47,10 +50,12 @@ pub enum SelfAudit {
 }
 
 impl Plan {
-    /// A plan for these targets, with an audit, without debug files, and with an empty release.
+    /// A plan for these targets, with an audit, without demands and debug files, and with an empty
+    /// release.
     pub fn new(recipe: Recipe, targets: Vec<&'static Target>) -> Self {
         Self {
             recipe,
+            gate: Gate::default(),
             targets,
             release: Release::default(),
             fleet: None,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use edgec_artifact::Bytes;
 use edgec_compiler::{
-    Adapter, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction, ModuleOutcome,
-    Names, NativeImage, Optimized, ProgramKind, Resources, Stripped, ValidComponent,
+    Adapter, AddedTypes, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction,
+    ModuleOutcome, Names, NativeImage, Optimized, ProgramKind, Resources, Stripped, ValidComponent,
 };
 use edgec_targets::Target;
 
@@ -19,12 +19,16 @@ pub struct Prepared {
     pub input: Bytes,
     /// Whether the input was in the text format.
     pub from_text: bool,
+    /// How its legacy exceptions were translated, if it had any.
+    pub translated: Option<TranslatedExceptions>,
     /// What the program is.
     pub kind: ProgramKind,
     /// How a core module became a component, if it did.
     pub adapter: Option<Adapter>,
     /// The kind that was chosen for a core module, and why.
     pub choice: Option<Choice>,
+    /// The component types that a core module got, if the recipe names them.
+    pub added: Option<AddedTypes>,
     /// The component's length in bytes, before it was initialized or optimized.
     pub before: usize,
     /// The export that was called at build time.
@@ -47,6 +51,16 @@ pub struct Prepared {
     pub optimizing: Duration,
     /// How long it took to remove the names.
     pub removing_names: Duration,
+}
+
+/// Legacy exceptions that were translated to standard ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TranslatedExceptions {
+    /// The numbers of the core modules that had them, in file order.
+    pub modules: Vec<usize>,
+    /// How long it took to find them, translate them and validate the result.
+    pub time: Duration,
 }
 
 /// An export that was called at build time.

@@ -6,7 +6,7 @@
 
 use edgec_artifact::{Bytes, Image, Manifest, ProgramKind};
 use edgec_compiler::Image as Elf;
-use edgec_compiler::{DebugInfo, Flatten, KindChoice, Level, PruneImports};
+use edgec_compiler::{DebugInfo, Flatten, Gate, KindChoice, Level, PruneImports, WorldSource};
 use edgec_targets::Target;
 
 use crate::difference::{self, Difference, Differences, Place, Within};
@@ -57,6 +57,21 @@ impl<'a> Rebuild<'a> {
         input: &'a [u8],
         tools: &Tools,
     ) -> Result<Self, RebuildError> {
+        Self::with_wit(manifest, input, tools, None)
+    }
+
+    /// Like [`new`](Self::new), for an artifact whose core module got component types. The manifest
+    /// states only their digest, so the world must be given again.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`new`](Self::new).
+    pub fn with_wit(
+        manifest: &'a Manifest,
+        input: &'a [u8],
+        tools: &Tools,
+        wit: Option<WorldSource>,
+    ) -> Result<Self, RebuildError> {
         let (stated, found) = (&manifest.source.input, Bytes::of(input));
         if *stated != found {
             return Err(RebuildError::OtherInput {
@@ -64,12 +79,19 @@ impl<'a> Rebuild<'a> {
                 stated: stated.sha256,
             });
         }
+        let world = stages::added_world(&manifest.builder.stages);
+        // An artifact without added types does not need the world.
+        let wit = wit.filter(|_| world.is_some());
+        if let Some(world) = world.filter(|_| wit.is_none()) {
+            let world = world.to_owned();
+            return Err(RebuildError::NoWit { world });
+        }
         let target = edgec_targets::find(&manifest.target.id).map_err(RebuildError::Target)?;
         Ok(Self {
             manifest,
             input,
             target,
-            recipe: recipe(manifest, tools)?,
+            recipe: recipe(manifest, tools, wit)?,
         })
     }
 
@@ -90,8 +112,8 @@ impl<'a> Rebuild<'a> {
         image: &[u8],
         progress: &dyn Progress,
     ) -> Result<Vec<Difference>, BuildError> {
-        let (manifest, target) = (self.manifest, self.target);
-        let prepared = pipeline::prepare(&self.recipe, self.input.to_vec(), progress)?;
+        let (manifest, target, gate) = (self.manifest, self.target, Gate::default());
+        let prepared = pipeline::prepare(&self.recipe, &gate, self.input.to_vec(), progress)?;
         let mut compiled =
             stages::precompile::run(&self.recipe, &prepared, "", [target], progress)?;
         let Some(Compiled {
@@ -130,7 +152,11 @@ impl<'a> Rebuild<'a> {
 }
 
 /// The recipe of an image, as its manifest states it.
-fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> {
+fn recipe(
+    manifest: &Manifest,
+    tools: &Tools,
+    wit: Option<WorldSource>,
+) -> Result<Recipe, UnknownSetting> {
     let profile = &manifest.engine.profile;
     let profile = profile
         .parse()
@@ -140,6 +166,7 @@ fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> 
             ProgramKind::Component => KindChoice::Component,
             ProgramKind::Module => KindChoice::Module,
         },
+        wit,
         init: None,
         level: Level::O0,
         flatten: Flatten::Leave,

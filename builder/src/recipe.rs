@@ -1,6 +1,8 @@
 //! The recipe: what decides an image, besides the input and the target.
 
-use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, PruneImports, Steps};
+use edgec_compiler::{
+    EngineProfile, Flatten, Gate, Intake, KindChoice, Level, PruneImports, Steps, WorldSource,
+};
 use edgec_targets::Target;
 
 use crate::tools::Tools;
@@ -11,6 +13,8 @@ use crate::tools::Tools;
 pub struct Recipe {
     /// The kind that a core module becomes.
     pub kind: KindChoice,
+    /// The world whose types a core module gets, if it carries none.
+    pub wit: Option<WorldSource>,
     /// The export to call at build time.
     pub init: Option<String>,
     /// How much to optimize.
@@ -32,6 +36,7 @@ impl Recipe {
     pub fn new(profile: EngineProfile, tools: Tools) -> Self {
         Self {
             kind: KindChoice::Auto,
+            wit: None,
             init: None,
             level: Level::O1,
             flatten: Flatten::Merge,
@@ -48,6 +53,14 @@ impl Recipe {
         let init = usize::from(self.init.is_some());
         let optimize = usize::from(self.level != Level::O0);
         validate + init + optimize + different(targets).len()
+    }
+
+    /// How an input becomes a program, with what is demanded of it.
+    pub(crate) fn intake(&self, gate: &Gate) -> Intake {
+        let mut intake = Intake::new(self.kind);
+        intake.wit = self.wit.clone();
+        intake.gate = gate.clone();
+        intake
     }
 
     /// The steps between validation and the compiler.

@@ -12,6 +12,7 @@ mod order;
 mod parse;
 pub(crate) mod precompile;
 mod prune;
+pub(crate) mod translate;
 mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +24,9 @@ use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 /// Every stage, in the order of the work.
-static ALL: [StageKind; 10] = [
+static ALL: [StageKind; 11] = [
     parse::STAGE,
+    translate::STAGE,
     kind::STAGE,
     adapt::STAGE,
     init::STAGE,
@@ -75,6 +77,11 @@ pub(crate) fn read(stages: &[Stage], recipe: &mut Recipe) -> Result<(), UnknownS
         (known.read)(stage, recipe)?;
     }
     Ok(())
+}
+
+/// The world whose component types a core module got, if it got some.
+pub(crate) fn added_world(stages: &[Stage]) -> Option<&str> {
+    stages.iter().find_map(adapt::added_world)
 }
 
 /// How a rebuild reads a stage without choices: input, kind and profile decide it.

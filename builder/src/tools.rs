@@ -44,6 +44,17 @@ impl Limits {
     }
 }
 
+/// What a build does with exceptions from before the standard, which the engine does not compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LegacyExceptions {
+    /// It refuses the program.
+    Refused,
+    /// The optimizer translates them. It must be a `wasm-opt` that the user named: such a program
+    /// decides the artifact's bytes, so it must not be the one that a path happens to have.
+    Translated,
+}
+
 /// The programs and processes that work on a program.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -58,6 +69,8 @@ pub struct Tools {
     pub initializer: Initializer,
     /// Optimizes core modules.
     pub optimizer: Optimizer,
+    /// Whether the optimizer also translates legacy exceptions.
+    pub legacy_exceptions: LegacyExceptions,
     /// Puts the optimized program together.
     pub assembler: Assembler,
     /// Compiles for one target.
@@ -83,10 +96,11 @@ impl Tools {
             runs: Runs::InProcesses,
             answers: None,
         };
-        Self::with(program, limits, optimizer)
+        Self::with(program, limits, optimizer, LegacyExceptions::Refused)
     }
 
-    /// Tools with another `wasm-opt` program, whose version edgec asks for.
+    /// Tools with another `wasm-opt` program, whose version edgec asks for. It also translates
+    /// legacy exceptions, if its version can.
     ///
     /// # Errors
     ///
@@ -101,7 +115,8 @@ impl Tools {
         // No work on a program has started yet, so both time limits start with this call.
         let deadline = Deadline::after(limits.timeout).or_after(timeout);
         let optimizer = Optimizer::of_program(wasm_opt, launcher, timeout, deadline)?;
-        Ok(Self::with(program, limits, optimizer))
+        let legacy_exceptions = LegacyExceptions::Translated;
+        Ok(Self::with(program, limits, optimizer, legacy_exceptions))
     }
 
     /// Keeps the answers of the processes in a cache, and takes answers from it. An optimizer that
@@ -142,7 +157,12 @@ impl Tools {
         ]
     }
 
-    fn with(program: WorkerProgram, limits: &Limits, optimizer: Optimizer) -> Self {
+    fn with(
+        program: WorkerProgram,
+        limits: &Limits,
+        optimizer: Optimizer,
+        legacy_exceptions: LegacyExceptions,
+    ) -> Self {
         let worker = |role| program.worker(role, limits.of_worker());
         Self {
             timeout: limits.timeout,
@@ -153,6 +173,7 @@ impl Tools {
                 worker: worker(Role::Initializer),
             },
             optimizer,
+            legacy_exceptions,
             assembler: Assembler {
                 worker: worker(Role::Assembler),
             },

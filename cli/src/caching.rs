@@ -21,7 +21,7 @@ const OFF: &str = "off";
 #[derive(clap::Args, Clone)]
 pub(crate) struct CacheFolderArguments {
     /// The folder of the build cache, or `off` [default: `edgec/build` in the user's cache folder]
-    #[arg(long, value_name = "DIR", env = CACHE_VARIABLE, hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = CACHE_VARIABLE, hide_env_values = true, global = true)]
     cache: Option<PathBuf>,
 }
 

@@ -1,15 +1,22 @@
 //! Failures as the user sees them: what failed, where, what to do, and the exit code.
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::bounds::{MAX_MESSAGE_LEN, beginning};
+use crate::color::{Part, paint};
+use crate::document;
 use crate::escape::{CUT, passed_on, safe, safe_beginning};
 pub(crate) use crate::exit::{Exit, code};
 use crate::key_material::{masked, without_seeds};
-use crate::render::{self, Format};
+use crate::place::Place;
+use crate::render::Format;
+use crate::sarif::{self, Finding};
+use crate::{github, stderr};
 
 /// One error, ready to be shown, on standard error or in a document. Its texts quote arguments and
 /// files, so everything that looks like key material is removed from them.
@@ -29,8 +36,14 @@ pub(crate) struct Failure {
     /// Whether quoted text in the message is already safe.
     #[serde(skip)]
     is_safe: bool,
+    /// Where in the file it is.
+    #[serde(rename = "location", skip_serializing_if = "Place::is_empty")]
+    place: Place,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// The parts of the message, for machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
 }
 
 impl Failure {
@@ -43,7 +56,9 @@ impl Failure {
             message,
             is_cut,
             is_safe: false,
+            place: Place::default(),
             hint: None,
+            details: None,
         }
     }
 
@@ -83,6 +98,34 @@ impl Failure {
         self
     }
 
+    /// Names the file that the failure is about, where code hosts annotate it.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        let mut failure = self.about(path.display());
+        failure.place.set_file(path);
+        failure
+    }
+
+    /// The same failure, which code hosts annotate in this file, whatever it is about.
+    pub(crate) fn annotated_in(mut self, path: &Path) -> Self {
+        self.place.set_file(path);
+        self
+    }
+
+    /// Like [`Self::in_file`], if nothing more specific was named.
+    pub(crate) fn or_in_file(self, path: &Path) -> Self {
+        match self.subject {
+            Some(_) => self,
+            None => self.in_file(path),
+        }
+    }
+
+    /// Says where in its file the failure is. A file that was named stays.
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        let file = self.place.file.take();
+        self.place = Place { file, ..place };
+        self
+    }
+
     /// Names what the failure is about, if nothing more specific was named.
     pub(crate) fn or_about(self, subject: impl std::fmt::Display) -> Self {
         match self.subject {
@@ -105,6 +148,13 @@ impl Failure {
         self
     }
 
+    /// Adds the parts of the message, for documents.
+    pub(crate) fn with_details(mut self, details: &impl Serialize) -> Self {
+        // The values belong to this workspace, and their `Serialize` cannot fail.
+        self.details = serde_json::to_value(details).ok().map(masked_value);
+        self
+    }
+
     /// Replaces the message by a longer one that contains it.
     pub(crate) fn saying(mut self, message: String) -> Self {
         let (message, is_cut) = shown(message);
@@ -118,6 +168,10 @@ impl Failure {
         Self {
             subject: self.subject,
             hint: Some(masked(hint)),
+            place: Place {
+                file: self.place.file,
+                ..Place::default()
+            },
             ..Self::new(self.exit, self.code, message)
         }
     }
@@ -150,7 +204,9 @@ impl Failure {
     pub(crate) fn tell(&self, format: Format) {
         match format {
             Format::Text => self.print(),
-            Format::Json => eprintln!("{}{}", self.line("error"), self.place()),
+            Format::Json | Format::Sarif => {
+                eprintln!("{}: {}{}", self.head("error"), self.first(), self.place());
+            }
         }
     }
 
@@ -161,8 +217,10 @@ impl Failure {
         struct Document<'a> {
             error: &'a Failure,
         }
-        if format == Format::Json {
-            render::json(&Document { error: self });
+        match format {
+            Format::Text => {}
+            Format::Json => document::print(false, &Document { error: self }),
+            Format::Sarif => sarif::print(&[self.finding()], Some(self.exit)),
         }
         self.tell(format);
         self.exit_code()
@@ -178,30 +236,112 @@ impl Failure {
         self.print_as("warning");
     }
 
-    fn print_as(&self, kind: &str) {
-        eprintln!("{}", self.line(kind));
+    fn print_as(&self, kind: &'static str) {
+        let part = match kind {
+            "warning" => Part::Warning,
+            _ => Part::Error,
+        };
+        eprintln!("{}: {}", paint(part, &self.head(kind)), self.first());
         // These lines have their own mark, so that a quoted foreign text cannot look like a hint.
         for line in self.lines().skip(1) {
             eprintln!("  | {line}");
         }
+        for line in self.around() {
+            eprintln!("  | {line}");
+        }
         for line in self.hint.iter().flat_map(|hint| hint.lines()) {
-            eprintln!("  hint: {}", safe(line));
+            eprintln!("  {} {}", paint(Part::Hint, "hint:"), safe(line));
+        }
+        if part == Part::Error && stderr::is_first(self.code) {
+            eprintln!(
+                "  {} edgec explain {}",
+                paint(Part::Hint, "more:"),
+                self.code
+            );
+        }
+        if github::is_there() {
+            let title = format!("edgec: {}", self.code);
+            let place = self.place_in_file();
+            eprintln!(
+                "{}",
+                github::annotation(kind, &title, &place, &self.whole())
+            );
         }
     }
 
-    /// The place in a text that the other lines of the message show, on its own line.
+    /// The place and the code around it, for people.
+    fn around(&self) -> Vec<String> {
+        let line = self.place.line_text().filter(|_| !self.says_place());
+        let line = line.map(|line| format!("--> {line}"));
+        let source = self.place.source.iter();
+        let source = source.map(|source| format!("source: {}", source.text()));
+        let excerpt = self.place.excerpt.iter().map(|line| format!("  {line}"));
+        line.into_iter().chain(source).chain(excerpt).collect()
+    }
+
+    /// Whether the message has a line with the place.
+    fn says_place(&self) -> bool {
+        let mut rest = self.message.lines().skip(1);
+        rest.any(|line| line.trim_start().starts_with("--> "))
+    }
+
+    /// The place in a text, on the line of the message.
     fn place(&self) -> String {
         let rest = self.message.lines().skip(1);
         let mut places = rest.filter_map(|line| line.trim_start().strip_prefix("--> "));
-        let place = places.next().map(|place| format!(" ({})", safe(place)));
-        place.unwrap_or_default()
+        let place = places.next().map(safe).or_else(|| self.place.line_text());
+        place.map(|place| format!(" ({place})")).unwrap_or_default()
     }
 
-    fn line(&self, kind: &str) -> String {
+    /// The place, also if only the message has it.
+    fn place_in_file(&self) -> Place {
+        match self.place.is_empty() {
+            false => self.place.clone(),
+            true => Place {
+                file: self.place.file.clone(),
+                ..Place::in_message(&self.message)
+            },
+        }
+    }
+
+    /// The failure for a log of a code host.
+    pub(crate) fn finding(&self) -> Finding {
+        Finding {
+            rule: self.code,
+            message: self.whole(),
+            place: self.place_in_file(),
+            exit: self.exit,
+        }
+    }
+
+    /// The message and the hint, for a reader who does not see the file's name beside them.
+    fn whole(&self) -> String {
+        let message = self.lines().collect::<Vec<_>>().join("\n");
+        let subject = self.subject.iter().map(|subject| format!("{subject}: "));
+        let hint = self.hint.iter().flat_map(|hint| hint.lines());
+        let hint = hint.map(|line| format!("\nhint: {}", safe(line)));
+        masked(&format!(
+            "{}{message}{}",
+            subject.collect::<String>(),
+            hint.collect::<String>()
+        ))
+    }
+
+    /// The file and the code, for the line that sums up several failures.
+    pub(crate) fn summary(&self) -> (String, &'static str) {
+        (self.subject.clone().unwrap_or_default(), self.code)
+    }
+
+    /// The kind and the code, with which the first line begins.
+    fn head(&self, kind: &str) -> String {
+        format!("{kind}[{}]", self.code)
+    }
+
+    /// The first line, behind the head.
+    fn first(&self) -> String {
         let subject = self.subject.iter().map(|s| format!("{s}: "));
         let subject: String = subject.collect();
-        let first = self.lines().next().unwrap_or_default();
-        format!("{kind}[{}]: {subject}{first}", self.code)
+        format!("{subject}{}", self.lines().next().unwrap_or_default())
     }
 
     /// The lines of the message, made safe, because messages quote untrusted artifacts and inputs.
@@ -223,6 +363,20 @@ impl Failure {
 fn shown(message: impl Into<String>) -> (String, bool) {
     let (message, is_cut) = beginning(message.into(), MAX_MESSAGE_LEN);
     (masked(&message), is_cut)
+}
+
+/// The same value, with masked texts.
+fn masked_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(masked(&text)),
+        Value::Array(items) => items.into_iter().map(masked_value).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter();
+            let masked = fields.map(|(name, value)| (name, masked_value(value)));
+            masked.collect()
+        }
+        other => other,
+    }
 }
 
 /// An error of the engine and its causes, in the engine's own layout. Leaves out the backtrace of

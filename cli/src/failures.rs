@@ -5,6 +5,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod compiler;
+mod gate;
 pub(crate) mod loader;
 pub(crate) mod machine;
 pub(crate) mod packager;

@@ -28,6 +28,8 @@ pub(crate) enum Wanted {
     DebugFile,
     /// The envelope of an artifact.
     Envelope,
+    /// A signed statement about a file or a build, in an envelope of its own.
+    Attestation,
     /// The bytes of an artifact that are to be signed elsewhere.
     Pae,
     /// The bytes of a trust policy that are to be signed elsewhere.
@@ -38,6 +40,10 @@ pub(crate) enum Wanted {
     SignedPolicy,
     /// A description of a host.
     HostProfile,
+    /// A manual page of edgec.
+    ManualPage,
+    /// A project.
+    Project,
     /// A public key.
     PublicKey,
     /// A private key.
@@ -69,7 +75,9 @@ enum FileKind {
     Policy,
     SignedPolicy,
     HostProfile,
+    ManualPage,
     Fleet,
+    Project,
     Json,
     Html,
     Script,
@@ -139,6 +147,10 @@ pub(crate) fn in_the_way(path: &Path, wanted: Wanted) -> io::Result<Option<InThe
     let gives_way = kind.is_some_and(|kind| kind.gives_way_to(wanted));
     let other = match kind {
         // The two ends do not say who wrote it, or whether there is more than one.
+        Some(FileKind::Envelope) if gives_way && wanted == Wanted::Attestation => {
+            let other = "an envelope of another tool, or about something else,";
+            (!own::is_attestation(path)?).then_some(other)
+        }
         Some(FileKind::Envelope) if gives_way && !own::is_envelope(path)? => {
             Some("an envelope of another tool, or more than one envelope,")
         }
@@ -213,11 +225,14 @@ impl Wanted {
             Wanted::Artifact => "an artifact of edgec",
             Wanted::DebugFile => "a debug file of edgec",
             Wanted::Envelope => "a DSSE envelope",
+            Wanted::Attestation => "an attestation (DSSE)",
             Wanted::Pae => "a message to be signed (DSSE PAE)",
             Wanted::PolicyPae => "a policy to be signed (DSSE PAE)",
             Wanted::Policy => "a trust policy",
             Wanted::SignedPolicy => "a signed trust policy",
             Wanted::HostProfile => "a host profile",
+            Wanted::ManualPage => "a manual page of edgec",
+            Wanted::Project => "a project",
             Wanted::PublicKey => "a public key",
             Wanted::PrivateKey => "a private key",
             Wanted::Key => "a key",
@@ -229,9 +244,12 @@ impl Wanted {
         match self {
             Wanted::Program => "not-wasm",
             Wanted::Artifact | Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae => "layout",
+            Wanted::Attestation => "attestation",
             Wanted::DebugFile => "debug-file",
             Wanted::Policy | Wanted::SignedPolicy => "trust-policy",
             Wanted::HostProfile => "host-profile",
+            Wanted::ManualPage => "manual-page",
+            Wanted::Project => "project",
             Wanted::PublicKey | Wanted::Key => "public-key",
             Wanted::PrivateKey => "secret-key",
         }
@@ -244,12 +262,14 @@ impl FileKind {
             Wanted::Program => matches!(self, Self::Component | Self::Module | Self::WasmText),
             Wanted::Artifact => self == Self::Artifact,
             Wanted::DebugFile => self == Self::DebugFile,
-            Wanted::Envelope => self == Self::Envelope,
+            Wanted::Envelope | Wanted::Attestation => self == Self::Envelope,
             Wanted::Pae => self == Self::Pae,
             Wanted::PolicyPae => self == Self::PolicyPae,
             Wanted::Policy => matches!(self, Self::Policy | Self::SignedPolicy),
             Wanted::SignedPolicy => self == Self::SignedPolicy,
             Wanted::HostProfile => self == Self::HostProfile,
+            Wanted::ManualPage => self == Self::ManualPage,
+            Wanted::Project => self == Self::Project,
             Wanted::PublicKey => self == Self::PublicKey,
             Wanted::PrivateKey => self == Self::PrivateKey,
             Wanted::Key => matches!(self, Self::PublicKey | Self::PrivateKey),
@@ -290,7 +310,9 @@ impl FileKind {
             Self::Policy => "a trust policy",
             Self::SignedPolicy => "a signed trust policy",
             Self::HostProfile => "a host profile",
+            Self::ManualPage => "a manual page of edgec",
             Self::Fleet => "a fleet of hosts",
+            Self::Project => "a project",
             Self::Json => "a JSON document",
             Self::Html => "an HTML page",
             Self::Script => "a script",

@@ -18,7 +18,8 @@ use crate::stdin::ReadBefore;
 pub(crate) use crate::stdin::STDIN;
 
 pub(crate) use input::{
-    read, read_artifact, read_log, read_public, read_short, read_text, unreadable,
+    digest, read, read_artifact, read_attestation, read_log, read_public, read_short, read_text,
+    unreadable,
 };
 pub(crate) use output::{
     exists, refuse_dash, refuse_existing, refuse_other, refuse_stdin_twice, refuse_unwritable,
@@ -125,7 +126,7 @@ pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
         "io",
         &io::Error::new(error.kind(), format!("cannot {verb}: {cause}")),
     )
-    .about(path.display());
+    .in_file(path);
     match remedy(error.kind()).filter(|_| verb != "read") {
         Some(remedy) => failure.hint(remedy),
         None => failure,
@@ -154,6 +155,6 @@ pub(crate) const NAME_THE_FILES: &str = "this is a folder: name the files in it"
 /// The failure for a folder in place of a file.
 fn folder_named(path: &Path) -> Failure {
     Failure::new(Exit::Rejected, "not-a-file", "not a regular file")
-        .about(path.display())
+        .in_file(path)
         .hint(NAME_THE_FILES)
 }

@@ -1,7 +1,7 @@
 //! `edgec build --fleet`: chooses the targets of a build for a fleet of hosts, and explains the
 //! choice.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use edgec_builder::FleetError;
 use edgec_compiler::EngineProfile;
@@ -49,16 +49,23 @@ struct Given {
 }
 
 impl FleetArguments {
-    /// The plan, if the user named a fleet.
-    pub(crate) fn plan(&self, profile: EngineProfile) -> Result<Option<FleetPlan>, Failure> {
-        let Some(path) = &self.fleet else {
-            return Ok(None);
-        };
+    /// The fleet's file and the set of targets that is wanted, if the user named a fleet.
+    pub(crate) fn named(&self) -> Option<(&Path, Option<Cover>)> {
+        let wanted = self.fleet_best.then_some(Cover::Best);
+        self.fleet.as_deref().map(|file| (file, wanted))
+    }
+}
+
+impl FleetPlan {
+    /// Reads a fleet and chooses targets for it: those that are `wanted`, else those that the file
+    /// asks for, else the fewest.
+    pub(crate) fn read(
+        path: &Path,
+        wanted: Option<Cover>,
+        profile: EngineProfile,
+    ) -> Result<Self, Failure> {
         let fleet = read_fleet(path)?;
-        let wanted = match self.fleet_best {
-            true => Cover::Best,
-            false => fleet.mode.unwrap_or(Cover::Fewest),
-        };
+        let wanted = wanted.or(fleet.mode).unwrap_or(Cover::Fewest);
         let hosts = fleet.hosts.into_iter();
         let hosts = hosts.map(|host| (host.name, host.profile)).collect();
         let plan = edgec_builder::FleetPlan::new(hosts, wanted, profile).map_err(unplanned)?;
@@ -68,7 +75,7 @@ impl FleetArguments {
             target: host.target.id,
             best: host.best.id,
         });
-        Ok(Some(FleetPlan {
+        Ok(Self {
             fleet: render::path(path),
             mode: match wanted {
                 Cover::Fewest => "fewest",
@@ -77,7 +84,7 @@ impl FleetArguments {
             hosts: hosts.collect(),
             plan,
             files: fleet.files,
-        }))
+        })
     }
 }
 

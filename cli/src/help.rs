@@ -1,17 +1,30 @@
-//! The examples in `--help`. A test parses each of them.
+//! `--help`: examples for every verb, and the option that every verb has.
 
-use clap::{ColorChoice, Command};
+mod examples;
 
+use clap::Command;
+
+use self::examples::EXAMPLES;
+use crate::color;
 use crate::commands::version;
-use crate::progress;
 
 /// The command line as users meet it.
 pub(crate) fn finish(command: Command) -> Command {
-    let color = match progress::is_plain() {
-        true => ColorChoice::Never,
-        false => ColorChoice::Auto,
-    };
-    with_examples(command.version(version::line()).color(color), "")
+    let command = command.version(version::line()).color(color::of_parser());
+    with_examples(with_color(command), "")
+}
+
+/// Adds `--color` to every verb except `run`: behind an artifact, it is the program's own option.
+fn with_color(command: Command) -> Command {
+    let verbs: Vec<String> = command
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .filter(|name| name != "run")
+        .collect();
+    let command = verbs.iter().fold(command, |command, verb| {
+        command.mut_subcommand(verb, with_color)
+    });
+    command.arg(color::option())
 }
 
 /// Adds examples after the options of every verb that has examples, before any existing text. A
@@ -44,210 +57,6 @@ fn with_examples(command: Command, path: &str) -> Command {
         before.unwrap_or_default()
     ))
 }
-
-/// The verb, a description, and the command line.
-const EXAMPLES: &[(&str, &str, &str)] = &[
-    (
-        "",
-        "Build a program for x86-64 and aarch64, signed by a development key",
-        "edgec build app.wasm -o out",
-    ),
-    (
-        "",
-        "Verify an artifact and run it",
-        "edgec run --key release.pub.pem out/app.x86_64.cwasm",
-    ),
-    (
-        "build",
-        "For x86-64 and aarch64, into a folder, signed by your own key",
-        "edgec build app.wasm --key release.pem -o out",
-    ),
-    (
-        "build",
-        "For one CPU, into a file",
-        "edgec build app.wasm --target neoverse-n1 --key release.pem -o app.cwasm",
-    ),
-    (
-        "build",
-        "A release for hosts that serve requests",
-        "edgec build app.wasm --profile edge --name acme/shop --app-version 7 --key release.pem -o out",
-    ),
-    (
-        "build",
-        "From a pipe; the name comes from the command line",
-        "edgec build - --name app --key release.pem -o out",
-    ),
-    (
-        "validate",
-        "Two programs",
-        "edgec validate programs/a.wasm programs/b.wasm",
-    ),
-    (
-        "keygen",
-        "A key for releases, with a passphrase",
-        "edgec keygen -o release.pem --encrypt",
-    ),
-    (
-        "keys show",
-        "Show the id of a key",
-        "edgec keys show release.pub.pem",
-    ),
-    (
-        "keys import",
-        "A public key that OpenSSH wrote",
-        "edgec keys import id_ed25519.pub -o ssh.pub.pem",
-    ),
-    (
-        "keys export",
-        "A public key as OpenSSH writes it",
-        "edgec keys export release.pub.pem --as openssh",
-    ),
-    (
-        "sign",
-        "Add a second signature",
-        "edgec sign app.cwasm --append --key second.pem",
-    ),
-    (
-        "sign",
-        "The first of two steps, if the key is on another machine",
-        "edgec sign app.cwasm --export-pae app.pae",
-    ),
-    (
-        "sign",
-        "The second step",
-        "edgec sign app.cwasm --attach app.sig --public-key release.pub.pem",
-    ),
-    (
-        "verify",
-        "Require a signature by this key, and the name of the application",
-        "edgec verify --key release.pub.pem --name acme/shop app.cwasm",
-    ),
-    (
-        "verify",
-        "Verify under a trust policy",
-        "edgec verify --trust edgec-trust.toml app.cwasm",
-    ),
-    (
-        "verify",
-        "Compile the program again, and compare bit for bit",
-        "edgec verify --key release.pub.pem --rebuild app.wasm app.cwasm",
-    ),
-    (
-        "audit",
-        "Read the native code of an artifact",
-        "edgec audit app.cwasm",
-    ),
-    (
-        "inspect",
-        "Show what an artifact states",
-        "edgec inspect app.cwasm",
-    ),
-    (
-        "inspect",
-        "The same as JSON",
-        "edgec inspect app.cwasm --format json",
-    ),
-    (
-        "envelope",
-        "For tools that read DSSE",
-        "edgec envelope app.cwasm -o app.dsse",
-    ),
-    (
-        "run",
-        "With arguments, a folder and a variable for the program",
-        "edgec run --key release.pub.pem --dir data::/data --env LANG=C app.cwasm input.txt",
-    ),
-    (
-        "store add",
-        "Keep artifacts that a policy accepts",
-        "edgec store --store /var/lib/edgec add --trust edgec-trust.toml app.cwasm",
-    ),
-    (
-        "store ls",
-        "List the releases",
-        "edgec store --store /var/lib/edgec ls",
-    ),
-    (
-        "store path",
-        "Print the paths of an application's images",
-        "edgec store --store /var/lib/edgec path acme/shop",
-    ),
-    (
-        "store verify",
-        "Hash every image again",
-        "edgec store --store /var/lib/edgec verify --trust edgec-trust.toml",
-    ),
-    (
-        "store use",
-        "Go back to version 6",
-        "edgec store --store /var/lib/edgec use acme/shop --app-version 6",
-    ),
-    (
-        "store rm",
-        "Remove version 5",
-        "edgec store --store /var/lib/edgec rm acme/shop --app-version 5",
-    ),
-    (
-        "store gc",
-        "Remove images without a name",
-        "edgec store --store /var/lib/edgec gc",
-    ),
-    (
-        "store plan",
-        "A pool for 500 instances at one time",
-        "edgec store --store /var/lib/edgec plan --instances 500",
-    ),
-    (
-        "diff",
-        "What changed between two releases",
-        "edgec diff old.cwasm new.cwasm",
-    ),
-    (
-        "symbolize",
-        "The function at an address",
-        "edgec symbolize app.debug app.cwasm+0x1234",
-    ),
-    (
-        "targets",
-        "The CPUs that this machine can run, best first",
-        "edgec targets --host",
-    ),
-    (
-        "host",
-        "Describe this machine",
-        "edgec host --save fra.toml",
-    ),
-    (
-        "check",
-        "Which hosts can load a release",
-        "edgec check out/app.x86_64.cwasm out/app.aarch64.cwasm --host fra.toml ams.toml",
-    ),
-    (
-        "policy sign",
-        "With a root key",
-        "edgec policy sign edgec-trust.toml --key root.pem -o edgec-trust.dsse",
-    ),
-    (
-        "policy check",
-        "Read a signed policy as a host would",
-        "edgec policy check edgec-trust.dsse --root root.pub.pem",
-    ),
-    (
-        "advisories",
-        "All advisories as JSON",
-        "edgec advisories --format json",
-    ),
-    (
-        "advisories",
-        "One advisory",
-        "edgec advisories GHSA-mghf-wjfp-p5xm",
-    ),
-    (
-        "version",
-        "The versions as JSON",
-        "edgec version --format json",
-    ),
-];
 
 #[cfg(test)]
 mod tests {
@@ -286,7 +95,7 @@ mod tests {
     #[test]
     fn groups_of_verbs_have_an_example_of_each() {
         let mut command = command();
-        for group in ["keys", "store", "policy"] {
+        for group in ["keys", "store", "policy", "cache"] {
             let group = command.find_subcommand_mut(group).unwrap();
             let verbs: Vec<String> = group
                 .get_subcommands()
@@ -309,7 +118,8 @@ mod tests {
         let mut found = Vec::new();
         verbs(&command(), "", &mut found);
         for (verb, command) in &found {
-            let own = |id: &str| !["help", "version", "store"].contains(&id);
+            // Every verb, or every verb of a group, has these.
+            let own = |id: &str| !["help", "version", "color", "store"].contains(&id);
             let options = command
                 .get_opts()
                 .filter(|option| own(option.get_id().as_str()));

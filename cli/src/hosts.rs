@@ -40,7 +40,7 @@ impl Host {
         let profile = profile.map_err(|error| {
             let failure = Failure::rejected("host-profile", &error).quoting();
             let failure = failure
-                .about(path.display())
+                .in_file(path)
                 .hint("docs/targets.md describes the fields; `edgec host --save FILE` writes one");
             explain(failure, text.as_bytes(), Wanted::HostProfile)
         })?;
@@ -76,7 +76,7 @@ pub(crate) fn read_fleet(path: &Path) -> Result<Hosts, Failure> {
     let text = files::read_text(path)?;
     let fleet = Fleet::from_toml(&text).map_err(|error| {
         let failure = Failure::rejected("fleet", &error).quoting();
-        failure.about(path.display()).hint(match HostProfile::from_toml(&text) {
+        failure.in_file(path).hint(match HostProfile::from_toml(&text) {
             Ok(_) => "it describes one host: name it in a fleet, `[[host]]` and `file = …` (docs/targets.md)",
             Err(_) => "docs/targets.md describes the fields",
         })

@@ -16,6 +16,7 @@ use crate::files::{self, Sensitive};
 use crate::secrets::{self, Secret};
 use crate::shield::shield;
 use crate::signals;
+use crate::terminal::in_ci;
 
 /// The variable that names a key file.
 pub(crate) const KEY_VARIABLE: &str = "EDGEC_KEY";
@@ -254,11 +255,6 @@ impl Development {
         }
         Ok((key, new))
     }
-}
-
-/// Whether this runs in a CI system, according to the variable `CI`.
-pub(crate) fn in_ci() -> bool {
-    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
 pub(crate) fn generate() -> Result<SecretKey, Failure> {

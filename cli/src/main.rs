@@ -13,37 +13,48 @@ mod arguments;
 mod bounds;
 mod caching;
 mod cold_start;
+mod color;
 mod commands;
 mod differences;
+mod document;
 mod escape;
 mod exit;
+mod explain;
 mod exports;
 mod failure;
 mod failures;
 mod file_kind;
 mod files;
 mod fleet;
+mod gate;
+mod github;
 mod help;
 mod hosts;
 mod key_material;
 mod keys;
+mod memory;
 mod naming;
 mod number;
 mod panics;
+mod place;
 mod progress;
 mod rebuild;
 mod render;
 mod reports;
+mod sarif;
 mod secrets;
 mod shield;
 mod signals;
 mod signer;
 mod stack;
 mod stdin;
+mod sum;
+mod terminal;
 mod text_input;
 mod time;
 mod trust;
 mod usage;
+mod wit;
 mod workers;
 
 use std::ffi::OsString;
@@ -71,11 +82,14 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Build(Box<commands::build::Arguments>),
+    Init(commands::init::Arguments),
     Validate(commands::validate::Arguments),
     Keygen(commands::keygen::Arguments),
     Keys(commands::keys::Arguments),
     Sign(Box<commands::sign::Arguments>),
     Verify(commands::verify::Arguments),
+    SignBlob(Box<commands::sign_blob::Arguments>),
+    VerifyBlob(commands::verify_blob::Arguments),
     Audit(commands::audit::Arguments),
     Inspect(commands::inspect::Arguments),
     Envelope(commands::envelope::Arguments),
@@ -89,7 +103,10 @@ enum Command {
     Cache(commands::cache::Arguments),
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
+    Explain(commands::explain::Arguments),
     Version(commands::version::Arguments),
+    Completions(commands::completions::Arguments),
+    Man(commands::man::Arguments),
 }
 
 impl Command {
@@ -98,7 +115,12 @@ impl Command {
     fn takes_secrets(&self) -> bool {
         matches!(
             self,
-            Self::Build(_) | Self::Keygen(_) | Self::Keys(_) | Self::Policy(_) | Self::Sign(_)
+            Self::Build(_)
+                | Self::Keygen(_)
+                | Self::Keys(_)
+                | Self::Policy(_)
+                | Self::Sign(_)
+                | Self::SignBlob(_)
         )
     }
 }
@@ -121,13 +143,15 @@ fn edgec() -> ExitCode {
         None => {}
     }
     panics::install();
+    color::decide(given.get(1..).unwrap_or_default());
     let command = command();
     let own = given.get(1..).unwrap_or_default();
+    let verb = arguments::verb(&command, own);
+    document::of_verb(verb.strip_prefix("edgec ").unwrap_or_default());
     let format = format(own);
     if let Err(failure) = arguments::refuse_secrets(&command, own) {
         return failure.end(format);
     }
-    let verb = arguments::verb(&command, own);
     let line = arguments::for_parser(&command, &given);
     let arguments = command
         .try_get_matches_from(line)
@@ -136,7 +160,7 @@ fn edgec() -> ExitCode {
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match arguments {
         Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() && format == Format::Json => {
+        Err(error) if error.use_stderr() && format != Format::Text => {
             return usage::failure(&error, &verb).end(format);
         }
         // clap reports help and version as errors, but they are successes.
@@ -154,11 +178,14 @@ fn run(command: Command) -> Outcome {
     }
     match command {
         Command::Build(arguments) => commands::build::run(*arguments),
+        Command::Init(arguments) => commands::init::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
         Command::Keygen(arguments) => commands::keygen::run(&arguments),
         Command::Keys(arguments) => commands::keys::run(&arguments),
         Command::Sign(arguments) => commands::sign::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::SignBlob(arguments) => commands::sign_blob::run(&arguments),
+        Command::VerifyBlob(arguments) => commands::verify_blob::run(&arguments),
         Command::Audit(arguments) => commands::audit::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Envelope(arguments) => commands::envelope::run(&arguments),
@@ -172,7 +199,10 @@ fn run(command: Command) -> Outcome {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Version(arguments) => commands::version::run(&arguments),
+        Command::Completions(arguments) => commands::completions::run(&arguments),
+        Command::Man(arguments) => commands::man::run(&arguments),
     }
 }
 
@@ -185,19 +215,25 @@ fn command() -> clap::Command {
     help::finish(command)
 }
 
-/// Whether the command line asks for a JSON document, even if the rest of it is wrong. Arguments
-/// after `--`, and those of `run`, may belong to the program that runs.
+/// The format that the command line asks for, even if the rest of it is wrong. Arguments after
+/// `--`, and those of `run`, may belong to the program that runs.
 fn format(arguments: &[OsString]) -> Format {
-    let mut own = arguments.iter().take_while(|argument| *argument != "--");
     let of_program = arguments.first().is_some_and(|verb| verb == "run");
-    let json = own.any(|argument| argument == "--format=json")
-        || arguments
-            .windows(2)
-            .take_while(|pair| pair.iter().all(|argument| argument != "--"))
-            .any(|pair| pair == ["--format", "json"]);
-    match json && !of_program {
-        true => Format::Json,
-        false => Format::Text,
+    let own: Vec<&OsString> = arguments
+        .iter()
+        .take_while(|argument| *argument != "--" && !of_program)
+        .collect();
+    let is_named = |name: &str| {
+        let joined = format!("--format={name}");
+        own.iter().any(|argument| **argument == *joined)
+            || own.windows(2).any(|pair| pair == ["--format", name])
+    };
+    if is_named("json") {
+        Format::Json
+    } else if is_named("sarif") {
+        Format::Sarif
+    } else {
+        Format::Text
     }
 }
 

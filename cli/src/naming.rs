@@ -9,6 +9,25 @@ use crate::failure::Failure;
 use crate::files::{self, STDIN};
 use crate::render;
 
+/// Whether the artifacts of a build are signed. Names say it, so that nobody takes one for the
+/// other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signing {
+    /// `<name>.<target>.cwasm`.
+    Signed,
+    /// `<name>.<target>.unsigned.cwasm`: no host takes it.
+    Unsigned,
+}
+
+impl Signing {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Signed => "cwasm",
+            Self::Unsigned => "unsigned.cwasm",
+        }
+    }
+}
+
 /// The meaning of `-o` for this build.
 pub(crate) enum Output {
     /// The file of the only artifact.
@@ -48,13 +67,14 @@ impl Output {
         )))
     }
 
-    fn path(&self, name: &str, target: &Target) -> PathBuf {
+    /// The place of an artifact.
+    fn path(&self, name: &str, target: &Target, signing: Signing) -> PathBuf {
         match self {
             Self::File(path) => path.clone(),
             Self::Folder(folder) => {
                 // `tenant/app` is the application's name. The tenant is not part of the path.
                 let last = name.rsplit('/').next().unwrap_or(name);
-                folder.join(format!("{last}.{}.cwasm", target.id))
+                folder.join(format!("{last}.{}.{}", target.id, signing.ending()))
             }
         }
     }
@@ -67,16 +87,35 @@ pub(crate) struct Job {
     pub(crate) outputs: Vec<(&'static Target, PathBuf)>,
 }
 
-/// Names every application and artifact before any work begins.
-pub(crate) fn plan(
-    inputs: &[PathBuf],
-    name: Option<&str>,
-    targets: &[&'static Target],
-    output: &Output,
-) -> Result<Vec<Job>, Failure> {
-    let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
-    let mut jobs = Vec::new();
-    for input in inputs {
+/// Names every application and artifact before any work begins. It keeps the artifacts that have
+/// been named, and the input that each is made from.
+pub(crate) struct Names {
+    signing: Signing,
+    taken: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl Names {
+    pub(crate) fn new(signing: Signing) -> Self {
+        let taken = BTreeMap::new();
+        Self { signing, taken }
+    }
+
+    /// Names an application and its artifacts. No other input may have one of these.
+    pub(crate) fn job(
+        &mut self,
+        input: &Path,
+        name: Option<&str>,
+        targets: &[&'static Target],
+        output: &Output,
+    ) -> Result<Job, Failure> {
+        if let (Output::File(path), Signing::Unsigned) = (output, self.signing)
+            && !path.to_string_lossy().ends_with(".unsigned.cwasm")
+        {
+            let message = "the name of an unsigned artifact ends with .unsigned.cwasm";
+            return Err(Failure::usage("output", message)
+                .about(path.display())
+                .hint("name a folder, or a file such as NAME.unsigned.cwasm"));
+        }
         let name = match name {
             Some(name) => name.to_owned(),
             None => named_after(input)?,
@@ -84,8 +123,8 @@ pub(crate) fn plan(
         check_name(&name)?;
         let mut outputs = Vec::new();
         for target in targets {
-            let path = output.path(&name, target);
-            if let Some(other) = taken.insert(path.clone(), input) {
+            let path = output.path(&name, target, self.signing);
+            if let Some(other) = self.taken.insert(path.clone(), input.to_owned()) {
                 return Err(Failure::usage(
                     "same-output",
                     format!("{} would become the same artifact", other.display()),
@@ -95,13 +134,12 @@ pub(crate) fn plan(
             }
             outputs.push((*target, path));
         }
-        jobs.push(Job {
-            input: input.clone(),
+        Ok(Job {
+            input: input.to_owned(),
             name,
             outputs,
-        });
+        })
     }
-    Ok(jobs)
 }
 
 /// The debug file of an artifact: beside it, with another ending.
@@ -115,6 +153,19 @@ pub(crate) fn debug_file(artifact: &Path) -> Result<PathBuf, Failure> {
         );
     }
     Ok(debug)
+}
+
+/// The provenance of an artifact: beside it, with another ending.
+pub(crate) fn provenance_file(artifact: &Path) -> Result<PathBuf, Failure> {
+    let provenance = artifact.with_extension("provenance.json");
+    if provenance == artifact {
+        return Err(
+            Failure::usage("output", "the provenance would have the same name")
+                .about(artifact.display())
+                .hint("give the artifact another name, such as NAME.cwasm"),
+        );
+    }
+    Ok(provenance)
 }
 
 /// Whether a name has the ending of a file: `app.cwasm` has one, `release-1.2` does not.
@@ -182,7 +233,10 @@ mod tests {
         let inputs: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
         let targets = edgec_targets::default_targets();
         let output = Output::new(output.map(Path::new), inputs.len() * targets.len(), false)?;
-        let jobs = plan(&inputs, None, &targets, &output)?;
+        let mut names = Names::new(Signing::Signed);
+        let jobs = inputs.iter();
+        let jobs = jobs.map(|input| names.job(input, None, &targets, &output));
+        let jobs: Vec<Job> = jobs.collect::<Result<_, _>>()?;
         Ok(jobs
             .into_iter()
             .flat_map(|job| job.outputs)
@@ -200,6 +254,21 @@ mod tests {
                 Path::new("out/app.aarch64.cwasm")
             ]
         );
+    }
+
+    #[test]
+    fn the_name_of_an_unsigned_artifact_says_so() {
+        let plan = |output: &str| {
+            let targets = &edgec_targets::default_targets()[..1];
+            let output = Output::new(Some(Path::new(output)), 1, false)?;
+            let mut names = Names::new(Signing::Unsigned);
+            let job = names.job(Path::new("a.wasm"), None, targets, &output)?;
+            Ok::<_, Failure>(job.outputs[0].1.clone())
+        };
+        let named = |output| plan(output).unwrap();
+        assert_eq!(named("out"), Path::new("out/a.x86_64.unsigned.cwasm"));
+        assert_eq!(named("b.unsigned.cwasm"), Path::new("b.unsigned.cwasm"));
+        assert_eq!(plan("b.cwasm").unwrap_err().code(), "output");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! On a terminal, it is one changing line, which is removed before anything else is printed.
 //! Elsewhere, and if `CI` is set or `TERM` is `dumb`, it is one plain line every ten seconds, so
-//! that a log shows what the build is doing. All of it goes to standard error.
+//! that a log shows what the build is doing. All of it goes to standard error. If several inputs
+//! are built at a time, the line has a part for each.
 
 use std::borrow::Cow;
 use std::io::IsTerminal as _;
@@ -16,11 +17,15 @@ use edgec_targets::Target;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::render::{safe, size};
+use crate::terminal::is_plain;
 
 /// How often a plain line is printed.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shows the steps of each input, one input after another.
+/// The maximum number of inputs that the line shows. A longer line would not fit on a terminal.
+const MOST_SHOWN: usize = 2;
+
+/// Shows the steps of all inputs.
 pub(crate) struct Progress {
     way: Way,
     state: Mutex<State>,
@@ -36,20 +41,41 @@ enum Way {
 
 #[derive(Default)]
 struct State {
-    name: String,
-    /// How many steps the input takes.
-    steps: usize,
-    /// The current step, from 1.
-    step: usize,
-    /// The targets that were started, in order. Each is a step.
-    targets: Vec<&'static str>,
+    /// How many inputs there are. 0 or 1 is not shown.
+    inputs: usize,
+    /// How many of them have ended.
+    ended: usize,
+    /// The inputs that are worked on, in the order of their begin.
+    running: Vec<Input>,
+    /// How many have begun.
+    begun: usize,
     display: Option<Display>,
 }
 
-/// What is shown from the first step of an input to its last.
+/// An input that is worked on.
+struct Input {
+    /// How many began before it.
+    number: usize,
+    name: String,
+    /// How many steps the input takes.
+    steps: usize,
+    /// The current step, from 1. 0 before the first one.
+    step: usize,
+    /// The targets that were started, in order. Each is a step.
+    targets: Vec<&'static str>,
+    what: String,
+}
+
+/// What is shown from the first step of an input to the end of the last one.
 enum Display {
     Terminal(ProgressBar),
     Plain(Ticker),
+}
+
+/// The steps of one input. The input ends when this is dropped.
+pub(crate) struct Steps<'p> {
+    progress: &'p Progress,
+    number: usize,
 }
 
 impl Progress {
@@ -64,39 +90,34 @@ impl Progress {
         }
     }
 
-    /// Begins the next input, which takes `steps` steps.
-    pub(crate) fn begin(&self, name: &str, steps: usize) {
-        self.clear();
+    /// Says how many inputs will begin from now on.
+    pub(crate) fn expect(&self, inputs: usize) {
         let mut state = self.state();
-        state.name = safe(name);
-        state.steps = steps;
+        state.inputs = inputs;
+        state.ended = 0;
     }
 
-    /// Begins the last step of an input, after steps of other inputs.
-    pub(crate) fn last(&self, name: &str, steps: usize, what: &str) {
-        self.begin(name, steps);
+    /// Begins an input, which takes `steps` steps.
+    pub(crate) fn begin(&self, name: &str, steps: usize) -> Steps<'_> {
         let mut state = self.state();
-        state.step = steps;
-        self.show(&mut state, what);
-    }
-
-    /// Removes the line, so that something else can be printed. The next step shows it again.
-    pub(crate) fn clear(&self) {
-        let mut state = self.state();
-        match state.display.take() {
-            Some(Display::Terminal(bar)) => bar.finish_and_clear(),
-            Some(Display::Plain(ticker)) => drop(ticker),
-            None => {}
+        let number = state.begun;
+        state.begun += 1;
+        state.running.push(Input {
+            number,
+            name: safe(name),
+            steps,
+            step: 0,
+            targets: Vec::new(),
+            what: String::new(),
+        });
+        Steps {
+            progress: self,
+            number,
         }
-        state.step = 0;
-        state.targets.clear();
     }
 
-    fn show(&self, state: &mut State, what: &str) {
-        let State {
-            name, step, steps, ..
-        } = state;
-        let text = format!("{name}: [{step}/{steps}] {what}");
+    fn show(&self, state: &mut State) {
+        let text = state.text();
         match (self.way, &mut state.display) {
             (Way::Hidden, _) => {}
             (_, Some(Display::Terminal(bar))) => bar.set_message(text),
@@ -112,7 +133,75 @@ impl Progress {
     }
 }
 
-impl edgec_builder::Progress for Progress {
+impl State {
+    /// The line: how many inputs have ended, and what is done for the others.
+    fn text(&self) -> String {
+        let running = self.running.iter().filter(|input| input.step > 0);
+        let shown = running.clone().take(MOST_SHOWN).map(|input| {
+            let Input {
+                name,
+                steps,
+                step,
+                what,
+                ..
+            } = input;
+            format!("{name}: [{step}/{steps}] {what}")
+        });
+        let mut parts: Vec<String> = shown.collect();
+        if let more @ 1.. = running.count().saturating_sub(MOST_SHOWN) {
+            parts.push(format!("{more} more"));
+        }
+        if self.inputs > 1 {
+            parts.insert(0, format!("{} of {} done", self.ended, self.inputs));
+        }
+        parts.join("; ")
+    }
+
+    /// Removes the line, so that something else can be printed. The next step shows it again.
+    fn clear(&mut self) {
+        match self.display.take() {
+            Some(Display::Terminal(bar)) => bar.finish_and_clear(),
+            Some(Display::Plain(ticker)) => drop(ticker),
+            None => {}
+        }
+    }
+}
+
+impl Steps<'_> {
+    /// Begins the last step, after steps of other inputs.
+    pub(crate) fn last(&self, what: &str) {
+        self.change(|input| {
+            input.step = input.steps;
+            what.clone_into(&mut input.what);
+        });
+    }
+
+    /// Changes what is shown of the input.
+    fn change(&self, change: impl FnOnce(&mut Input)) {
+        let mut state = self.progress.state();
+        let mut running = state.running.iter_mut();
+        if let Some(input) = running.find(|input| input.number == self.number) {
+            change(input);
+        }
+        self.progress.show(&mut state);
+    }
+}
+
+impl Drop for Steps<'_> {
+    fn drop(&mut self) {
+        let mut state = self.progress.state();
+        state.running.retain(|input| input.number != self.number);
+        state.ended += 1;
+        let others = state.running.iter().any(|input| input.step > 0);
+        match others && state.display.is_some() {
+            true => self.progress.show(&mut state),
+            // The line of the next input begins a new time.
+            false => state.clear(),
+        }
+    }
+}
+
+impl edgec_builder::Progress for Steps<'_> {
     fn step(&self, step: Step<'_>) {
         let what: Cow<'_, str> = match step {
             Step::Validating => "validating".into(),
@@ -121,46 +210,34 @@ impl edgec_builder::Progress for Progress {
             Step::Packaging => "packaging".into(),
             _ => "working".into(),
         };
-        let mut state = self.state();
-        state.step += 1;
-        self.show(&mut state, &what);
+        self.change(|input| {
+            input.step += 1;
+            input.what = what.into_owned();
+        });
     }
 
     fn optimizing(&self, module: usize, length: usize) {
         let length = size(length as u64);
-        let what = format!("optimizing core module {module} ({length})");
-        self.show(&mut self.state(), &what);
+        self.change(|input| input.what = format!("optimizing core module {module} ({length})"));
     }
 
     fn compiling(&self, targets: &[&'static Target]) {
-        let mut state = self.state();
-        let state = &mut *state;
         let ids: Vec<&'static str> = targets.iter().map(|target| target.id).collect();
-        for id in ids.iter().copied() {
-            if !state.targets.contains(&id) {
-                state.targets.push(id);
-                state.step += 1;
+        self.change(|input| {
+            for id in ids.iter().copied() {
+                if !input.targets.contains(&id) {
+                    input.targets.push(id);
+                    input.step += 1;
+                }
             }
-        }
-        self.show(state, &format!("compiling for {}", ids.join(", ")));
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.clear();
+            input.what = format!("compiling for {}", ids.join(", "));
+        });
     }
 }
 
 /// Whether standard error is a terminal that can move its cursor, with a person who watches it.
 fn is_terminal() -> bool {
     std::io::stderr().is_terminal() && !is_plain()
-}
-
-/// Whether the environment asks for text without control characters: `TERM=dumb`, or a CI system.
-pub(crate) fn is_plain() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
-    dumb || crate::keys::in_ci()
 }
 
 fn bar(text: String) -> ProgressBar {

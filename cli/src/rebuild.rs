@@ -4,6 +4,7 @@ use std::path::Path;
 
 use edgec_artifact::Manifest;
 use edgec_builder::Tools;
+use edgec_compiler::WorldSource;
 
 use crate::differences::Difference;
 use crate::failure::Failure;
@@ -16,6 +17,7 @@ use crate::workers::WorkerArguments;
 pub(crate) struct Rebuild {
     input: Vec<u8>,
     name: String,
+    wit: Option<WorldSource>,
     tools: Tools,
     progress: Progress,
 }
@@ -23,12 +25,14 @@ pub(crate) struct Rebuild {
 impl Rebuild {
     pub(crate) fn new(
         input: &Path,
+        wit: Option<WorldSource>,
         workers: &WorkerArguments,
         quiet: bool,
     ) -> Result<Self, Failure> {
         Ok(Self {
             input: files::read(input)?,
             name: input.display().to_string(),
+            wit,
             tools: workers.tools()?,
             progress: Progress::new(quiet),
         })
@@ -39,11 +43,6 @@ impl Rebuild {
         &self.name
     }
 
-    /// Removes the progress line.
-    pub(crate) fn end(&self) {
-        self.progress.clear();
-    }
-
     /// The differences between the artifact and what the input compiles to here. `a` is the
     /// artifact's value, and `b` is the new one. If the list is empty, both are the same, bit for
     /// bit.
@@ -52,10 +51,11 @@ impl Rebuild {
         manifest: &Manifest,
         image: &[u8],
     ) -> Result<Vec<Difference>, Failure> {
-        let rebuild = edgec_builder::Rebuild::new(manifest, &self.input, &self.tools);
+        let wit = self.wit.clone();
+        let rebuild = edgec_builder::Rebuild::with_wit(manifest, &self.input, &self.tools, wit);
         let rebuild = rebuild.map_err(|error| rebuild_failure(error, &self.name))?;
-        self.progress.begin(&manifest.name, rebuild.steps());
-        let found = rebuild.differences(image, &self.progress)?;
+        let steps = self.progress.begin(&manifest.name, rebuild.steps());
+        let found = rebuild.differences(image, &steps)?;
         Ok(found.into_iter().map(Difference::from).collect())
     }
 }

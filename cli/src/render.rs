@@ -1,8 +1,9 @@
-//! Numbers and tables for people.
+//! Numbers and tables for people, and the format of standard output.
 
 use std::time::Duration;
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::bounds::MAX_COLUMN;
 use crate::escape::is_escaped;
@@ -53,6 +54,24 @@ pub(crate) enum Format {
     Text,
     /// One JSON document.
     Json,
+    /// A SARIF log of what failed. Only the verbs with [`with_sarif`] have it.
+    #[value(skip)]
+    Sarif,
+}
+
+/// Parses the format of a verb that examines files, and can log what it finds for a code host.
+pub(crate) fn with_sarif() -> impl TypedValueParser<Value = Format> {
+    let formats = [
+        PossibleValue::new("text").help("For people"),
+        PossibleValue::new("json").help("One JSON document"),
+        PossibleValue::new("sarif")
+            .help("A SARIF 2.1.0 log, with which code hosts annotate changes"),
+    ];
+    PossibleValuesParser::new(formats).map(|format| match format.as_str() {
+        "json" => Format::Json,
+        "sarif" => Format::Sarif,
+        _ => Format::Text,
+    })
 }
 
 /// A length in bytes, with three significant digits and a binary unit.
@@ -123,19 +142,7 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Prints a result: as one JSON document, or as this text.
-pub(crate) fn answer<T: serde::Serialize>(
-    result: &T,
-    format: Format,
-    text: impl FnOnce(&T) -> String,
-) {
-    match format {
-        Format::Json => json(result),
-        Format::Text => write_stdout(text(result).as_bytes()),
-    }
-}
-
-/// Prints a value as one JSON document.
+/// Prints a value as JSON. A verb's own document is in an envelope (`document.rs`).
 pub(crate) fn json(value: &impl serde::Serialize) {
     // The values belong to this crate: they have string keys, and their `Serialize` cannot fail.
     let document = serde_json::to_string_pretty(value).unwrap_or_default();

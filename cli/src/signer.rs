@@ -121,6 +121,11 @@ impl SignerArguments {
             .collect()
     }
 
+    /// Whether the command line or `EDGEC_KEY` names who signs.
+    pub(crate) fn is_named(&self) -> bool {
+        self.signer.is_some() || self.pkcs11_module.is_some() || self.key_file().is_some()
+    }
+
     /// The public key that the user named.
     pub(crate) fn public_key(&self) -> Result<Option<PublicKey>, Failure> {
         let key = self.public_key.as_deref().map(keys::read_public);
@@ -134,12 +139,17 @@ impl SignerArguments {
         who.map(|who| self.named(who, expected).open()).transpose()
     }
 
-    /// The signer that the user named, else the development key.
-    pub(crate) fn named_or_development(&self) -> Result<NamedSigner, Failure> {
+    /// The signer that the user named, else this key, else the development key.
+    pub(crate) fn named_or(&self, key: Option<&Path>) -> Result<NamedSigner, Failure> {
         let expected = self.public_key()?;
-        let who = match self.who(expected)? {
-            Some(who) => who,
-            None => Who::Development(Development::find(self.passphrase_file.as_deref())?),
+        let passphrase = self.passphrase_file.as_deref();
+        let who = match (self.who(expected)?, key) {
+            (Some(who), _) => who,
+            (None, Some(path)) => {
+                keys::look(path, passphrase)?;
+                Who::File(path.to_owned())
+            }
+            (None, None) => Who::Development(Development::find(passphrase)?),
         };
         Ok(self.named(who, expected))
     }

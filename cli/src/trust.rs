@@ -41,6 +41,10 @@ pub(crate) struct TrustArguments {
     /// The expected release channel
     #[arg(long)]
     channel: Option<String>,
+    /// The provenance of the artifact, which is verified too (docs/provenance.md); repeatable, for
+    /// several artifacts
+    #[arg(long, value_name = "FILE")]
+    provenance: Vec<PathBuf>,
 }
 
 /// A policy, and what reports say about it.
@@ -143,6 +147,9 @@ impl TrustArguments {
         if let Some(channel) = &self.channel {
             expected = expected.in_channel(channel);
         }
+        for path in &self.provenance {
+            expected = expected.with_provenance(files::read_attestation(path)?);
+        }
         Ok(Trust {
             report: PolicyReport::new(&policy, compared, self.without_policy()),
             policy,
@@ -163,6 +170,9 @@ impl TrustArguments {
         for (_, what) in more.iter().filter(|(asked, _)| asked.is_some()) {
             required.push_str(" and ");
             required.push_str(what);
+        }
+        if !self.provenance.is_empty() {
+            required.push_str(" and the provenance");
         }
         let were = match required == "the signature" {
             true => "was",

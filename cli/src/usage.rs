@@ -119,7 +119,7 @@ mod tests {
             (
                 &["build", "a.wat", "--format", "xml"],
                 "invalid value 'xml' for '--format <FORMAT>'",
-                "write one of text, json\n`edgec build --help` shows its usage",
+                "write one of text, json, sarif\n`edgec build --help` shows its usage",
             ),
             (
                 &["store", "--store", "s", "add"],

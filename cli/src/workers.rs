@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edgec_builder::{Limits, Role, Tools, WorkerProgram};
+use edgec_builder::{LegacyExceptions, Limits, Role, Tools, WorkerProgram};
 use edgec_compiler::{Confinement, FrontEnd, Wall, WorkerLimits};
 use serde::Serialize;
 
@@ -20,7 +20,8 @@ const MAX_TIMEOUT: u64 = 86_400;
 #[derive(clap::Args)]
 pub(crate) struct WorkerArguments {
     /// Use this `wasm-opt` program instead of the built-in Binaryen; it is confined too, and can
-    /// write no files (docs/environment.md)
+    /// write no files (docs/environment.md); from version 118 on, it also translates legacy
+    /// exceptions (docs/optimizer.md)
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
     /// Seconds of --compile-timeout that the optimizer may take, for all core modules of a program
@@ -39,7 +40,7 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     compile_timeout: u64,
     /// Memory limit of each process that works on the program (on Linux); up to four processes run
-    /// at the same time
+    /// at the same time for each input
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = number(64..=1 << 30, MEBIBYTES))]
     worker_memory: u64,
     /// Refuse to work on a program if this system cannot fully confine edgec's processes
@@ -74,9 +75,15 @@ impl LimitArguments {
 impl WorkerArguments {
     /// The processes of a build.
     pub(crate) fn tools(&self) -> Result<Tools, Failure> {
+        self.tools_or(None)
+    }
+
+    /// The same. If the command line names no `wasm-opt`, this one is used.
+    pub(crate) fn tools_or(&self, wasm_opt: Option<PathBuf>) -> Result<Tools, Failure> {
         let mut limits = self.limits.limits();
         limits.optimizer_timeout = Duration::from_secs(self.optimizer_timeout);
-        let wasm_opt = self.wasm_opt.clone();
+        let wasm_opt = self.wasm_opt.clone().or(wasm_opt);
+        let is_named = wasm_opt.is_some();
         #[cfg(feature = "binaryen")]
         let Some(wasm_opt) = wasm_opt else {
             return Ok(Tools::new(program()?, &limits));
@@ -85,8 +92,13 @@ impl WorkerArguments {
         #[cfg(not(feature = "binaryen"))]
         let wasm_opt = wasm_opt.unwrap_or_else(|| "wasm-opt".into());
         let shown = wasm_opt.display().to_string();
-        Tools::with_wasm_opt(program()?, &limits, wasm_opt)
-            .map_err(|error| version_failure(&error).or_about(shown))
+        let mut tools = Tools::with_wasm_opt(program()?, &limits, wasm_opt)
+            .map_err(|error| version_failure(&error).or_about(shown))?;
+        // A program that only happens to be on the path translates nothing.
+        if !is_named {
+            tools.legacy_exceptions = LegacyExceptions::Refused;
+        }
+        Ok(tools)
     }
 }
 

@@ -7,6 +7,7 @@
 //! does. The same process prepares the program for the optimizer. If the optimizer gets no module,
 //! it also takes the steps after the optimizer.
 
+mod facts;
 mod work;
 
 use std::borrow::Cow;
@@ -14,15 +15,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::facts::{Facts, Intake};
 pub use self::work::front_end_worker;
 use self::work::{AheadHead, DONE, Head, NextHead, REFUSED, Refusal, Task};
+use crate::wasm::legacy_exceptions::{LegacyModule, LegacyProgram, Translated};
 use crate::wasm::optimize::{Parts, Planned};
 use crate::worker::deadline::Deadline;
 use crate::worker::wire::{self, Reader};
 use crate::worker::{StageError, Worker, WorkerError, WorkerStage};
 use crate::{
-    AdaptError, Adapter, Choice, Finished, InputError, Interface, KindChoice, ProgramKind,
-    Resources, Steps, ValidComponent, ValidateError,
+    AdaptError, Finished, InputError, Steps, ValidComponent, ValidateError, Violations, WitError,
 };
 
 /// The process that reads inputs: a program that calls [`front_end_worker`].
@@ -30,25 +32,6 @@ use crate::{
 pub struct FrontEnd {
     /// How the process is started. Its memory is for one input.
     pub worker: Worker,
-}
-
-/// Facts about an input that is a program.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Facts {
-    /// Whether the input was in the text format.
-    pub from_text: bool,
-    /// How a core module became a component; `None` if it did not.
-    pub adapter: Option<Adapter>,
-    /// The kind that a core module became, and why.
-    pub choice: Option<Choice>,
-    /// The program's kind.
-    pub kind: ProgramKind,
-    /// Its length in bytes.
-    pub length: usize,
-    /// What it imports and exports.
-    pub interface: Interface,
-    /// What an instance of it needs.
-    pub resources: Resources,
 }
 
 /// A program that was read in another process.
@@ -93,21 +76,45 @@ pub enum FrontEndError {
         /// Whether the input was in the text format.
         from_text: bool,
     },
+    /// The world that is demanded cannot be read.
+    #[error(transparent)]
+    World(WitError),
+    /// The program breaks demands.
+    #[error(transparent)]
+    Gate(Violations),
     /// A snapshot is not the same program with a different state.
     #[error(transparent)]
     Snapshot(SnapshotError),
+    /// The program is not valid after its legacy exceptions were translated.
+    #[error("with its legacy exceptions translated, the program is not valid: {0}")]
+    Translated(ValidateError),
     /// The process gave no answer.
     #[error(transparent)]
     Worker(#[from] StageError),
 }
 
 impl FrontEndError {
+    /// Whether the input is a program that edgec could compile if its legacy exceptions were
+    /// translated, as far as it was validated.
+    pub fn is_about_legacy_exceptions(&self) -> bool {
+        match self {
+            Self::Program {
+                error: AdaptError::Invalid(error),
+                ..
+            } => error.is_about_legacy_exceptions(),
+            _ => false,
+        }
+    }
+
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Input(_) => "not-wasm",
             Self::Program { error, .. } => error.code(),
+            Self::World(error) => error.code(),
+            Self::Gate(_) => "gate",
             Self::Snapshot(_) => "init",
+            Self::Translated(_) => "legacy-exceptions",
             Self::Worker(error) => error.code(),
         }
     }
@@ -155,8 +162,8 @@ impl FrontEnd {
         self.read(bytes, &Task::Read(None), deadline, output)
     }
 
-    /// Reads an input, validates it, and turns it into the kind `asked`, as [`crate::read`] and
-    /// [`crate::adapt()`] do.
+    /// Reads an input, validates it, and turns it into the requested kind, as [`crate::read`] and
+    /// [`crate::adapt()`] do. Then checks what is demanded of it.
     ///
     /// # Errors
     ///
@@ -164,10 +171,11 @@ impl FrontEnd {
     pub fn adapt(
         &self,
         bytes: Vec<u8>,
-        asked: KindChoice,
+        intake: Intake,
         deadline: Deadline,
     ) -> Result<FrontEndOutput, RefusedInput> {
-        self.read(bytes, &Task::Read(Some(asked)), deadline, output)
+        let task = Task::Read(Some(Box::new(intake)));
+        self.read(bytes, &task, deadline, output)
     }
 
     /// Like [`adapt`](Self::adapt), but also takes the steps before the optimizer. If the optimizer
@@ -179,11 +187,12 @@ impl FrontEnd {
     pub fn prepare(
         &self,
         bytes: Vec<u8>,
-        asked: KindChoice,
+        intake: Intake,
         steps: Steps,
         deadline: Deadline,
     ) -> Result<(Facts, Ahead), RefusedInput> {
-        let task = Task::Prepare { asked, steps };
+        let intake = Box::new(intake);
+        let task = Task::Prepare { intake, steps };
         self.read(bytes, &task, deadline, prepared)
     }
 
@@ -208,6 +217,40 @@ impl FrontEnd {
         };
         let parts = [program, snapshot];
         self.ask(&task, &parts, snapshot, deadline, resumed)
+    }
+
+    /// Takes the core modules with legacy exceptions out of an input.
+    ///
+    /// # Errors
+    ///
+    /// [`FrontEndError`]: the input is invalid for another reason too.
+    pub fn find_legacy_exceptions(
+        &self,
+        bytes: &[u8],
+        deadline: Deadline,
+    ) -> Result<LegacyProgram, FrontEndError> {
+        self.ask(&Task::FindLegacy, &[bytes], bytes, deadline, legacy)
+    }
+
+    /// The valid program of an input whose legacy exceptions were translated, in the binary format.
+    ///
+    /// # Errors
+    ///
+    /// [`FrontEndError`].
+    pub fn put_back(
+        &self,
+        bytes: &[u8],
+        translated: &Translated,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, FrontEndError> {
+        let modules = translated.modules.iter();
+        let lengths = modules.map(|(number, bytes)| (*number, bytes.len() as u64));
+        let task = Task::PutBack {
+            modules: lengths.collect(),
+        };
+        let before = translated.modules.iter().map(|(_, bytes)| bytes.as_slice());
+        let parts: Vec<&[u8]> = before.chain([bytes]).collect();
+        self.ask(&task, &parts, bytes, deadline, whole)
     }
 
     fn read<T>(
@@ -269,7 +312,10 @@ fn refused(refusal: Refusal) -> FrontEndError {
     match refusal {
         Refusal::Input(error) => FrontEndError::Input(error),
         Refusal::Program(error, from_text) => FrontEndError::Program { error, from_text },
+        Refusal::World(error) => FrontEndError::World(error),
+        Refusal::Gate(found) => FrontEndError::Gate(found),
         Refusal::Snapshot(error) => FrontEndError::Snapshot(error),
+        Refusal::Translated(error) => FrontEndError::Translated(error),
     }
 }
 
@@ -299,6 +345,24 @@ fn prepared(head: Head, from: &mut Reader<'_>) -> Option<(Facts, Ahead)> {
 fn resumed(head: Head, from: &mut Reader<'_>) -> Option<Ahead> {
     match head {
         Head::Resumed(ahead) => self::ahead(ahead, from),
+        _ => None,
+    }
+}
+
+fn legacy(head: Head, from: &mut Reader<'_>) -> Option<LegacyProgram> {
+    let Head::Legacy { from_text, modules } = head else {
+        return None;
+    };
+    let modules = modules.iter().map(|head| LegacyModule::read(head, from));
+    Some(LegacyProgram {
+        from_text,
+        modules: modules.collect::<Option<_>>()?,
+    })
+}
+
+fn whole(head: Head, from: &mut Reader<'_>) -> Option<Vec<u8>> {
+    match head {
+        Head::Translated(place) => from.take(place),
         _ => None,
     }
 }

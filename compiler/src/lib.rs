@@ -12,8 +12,10 @@
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
 
-// `front_end` joins three folders: in one process, an input is read and prepared for the optimizer.
+// `front_end` joins four folders: in one process, an input is read, compared with what its user
+// demands, and prepared for the optimizer.
 mod front_end;
+mod gate;
 mod lint;
 
 /// From bytes to a valid component, or an error that says why not.
@@ -22,6 +24,7 @@ mod input {
     pub(crate) mod bodies;
     pub(crate) mod engine_faults;
     pub(crate) mod engine_limits;
+    pub(crate) mod excerpt;
     pub(crate) mod features;
     pub(crate) mod found;
     pub(crate) mod interface;
@@ -29,10 +32,13 @@ mod input {
     pub(crate) mod operands;
     pub(crate) mod preview1;
     pub(crate) mod read;
+    pub(crate) mod source_line;
+    pub(crate) mod text_place;
     pub(crate) mod totals;
     pub(crate) mod validate;
     pub(crate) mod validator_limits;
     pub(crate) mod walk;
+    pub(crate) mod wit;
 }
 
 /// The meaning of indices in a component, and counts that need it.
@@ -58,6 +64,7 @@ mod wasm {
     pub(crate) mod gain;
     pub(crate) mod indices;
     pub(crate) mod kept;
+    pub(crate) mod legacy_exceptions;
     pub(crate) mod module_parts;
     pub(crate) mod modules;
     pub(crate) mod names;
@@ -141,9 +148,11 @@ mod worker {
 
 pub use edgec_targets::{EngineProfile, ProgramKind};
 pub use front_end::{
-    Ahead, Facts, FrontEnd, FrontEndError, FrontEndOutput, Next, RefusedInput, SnapshotError,
-    front_end_worker,
+    Ahead, Facts, FrontEnd, FrontEndError, FrontEndOutput, Intake, Next, RefusedInput,
+    SnapshotError, front_end_worker,
 };
+pub use gate::violation::{Functions, Violation, Violations};
+pub use gate::{Gate, ImportPattern, NeedLimits};
 #[cfg(feature = "precompile")]
 pub use image::code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 pub use image::debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
@@ -157,14 +166,18 @@ pub use image::strip::DebugSections;
 pub use image::trim::TrimError;
 pub use index::resources::{Limits, Resources};
 pub use input::adapt::{
-    ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
+    ADAPTER_VERSION, AdaptError, Adapted, Adapter, AddedTypes, Choice, ENCODER_VERSION, KindChoice,
+    Why, adapt, adapt_with_wit,
 };
+pub use input::excerpt::{Excerpt, Instruction};
 pub use input::features::supported_feature_names;
 pub use input::interface::Interface;
-pub use input::invalid::{Location, ValidateError};
+pub use input::invalid::{Location, TextPlace, ValidateError};
 pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
 pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
+pub use input::source_line::SourceLine;
 pub use input::validate::{ValidComponent, validate};
+pub use input::wit::{WitError, WitFile, WitPackage, WorldSource};
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };
@@ -183,7 +196,8 @@ pub use wasm::binaryen::{optimizer_worker, run_binaryen};
 pub use wasm::finish::Finished;
 pub use wasm::flatten::{Change, Flattened, KeptInstance, Reason as FlattenReason};
 pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
-pub use wasm::modules::map_modules;
+pub use wasm::legacy_exceptions::{LegacyProgram, OLDEST_TRANSLATOR, TranslateError, Translated};
+pub use wasm::modules::{defined_functions, map_modules};
 pub use wasm::names::{Names, take_names};
 pub use wasm::optimize::{
     Flatten, KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, PruneImports, Returned,

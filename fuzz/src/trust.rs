@@ -3,7 +3,10 @@
 use std::sync::LazyLock;
 
 use edgec_artifact::elf::ElfImage;
-use edgec_artifact::{Artifact, Envelope, Manifest, Signature, Statement, encode, pae};
+use edgec_artifact::{
+    Artifact, Attestation, AttestedStatement, Envelope, Manifest, ProvenanceClaims, Signature,
+    Statement, encode, pae,
+};
 use edgec_packager::{SecretKey, UnsignedArtifact};
 use edgec_verifier::{Expected, TrustPolicy, TrustedKey, UnixTime};
 
@@ -60,10 +63,24 @@ pub fn artifact(data: &[u8]) {
     }
 }
 
-/// An envelope has one spelling.
+/// An envelope of an artifact has one spelling. An attestation may have others, and all mean the
+/// same.
 pub fn envelope(data: &[u8]) {
+    let attestation = Attestation::decode(data);
+    if let Ok(attestation) = &attestation {
+        let again = Attestation::decode(&attestation.encode());
+        assert_eq!(again.as_ref(), Ok(attestation), "it reads as another one");
+        // Printing an error must not fail.
+        let read = AttestedStatement::decode(attestation.payload());
+        drop(read.map_err(|error| error.to_string()));
+        let claims = ProvenanceClaims::decode(attestation.payload());
+        drop(claims.map_err(|error| error.to_string()));
+    }
     if let Ok(envelope) = Envelope::decode(data) {
         assert_eq!(envelope.encode(), data, "another envelope reads the same");
+        let payload = attestation.as_ref().map(Attestation::payload);
+        // An attestation may have fewer signatures, and fewer bytes.
+        assert!(payload.is_ok_and(|it| it == envelope.payload()) || attestation.is_err());
     }
 }
 

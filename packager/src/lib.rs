@@ -39,6 +39,8 @@
 //! |---|---|
 //! | a new artifact, from an image and its manifest | [`UnsignedArtifact::new`], [`Manifest`] |
 //! | any holder of a key as one type | [`Signer`], [`UnsignedArtifact::sign`] |
+//! | a signed statement about a file that is no artifact | [`UnsignedAttestation::of_blob`] |
+//! | an artifact that no host takes, for trying a build | [`UnsignedArtifact::leave_unsigned`] |
 //! | a key in a PEM file, also an encrypted one | [`SecretKey`] |
 //! | why nothing was signed | [`PackageError`] |
 //!
@@ -47,14 +49,16 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs, unnameable_types)]
 
+mod attestation;
 mod encrypted;
 mod package;
 mod secret;
 mod signer;
 
+pub use attestation::{SignedAttestation, UnsignedAttestation};
 pub use edgec_artifact::{
-    BadSignature, Image, KeyError, KeyId, LayoutError, Manifest, PemError, PublicKey, Signature,
-    StatementError,
+    Attestation, BadSignature, Image, KeyError, KeyId, KeyIdHint, LayoutError, Manifest, PemError,
+    PublicKey, Sha256Digest, Signature, StatementError,
 };
 pub use package::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 pub use secret::{SecretKey, SecretKeyError};

@@ -82,6 +82,32 @@ impl UnsignedArtifact {
         Ok((unsigned, envelope.signatures().to_vec()))
     }
 
+    /// The image.
+    pub fn image(&self) -> &[u8] {
+        &self.image
+    }
+
+    /// The statements about the image.
+    ///
+    /// # Errors
+    ///
+    /// [`StatementError`] if the payload is not a manifest. That cannot happen: it was encoded or
+    /// checked here.
+    pub fn manifest(&self) -> Result<Manifest, StatementError> {
+        Ok(Statement::decode(&self.payload)?.manifest)
+    }
+
+    /// The file without any signature. Every verifier refuses it, and [`Self::reopen`] reads it, so
+    /// that it can be signed later.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError`] if the file would be longer than a reader accepts.
+    pub fn leave_unsigned(self) -> Result<Vec<u8>, LayoutError> {
+        let envelope = Envelope::new(self.payload, Vec::new());
+        append_envelope(self.image, &envelope)
+    }
+
     /// The bytes that a signature covers.
     pub fn pae(&self) -> Vec<u8> {
         edgec_artifact::pae(edgec_artifact::PAYLOAD_TYPE, &self.payload)

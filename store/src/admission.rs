@@ -22,7 +22,7 @@ use super::history::History;
 use super::release::{Application, Entry, OtherKind, Release, Standing};
 use super::stable::StableFile;
 use super::verity::{self, Enabled, Measured};
-use super::{AdmissionError, ArtifactStore, CHANGES, StoreError};
+use super::{AdmissionError, ArtifactStore, CHANGES, MAX_SMALL_LEN, StoreError};
 
 /// The number of tries to enable fs-verity while a process has the file open for writing.
 const BUSY_TRIES: usize = 50;
@@ -135,6 +135,14 @@ impl ArtifactStore {
         if self.envelope(&entry).is_err() {
             artifacts.put(&self.0.temporary, &entry.envelope_name(), &envelope)?;
             kept = false;
+        }
+        if let Some(provenance) = expected.provenance_about(entry.image) {
+            let name = entry.provenance_name();
+            let known = artifacts.read(&name, MAX_SMALL_LEN);
+            if known.ok().is_none_or(|known| known != provenance) {
+                artifacts.put(&self.0.temporary, &name, provenance)?;
+                kept = false;
+            }
         }
         // This includes files that were in the store before: the process that admitted them may
         // have been stopped before they were on the disk.

@@ -17,7 +17,7 @@ use super::{ArtifactStore, CHANGES, StoreError};
 pub struct Collection {
     /// The images that were removed.
     pub images: Vec<String>,
-    /// The number of removed envelopes.
+    /// The number of removed envelopes, provenances included.
     pub envelopes: usize,
     /// The space that the removed files took on the disk, in bytes.
     pub bytes: u64,
@@ -54,7 +54,11 @@ impl Kind {
         if let Some(digest) = name.strip_suffix(".elf") {
             return image(digest).then_some(Self::Image);
         }
-        let (digest, envelope) = name.strip_suffix(".dsse")?.split_once('-')?;
+        // A provenance is an envelope too, and lives as long as the one beside it.
+        let name = [".dsse", ".provenance"]
+            .iter()
+            .find_map(|ending| name.strip_suffix(ending))?;
+        let (digest, envelope) = name.split_once('-')?;
         let both = image(digest) && envelope.parse::<Sha256Digest>().is_ok();
         both.then_some(Self::Envelope)
     }
@@ -86,7 +90,13 @@ impl ArtifactStore {
         if !collection.spared {
             let releases = survey.releases.iter();
             let entries = releases.flat_map(|(release, _)| &release.artifacts);
-            let named = entries.flat_map(|entry| [entry.image_name(), entry.envelope_name()]);
+            let named = entries.flat_map(|entry| {
+                [
+                    entry.image_name(),
+                    entry.envelope_name(),
+                    entry.provenance_name(),
+                ]
+            });
             self.collect_artifacts(&named.collect(), &mut collection, &mut problems)?;
         }
         Ok(Collected {

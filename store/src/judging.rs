@@ -37,6 +37,19 @@ impl ArtifactStore {
         Ok(envelope)
     }
 
+    /// The provenance that an artifact was admitted with. The store does not vouch for it: a policy
+    /// that asks for it verifies its signature.
+    fn provenance(&self, entry: &Entry) -> Result<Option<Vec<u8>>, StoreError> {
+        let read = self
+            .0
+            .artifacts
+            .read(&entry.provenance_name(), MAX_SMALL_LEN);
+        match read {
+            Err(error) if error.is_absence() => Ok(None),
+            read => Ok(Some(read?)),
+        }
+    }
+
     /// The manifest in an artifact's envelope: the signers' statements.
     pub(super) fn manifest(&self, entry: &Entry) -> Result<Manifest, StoreError> {
         let manifest = stated(&self.envelope(entry)?);
@@ -60,6 +73,11 @@ impl ArtifactStore {
         let mut expected = Expected::application(&application.name);
         if let Some(channel) = &application.channel {
             expected = expected.in_channel(channel);
+        }
+        if policy.reads_provenance()
+            && let Some(provenance) = self.provenance(entry)?
+        {
+            expected = expected.with_provenance(provenance);
         }
         let artifact = verify_stored(&stored, policy, &expected, now)?;
         let manifest = artifact.manifest();

@@ -77,6 +77,7 @@
 //!   artifacts/
 //!     <digest>.elf         an image, named by its fs-verity digest, which is signed
 //!     <digest>-<sha>.dsse  an envelope over it, and the SHA-256 of that
+//!     <digest>-<sha>.provenance    the provenance that it was admitted with, if there was one
 //!   names/<key>/           an application in a channel
 //!     <version>            a release: an artifact per target
 //!     current              the release that a load takes

@@ -185,6 +185,11 @@ impl Entry {
     pub(crate) fn envelope_name(&self) -> String {
         format!("{}-{}.dsse", self.image, self.envelope)
     }
+
+    /// The provenance of the artifact, if it was admitted with one.
+    pub(crate) fn provenance_name(&self) -> String {
+        format!("{}-{}.provenance", self.image, self.envelope)
+    }
 }
 
 impl Release {

@@ -3,9 +3,10 @@
 //! A [`Target`] has a name, a triple, the Cranelift flags of its level, and the CPU features that a
 //! host needs for them. [`HostCpu`] is what a machine offers, and [`Target::fits`] compares the
 //! two. The crate also has what compiler and verifier must spell alike: [`EngineProfile`] names
-//! engine settings, [`EngineSettings`] lists them, [`ProgramKind`] is the kind of a program, and
-//! [`import_text`] writes a core module's imports. It contains data and comparisons. It touches no
-//! files, and knows neither the engine nor signatures.
+//! engine settings, [`EngineSettings`] lists them, [`ProgramKind`] is the kind of a program,
+//! [`import_text`] writes a core module's imports, [`pattern_matches`] compares names with
+//! patterns, and [`edits()`] compares them with each other. It contains data and comparisons. It
+//! touches no files, and knows neither the engine nor signatures.
 //!
 //! To add a target, add one constant in `x86_64.rs` or `aarch64.rs`.
 
@@ -13,18 +14,22 @@
 
 mod aarch64;
 mod cover;
+mod edits;
 mod host;
 mod import;
 mod kind;
+mod pattern;
 mod profile;
 mod registry;
 mod settings;
 mod x86_64;
 
 pub use cover::{Assignment, Cover, Uncovered, cover};
+pub use edits::edits;
 pub use host::{HostCpu, Misfit};
 pub use import::import_text;
 pub use kind::ProgramKind;
+pub use pattern::pattern_matches;
 pub use profile::{EngineProfile, UnknownProfile};
 pub use registry::{Rank, UnknownTarget, all, default_targets, find};
 pub use settings::{EngineSettings, HeapSettings};

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use crate::edits::edits;
 use crate::{Arch, HostCpu, Target, aarch64, x86_64};
 
 /// A name that no target has.
@@ -131,26 +132,6 @@ fn nearest(name: &str) -> Vec<&'static str> {
         .collect();
     ranked.sort_by_key(|(distance, _)| *distance);
     ranked.into_iter().map(|(_, name)| name).take(3).collect()
-}
-
-/// Levenshtein distance: single-byte insertions, deletions and substitutions.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (y, above) in b.bytes().zip(row.iter_mut().skip(1)) {
-            let cost = (diagonal + usize::from(x != y))
-                .min(*above + 1)
-                .min(left + 1);
-            diagonal = std::mem::replace(above, cost);
-            left = cost;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -287,12 +268,5 @@ mod tests {
         ];
         assert_eq!(ids, expected);
         assert!(HostCpu::new("sparc64", []).targets().is_empty());
-    }
-
-    #[test]
-    fn edits_are_counted() {
-        assert_eq!(edits("kitten", "sitting"), 3);
-        assert_eq!(edits("", "abc"), 3);
-        assert_eq!(edits("abc", "abc"), 0);
     }
 }

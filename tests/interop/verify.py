@@ -189,7 +189,7 @@ def is_within(rule, now):
 def engine_version(value):
     exact = text(value) and re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}", value)
     return tuple(map(int, value.split("."))) if exact else None
-CHECKS = "application channel target version revocation compiler advisories profile imports validity expiry audit".split()
+CHECKS = "application channel target version revocation compiler advisories profile imports validity expiry audit provenance".split()
 def can_match(*names): return lambda value: text(value) and any(matches({"": [value]}, "", name) for name in names)
 def for_name(value): return text(value) and any(is_name(value.replace("*", filling)) for filling in ("", "x"))
 def for_channel(value): return text(value) and (value.strip("*") == "" or for_name(value))
@@ -205,6 +205,7 @@ POLICY = {
     "allow?": {"applications?": [for_name], "targets?": [text], "channels?": [for_channel],
                "profiles?": [can_match("default", "edge")], "imports?": [text]},
     "compiler?": {"minimum?": engine_version, "advisories?": flag, "audit?": flag, "deny?": [DENIED]},
+    "provenance?": {"builder?": some(text), "source?": some(text), "keys?": some(text)},
     "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag}, "checks?": {f"{check}?": one_of("enforce", "warn", "off") for check in CHECKS}}
 SPELLINGS = {"x86_64": ["x86_64", "x86-64", "amd64"], "aarch64": ["aarch64", "arm64"]}
 def names_of(stated, targets):  # of a target: its id, its aliases, its triple with each spelling of the family
@@ -220,6 +221,7 @@ def read_policy(path, now, targets):
     need(fits(policy, POLICY, False), "an unknown or missing field, or a wrong type")
     need("name" in policy or "version" not in policy, "a version without a name")
     need(all(map(is_name, policy.get("minimum-version", ()))), "minimum-version: no name")
+    need("provenance" in policy or policy.get("checks", {}).get("provenance", "off") == "off", "provenance: only a mode")
     need(is_within(policy, now), "it has expired")
     denied = policy.get("compiler", {}).get("deny", [])
     need(all({"from", "before"} & rule.keys() for rule in denied), "deny: no bounds")
@@ -235,6 +237,7 @@ def check_keys(policy):
         key["id"] = hashlib.sha256(key["der"]).hexdigest()
     names, ids = ({key[field] for key in policy["key"]} for field in ("name", "id"))
     need(len(names) == len(ids) == len(policy["key"]), "a key or a name is there twice")
+    need(set(policy.get("provenance", {}).get("keys", names)) <= names, "provenance: an unknown key")
     for quorum in [policy] + policy.get("scope", []):
         chosen = set(quorum.get("keys", names))
         need(chosen <= names and 0 < quorum["threshold"] <= len(chosen), "a threshold out of reach")
@@ -259,6 +262,29 @@ def check_quorums(found, policy, manifest):
     names = {key["name"] for key in found if selects(key, manifest)}
     for quorum in [policy] + [scope for scope in policy.get("scope", []) if selects(scope, manifest)]:
         need(len(names & set(quorum.get("keys", names))) >= quorum["threshold"], "signatures: not enough for this")
+def has_signed(der, message, signature):
+    try: return len(signature) == 64 and check_signature(der, message, signature) is None
+    except (ValueError, InvalidSignature): return False
+def is_proved(data, policy, manifest, now):  # by a provenance: an envelope of its own, in any spelling
+    rules, image = policy.get("provenance", {}), manifest["image"]["fsverity"]
+    try:
+        envelope = json.loads(data)
+        fields = [envelope["payload"], *(one["sig"] for one in envelope["signatures"])]
+        payload, *signatures = (base64.b64decode(field.translate({45: 43, 95: 47}), validate=True) for field in fields)
+        need(len(data) <= 2**20 and len(signatures) <= 16 and envelope["payloadType"] == "application/vnd.in-toto+json", "provenance")
+        pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
+        revoked = [key["id"] for key in policy.get("revoked-key", [])]
+        counts = [key["der"] for key in policy["key"] if key["id"] not in revoked and is_within(key, now)
+                  and selects(key, manifest) and key["name"] in rules.get("keys", [key["name"]])]
+        need(any(has_signed(der, pae, one) for der in counts for one in signatures), "provenance: not by a key that counts")
+        statement = json.loads(payload)
+        build, run = statement["predicate"]["buildDefinition"], statement["predicate"]["runDetails"]
+        need(statement["predicateType"] == "https://slsa.dev/provenance/v1", "provenance: predicate")
+        need(build["buildType"] == "https://edgec.dev/build/v1", "provenance: build type")
+        need(any(one["digest"].get("fsverity-sha256-12") == image for one in statement["subject"]), "provenance: subject")
+        source = build["externalParameters"].get("source", {}).get("repository")
+        return matches(rules, "builder", run["builder"]["id"]) and ("source" not in rules or text(source) and matches(rules, "source", source))
+    except (ValueError, KeyError, TypeError, AttributeError): return False
 def check_rules(manifest, policy, options):
     modes, allow, compiler = (policy.get(part, {}) for part in ("checks", "allow", "compiler"))
     name, target, channel, engine = (manifest.get(field, "") for field in ("name", "target", "channel", "engine"))
@@ -279,10 +305,12 @@ def check_rules(manifest, policy, options):
         enforce("compiler", version and made_by({"from": compiler.get("minimum", "0.0.0")}) and not any(map(made_by, denied)))
     if compiler.get("advisories"):
         concerns = lambda one, kind, mine: not one[kind] or mine & set(one[kind])
-        ranges = [one["affected"] for one in options.advisories or [] if "shape" not in one
+        ranges = [one["affected"] for one in (options.advisories or {}).get("results", []) if "shape" not in one
                   and concerns(one, "features", uses) and concerns(one, "families", {target["triple"].split("-")[0]})]
         enforce("advisories", options.advisories is not None and version and not any(map(made_by, ranges)))
     enforce("audit", not compiler.get("audit"))  # there is no disassembler here: nothing can be said of the code
+    proved = [is_proved(open(path, "rb").read(), policy, manifest, options.at) for path in options.provenance]
+    enforce("provenance", any(proved) if proved else "provenance" not in policy)
     enforce("validity", validity.get("notBefore", 0) <= options.at < validity.get("expires", 2**64))
     enforce("expiry", "expires" in validity or not policy.get("validity", {}).get("expiry-required"))
 def verify(file, policy, options):
@@ -301,6 +329,7 @@ def main():
     trust.add_argument("--trust", metavar="POLICY", help="edgec-trust.toml")
     trust.add_argument("--key", metavar="PEM", action="append", help="repeated: all of these must have signed")
     for asked in ("--name", "--channel"): parser.add_argument(asked, help="what is asked for; something else is refused")
+    parser.add_argument("--provenance", metavar="FILE", action="append", default=[], help="repeated: one of them is about the artifact")
     parser.add_argument("--at", type=int, default=int(time.time()), help="seconds since 1970, instead of now")
     parser.add_argument("--targets", type=document, default=os.path.join(os.path.dirname(__file__), "targets.json"))
     parser.add_argument("--advisories", type=document, help="the output of `edgec advisories --format json`")

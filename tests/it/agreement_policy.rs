@@ -25,6 +25,9 @@ const ACCEPTED: &[&str] = &[
     "[validity]\nexpiry-required = false",
     "[validity]\nexpiry-required = true\n[checks]\nexpiry = 'warn'",
     "[allow]\nimports = []\n[checks]\nimports = 'off'",
+    "[provenance]\n[checks]\nprovenance = 'off'",
+    "[provenance]\nkeys = ['k']\n[checks]\nprovenance = 'warn'",
+    "[checks]\nprovenance = 'off'",
 ];
 
 /// Policies that refuse the artifact, because of a rule or because they are malformed.
@@ -80,6 +83,14 @@ const REFUSED: &[&str] = &[
     "[[scope]]\nthreshold = 1\napplications = ['acme/']",
     "[[scope]]\nthreshold = 1\napplications = ['']",
     "[[scope]]\nthreshold = 1\nchannels = ['a\\b']",
+    "[provenance]",
+    "[provenance]\nbuilder = []\n[checks]\nprovenance = 'off'",
+    "[provenance]\nsource = []\n[checks]\nprovenance = 'off'",
+    "[provenance]\nkeys = []\n[checks]\nprovenance = 'off'",
+    "[provenance]\nkeys = ['nobody']\n[checks]\nprovenance = 'off'",
+    "[provenance]\nrevision = ['x']\n[checks]\nprovenance = 'off'",
+    "[checks]\nprovenance = 'enforce'",
+    "[checks]\nprovenance = 'warn'",
 ];
 
 #[test]
@@ -123,5 +134,82 @@ fn both_apply_a_policy_alike() {
             accepted: Some(accepted),
         }
     });
+    check_agreement(cases);
+}
+
+/// Both judge an artifact with its provenance alike.
+#[test]
+fn both_judge_a_provenance_alike() {
+    if python().is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let read = |name: &str| String::from_utf8(sandbox.read(name)).unwrap();
+    let stated = ["-q", "--builder-id", "https://ci.example.com/1"];
+    let source = ["--source-repository", "https://git.example.com/shop"];
+    let built = sandbox.hello_with(&[&stated[..], &source, &["--provenance"]].concat());
+    assert!(built.status.success(), "{built:?}");
+    let file = sandbox.read("hello.cwasm");
+    let right = read("hello.provenance.json");
+    sandbox.ok(&["sign-blob", "hello.cwasm", "--key", "key.pem"]);
+    let blob = read("hello.cwasm.dsse.json");
+    let built = sandbox.hello_with(&["-q", "-O0", "--provenance"]);
+    assert!(built.status.success(), "{built:?}");
+    let other = read("hello.provenance.json");
+    let pem = read("key.pub.pem");
+    // DSSE allows other spellings of an envelope.
+    let spaced = right.replace("\"signatures\":", " \"more\": [1], \"signatures\" : ");
+    let many = ["{\"sig\":\"\"}"; 16].join(",");
+    let many = right.replace("\"signatures\":[", &format!("\"signatures\":[{many},"));
+    let long = right.replace("\"sig\":\"", "\"sig\":\"AAAA");
+    let mistyped = right.replace("in-toto", "other");
+    let any = "[provenance]";
+    let mut cases = Vec::new();
+    let judged: &[(&str, &str, bool)] = &[
+        ("", right.as_str(), true),
+        ("", &other, false),
+        (any, &right, true),
+        (any, &spaced, true),
+        (any, &other, false),
+        (any, &blob, false),
+        (any, &many, false),
+        (any, &long, false),
+        (any, &mistyped, false),
+        (any, "{}", false),
+        (any, "[]", false),
+        (any, "", false),
+        (
+            "[provenance]\nbuilder = ['https://ci.example.com/*']",
+            &right,
+            true,
+        ),
+        (
+            "[provenance]\nbuilder = ['https://ci.example.com/']",
+            &right,
+            false,
+        ),
+        ("[provenance]\nsource = ['x', '*/shop']", &right, true),
+        ("[provenance]\nsource = ['*/blog']", &right, false),
+        ("[provenance]\nkeys = ['k']", &right, true),
+        (
+            "[provenance]\nbuilder = ['x']\n[checks]\nprovenance = 'warn'",
+            &right,
+            true,
+        ),
+    ];
+    for (number, (rule, provenance, accepted)) in judged.iter().enumerate() {
+        let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
+        let policy = format!("threshold = 1\n{key}{rule}\n");
+        let policy = sandbox.write(&format!("{number}.toml"), policy);
+        let provenance = sandbox.write(&format!("{number}.json"), provenance);
+        let provenance = provenance.to_str().unwrap().to_owned();
+        cases.push(Case {
+            name: format!("{number}: {rule}"),
+            file: file.clone(),
+            trust: Trust::Policy(policy),
+            arguments: vec!["--provenance".to_owned(), provenance],
+            accepted: Some(*accepted),
+        });
+    }
     check_agreement(cases);
 }

@@ -125,7 +125,8 @@ fn row_38_a_limit_has_a_place_and_a_cure() {
             assert!(stderr.contains(&format!("{place})\n")), "{stderr}");
             assert_eq!(stderr.contains("at offset 0x"), !is_text, "{stderr}");
             let hint = format!("  hint: {advice}; docs/limits.md has the limits\n");
-            assert!(stderr.ends_with(&hint), "{stderr}");
+            let more = "  more: edgec explain unsupported\n";
+            assert!(stderr.ends_with(&(hint + more)), "{stderr}");
             assert_eq!(stderr.matches(advice).count(), 1, "{stderr}");
         }
     }

@@ -36,7 +36,7 @@ fn what_is_planted_is_found_with_function_and_place() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = sandbox.run(&arguments);
     assert_eq!(output.status.code(), Some(1));
-    let reports: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let reports: Vec<Value> = edgec_tests::results(&output.stdout);
     assert_eq!(reports.len(), expected.len());
     for (report, (name, bytes, kind, number, start, at)) in reports.iter().zip(expected) {
         assert_eq!(
@@ -451,7 +451,7 @@ fn what_is_built_is_clean() {
     assert_eq!(built.len(), expected);
     let mut arguments = vec!["audit", "--format", "json"];
     arguments.extend(&built);
-    let reports: Vec<Value> = serde_json::from_str(&sandbox.ok(&arguments)).unwrap();
+    let reports: Vec<Value> = edgec_tests::results(sandbox.ok(&arguments));
     for report in reports {
         assert_eq!(report["clean"], true, "{report:#?}");
         assert_eq!(report["verified"], false);

@@ -67,7 +67,7 @@ fn validate_gives_the_engines_verdict() {
         let mut arguments = vec!["validate", "--format", "json"];
         arguments.extend(chunk.iter().map(|(file, _)| file.as_str()));
         let output = suite.sandbox.run(&arguments);
-        let reports: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let reports: Vec<Value> = edgec_tests::results(&output.stdout);
         found.extend(reports.iter().map(|report| {
             let input = report["input"].as_str().unwrap().to_owned();
             (input, report["valid"].as_bool().unwrap())

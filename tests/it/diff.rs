@@ -159,6 +159,6 @@ fn code_for_another_engine_is_refused() {
     sandbox.write("b.cwasm", other);
     let stderr = sandbox.fails(1, &["diff", "a.cwasm", "b.cwasm"]);
     let says = "error[image]: b.cwasm: the code is for wasmtime 47, and this edgec reads code for 48\n  \
-                hint: use an edgec with wasmtime 47\n";
+                hint: use an edgec with wasmtime 47\n  more: edgec explain image\n";
     assert_eq!(stderr, says);
 }

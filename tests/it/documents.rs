@@ -114,7 +114,7 @@ fn results_are_documents() {
     sandbox.ok(&["keygen", "-o", "root.pem"]);
     let id = |file: &str| {
         let shown = sandbox.ok(&["keys", "show", file, "--format", "json"]);
-        let shown: Value = serde_json::from_str(&shown).unwrap();
+        let shown = edgec_tests::results(shown);
         shown[0]["key"]["keyId"].as_str().unwrap().to_owned()
     };
     let key = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
@@ -170,12 +170,15 @@ fn results_are_documents() {
         serde_json::json!([])
     );
     let paths = json(&["store", "--store", "store", "path", "app"]);
-    assert!(paths[0].as_str().unwrap().ends_with(".elf"), "{paths}");
+    assert!(
+        paths["results"][0].as_str().unwrap().ends_with(".elf"),
+        "{paths}"
+    );
     let named = json(&["symbolize", "app.debug", "text+0x1"]);
-    assert_eq!(named[0]["address"], "text+0x1");
-    assert!(named[0]["place"].is_string(), "{named}");
+    assert_eq!(named["results"][0]["address"], "text+0x1");
+    assert!(named["results"][0]["place"].is_string(), "{named}");
     let wrong = ["symbolize", "app.debug", "x", "--format", "json"];
     let document = json_failure(&sandbox, &wrong, 1);
-    assert_eq!(document[0]["error"]["code"], "address");
+    assert_eq!(document["results"][0]["error"]["code"], "address");
     json_failure(&sandbox, &["symbolize", "app.debug", "--format", "json"], 2);
 }

@@ -283,12 +283,8 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
         "{text}"
     );
     let json = sandbox.ok(&["advisories", "--format", "json"]);
-    let all: Value = serde_json::from_str(&json).unwrap();
-    let shaped = all
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|it| it["shape"].is_string());
+    let all = edgec_tests::results(json);
+    let shaped = all.iter().filter(|it| it["shape"].is_string());
     let shaped: Vec<&Value> = shaped.map(|it| &it["id"]).collect();
     assert_eq!(shaped, ["EDGEC-2026-0003", "EDGEC-2026-0002"]);
     // A component, under a policy that includes the advisories.
@@ -301,10 +297,7 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
     );
     let text = sandbox.ok(&["verify", "--trust", "trust.toml", "app.cwasm"]);
     assert!(
-        text.contains(&format!(
-            "none of the {} that",
-            all.as_array().unwrap().len() - 2
-        )),
+        text.contains(&format!("none of the {} that", all.len() - 2)),
         "{text}"
     );
 }

@@ -161,7 +161,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
     });
     sandbox.write("a.cwasm", forged);
     let report = json(&sandbox, &rebuild);
-    let differences = report[0]["differences"].as_array().unwrap();
+    let differences = report["results"][0]["differences"].as_array().unwrap();
     assert_eq!(differences.len(), 1, "{differences:?}");
     assert_eq!(differences[0]["at"], "capabilities.exports.count");
     let stderr = sandbox.fails(1, &["inspect", "--exports", "a.cwasm"]);

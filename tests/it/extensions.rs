@@ -38,7 +38,7 @@ fn extensions_are_carried_and_shown_and_skipped() {
     // Every check has the same result with and without extensions.
     let checks = |name| {
         let report = report(&["verify", "--key", "signer.pub.pem", name]);
-        let checks = report[0]["checks"].as_array().unwrap().iter();
+        let checks = report["results"][0]["checks"].as_array().unwrap().iter();
         let told = checks.map(|check| (check["check"].clone(), check["status"].clone()));
         told.collect::<Vec<_>>()
     };

@@ -168,3 +168,81 @@ fn a_payload_that_is_no_statement_is_refused_by_in_toto() {
         assert!(stderr.starts_with("in-toto-attestation: "), "{stderr}");
     }
 }
+
+/// Lets `tests/interop/attestation.py` judge an attestation with a key.
+fn attested(python: &Path, sandbox: &Sandbox, attestation: &str, key: &str) -> Output {
+    let output = Command::new(python)
+        .current_dir(sandbox.path())
+        .arg(repository().join("tests/interop/attestation.py"))
+        .args([attestation, key])
+        .output();
+    output.expect("python can be started")
+}
+
+/// Whether `cosign` is installed. If not, says so.
+fn cosign() -> bool {
+    let found = Command::new("cosign").arg("version").output();
+    let is_there = found.is_ok_and(|output| output.status.success());
+    if !is_there {
+        edgec_tests::skipped("EDGEC_REQUIRE_COSIGN", "cosign is not installed");
+    }
+    is_there
+}
+
+/// Other tools accept signed files and provenances. If `cosign` is installed, it does so too.
+#[test]
+fn dsse_and_in_toto_tools_accept_attestations() {
+    let Some(python) = python() else { return };
+    let sandbox = Sandbox::new();
+    sandbox.write("app.tar.gz", b"the bytes of a release");
+    sandbox.write("in.wat", "(module (func (export \"f\")))");
+    sandbox.ok(&["keygen", "-o", "other.pem"]);
+    sandbox.ok(&["sign-blob", "app.tar.gz", "--key", "key.pem"]);
+    let build = ["build", "-q", "in.wat", "-t", "x86_64", "--key", "key.pem"];
+    sandbox.ok(&[&build[..], &["--provenance", "-o", "in.cwasm"]].concat());
+    for (file, attestation, predicate) in [
+        (
+            "app.tar.gz",
+            "app.tar.gz.dsse.json",
+            "https://edgec.dev/blob/v1",
+        ),
+        (
+            "in.cwasm",
+            "in.provenance.json",
+            "https://slsa.dev/provenance/v1",
+        ),
+    ] {
+        let output = attested(&python, &sandbox, attestation, "key.pub.pem");
+        assert!(output.status.success(), "{output:?}");
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["predicateType"], predicate);
+        assert_eq!(said["subject"][0]["name"], file);
+        let sha256 = edgec_artifact::Sha256Digest::of(&sandbox.read(file)).to_string();
+        assert_eq!(said["subject"][0]["digest"]["sha256"], sha256);
+        let refused = attested(&python, &sandbox, attestation, "other.pub.pem");
+        assert!(
+            refused.stderr.starts_with(b"securesystemslib: "),
+            "{refused:?}"
+        );
+
+        if cosign() {
+            for (key, accepted) in [("key.pub.pem", true), ("other.pub.pem", false)] {
+                let output = Command::new("cosign")
+                    .current_dir(sandbox.path())
+                    .args(["verify-blob-attestation", "--insecure-ignore-tlog"])
+                    .args([
+                        "--key",
+                        key,
+                        "--signature",
+                        attestation,
+                        "--type",
+                        predicate,
+                    ])
+                    .arg(file)
+                    .output()
+                    .unwrap();
+                assert_eq!(output.status.success(), accepted, "{output:?}");
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use edgec_tests::{Sandbox, encrypted_key, present};
 
 fn key_id(sandbox: &Sandbox, file: &str) -> String {
     let shown = sandbox.ok(&["keys", "show", file, "--format", "json"]);
-    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let shown = edgec_tests::results(shown);
     shown[0]["key"]["keyId"].as_str().unwrap().to_owned()
 }
 
@@ -23,10 +23,8 @@ fn nothing_that_is_shown_is_secret() {
         }
     }
     let shown = sandbox.ok(&[&show[..], &["json"]].concat());
-    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let shown = edgec_tests::results(shown);
     let kinds: Vec<_> = shown
-        .as_array()
-        .unwrap()
         .iter()
         .map(|file| {
             let key = &file["key"];

@@ -390,7 +390,7 @@ fn policy_sign_adds_its_signature_to_those_that_are_there() {
     // Signatures over other bytes would be invalid.
     let id = |key: &str| {
         let shown = sandbox.ok(&["keys", "show", key, "--format", "json"]);
-        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let shown = edgec_tests::results(shown);
         shown[0]["key"]["keyId"].as_str().unwrap().to_owned()
     };
     let other = id("other.pub.pem");

@@ -162,7 +162,8 @@ fn a_passphrase_comes_from_a_file_a_variable_or_standard_input() {
     let error = String::from_utf8(wrong.stderr).unwrap();
     assert_eq!(
         error,
-        "error[passphrase]: secret.pem: the passphrase does not open this private key\n"
+        "error[passphrase]: secret.pem: the passphrase does not open this private key\n  \
+         more: edgec explain passphrase\n"
     );
     assert_eq!(with("").unwrap().status.code(), Some(2));
 

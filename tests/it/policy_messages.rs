@@ -23,9 +23,10 @@ fn refused(sandbox: &Sandbox, policy: &str, more: &[&str], begins: &str, hint: &
     let verify = ["verify", "app.cwasm", "--trust", policy];
     let stderr = sandbox.fails(1, &[&verify[..], more].concat());
     assert!(stderr.starts_with(begins), "{stderr}");
+    let code = begins.split(['[', ']']).nth(1).unwrap();
     assert_eq!(
         stderr.split_once("\n  hint: ").unwrap().1,
-        format!("{hint}\n")
+        format!("{hint}\n  more: edgec explain {code}\n")
     );
 }
 

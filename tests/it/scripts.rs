@@ -16,7 +16,7 @@ const REGISTRIES: &[&str] = &[
 #[test]
 fn no_script_names_a_mirror() {
     let mut scripts = vec![repository().join("fuzz/smoke.sh")];
-    for folder in [".ci", "tests"] {
+    for folder in [".ci", "integrations", "release", "tests"] {
         walk(&repository().join(folder), &mut scripts);
     }
     assert!(scripts.len() > 10, "{scripts:?}");

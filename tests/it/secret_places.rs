@@ -150,6 +150,11 @@ fn what_a_message_quotes_has_no_key_in_it() {
         sandbox.write(&host, lines.collect::<String>());
         let policy = format!("policy-{number}.toml");
         sandbox.write(&policy, format!("threshold = 1\n\"{text}\" = 1\n"));
+        let project = format!("project-{number}.toml");
+        let component = "schema = 1\n[[component]]\nname = 'a'\ninput = 'a'\n";
+        sandbox.write(&project, format!("{component}\"{text}\" = 1\n"));
+        let value = format!("value-{number}.toml");
+        sandbox.write(&value, format!("{component}profile = \"{text}\"\n"));
         for line in [
             &["build", program.as_str(), "--key", "key.pem"][..],
             &["validate", &program, "--format", "json"],
@@ -157,6 +162,9 @@ fn what_a_message_quotes_has_no_key_in_it() {
             &["check", "app.cwasm", "--format", "json", "--host", &host],
             &["policy", "check", &policy],
             &["policy", "check", &policy, "--format", "json"],
+            &["build", "--project", &project],
+            &["build", "--project", &project, "--format", "json"],
+            &["build", "--project", &value],
         ] {
             let output = sandbox.run(line);
             assert!(!output.status.success(), "{line:?}: {output:?}");

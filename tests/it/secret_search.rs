@@ -190,7 +190,7 @@ fn digests_are_no_secrets() {
             .is_file()
     );
     let shown = sandbox.ok(&["keys", "show", "key.pub.pem", "--format", "json"]);
-    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let shown = edgec_tests::results(shown);
     let id = shown[0]["key"]["keyId"].as_str().unwrap();
     let stderr = sandbox.fails(1, &["sign", "a.cwasm", "--remove", id]);
     assert!(stderr.contains(id), "{stderr}");

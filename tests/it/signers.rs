@@ -284,7 +284,7 @@ fn a_signature_goes_by_key_id_or_by_key() {
     let alone = sandbox.read("hello.cwasm");
     let removed = |key: &str| sign(&sandbox, &["--remove", key]);
     let shown = sandbox.ok(&["keys", "show", "other.pub.pem", "--format", "json"]);
-    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let shown = edgec_tests::results(shown);
     let id = shown[0]["key"]["keyId"].as_str().unwrap();
     sandbox.ok(&[
         "keys",

@@ -176,7 +176,7 @@ fn what_is_missing_or_cut_off_is_not_listed_as_whole() {
         let (listed, _) = host.told(&["ls"], 0);
         let rows = listed.lines().filter(|line| line.starts_with("app "));
         assert_eq!(rows.filter(|row| row.contains(word)).count(), 2, "{listed}");
-        assert_eq!(host.report(&["ls"], 0)[0]["condition"], word);
+        assert_eq!(host.report(&["ls"], 0)["results"][0]["condition"], word);
         let path = in_store(&["path", "app"]);
         fails(&host.sandbox, 1, &path, "store-damaged");
         // This happens before anything is hashed.

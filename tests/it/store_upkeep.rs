@@ -37,7 +37,7 @@ fn an_admission_says_what_it_found() {
     let add = |file: &[u8]| {
         host.sandbox.write("a.cwasm", file);
         let added = host.report(&["add", "--key", "key.pub.pem", "a.cwasm"], 0);
-        added[0].clone()
+        added["results"][0].clone()
     };
     let first = app(1);
     assert_eq!(add(&first)["change"], "unchanged");
@@ -86,11 +86,12 @@ fn an_admission_warns_of_loads_that_will_be_refused() {
     assert_eq!(host.told(&add, 0).1, "");
     write_policy("fs-verity");
     let admitted = host.report(&add, 0);
-    if admitted[0]["mode"] == "fs-verity" {
+    let admitted = &admitted["results"][0];
+    if admitted["mode"] == "fs-verity" {
         eprintln!("SKIPPED: with fs-verity there is nothing to warn of");
         return;
     }
-    assert_eq!(admitted[0]["warnings"][0]["code"], "load-mode");
+    assert_eq!(admitted["warnings"][0]["code"], "load-mode");
     let (stdout, stderr) = host.told(&add, 0);
     assert!(stdout.starts_with("a.cwasm: admitted as hello"), "{stdout}");
     let warning = "warning[load-mode]: a.cwasm: ";
@@ -114,7 +115,7 @@ fn a_change_of_kind_is_told() {
     };
     let add = ["add", "--key", "key.pub.pem", "a.cwasm"];
     version(&material().hello, 1);
-    assert!(host.report(&add, 0)[0]["warnings"].is_null());
+    assert!(host.report(&add, 0)["results"][0]["warnings"].is_null());
     version(&material().module, 2);
     let (stdout, stderr) = host.told(&add, 0);
     assert!(stdout.ends_with("; current\n"), "{stdout}");
@@ -124,7 +125,8 @@ fn a_change_of_kind_is_told() {
     // The current version is the module now.
     assert_eq!(host.told(&add, 0).1, "");
     version(&material().hello, 3);
-    assert_eq!(host.report(&add, 0)[0]["warnings"][0]["code"], "kind");
+    let warned = host.report(&add, 0);
+    assert_eq!(warned["results"][0]["warnings"][0]["code"], "kind");
 
     let choose = ["use", "app", "--app-version", "2"];
     let (_, stderr) = host.told(&choose, 0);

@@ -163,7 +163,7 @@ fn verified(
     let files = files.iter().map(String::as_str);
     let output = sandbox.run(&verify.into_iter().chain(files).collect::<Vec<_>>());
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
-    let verdicts = report.as_array()?.iter().zip(ids);
+    let verdicts = report["results"].as_array()?.iter().zip(ids);
     let verified = verdicts.filter(|(verdict, _)| verdict["verified"] == true);
     Some(verified.map(|(_, id)| *id).collect())
 }

@@ -135,8 +135,7 @@ fn the_document_lists_the_registry() {
 #[test]
 fn the_list_for_machines() {
     let sandbox = Sandbox::empty();
-    let list: Value = serde_json::from_str(&sandbox.ok(&["targets", "--format", "json"])).unwrap();
-    let list = list.as_array().unwrap();
+    let list = edgec_tests::results(sandbox.ok(&["targets", "--format", "json"]));
     assert_eq!(list.len(), edgec_targets::all().count());
     for (entry, target) in list.iter().zip(edgec_targets::all()) {
         assert_eq!(entry["id"], target.id);

@@ -7,7 +7,7 @@ use edgec_tests::corpus::{Forge, write_policy};
 use serde_json::Value;
 
 /// All checks of a verification, in order.
-const CHECKS: [&str; 19] = [
+const CHECKS: [&str; 20] = [
     "policy",
     "layout",
     "signatures",
@@ -27,6 +27,7 @@ const CHECKS: [&str; 19] = [
     "validity",
     "expiry",
     "audit",
+    "provenance",
 ];
 
 /// A sandbox with the example for x86-64 and aarch64, and a policy with this text.
@@ -47,7 +48,7 @@ fn sandbox(policy: &str) -> Sandbox {
 fn reports(sandbox: &Sandbox, arguments: &[&str]) -> Vec<Value> {
     let verb = ["verify", "--trust", "edgec-trust.toml", "--format", "json"];
     let output = sandbox.run(&[&verb[..], arguments].concat());
-    serde_json::from_slice(&output.stdout).unwrap()
+    edgec_tests::results(&output.stdout)
 }
 
 /// Names and outcomes of a report's checks.

@@ -114,7 +114,12 @@ fn verdicts_of_edgec(
         return vec![false; names.len()];
     }
     let verdict = |entry: &serde_json::Value| entry["verified"].as_bool().unwrap();
-    report.as_array().unwrap().iter().map(verdict).collect()
+    report["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(verdict)
+        .collect()
 }
 
 /// The results, with the message about each file.

@@ -65,6 +65,20 @@ pub fn number_in(variable: &str, otherwise: u64) -> u64 {
     text.map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
+/// The results in the JSON document of a verb for several files.
+///
+/// # Panics
+///
+/// If the text is no such document.
+pub fn results(document: impl AsRef<[u8]>) -> Vec<serde_json::Value> {
+    let mut document: serde_json::Value =
+        serde_json::from_slice(document.as_ref()).expect("a JSON document");
+    match document["results"].take() {
+        serde_json::Value::Array(results) => results,
+        _ => panic!("no results: {document}"),
+    }
+}
+
 /// The words of a command line that has no quotes.
 pub fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
@@ -204,6 +218,8 @@ pub fn isolate(command: &mut Command, folder: &Path) {
         "EDGEC_PKCS11_PIN",
         "EDGEC_STORE",
         "EDGEC_TRUST_STATE",
+        "GITHUB_ACTIONS",
+        "GITHUB_WORKSPACE",
         "RUST_BACKTRACE",
         "RUST_LIB_BACKTRACE",
         "SOURCE_DATE_EPOCH",

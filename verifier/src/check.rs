@@ -46,6 +46,8 @@ pub enum CheckName {
     Expiry,
     /// The code was audited without findings, if the policy requires that.
     Audit,
+    /// The artifact has the provenance that the policy requires.
+    Provenance,
     /// The named input compiles to this image. Only `edgec verify --rebuild` makes this check; a
     /// verification does not.
     Rebuild,
@@ -55,7 +57,7 @@ pub enum CheckName {
 
 impl CheckName {
     /// The checks whose mode a policy can set: all that the policy itself decides.
-    pub(crate) const WITH_MODE: [Self; 12] = [
+    pub(crate) const WITH_MODE: [Self; 13] = [
         Self::Application,
         Self::Channel,
         Self::Target,
@@ -68,6 +70,7 @@ impl CheckName {
         Self::Validity,
         Self::Expiry,
         Self::Audit,
+        Self::Provenance,
     ];
 
     /// The name in reports and policies.
@@ -92,6 +95,7 @@ impl CheckName {
             Self::Validity => "validity",
             Self::Expiry => "expiry",
             Self::Audit => "audit",
+            Self::Provenance => "provenance",
             Self::Rebuild => "rebuild",
             Self::Host => "host",
         }

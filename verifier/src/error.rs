@@ -4,6 +4,7 @@ use edgec_artifact::{LayoutError, StatementError, UnixTime, VerityDigest};
 
 use crate::consistency::Contradiction;
 use crate::engine_version::EngineVersion;
+use crate::provenance_refusal::ProvenanceRefusal;
 
 /// Why an artifact is not trusted. [`Self::refusal`] says in broad terms what to do about it, and
 /// [`Self::code`] is a name for logs and metrics.
@@ -222,6 +223,9 @@ pub enum VerifyError {
         /// Why not.
         reason: String,
     },
+    /// The provenance is missing, wrong, or not one that the policy accepts.
+    #[error(transparent)]
+    Provenance(#[from] ProvenanceRefusal),
 }
 
 /// A trusted key with a valid signature that does not count.
@@ -313,6 +317,7 @@ impl VerifyError {
             Self::NoExpiry => "expiry-required",
             Self::Audit { .. } => "audit",
             Self::NotAudited { .. } => "not-audited",
+            Self::Provenance(refusal) => refusal.code(),
         }
     }
 }

@@ -61,9 +61,11 @@
 //! | for | see |
 //! |---|---|
 //! | a policy in a file: its owner, its root keys, and refusal of older versions | [`TrustPolicy::read`], [`remember`], [`NewestPolicy`] |
+//! | who built an artifact, and from what | [`Expected::with_provenance`], `[provenance]` of a policy |
 //! | a report of all checks, also for a file that is refused | [`examine`] |
 //! | the bytes of an artifact's file | [`open_artifact`] |
 //! | an artifact that is verified again and again | [`verify_stored`], [`Facts`] |
+//! | a signed file that is no artifact | [`verify_blob`] |
 //! | the time | [`UnixTime`], [`Clock`]: nothing in this crate reads a clock by itself |
 //! | an artifact's own statements, if trust does not matter | [`describe_unsigned`]; of an envelope, [`stated`] |
 //! | whether a machine can run an artifact | [`HostProfile`], [`Fleet`] |
@@ -85,6 +87,7 @@
 mod advisories;
 mod artifact_file;
 pub mod audit;
+mod blob;
 mod check;
 mod checks;
 mod clock;
@@ -104,6 +107,8 @@ mod policy_state;
 mod policy_summary;
 mod policy_toml;
 mod pool_limits;
+mod provenance;
+mod provenance_refusal;
 mod refusal;
 mod rules;
 mod signatures;
@@ -112,6 +117,7 @@ mod verify;
 
 pub use advisories::{Advisory, SHIPPED};
 pub use artifact_file::{ArtifactFileError, open_artifact};
+pub use blob::{BlobError, ExpectedBlob, VerifiedBlob, verify_blob};
 pub use check::{Check, CheckName, Status};
 pub use clock::{Clock, ClockError, SystemClock};
 pub use consistency::Contradiction;
@@ -140,6 +146,7 @@ pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, policy_envelope};
 pub use policy_state::{NewestPolicy, PolicyStateError, Seen, remember};
 pub use policy_summary::PolicyDemand;
 pub use pool_limits::{PoolLimits, PoolMisfit};
+pub use provenance_refusal::ProvenanceRefusal;
 pub use refusal::Refusal;
 pub use signatures::AcceptedSignature;
 pub use unsigned::{Unsigned, describe_unsigned};

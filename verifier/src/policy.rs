@@ -33,6 +33,7 @@ pub struct TrustPolicy {
     pub(crate) compiler: CompilerRules,
     pub(crate) expiry_required: bool,
     pub(crate) minimum_load_mode: Option<LoadMode>,
+    pub(crate) provenance: Option<ProvenanceRules>,
     pub(crate) modes: BTreeMap<CheckName, Mode>,
     pub(crate) digest: Sha256Digest,
     pub(crate) signed_by: Vec<KeyId>,
@@ -127,6 +128,16 @@ pub(crate) struct CompilerRules {
     pub(crate) denied: Vec<Denied>,
 }
 
+/// What an artifact's provenance must state, and who must have signed it. A missing list allows
+/// all.
+#[derive(Clone, Debug)]
+pub(crate) struct ProvenanceRules {
+    pub(crate) builders: Option<Vec<Pattern>>,
+    pub(crate) sources: Option<Vec<Pattern>>,
+    /// Names of keys; `None`: all keys.
+    pub(crate) keys: Option<BTreeSet<String>>,
+}
+
 /// Engine versions that are denied for some targets.
 #[derive(Clone, Debug)]
 pub(crate) struct Denied {
@@ -161,6 +172,9 @@ pub enum PolicyError {
     /// The file has a mode for the audit, but does not ask for an audit.
     #[error("`[checks] audit` does not ask for an audit: `[compiler] audit = true` does")]
     AuditNotAsked,
+    /// The file has a mode for the provenance, but does not ask for one.
+    #[error("`[checks] provenance` does not ask for a provenance: a table `[provenance]` does")]
+    ProvenanceNotAsked,
     /// Two keys have one name, so scopes could not tell them apart.
     #[error("two trusted keys are named `{name}`")]
     SameName {
@@ -257,6 +271,7 @@ impl TrustPolicy {
             compiler: CompilerRules::default(),
             expiry_required: false,
             minimum_load_mode: None,
+            provenance: None,
             modes: BTreeMap::new(),
             digest: Sha256Digest::of(text.as_bytes()),
             signed_by: Vec::new(),
@@ -297,6 +312,11 @@ impl TrustPolicy {
     /// The weakest load mode that the policy accepts, if it demands one. The loader enforces it.
     pub fn minimum_load_mode(&self) -> Option<LoadMode> {
         self.minimum_load_mode
+    }
+
+    /// Whether the policy refuses artifacts without a provenance, or at least warns of them.
+    pub fn reads_provenance(&self) -> bool {
+        self.provenance.is_some() && self.mode(CheckName::Provenance) != Mode::Off
     }
 
     /// Whether this policy accepts bytes that are protected like this. It is not part of a

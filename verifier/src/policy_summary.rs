@@ -122,6 +122,19 @@ impl TrustPolicy {
         denied
     }
 
+    fn provenance_text(&self) -> String {
+        let Some(rules) = &self.provenance else {
+            return "not asked for".to_owned();
+        };
+        let keys = rules.keys.as_ref().map(|keys| keys.iter().collect());
+        format!(
+            "required; builders: {}; sources: {}; signed by: {}",
+            one_of(&rules.builders, "any"),
+            one_of(&rules.sources, "any"),
+            one_of::<&String>(&keys, "any trusted key")
+        )
+    }
+
     /// The checks that a policy can ask for, and those that refuse nothing.
     fn check_rows(&self) -> Vec<Row> {
         let asked = [
@@ -134,6 +147,7 @@ impl TrustPolicy {
             (name, text.to_owned())
         });
         let mut rows = Vec::from(asked);
+        rows.push(("provenance", self.provenance_text()));
         for (check, mode) in &self.modes {
             let mode = match mode {
                 Mode::Enforce => continue,
@@ -219,6 +233,7 @@ mod tests {
             not("no advisories"),
             not("code audit"),
             not("artifacts expire"),
+            not("provenance"),
             ("policy expires", "never".to_owned()),
         ];
         assert_eq!(rows(""), wanted);
@@ -285,6 +300,11 @@ mod tests {
                 "[validity]\nexpiry-required = true",
                 "artifacts expire",
                 "required",
+            ),
+            (
+                "[provenance]\nbuilder = [\"https://ci/*\"]\nkeys = [\"ci\"]",
+                "provenance",
+                "builders: `https://ci/*`; sources: any; signed by: `ci`",
             ),
             (
                 "[checks]\nimports = \"warn\"",

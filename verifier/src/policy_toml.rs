@@ -3,6 +3,7 @@
 //! More than 400 lines: a third of them are tests.
 
 mod messages;
+mod provenance;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,7 @@ struct File {
     compiler: Compiler,
     #[serde(default)]
     validity: Validity,
+    provenance: Option<provenance::Table>,
     #[serde(default)]
     checks: BTreeMap<Turnable, Mode>,
 }
@@ -155,6 +157,12 @@ impl TrustPolicy {
         if !file.compiler.audit && audit.is_some_and(|mode| *mode != Mode::Off) {
             return Err(PolicyError::AuditNotAsked);
         }
+        let provenance = file.provenance.map(|table| table.rules(&names));
+        let provenance = provenance.transpose()?;
+        let mode = modes.get(&CheckName::Provenance);
+        if provenance.is_none() && mode.is_some_and(|mode| *mode != Mode::Off) {
+            return Err(PolicyError::ProvenanceNotAsked);
+        }
         Ok(Self {
             name: file.name.map(|name| name.0),
             version: file.version,
@@ -177,6 +185,7 @@ impl TrustPolicy {
             compiler: compiler(file.compiler)?,
             expiry_required: file.validity.expiry_required,
             minimum_load_mode: file.minimum_load_mode,
+            provenance,
             modes,
             digest: Sha256Digest::of(text.as_bytes()),
             signed_by: Vec::new(),

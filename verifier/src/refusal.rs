@@ -57,7 +57,8 @@ impl VerifyError {
             | Self::Expired { .. }
             | Self::NoExpiry
             | Self::Audit { .. }
-            | Self::NotAudited { .. } => Refusal::Policy,
+            | Self::NotAudited { .. }
+            | Self::Provenance(_) => Refusal::Policy,
         }
     }
 }

@@ -49,6 +49,7 @@ const RULES: [(CheckName, Rule); CheckName::WITH_MODE.len()] = [
     (CheckName::Validity, validity),
     (CheckName::Expiry, expiry),
     (CheckName::Audit, audit),
+    (CheckName::Provenance, provenance),
 ];
 
 /// Checks every rule. The first enforced rule that does not hold is the error.
@@ -331,6 +332,15 @@ fn audit(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         "a lint of the code found nothing in {} instructions of {} functions; entry points not checked",
         report.instructions, report.functions
     )))
+}
+
+fn provenance(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let (expected, manifest) = (facts.expected, facts.manifest);
+    let evidence = crate::provenance::judge(policy, expected, manifest, facts.now)?;
+    Ok(match evidence {
+        Some(evidence) => Finding::Good(evidence),
+        None => Finding::Nothing("not required".to_owned()),
+    })
 }
 
 fn expiry(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {

@@ -75,7 +75,8 @@ pub(crate) fn authentic<'p>(
     Ok(signers)
 }
 
-fn discount(rule: &KeyRule, policy: &TrustPolicy, now: UnixTime) -> Option<Discount> {
+/// Why a key does not count now, whatever the artifact is.
+pub(crate) fn discount(rule: &KeyRule, policy: &TrustPolicy, now: UnixTime) -> Option<Discount> {
     if let Some(reason) = policy.revoked_keys.get(&rule.trusted.key.id()) {
         return Some(Discount::Revoked {
             reason: reason.clone(),

@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 10] = [
+static STEPS: [Step; 13] = [
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
@@ -53,6 +53,24 @@ static STEPS: [Step; 10] = [
         about: "components that other toolchains make, merged and not merged",
         check: toolchains,
         when: When::Named,
+    },
+    Step {
+        name: "legacy",
+        about: "legacy exceptions, translated by a real wasm-opt",
+        check: legacy,
+        when: When::Always,
+    },
+    Step {
+        name: "integrations",
+        about: "the GitHub Action and the GitLab component: their schemas and their scripts",
+        check: integrations,
+        when: When::Always,
+    },
+    Step {
+        name: "release",
+        about: "the files of a release: archives, digests, signature, provenance",
+        check: release,
+        when: When::Always,
     },
     Step {
         name: "soak",
@@ -207,6 +225,19 @@ fn toolchains() -> Outcome {
         compare.arg("--program").arg(guest);
     }
     run(&mut compare)
+}
+
+fn legacy() -> Outcome {
+    run(command("tests/legacy_exceptions/run.sh").arg(edgec()?))
+}
+
+fn integrations() -> Outcome {
+    run(command("tests/integrations/run.sh").arg(edgec()?))
+}
+
+/// The program that the tests have built stands for the one of a release.
+fn release() -> Outcome {
+    run(command("tests/release/run.sh").arg(edgec()?))
 }
 
 /// A debug build may be slow on a busy machine, so it gets much time beyond its limits.

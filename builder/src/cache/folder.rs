@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 use edgec_artifact::Sha256Digest;
 use edgec_compiler::Question;
 use edgec_files::{Folder, FolderError, Temporary};
-use sha2::{Digest as _, Sha256};
 
 use super::entry;
 use super::key::key;
@@ -97,9 +96,7 @@ impl CacheFolder {
         {
             return Ok(Sha256Digest(digest));
         }
-        let mut hash = Sha256::new();
-        io::copy(&mut &file, &mut Hashed(&mut hash))?;
-        let digest = Sha256Digest(hash.finalize().into());
+        let (digest, _) = Sha256Digest::of_stream(&file)?;
         // If it cannot be written, the program is read again next time.
         let _ = self.write(kind, &name, &digest.0);
         Ok(digest)
@@ -111,19 +108,5 @@ fn folder(outer: &Folder, name: &str) -> Result<Folder, FolderError> {
     match outer.folder(name) {
         Err(error) if error.is_absence() => outer.folder_or_new(name),
         found => found,
-    }
-}
-
-/// Hashes what is written to it.
-struct Hashed<'h>(&'h mut Sha256);
-
-impl io::Write for Hashed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

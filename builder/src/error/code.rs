@@ -13,8 +13,12 @@ impl BuildError {
     /// | `not-wasm` | the input is not WebAssembly |
     /// | `invalid` | the program is not valid WebAssembly |
     /// | `unsupported` | the program is valid, but beyond edgec or its engine |
+    /// | `legacy-exceptions` | the program has exceptions from before the standard, and they were not translated |
     /// | `engine-fault` | the program is valid, but the engine's code for it would be wrong |
     /// | `kind` | the program cannot become the requested kind |
+    /// | `wit` | the program cannot get component types |
+    /// | `wit-world`, `wit-invalid`, `wit-unsupported` | a world cannot be read |
+    /// | `gate` | the program breaks what is demanded of it |
     /// | `too-many-imports`, `too-many-memories` | the manifest would be too long |
     /// | `init` | the call at build time gave no usable state |
     /// | `keep-module` | a core module that should not be optimized does not exist |
@@ -27,7 +31,10 @@ impl BuildError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Name(_) => "name",
-            Self::Input { error, .. } | Self::NotResumed(error) => error.code(),
+            Self::Input { error, .. } | Self::NotResumed(error) | Self::NotTranslated(error) => {
+                error.code()
+            }
+            Self::Translate(error) => error.code(),
             Self::Room(error) => error.code(),
             Self::Init(error) => error.code(),
             Self::Snapshot(_) => "init",
@@ -70,10 +77,11 @@ impl SelfAuditError {
 
 impl RebuildError {
     /// A short name for the error that does not change between releases: `rebuild-input`,
-    /// `rebuild-unknown`, or a code of [`BuildError::code`].
+    /// `rebuild-wit`, `rebuild-unknown`, or a code of [`BuildError::code`].
     pub fn code(&self) -> &'static str {
         match self {
             Self::OtherInput { .. } => "rebuild-input",
+            Self::NoWit { .. } => "rebuild-wit",
             Self::Target(_) | Self::Setting(_) => "rebuild-unknown",
             Self::Build(error) => error.code(),
         }

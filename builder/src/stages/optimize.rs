@@ -100,7 +100,7 @@ fn spared(stage: &Stage) -> Result<BTreeSet<usize>, UnknownSetting> {
 }
 
 /// Ascending numbers as ranges: `0-3,7`. A program may have thousands of modules that are kept.
-fn ranges(numbers: &[usize]) -> String {
+pub(super) fn ranges(numbers: &[usize]) -> String {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     for number in numbers {
         match ranges.last_mut() {

@@ -232,7 +232,9 @@ fn of_value(option: &Arg, begin: usize) -> Place<'_> {
     let kind = match option.get_id().as_str() {
         "keep_modules" => Kind::Numbers,
         "env" => Kind::Variable,
-        "name" | "channel" | "display_version" => Kind::Name,
+        // A revision may be a digest, and so may a part of an address.
+        "name" | "channel" | "components" | "display_version" | "source_revision"
+        | "source_repository" | "builder_id" | "invocation_id" => Kind::Name,
         _ if any(&["KEY_ID", "LABEL"]) => Kind::Name,
         _ if any(&["COMMAND"]) => Kind::Command,
         _ if any(&files) => Kind::File,
@@ -363,6 +365,10 @@ mod tests {
             (&["build", "--wasm-opt", "x"], File),
             (&["build", "-o", "x"], File),
             (&["build", "--name", "x"], Name),
+            (&["build", "--component", "x"], Name),
+            (&["build", "--project", "x"], File),
+            (&["build", "--baseline", "x"], File),
+            (&["build", "-j", "x"], Word),
             (&["build", "--name=", "x"], File),
             (&["build", "--quiet", "x"], File),
             (&["build", "--quiet=x"], Word),

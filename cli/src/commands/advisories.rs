@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use edgec_verifier::{Advisory, SHIPPED};
 
 use crate::Outcome;
+use crate::document;
 use crate::failure::Failure;
 use crate::failures::verifier::remedy;
 use crate::render::{self, Format};
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         [] => SHIPPED.iter().collect(),
         ids => ids.iter().map(named).collect::<Result<_, _>>()?,
     };
-    render::answer(&advisories, arguments.format, |advisories| {
+    document::answer_list(true, &advisories, arguments.format, |advisories| {
         let blocks: Vec<String> = advisories.iter().map(|it| text(it)).collect();
         blocks.join("\n")
     });

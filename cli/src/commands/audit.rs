@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use edgec_artifact::elf::ElfImage;
 use edgec_builder::unverified;
 use edgec_compiler::Image;
 use edgec_verifier::audit::{AuditError, AuditReport, audit};
@@ -11,8 +12,10 @@ use serde::Serialize;
 use crate::failure::{Exit, Failure};
 use crate::failures::builder::table_failure;
 use crate::failures::verifier::verify_failure_of;
-use crate::render::{self, Format, safe};
+use crate::place::Place;
+use crate::render::{self, Format, safe, with_sarif};
 use crate::reports::Reports;
+use crate::sarif::Finding;
 use crate::{Outcome, files, workers};
 
 /// Read the native code of artifacts, and list instructions that do not belong there
@@ -29,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
     /// The format of the results
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_parser = with_sarif(), default_value = "text")]
     format: Format,
 }
 
@@ -45,6 +48,9 @@ struct Report {
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     audit: Option<AuditReport>,
+    /// Where the code begins in the file.
+    #[serde(skip)]
+    code_begins: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
 }
@@ -57,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         if !report.clean {
             reports.end_at_least_with(Exit::Rejected);
         }
+        reports.found(&report.artifact, findings(path, &report));
         reports.add(report, |report| report.error.as_ref(), text);
     }
     reports.end()
@@ -69,20 +76,46 @@ fn examine(path: &Path) -> Report {
         clean: false,
         target: None,
         audit: None,
+        code_begins: 0,
         error: None,
     };
     match audit_file(path) {
-        Ok((target, audit)) => {
-            report.clean = audit.is_clean();
-            report.target = Some(safe(&target));
-            report.audit = Some(audit);
+        Ok(audited) => {
+            report.clean = audited.report.is_clean();
+            report.target = Some(safe(&audited.target));
+            report.code_begins = audited.code_begins;
+            report.audit = Some(audited.report);
         }
-        Err(failure) => report.error = Some(failure.about_safe(render::path(path))),
+        Err(failure) => report.error = Some(failure.in_file(path)),
     }
     report
 }
 
-fn audit_file(path: &Path) -> Result<(String, AuditReport), Failure> {
+/// The findings for a log of a code host.
+fn findings(path: &Path, report: &Report) -> Vec<Finding> {
+    let findings = report.audit.iter().flat_map(|audit| &audit.findings);
+    let findings = findings.map(|finding| {
+        let mut place = Place::in_binary(report.code_begins.saturating_add(finding.offset));
+        place.set_file(path);
+        Finding {
+            rule: "audit",
+            message: safe(&finding.to_string()),
+            place,
+            exit: Exit::Rejected,
+        }
+    });
+    findings.collect()
+}
+
+/// The result of an audit.
+struct Audited {
+    target: String,
+    report: AuditReport,
+    /// Where the code begins in the file. The image is at its beginning.
+    code_begins: u64,
+}
+
+fn audit_file(path: &Path) -> Result<Audited, Failure> {
     let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error);
     let file = files::read_artifact(path)?;
     let Unsigned {
@@ -92,10 +125,21 @@ fn audit_file(path: &Path) -> Result<(String, AuditReport), Failure> {
     let entries = unverified::entries(&workers::program()?, &manifest, &parsed);
     let entries = entries.map_err(|error| table_failure("not-audited", &error))?;
     match audit(image, &manifest, Some(&entries)) {
-        Ok(report) => Ok((manifest.target.id, report)),
+        Ok(report) => Ok(Audited {
+            target: manifest.target.id,
+            report,
+            code_begins: code_begins(image),
+        }),
         Err(error @ AuditError::Image(_)) => Err(rejected("image", &error)),
         Err(error) => Err(rejected("not-audited", &error)),
     }
+}
+
+fn code_begins(image: &[u8]) -> u64 {
+    let elf = ElfImage::parse(image).ok();
+    let sections = elf.iter().flat_map(|elf| &elf.sections);
+    let mut code = sections.filter(|section| section.name == ".text");
+    code.next().map_or(0, |section| section.offset)
 }
 
 fn text(report: &Report) -> String {

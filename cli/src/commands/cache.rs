@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::caching::{CacheFolderArguments, cache_failure};
+use crate::document;
 use crate::failure::{Exit, Failure, code};
 use crate::number::{MEBIBYTES, number};
 use crate::render::{self, Format};
@@ -87,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Command::Stats(formatted) => {
             let stats = cache::stats(&folder).map_err(|error| cache_failure(&error))?;
             let stats = reported(&folder, stats);
-            render::answer(&stats, formatted.format, text);
+            document::answer(true, &stats, formatted.format, text);
             Ok(ExitCode::SUCCESS)
         }
         Command::Prune(prune) => {
@@ -98,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 removed_bytes: pruned.bytes,
                 bytes: pruned.left,
             };
-            render::answer(&pruned, prune.format, |pruned| {
+            document::answer(true, &pruned, prune.format, |pruned| {
                 format!(
                     "removed {} ({} bytes); {} bytes are left\n",
                     entries(pruned.removed_entries),
@@ -114,16 +115,17 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 whole: verified.whole,
                 damaged: verified.damaged,
             };
-            render::answer(&verified, formatted.format, |verified| {
+            let is_whole = verified.damaged == 0;
+            document::answer(is_whole, &verified, formatted.format, |verified| {
                 format!(
                     "{} whole, {} damaged and removed\n",
                     entries(verified.whole),
                     verified.damaged
                 )
             });
-            Ok(match verified.damaged {
-                0 => ExitCode::SUCCESS,
-                _ => code(Exit::Rejected),
+            Ok(match is_whole {
+                true => ExitCode::SUCCESS,
+                false => code(Exit::Rejected),
             })
         }
     }

@@ -14,8 +14,8 @@ use self::report::Report;
 use crate::failure::{Exit, Failure, code};
 use crate::failures::verifier::verify_failure_of;
 use crate::hosts::{Host, read_fleet, refuse_same_names};
-use crate::render::{self, Format};
-use crate::{Outcome, files};
+use crate::render::{self, Format, with_sarif};
+use crate::{Outcome, document, files, sarif};
 
 /// Say which hosts can load which artifacts, and why not; verifies no signature
 ///
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     fleet: Option<PathBuf>,
     /// The format of the answer
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_parser = with_sarif(), default_value = "text")]
     format: Format,
 }
 
@@ -44,6 +44,7 @@ const MAX_WASM_FEATURES: usize = 1000;
 /// An artifact and its own description.
 struct Described {
     artifact: String,
+    path: PathBuf,
     manifest: Manifest,
 }
 
@@ -68,7 +69,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if !report.complete {
         worst = worst.max(Some(Exit::Rejected));
     }
-    render::answer(&report, arguments.format, Report::text);
+    match arguments.format {
+        Format::Sarif => {
+            let findings: Vec<_> = report.failures().map(Failure::finding).collect();
+            sarif::print(&findings, worst);
+        }
+        format => document::answer(worst.is_none(), &report, format, Report::text),
+    }
     report
         .failures()
         .for_each(|failure| failure.tell(arguments.format));
@@ -92,21 +99,21 @@ fn hosts(arguments: &Arguments) -> Result<Vec<Host>, Failure> {
 
 fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     let shown = render::path(path);
-    let file = files::read_artifact(path).map_err(|failure| failure.or_about_safe(&shown))?;
+    let file = files::read_artifact(path).map_err(|failure| failure.or_in_file(path))?;
     let described = describe_unsigned(&file);
-    let described =
-        described.map_err(|error| verify_failure_of(&error, &file).about_safe(&shown))?;
+    let described = described.map_err(|error| verify_failure_of(&error, &file).in_file(path))?;
     let manifest = described.manifest;
     let features = manifest.wasm_features.len();
     if features > MAX_WASM_FEATURES {
         let message = format!(
             "its manifest names {features} WebAssembly features, and {MAX_WASM_FEATURES} is the limit"
         );
-        let failure = Failure::new(Exit::Rejected, "statement", message).about_safe(&shown);
+        let failure = Failure::new(Exit::Rejected, "statement", message).in_file(path);
         return Err(failure.hint("no build of edgec writes that: do not run it"));
     }
     Ok(Described {
         artifact: shown,
+        path: path.to_owned(),
         manifest,
     })
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use self::functions::{Code, Functions};
 use crate::Outcome;
 use crate::differences::Difference;
+use crate::document;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
@@ -109,7 +110,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         verified: false,
     };
     let most = usize::try_from(arguments.most).unwrap_or(usize::MAX);
-    render::answer(&report, arguments.format, |report| report.text(most));
+    document::answer(report.same, &report, arguments.format, |report| {
+        report.text(most)
+    });
     Ok(match report.same {
         true => ExitCode::SUCCESS,
         false => code(Exit::Rejected),

@@ -8,10 +8,11 @@ use edgec_verifier::{HostProfile, HostProfileError};
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::document;
 use crate::failure::{Exit, Failure};
 use crate::file_kind::Wanted;
 use crate::files;
-use crate::render::{self, Format, out};
+use crate::render::{Format, out};
 use crate::workers::{self, ConfinementReport};
 
 /// Describe this machine in a host profile, for `edgec check`, `verify --host` and `build --fleet`
@@ -54,10 +55,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Failure::new(Exit::Environment, "host-profile", error.to_string())
     };
     if arguments.format == Format::Json {
-        render::json(&Document {
+        let content = Document {
             profile: host.to_json().map_err(unfit)?,
             confinement: workers::confinement(),
-        });
+        };
+        document::print(true, &content);
         return Ok(ExitCode::SUCCESS);
     }
     let text = host.to_toml().map_err(unfit)?;

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::bounds::MAX_LISTED;
 use crate::cold_start::ColdStart;
+use crate::document;
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
@@ -120,7 +121,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             })
             .collect(),
     };
-    render::answer(&report, arguments.format, text);
+    document::answer(true, &report, arguments.format, text);
     Ok(ExitCode::SUCCESS)
 }
 

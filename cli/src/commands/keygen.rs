@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::document;
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
 use crate::files;
@@ -76,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         key_id: key.public().id().to_string(),
         encrypted: passphrase.is_some(),
     };
-    render::answer(&report, arguments.format, Report::text);
+    document::answer(true, &report, arguments.format, Report::text);
     Ok(ExitCode::SUCCESS)
 }
 

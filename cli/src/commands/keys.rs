@@ -10,6 +10,7 @@ use edgec_packager::SecretKey;
 use serde::Serialize;
 
 use super::keygen::write;
+use crate::document;
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files::{self, Sensitive};
@@ -64,6 +65,9 @@ enum Verb {
         /// [default: EDGEC_PASSPHRASE, else edgec asks on the terminal]
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
+        /// The format of standard output; `json` has the key in a document
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
     },
 }
 
@@ -139,16 +143,26 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             encoding,
             output,
             passphrase_file,
+            format,
         } => {
             refuse_stdin_twice(std::slice::from_ref(file), passphrase_file.as_ref())?;
             let found = find(file, passphrase_file.as_deref())?;
             let text = found.public.to_text((*encoding).into());
-            match output {
-                Some(output) => {
-                    files::refuse_dash(output)?;
-                    write(output, text.as_bytes(), Wanted::PublicKey)?;
+            if let Some(output) = output {
+                files::refuse_dash(output)?;
+                write(output, text.as_bytes(), Wanted::PublicKey)?;
+            }
+            match (format, output) {
+                (Format::Text, Some(_)) => {}
+                (Format::Text, None) => out!("{text}"),
+                (_, output) => {
+                    let exported = Exported {
+                        public_key: output.as_deref().map(render::path),
+                        key_id: found.public.id().to_string(),
+                        key: text.trim_end(),
+                    };
+                    document::print(true, &exported);
                 }
-                None => out!("{text}"),
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -227,6 +241,18 @@ struct Imported {
     key_id: String,
 }
 
+/// A public key that was written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Exported<'a> {
+    /// The file. `None` if none was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
+    key_id: String,
+    /// The key in the encoding that was asked for.
+    key: &'a str,
+}
+
 fn import(file: &Path, output: &Path, format: Format) -> Outcome {
     files::refuse_dash(output)?;
     let (public, encoding) = keys::read_public(file)?;
@@ -236,7 +262,7 @@ fn import(file: &Path, output: &Path, format: Format) -> Outcome {
         public_key: render::path(output),
         key_id: public.id().to_string(),
     };
-    render::answer(&imported, format, |imported| {
+    document::answer(true, &imported, format, |imported| {
         format!(
             "public key  {}\nkey id      {}\n",
             imported.public_key, imported.key_id

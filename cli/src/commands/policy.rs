@@ -10,6 +10,7 @@ use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, UnixTime, policy_e
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::document;
 use crate::failure::{Exit, Failure};
 use crate::failures::packager::bad_signature;
 use crate::file_kind::{Wanted, explain, explain_file};
@@ -126,7 +127,7 @@ fn sign(arguments: &Sign) -> Outcome {
         key_id: public.id().to_string(),
         dropped: dropped.unwrap_or_default(),
     };
-    render::answer(&signed, arguments.format, Signed::text);
+    document::answer(true, &signed, arguments.format, Signed::text);
     Ok(ExitCode::SUCCESS)
 }
 

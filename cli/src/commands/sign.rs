@@ -11,6 +11,7 @@ use edgec_builder::self_check;
 use edgec_packager::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 use serde::Serialize;
 
+use crate::document;
 use crate::failure::Failure;
 use crate::failures::builder::self_check_failure;
 use crate::failures::packager::package_failure;
@@ -113,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         target: safe(&manifest.target.id),
         fsverity: manifest.image.fsverity.to_string(),
     };
-    render::answer(&report, arguments.format, Signed::text);
+    document::answer(true, &report, arguments.format, Signed::text);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -128,7 +129,7 @@ fn remove(arguments: &Arguments, removed: &Path, output: &Path) -> Outcome {
         artifact: render::path(output),
         removed: key_id,
     };
-    render::answer(&report, arguments.format, |report| {
+    document::answer(true, &report, arguments.format, |report| {
         format!(
             "{}: no longer signed by {}\n",
             report.artifact, report.removed

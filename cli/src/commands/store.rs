@@ -17,6 +17,7 @@ use edgec_loader::store::{Application, ArtifactStore, OtherKind, Problem};
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::document;
 use crate::failure::{Exit, Failure, code};
 use crate::failures::loader::store_failure;
 use crate::number::number;
@@ -151,8 +152,8 @@ fn conclude<R: Serialize>(
     print: fn(&R),
 ) -> Outcome {
     match format {
-        Format::Json => {
-            render::json(report);
+        Format::Json | Format::Sarif => {
+            document::print(failures.is_empty(), report);
             let failures = failures.iter();
             failures.for_each(|failure| failure.tell(Format::Json));
         }
@@ -166,7 +167,7 @@ fn print_paths(store: &ArtifactStore, path: &Path) -> Outcome {
     let paths = store.image_paths(path.named.version(path.app_version));
     let paths = paths.map_err(|error| store_failure(&error))?;
     let paths: Vec<String> = paths.iter().map(|path| render::path(path)).collect();
-    render::answer(&paths, path.format, |paths| {
+    document::answer_list(true, &paths, path.format, |paths| {
         paths.iter().map(|path| format!("{path}\n")).collect()
     });
     Ok(ExitCode::SUCCESS)

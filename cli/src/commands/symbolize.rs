@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use self::names::Names;
 use crate::Outcome;
+use crate::document;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
@@ -105,7 +106,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn print(rows: &[Row], format: Format) {
     match format {
-        Format::Json => render::json(&rows),
+        Format::Json | Format::Sarif => {
+            document::print_list(rows.iter().all(|row| row.error.is_none()), rows);
+        }
         Format::Text => {
             let cells = |row: &Row| Some(vec![row.address.clone(), row.place.clone()?]);
             let cells: Vec<_> = rows.iter().filter_map(cells).collect();

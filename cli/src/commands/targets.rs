@@ -7,6 +7,7 @@ use edgec_targets::{HostCpu, Misfit, Target};
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::document;
 use crate::hosts::Host;
 use crate::render::{self, Format, safe};
 
@@ -68,13 +69,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Some(Some(path)) => Host::read(path)?,
     };
     let answer = answer(&host);
-    render::answer(&answer, arguments.format, text);
+    document::answer(true, &answer, arguments.format, text);
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(format: Format) {
     let entries: Vec<Entry> = edgec_targets::all().map(entry).collect();
-    render::answer(&entries, format, |entries| all(entries));
+    document::answer_list(true, &entries, format, all);
 }
 
 /// The table of all targets.

@@ -15,6 +15,7 @@ use crate::rebuild::Rebuild;
 use crate::render::{self, Format, safe};
 use crate::reports::Reports;
 use crate::trust::{PolicyReport, Trust, TrustArguments};
+use crate::wit::WitArguments;
 use crate::workers::WorkerArguments;
 use crate::{Outcome, files, time};
 
@@ -38,6 +39,8 @@ pub(crate) struct Arguments {
     /// bit for bit
     #[arg(long, value_name = "FILE", help_heading = "Rebuilding")]
     rebuild: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Rebuilding")]
+    wit: WitArguments,
     #[command(flatten, next_help_heading = "Limits and tools")]
     workers: WorkerArguments,
     /// The format of the results
@@ -91,7 +94,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Some(Some(path)) => Some(Host::read(path)?),
     };
     let rebuild = match &arguments.rebuild {
-        Some(input) => Some(Rebuild::new(input, &arguments.workers, arguments.quiet)?),
+        Some(input) => {
+            let (wit, workers) = (arguments.wit.source()?, &arguments.workers);
+            Some(Rebuild::new(input, wit, workers, arguments.quiet)?)
+        }
         None => None,
     };
     let mut reports = Reports::new(arguments.format);
@@ -195,7 +201,6 @@ impl Report {
     fn compare(&mut self, rebuild: &Rebuild, manifest: &Manifest, image: &[u8]) {
         let input = rebuild.input();
         let rebuilt = guarded(|| rebuild.differences(manifest, image));
-        rebuild.end();
         let (status, evidence) = match rebuilt {
             Ok(found) if found.is_empty() => (
                 Status::Passed,
@@ -278,6 +283,7 @@ fn rebuild_hint(found: &[Difference]) -> &'static str {
 /// Makes the options for `--rebuild` require it.
 pub(crate) fn for_rebuild_only(command: clap::Command) -> clap::Command {
     let workers = WorkerArguments::augment_args(clap::Command::new(""));
+    let workers = WitArguments::augment_args(workers);
     let ids: Vec<clap::Id> = workers
         .get_arguments()
         .map(|it| it.get_id().clone())

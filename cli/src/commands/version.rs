@@ -9,6 +9,7 @@ use edgec_compiler::{
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::document;
 use crate::render::{self, Format};
 
 /// One line for `--version`: everything that decides the native code.
@@ -72,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if !cfg!(feature = "binaryen") {
         versions.tools.retain(|tool| tool.name != "binaryen");
     }
-    render::answer(&versions, arguments.format, text);
+    document::answer(true, &versions, arguments.format, text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,7 +7,7 @@ use edgec_compiler::{ReadError, WorkerError};
 
 use super::compiler::{
     INIT_DEFECT, defect, front_end_failure, init_failure, optimize_failure, precompile_failure,
-    refused_input_failure, stage_failure,
+    refused_input_failure, stage_failure, translate_failure,
 };
 use super::machine::machine_failure;
 use crate::bounds::excerpt;
@@ -29,7 +29,10 @@ fn build_failure(error: &BuildError) -> Failure {
         BuildError::Room(error) => room_failure(error),
         BuildError::Init(error) => init_failure(error),
         BuildError::Snapshot(_) => Failure::rejected(error.code(), error).hint(INIT_DEFECT),
-        BuildError::NotResumed(error) => front_end_failure(error),
+        BuildError::NotResumed(error) | BuildError::NotTranslated(error) => {
+            front_end_failure(error)
+        }
+        BuildError::Translate(error) => translate_failure(error),
         BuildError::Optimize(error) => optimize_failure(error),
         BuildError::Assemble(error) => stage_failure(error),
         BuildError::NoSuchModule { number, modules } => {
@@ -147,6 +150,9 @@ pub(crate) fn rebuild_failure(error: RebuildError, input: &str) -> Failure {
         RebuildError::OtherInput { .. } => Failure::rejected(error.code(), &error)
             .about(input)
             .hint("name the file that was built, as it was before other tools changed it"),
+        RebuildError::NoWit { .. } => Failure::rejected(error.code(), &error)
+            .about(input)
+            .hint("name the WIT that the build had: --wit FILE|DIR"),
         RebuildError::Build(error) => error.into(),
         error => Failure::rejected(error.code(), &error)
             .hint("`edgec inspect` shows which edgec built it: use that one"),

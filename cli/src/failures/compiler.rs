@@ -1,13 +1,16 @@
 //! Failures of work on a program: why it was refused or not compiled, and what to do about it.
 
 use edgec_compiler::{
-    AdaptError, FrontEndError, HostNeed, InitError, InputError, MachineError, OptimizeError,
-    PrecompileError, StageError, ValidateError, VersionError, WorkerError, WorkerStage,
+    AdaptError, FrontEndError, HostNeed, InitError, InputError, Location, MachineError,
+    OptimizeError, PrecompileError, StageError, TranslateError, ValidateError, VersionError,
+    WorkerError, WorkerStage,
 };
 
+use super::gate::{gate_failure, wit_failure};
 use super::machine::machine_failure;
 use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain};
+use crate::place::Place;
 use crate::render;
 use crate::text_input::without_offsets;
 
@@ -146,16 +149,37 @@ pub(crate) fn refused_input_failure(error: &FrontEndError, bytes: &[u8]) -> Fail
     match error {
         FrontEndError::Input(input) => input_failure(error.code(), input, bytes).quoting(),
         FrontEndError::Program { error, from_text } => {
-            without_offsets(adapt_failure(error), *from_text).quoting()
+            let failure = without_offsets(adapt_failure(error), *from_text).quoting();
+            match error {
+                AdaptError::Invalid(ValidateError::Invalid { location, .. }) => {
+                    located(failure, location, *from_text)
+                }
+                _ => failure,
+            }
         }
+        FrontEndError::World(error) => wit_failure(error),
+        FrontEndError::Gate(found) => gate_failure(found),
         error => front_end_failure(error),
     }
+}
+
+/// The failure with its place in the program.
+fn located(failure: Failure, location: &Location, from_text: bool) -> Failure {
+    let failure = match location.text {
+        Some(_) if failure.code() == "invalid" => {
+            failure.hint("correct the text: the program in it is not valid")
+        }
+        _ => failure,
+    };
+    failure.at(Place::in_program(location, from_text))
 }
 
 /// Why the process that reads inputs failed.
 pub(crate) fn front_end_failure(error: &FrontEndError) -> Failure {
     match error {
         FrontEndError::Worker(error) => stage_failure(error),
+        FrontEndError::Translated(_) => Failure::rejected(error.code(), error)
+            .hint("this `wasm-opt` made it: try a newer one with --wasm-opt"),
         _ => Failure::rejected(error.code(), error).hint(VALIDATE_DEFECT),
     }
 }
@@ -179,8 +203,34 @@ fn input_failure(code: &'static str, error: &InputError, bytes: &[u8]) -> Failur
     };
     match error {
         InputError::Empty => failure,
-        _ => explain(failure, bytes, Wanted::Program),
+        _ => {
+            let failure = explain(failure, bytes, Wanted::Program);
+            let place = Place::in_message(failure.message());
+            failure.at(place)
+        }
     }
+}
+
+/// What to do about exceptions from before the standard.
+const LEGACY_EXCEPTIONS: &str = "\
+these are legacy exceptions, from before the standard: `edgec build` translates them if --wasm-opt \
+names a `wasm-opt` of Binaryen 118 or later;\n\
+or make standard ones: Emscripten with -sWASM_LEGACY_EXCEPTIONS=0, clang with -mllvm \
+-wasm-use-legacy-eh=false";
+
+/// Why legacy exceptions were not translated, and what to do about it.
+pub(super) fn translate_failure(error: &TranslateError) -> Failure {
+    let hint = match error {
+        TranslateError::Machine { source, .. } => return machine_failure(error, source),
+        TranslateError::Version { .. } => LEGACY_EXCEPTIONS,
+        TranslateError::Timeout { whole: true, .. } => MORE_TIME,
+        TranslateError::Timeout { .. } => {
+            "--optimizer-timeout SECONDS gives the optimizer more time"
+        }
+        TranslateError::Memory { .. } => "--worker-memory MIB gives the optimizer more memory",
+        _ => "if it happens again, it is a defect of this `wasm-opt`: try a newer one",
+    };
+    Failure::rejected(error.code(), error).hint(hint)
 }
 
 fn invalid_failure(error: &ValidateError) -> Failure {
@@ -213,12 +263,7 @@ fn invalid_failure(error: &ValidateError) -> Failure {
         let text = format!("WebAssembly that edgec does not support: {text}");
         let failure = failure(text).with_safe_message();
         return match feature.as_str() {
-            "legacy_exceptions" => failure.hint(
-                "these are legacy exceptions, from before the standard; Emscripten makes standard \
-                 ones with -sWASM_LEGACY_EXCEPTIONS=0, clang with -mllvm \
-                 -wasm-use-legacy-eh=false; a newer wasm-opt translates them with \
-                 --translate-to-exnref",
-            ),
+            _ if error.is_about_legacy_exceptions() => failure.hint(LEGACY_EXCEPTIONS),
             feature => failure.hint(format!(
                 "the program uses `{feature}`; build it without \
                  (`edgec validate --help` lists what is supported)"
@@ -239,6 +284,11 @@ fn adapt_failure(error: &AdaptError) -> Failure {
     }
     let hint = match error {
         AdaptError::Invalid(error) => return invalid_failure(error),
+        AdaptError::Wit(error) => return wit_failure(error),
+        AdaptError::TypesForComponent | AdaptError::TypesTwice => {
+            "leave --wit out; --world compares a program with a world"
+        }
+        AdaptError::TypesForModule => "leave --wit out, or --kind module",
         AdaptError::ComponentToModule => "leave --kind out, or give a core module",
         AdaptError::NoExports => {
             "nothing could call it: --kind module compiles the core module as it is; \

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use edgec_verifier::{
-    Advisory, ENGINE_VERSION, GuardError, PolicyFileError, PolicyStateError, SHIPPED, VerifyError,
+    Advisory, BlobError, ENGINE_VERSION, GuardError, PolicyFileError, PolicyStateError,
+    ProvenanceRefusal, SHIPPED, VerifyError,
 };
 
 use crate::failure::{Exit, Failure, chain};
@@ -53,10 +54,36 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
              `[allow] imports` of the policy lists what is allowed"
         }
         VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is allowed",
+        VerifyError::Provenance(ProvenanceRefusal::Missing) => {
+            "name its provenance with --provenance; `edgec build --provenance` writes it beside the \
+             artifact"
+        }
+        VerifyError::Provenance(ProvenanceRefusal::Subject) => {
+            "each artifact has a provenance of its own: NAME.TARGET.provenance.json"
+        }
+        VerifyError::Provenance(_) => "`[provenance]` of the policy lists what is accepted",
         VerifyError::Audit { .. } => "`edgec audit` lists the findings; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { .. } => "deploy a newer release",
         VerifyError::NotYetValid { .. } => "wait until then, or check the clock of this machine",
+        _ => return failure,
+    };
+    failure.hint(hint)
+}
+
+/// Why a file is not the attested one. `bytes` are the attestation.
+pub(crate) fn blob_failure(error: &BlobError, bytes: &[u8]) -> Failure {
+    let failure = Failure::rejected(error.code(), error);
+    let hint = match error {
+        BlobError::Attestation(_) => return explain(failure, bytes, Wanted::Attestation),
+        BlobError::NoSignature | BlobError::Threshold { .. } => {
+            "get the public key from the publisher, not from where the file came from"
+        }
+        BlobError::Statement(_) => "--type names the type that you want to be stated",
+        BlobError::Digest { .. } => {
+            "the file was changed, or the attestation is about another one: do not use it"
+        }
+        BlobError::Name { .. } => "if you renamed the file, name it with --name",
         _ => return failure,
     };
     failure.hint(hint)
@@ -131,7 +158,7 @@ fn state_remedy(error: &PolicyStateError) -> Option<String> {
 
 /// Why the policy in a file is not followed.
 pub(crate) fn policy_failure(error: &PolicyFileError, path: &Path) -> Failure {
-    let failure = Failure::rejected(error.code(), error).about(path.display());
+    let failure = Failure::rejected(error.code(), error).in_file(path);
     let failure = match error {
         PolicyFileError::Policy(_) => failure.quoting(),
         _ => failure,
@@ -165,7 +192,7 @@ pub(crate) fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> 
         }
         error => Failure::rejected(error.code(), error),
     };
-    let failure = failure.about(path.display());
+    let failure = failure.in_file(path);
     let no_file = "write it to a file of your own first: edgec cannot know who writes to a pipe";
     match error {
         GuardError::Io(_) => failure.hint(no_file),

@@ -12,7 +12,12 @@ impl FileKind {
         match wanted {
             Wanted::Program | Wanted::Artifact | Wanted::DebugFile => self.instead_of(wanted),
             _ if matches!(self, Self::Empty | Self::Utf16) => self.instead_of(wanted),
-            Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae => "give what edgec wrote",
+            Wanted::Attestation => {
+                "an attestation is what `edgec sign-blob` or `edgec build --provenance` wrote"
+            }
+            Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae | Wanted::ManualPage => {
+                "give what edgec wrote"
+            }
             Wanted::Policy | Wanted::SignedPolicy => match self {
                 Self::PrivateKey | Self::PublicKey => {
                     "a policy is a file that lists public keys: docs/policy.md; `verify --key` takes a key"
@@ -24,6 +29,7 @@ impl FileKind {
                 Self::Fleet => "it is a fleet: give it to a verb that has --fleet",
                 _ => "docs/targets.md describes the fields; `edgec host --save FILE` writes one",
             },
+            Wanted::Project => "docs/project.md describes every name; `edgec init` writes one",
             Wanted::PublicKey | Wanted::Key => match self {
                 Self::PrivateKey => "`edgec keys export` gives its public half",
                 Self::Policy | Self::SignedPolicy => "name policies with --trust",
@@ -90,6 +96,8 @@ impl FileKind {
             Self::Pae | Self::PolicyPae => {
                 "only a signer can read it: give the file that it was exported from"
             }
+            Self::ManualPage => "`man -l FILE` shows it",
+            Self::Project => "`edgec build --project FILE` builds what it names",
             Self::HostProfile | Self::Fleet => "name hosts with --host, and fleets with --fleet",
             Self::Json | Self::Script => match wanted {
                 Wanted::Program => "give a component or core module, .wasm or .wat",

@@ -5,7 +5,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use edgec_artifact::{Envelope, PAYLOAD_TYPE, PREDICATE_TYPE, pae};
+use edgec_artifact::{
+    Attestation, AttestedStatement, BLOB_PREDICATE_TYPE, Envelope, PAYLOAD_TYPE, PREDICATE_TYPE,
+    ProvenanceClaims, pae,
+};
 use edgec_files::{BoundError, read_bounded};
 use edgec_verifier::POLICY_PAYLOAD_TYPE;
 use serde::Deserialize;
@@ -18,6 +21,13 @@ const MAX_LEN: u64 = 16 << 20;
 pub(super) fn is_envelope(path: &Path) -> io::Result<bool> {
     holds(path, |bytes| {
         Envelope::decode(bytes).is_ok_and(|envelope| is_statement(envelope.payload()))
+    })
+}
+
+/// Whether a file consists of one attestation of edgec: about a file, or about a build.
+pub(super) fn is_attestation(path: &Path) -> io::Result<bool> {
+    holds(path, |bytes| {
+        Attestation::decode(bytes).is_ok_and(|it| is_attested(it.payload()))
     })
 }
 
@@ -46,6 +56,13 @@ fn holds(path: &Path, is_own: impl FnOnce(&[u8]) -> bool) -> io::Result<bool> {
         Err(BoundError::TooLong { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether a payload is a statement about a file, or the provenance of a build by edgec.
+fn is_attested(payload: &[u8]) -> bool {
+    let of_blob = AttestedStatement::decode(payload)
+        .is_ok_and(|statement| statement.predicate_type == BLOB_PREDICATE_TYPE);
+    of_blob || ProvenanceClaims::decode(payload).is_ok()
 }
 
 /// Whether a payload is an in-toto Statement with a predicate of edgec, of any version.

@@ -123,12 +123,16 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
         FileKind::PublicKey
     } else if let Some(kind) = of_envelope(text) {
         kind
+    } else if is_manual_page(text) {
+        FileKind::ManualPage
     } else if text.starts_with('{') || text.starts_with("[{") || text.starts_with("[\n") {
         FileKind::Json
     } else if has_line(text, "[[key]]") {
         FileKind::Policy
     } else if has_line(text, "[[host]]") {
         FileKind::Fleet
+    } else if has_line(text, "[[component]]") {
+        FileKind::Project
     } else if ["schema", "arch", "engine", "profiles"]
         .iter()
         .all(|name| has_field(text, name))
@@ -153,6 +157,12 @@ fn is_lfs_pointer(text: &str) -> bool {
     text.len() < 1024
         && text.starts_with("version https://git-lfs.")
         && text.lines().any(|line| line.starts_with("oid "))
+}
+
+/// A manual page that `edgec man` wrote: its title follows the definition of an apostrophe.
+fn is_manual_page(text: &str) -> bool {
+    let of_edgec = |line: &str| line.starts_with(".TH edgec");
+    text.starts_with(".ie ") && text.lines().take(3).any(of_edgec)
 }
 
 /// A DSSE envelope, in the spelling of edgec or of another tool. edgec's spelling begins with the
@@ -299,8 +309,17 @@ mod tests {
             ),
             (b"schema = 1\narch = \"x86_64\"\n".to_vec(), None),
             (
+                b".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n.TH edgec-run 1\n".to_vec(),
+                Some(FileKind::ManualPage),
+            ),
+            (b".ie x\n.el y\n.TH man 1\n".to_vec(), None),
+            (
                 b"schema = 1\n\n[[host]]\nfile = \"a.toml\"\n".to_vec(),
                 Some(FileKind::Fleet),
+            ),
+            (
+                b"schema = 1\n\n[[component]]\nname = \"a\"\n".to_vec(),
+                Some(FileKind::Project),
             ),
             (b"{\"a\":1}".to_vec(), Some(FileKind::Json)),
             (

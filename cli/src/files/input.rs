@@ -4,6 +4,7 @@
 use std::io;
 use std::path::Path;
 
+use edgec_artifact::{MAX_ATTESTATION_LEN, Sha256Digest};
 use edgec_files::{OpenError, open_regular, open_stream, read_bounded};
 use zeroize::Zeroizing;
 
@@ -133,9 +134,39 @@ pub(crate) fn read_log() -> Result<Vec<u8>, Failure> {
 
 /// Reads a short binary file, such as a signature.
 pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_at_most(path, MAX_TEXT_LEN)
+}
+
+/// Reads an attestation.
+pub(crate) fn read_attestation(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_at_most(path, MAX_ATTESTATION_LEN)
+}
+
+fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     match path.as_os_str() == STDIN {
-        true => stdin_once().and_then(|stdin| Ok(read_bounded(stdin, MAX_TEXT_LEN, 0)?)),
-        false => open_stream(path).and_then(|(file, _)| Ok(read_bounded(file, MAX_TEXT_LEN, 0)?)),
+        true => stdin_once().and_then(|stdin| Ok(read_bounded(stdin, most, 0)?)),
+        false => open_stream(path).and_then(|(file, _)| Ok(read_bounded(file, most, 0)?)),
     }
     .map_err(|error| cannot("read", path, &error))
+}
+
+/// The SHA-256 and the length in bytes of a regular file or of standard input. The length has no
+/// limit, and the memory has one. A pipe or a device under another name might block or never end.
+pub(crate) fn digest(path: &Path) -> Result<(Sha256Digest, u64), Failure> {
+    let digested = match path.as_os_str() == STDIN {
+        true => stdin_once().and_then(Sha256Digest::of_stream),
+        false => match open_regular(path, u64::MAX) {
+            Ok((file, _)) => Sha256Digest::of_stream(file),
+            Err(OpenError::Folder) => return Err(folder_named(path)),
+            Err(OpenError::NotAFile) => {
+                let message = "not a regular file";
+                let failure = Failure::new(Exit::Rejected, "not-a-file", message);
+                return Err(failure
+                    .about(path.display())
+                    .hint("name a file, or `-` for standard input"));
+            }
+            Err(error) => Err(open_failed(error)),
+        },
+    };
+    digested.map_err(|error| cannot("read", path, &error))
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use super::work::reply;
 use super::*;
 use crate::worker::tests::{long, script, short};
-use crate::{Flatten, Level, PruneImports, Reads, adapt, read, validate};
+use crate::{
+    Flatten, Gate, KindChoice, Level, PruneImports, Reads, WorldSource, adapt, read, validate,
+};
 
 fn answer<T>(
     task: &Task,
@@ -40,7 +42,7 @@ fn a_program_is_the_same_in_both_processes() {
     for text in [command, "(module)", "(component)"] {
         let wasm = wat::parse_str(text).unwrap();
         for input in [text.as_bytes(), &wasm] {
-            let task = Task::Read(Some(KindChoice::Auto));
+            let task = Task::Read(Some(Box::new(Intake::new(KindChoice::Auto))));
             let there = answer(&task, &[input], output).unwrap();
             let here = adapt(read(input.to_vec()).unwrap(), KindChoice::Auto).unwrap();
             let FrontEndOutput { component, facts } = there;
@@ -62,7 +64,10 @@ fn a_program_is_the_same_in_both_processes() {
 
 #[test]
 fn an_error_is_the_same_in_both_processes() {
-    let error = |input: &[u8], asked| answer(&Task::Read(asked), &[input], output).unwrap_err();
+    let error = |input: &[u8], asked: Option<KindChoice>| {
+        let intake = asked.map(|kind| Box::new(Intake::new(kind)));
+        answer(&Task::Read(intake), &[input], output).unwrap_err()
+    };
     let empty = error(b"", None);
     assert!(matches!(empty, FrontEndError::Input(InputError::Empty)));
     let invalid = "(module (func (result i32)))";
@@ -80,6 +85,21 @@ fn an_error_is_the_same_in_both_processes() {
         panic!("{component:?}");
     };
     assert!(matches!(error, AdaptError::ComponentToModule));
+    // What is demanded is checked in that process too.
+    let refused = |gate| {
+        let intake = Box::new(Intake {
+            gate,
+            ..Intake::new(KindChoice::Auto)
+        });
+        answer(&Task::Read(Some(intake)), &[b"(component)"], output).unwrap_err()
+    };
+    for (world, code) in [("wasi:http/proxy", "gate"), ("wasi:http/none", "wit-world")] {
+        let error = refused(Gate {
+            world: Some(WorldSource::Wasi(world.to_owned())),
+            ..Gate::default()
+        });
+        assert_eq!(error.code(), code, "{error}");
+    }
 }
 
 /// The optimizer gets the modules of a small program, without the names that it would not keep.
@@ -87,7 +107,7 @@ fn an_error_is_the_same_in_both_processes() {
 fn what_the_optimizer_gets_comes_back() {
     let text = r#"(component (core module (func $named (export "f"))) (core module))"#;
     let task = |level| Task::Prepare {
-        asked: KindChoice::Auto,
+        intake: Box::new(Intake::new(KindChoice::Auto)),
         steps: steps(level),
     };
     let (facts, ahead) = answer(&task(Level::O2), &[text.as_bytes()], prepared).unwrap();

@@ -5,21 +5,19 @@
 //! `wasi_snapshot_preview1` becomes a component with Wasmtime's standard adapter if the rule of
 //! [`crate::input::preview1`] proves that it behaves the same. All other modules stay core modules.
 
+mod encode;
 #[cfg(test)]
 mod tests;
 
-use std::error::Error;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
-    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
-};
-use wit_component::ComponentEncoder;
+use sha2::{Digest as _, Sha256};
 
+use self::encode::{Realloc, made};
 use crate::input::invalid::ValidateError;
 use crate::input::preview1::{self, HostNeed, Lacks, Obstacle};
+use crate::input::wit::{WitError, WorldSource};
 use crate::{Input, Interface, ProgramKind, ValidComponent, validate};
 
 /// The version of Wasmtime that the adapters come from.
@@ -67,6 +65,17 @@ pub struct Adapted {
     pub adapter: Option<Adapter>,
     /// The kind that a core module became, and why; `None` for a component.
     pub choice: Option<Choice>,
+    /// The component types that edgec added to a core module, if the user named them.
+    pub added: Option<AddedTypes>,
+}
+
+/// Component types that edgec added to a core module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddedTypes {
+    /// The world that they are of.
+    pub world: String,
+    /// The SHA-256 digest of the types in the binary format, as the encoder wrote them.
+    pub sha256: [u8; 32],
 }
 
 /// The kind that a core module became, and why.
@@ -140,6 +149,18 @@ pub enum AdaptError {
     /// The user asked for a core module, and the input is a component.
     #[error("the input is a component and cannot become a core module")]
     ComponentToModule,
+    /// The user named component types for an input that is a component.
+    #[error("the input is a component and has types already: it takes none from WIT")]
+    TypesForComponent,
+    /// The user named component types for a module that carries some.
+    #[error("the core module carries component types already: it takes none from WIT")]
+    TypesTwice,
+    /// The user named component types for a module that should stay a core module.
+    #[error("a core module that stays one takes no component types from WIT")]
+    TypesForModule,
+    /// The component types that the user named cannot be read.
+    #[error(transparent)]
+    Wit(#[from] WitError),
     /// The module would behave differently as a component.
     #[error("the core module cannot become a component: {obstacle}")]
     Obstacle {
@@ -179,6 +200,8 @@ impl AdaptError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid(error) => error.code(),
+            Self::Wit(error) => error.code(),
+            Self::TypesForComponent | Self::TypesTwice | Self::TypesForModule => "wit",
             _ => "kind",
         }
     }
@@ -198,10 +221,45 @@ pub fn adapt(input: Input, asked: KindChoice) -> Result<Adapted, AdaptError> {
             component: program,
             adapter: None,
             choice: None,
+            added: None,
         }),
         (ProgramKind::Module, KindChoice::Module) => Ok(stays(program, asked, Why::Asked)),
         (ProgramKind::Module, _) => module(program, asked),
     }
+}
+
+/// Like [`adapt`], but a core module without component types first gets those of a world, as if
+/// `wit-bindgen` had written them.
+///
+/// # Errors
+///
+/// [`AdaptError`]. A component, a module that carries component types, and a module that should
+/// stay one are errors.
+pub fn adapt_with_wit(
+    input: Input,
+    asked: KindChoice,
+    wit: &WorldSource,
+) -> Result<Adapted, AdaptError> {
+    let kind = input.kind();
+    let program = validate(input.into_bytes())?;
+    match (kind, asked) {
+        (ProgramKind::Component, _) => return Err(AdaptError::TypesForComponent),
+        (ProgramKind::Module, KindChoice::Module) => return Err(AdaptError::TypesForModule),
+        (ProgramKind::Module, KindChoice::Auto | KindChoice::Component) => {}
+    }
+    if preview1::has_component_types(program.bytes()) {
+        return Err(AdaptError::TypesTwice);
+    }
+    let world = wit.open()?;
+    let added = AddedTypes {
+        world: world.name().to_owned(),
+        sha256: Sha256::digest(world.encoded()?).into(),
+    };
+    // A custom section is added, which the engine ignores.
+    let program = program.with_bytes(world.embedded(program.bytes())?);
+    let adapted = module(program, asked)?;
+    let added = Some(added);
+    Ok(Adapted { added, ..adapted })
 }
 
 /// Decides whether a core module becomes a component.
@@ -278,6 +336,7 @@ fn stays(program: ValidComponent, asked: KindChoice, why: Why) -> Adapted {
         component: program,
         adapter: None,
         choice: Some(Choice { asked, why, lacks }),
+        added: None,
     }
 }
 
@@ -287,6 +346,7 @@ fn becomes(component: ValidComponent, adapter: Adapter, choice: Choice) -> Adapt
         component,
         adapter: Some(adapter),
         choice: Some(choice),
+        added: None,
     }
 }
 
@@ -297,85 +357,4 @@ fn adapter_for(interface: &Interface) -> Adapter {
         (true, true) => Adapter::Command,
         (true, false) => Adapter::Reactor,
     }
-}
-
-/// How an adapter gets its memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Realloc {
-    /// From the module's `cabi_realloc`, if it has one.
-    OfModule,
-    /// Grows the module's memory, whatever the module exports.
-    Grow,
-}
-
-/// Makes the component, validates it, and checks that it exports something that a host can call.
-fn made(
-    module: &ValidComponent,
-    adapter: Adapter,
-    realloc: Realloc,
-) -> Result<ValidComponent, AdaptError> {
-    let bytes = encode(module, adapter, realloc).map_err(|error| AdaptError::Encode {
-        reason: chain(&*error),
-    })?;
-    let component = validate(bytes).map_err(unusable)?;
-    match component.interface().exports.is_empty() {
-        true => Err(AdaptError::NoExports),
-        false => Ok(component),
-    }
-}
-
-/// Why a component that the encoder made cannot be used. If it is invalid, the encoder is at fault.
-/// Otherwise the program's component types ask for something that edgec or its engine lacks.
-fn unusable(error: ValidateError) -> AdaptError {
-    match error {
-        ValidateError::Invalid {
-            message: reason,
-            unsupported_feature: None,
-            ..
-        } => AdaptError::Made { reason },
-        ValidateError::Invalid {
-            message: reason,
-            unsupported_feature: feature,
-            ..
-        } => AdaptError::Unsupported { reason, feature },
-        ValidateError::Engine { message: reason }
-        | ValidateError::Limit {
-            message: reason, ..
-        }
-        | ValidateError::Fault {
-            message: reason, ..
-        } => {
-            let feature = None;
-            AdaptError::Unsupported { reason, feature }
-        }
-    }
-}
-
-/// An error and its causes on one line, the outermost first.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text.replace('\n', " ")
-}
-
-fn encode(
-    module: &ValidComponent,
-    adapter: Adapter,
-    realloc: Realloc,
-) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-    let mut encoder = ComponentEncoder::default().module(module.bytes())?;
-    let bytes = match adapter {
-        Adapter::Command => Some(WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER),
-        Adapter::Reactor => Some(WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
-        Adapter::None => None,
-    };
-    if let Some(bytes) = bytes {
-        encoder = encoder.adapter(PREVIEW1, bytes)?;
-    }
-    let encoder = encoder.realloc_via_memory_grow(realloc == Realloc::Grow);
-    Ok(encoder.validate(false).encode()?)
 }

@@ -29,6 +29,10 @@ pub(crate) const OF_COMPONENTS: WasmFeatures =
 /// refuses such a program, because the engine's front end does not notice the feature.
 pub(crate) const ONLY_SCANNED: WasmFeatures = WasmFeatures::CUSTOM_DESCRIPTORS;
 
+/// Exceptions from before the standard. No engine of edgec compiles them, but an optimizer may
+/// translate them.
+pub(crate) const LEGACY_EXCEPTIONS: WasmFeatures = WasmFeatures::LEGACY_EXCEPTIONS;
+
 /// The names of all supported features, in wasmparser's spelling, sorted.
 pub fn supported_feature_names() -> Vec<String> {
     names(SUPPORTED)
@@ -54,6 +58,15 @@ pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
 pub(crate) fn asked(wasm: &[u8]) -> WasmFeatures {
     let found = smallest(SUPPORTED, ALWAYS, |set| walk::whole(wasm, set));
     with_collector(found.map_or(SUPPORTED | ALWAYS, |(set, ())| set))
+}
+
+/// The features that a core module with legacy exceptions uses beside these. `None` if it is valid
+/// without them, or invalid with them. Asks the validator about all of it, including code.
+pub(crate) fn beside_legacy_exceptions(module: &[u8]) -> Option<WasmFeatures> {
+    let all = SUPPORTED | LEGACY_EXCEPTIONS;
+    let (used, ()) = smallest(all, ALWAYS, |set| walk::whole(module, set))?;
+    let is_legacy = used.contains(LEGACY_EXCEPTIONS);
+    is_legacy.then(|| used.difference(LEGACY_EXCEPTIONS))
 }
 
 /// The features that a program seems to use.

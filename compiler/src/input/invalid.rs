@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::index::beyond::Beyond;
+use crate::input::excerpt::{Excerpt, Instruction};
+use crate::input::source_line::SourceLine;
 
 /// Why a program is refused.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -46,7 +48,21 @@ pub enum ValidateError {
     },
 }
 
+/// The name of the feature of legacy exceptions.
+const LEGACY_EXCEPTIONS: &str = "legacy_exceptions";
+
 impl ValidateError {
+    /// Whether the program would be valid if edgec supported legacy exceptions.
+    pub fn is_about_legacy_exceptions(&self) -> bool {
+        match self {
+            Self::Invalid {
+                unsupported_feature: Some(feature),
+                ..
+            } => feature == LEGACY_EXCEPTIONS,
+            _ => false,
+        }
+    }
+
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
@@ -54,6 +70,7 @@ impl ValidateError {
                 unsupported_feature: None,
                 ..
             } => "invalid",
+            _ if self.is_about_legacy_exceptions() => "legacy-exceptions",
             Self::Invalid { .. } | Self::Engine { .. } | Self::Limit { .. } => "unsupported",
             Self::Fault { .. } => "engine-fault",
         }
@@ -67,6 +84,24 @@ pub struct Location {
     pub offset: usize,
     /// The function that contains the place.
     pub function: Option<Function>,
+    /// The instruction at the place, if it is in code.
+    pub instruction: Option<Instruction>,
+    /// The code around the place, if it is in code.
+    pub excerpt: Option<Excerpt>,
+    /// The line of its source, if the program has debug information.
+    pub source: Option<SourceLine>,
+    /// The place in the text that the binary was made from, if it was a text and the place is in
+    /// code.
+    pub text: Option<TextPlace>,
+}
+
+/// A place in the text format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextPlace {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column, counted from 1, in bytes.
+    pub column: usize,
 }
 
 /// A function of a core module.

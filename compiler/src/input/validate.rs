@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
-use crate::input::features::{self, SUPPORTED};
+use crate::input::features::{self, LEGACY_EXCEPTIONS, SUPPORTED};
 use crate::input::found::{Found, KnownCode, checked, found};
 use crate::input::invalid::{Function, Location, ValidateError};
-use crate::input::walk::{WalkError, is_valid};
-use crate::input::{engine_limits, totals, validator_limits};
+use crate::input::walk::{WalkError, first, is_valid, structure};
+use crate::input::{engine_limits, excerpt, source_line, totals, validator_limits};
 use crate::{Interface, ProgramKind, Resources};
 
 /// A valid component or core module.
@@ -62,6 +62,18 @@ pub(crate) fn validate_known(
     }
 }
 
+/// Checks that a program is valid if legacy exceptions count as supported. Such a program cannot be
+/// compiled before they are translated, so the engine is not asked about it.
+pub(crate) fn check_with_legacy_exceptions(bytes: &[u8]) -> Result<(), ValidateError> {
+    totals::check(bytes)?;
+    let mut bodies = Vec::new();
+    let outside = structure(bytes, SUPPORTED | LEGACY_EXCEPTIONS, &mut bodies);
+    match first(bodies, outside) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(refused(bytes, error)),
+    }
+}
+
 /// Asks the engine about a valid program.
 fn accepted_by_engine(bytes: Vec<u8>, found: Found) -> Result<ValidComponent, ValidateError> {
     let Found {
@@ -82,13 +94,23 @@ fn accepted_by_engine(bytes: Vec<u8>, found: Found) -> Result<ValidComponent, Va
 
 /// The validator's error, with names from the program.
 fn refused(bytes: &[u8], error: WalkError) -> ValidateError {
+    let place = error.function;
+    let found = place.and_then(|(index, _, start)| excerpt::at(bytes, start, index, error.offset));
+    let (instruction, excerpt) = found.unzip();
+    let source = place.and_then(|(_, _, start)| {
+        source_line::find(bytes.get(start..)?, error.offset.checked_sub(start)?)
+    });
     let location = Location {
         offset: error.offset,
-        function: error.function.map(|(index, module, start)| Function {
+        function: place.map(|(index, module, start)| Function {
             index,
             name: function_name(bytes, start, index),
             module,
         }),
+        instruction,
+        excerpt: excerpt.flatten(),
+        source,
+        text: None,
     };
     let limit = match error.is_limit {
         true => Some(error.message.clone()),

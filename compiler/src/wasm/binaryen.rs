@@ -10,6 +10,7 @@
 
 mod failures;
 mod known;
+mod tool;
 mod until;
 mod version;
 
@@ -25,6 +26,7 @@ use wasmparser::WasmFeatures;
 pub(crate) use self::failures::Attempt;
 pub use self::failures::OptimizeError;
 use self::known::Known;
+pub use self::tool::Tool;
 use self::until::Until;
 pub use self::version::VersionError;
 use crate::wasm::kept::Failure;
@@ -66,25 +68,6 @@ pub struct Optimizer {
     pub answers: Option<Arc<dyn KeptAnswers>>,
 }
 
-/// The kind of optimizer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tool {
-    /// The Binaryen that is linked in.
-    Binaryen,
-    /// A `wasm-opt` program.
-    WasmOpt,
-}
-
-impl Tool {
-    /// The tool's name in manifests.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Tool::Binaryen => "binaryen",
-            Tool::WasmOpt => "wasm-opt",
-        }
-    }
-}
-
 /// Optimizes a module, given `wasm-opt`'s arguments except the names of files.
 pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
 
@@ -118,6 +101,16 @@ impl Optimizer {
         );
         // Makes it write the names again, which it reads in any case. The code is the same.
         arguments.push("-g".into());
+        self.work(module, arguments, until)
+    }
+
+    /// Gives a core module to the optimizer, with these arguments. The result is not validated.
+    pub(crate) fn work(
+        &self,
+        module: &[u8],
+        arguments: Vec<OsString>,
+        until: Until,
+    ) -> Result<Vec<u8>, Attempt> {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }

@@ -4,19 +4,39 @@
 //! lost.
 
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
-use wasmparser::Payload;
+use wasmparser::{Parser, Payload};
 
 use crate::wasm::sections::{Rewritten, sections};
 use crate::{ProgramKind, ValidComponent};
 
 /// Every core module at any depth, in the order of [`map_modules`].
 pub(crate) fn core_modules(program: &ValidComponent) -> Vec<&[u8]> {
+    modules_in(program.bytes(), program.kind())
+}
+
+/// Like [`core_modules`], for the bytes of a program.
+pub(crate) fn modules_in(bytes: &[u8], kind: ProgramKind) -> Vec<&[u8]> {
     let mut modules = Vec::new();
-    match program.kind() {
-        ProgramKind::Module => modules.push(program.bytes()),
-        ProgramKind::Component => collect(program.bytes(), &mut modules),
+    match kind {
+        ProgramKind::Module => modules.push(bytes),
+        ProgramKind::Component => collect(bytes, &mut modules),
     }
     modules
+}
+
+/// How many functions each core module of a program defines, at any depth, in file order.
+pub fn defined_functions(program: &ValidComponent) -> Vec<u64> {
+    core_modules(program).into_iter().map(defined_in).collect()
+}
+
+fn defined_in(module: &[u8]) -> u64 {
+    // A valid module can always be split into sections.
+    let payloads = Parser::new(0).parse_all(module).map_while(Result::ok);
+    let counts = payloads.map(|payload| match payload {
+        Payload::FunctionSection(functions) => u64::from(functions.count()),
+        _ => 0,
+    });
+    counts.sum()
 }
 
 fn collect<'a>(component: &'a [u8], modules: &mut Vec<&'a [u8]>) {
@@ -38,8 +58,16 @@ pub fn map_modules(
     program: &ValidComponent,
     change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
 ) -> Option<Vec<u8>> {
-    let bytes = program.bytes();
-    match program.kind() {
+    map_modules_in(program.bytes(), program.kind(), change)
+}
+
+/// Like [`map_modules`], for the bytes of a program.
+pub(crate) fn map_modules_in(
+    bytes: &[u8],
+    kind: ProgramKind,
+    change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    match kind {
         ProgramKind::Module => change(bytes).filter(|new| new.as_slice() != bytes),
         ProgramKind::Component => {
             let mut out = Rewritten::new(bytes);
@@ -114,6 +142,18 @@ mod tests {
             assert_eq!(map_modules(&program, &mut |_| None), None);
         }
         assert_eq!(core_modules(&nested()).len(), 3);
+    }
+
+    #[test]
+    fn only_defined_functions_are_counted() {
+        let text = r#"(component
+            (core module (import "a" "b" (func)) (func) (func))
+            (component (core module))
+            (core module (func)))"#;
+        let program = validate(wat::parse_str(text).unwrap()).unwrap();
+        assert_eq!(defined_functions(&program), [2, 0, 1]);
+        let module = validate(wat::parse_str("(module (func))").unwrap()).unwrap();
+        assert_eq!(defined_functions(&module), [1]);
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn not_understood() -> Failure {
 /// `target_features` section, Binaryen would enable that section's features in addition to those
 /// that the module uses. With DWARF, it would skip the passes that affect DWARF. It would not move
 /// branch hints along with their branches.
-fn is_note(name: &str) -> bool {
+pub(crate) fn is_note(name: &str) -> bool {
     name == "target_features" || name.starts_with(".debug_") || name.starts_with("metadata.code.")
 }
 

@@ -73,8 +73,9 @@ pub(crate) fn feature_arguments(
         });
     }
     // Passive segments of functions came with bulk memory. Binaryen 116 takes them for a reference
-    // type, and would refuse the module.
-    let features = if features.contains(WasmFeatures::BULK_MEMORY) {
+    // type, and would refuse the module. Later versions do so with references to exceptions.
+    const WITH_REFERENCES: WasmFeatures = WasmFeatures::BULK_MEMORY.union(WasmFeatures::EXCEPTIONS);
+    let features = if features.intersects(WITH_REFERENCES) {
         features | WasmFeatures::REFERENCE_TYPES
     } else {
         features

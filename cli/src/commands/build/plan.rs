@@ -1,369 +1,324 @@
-//! The arguments of a build, and the plan that they result in.
+//! The plan that the arguments of a build result in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use edgec_artifact::{MAX_VERSION, UnixTime, Validity};
-use edgec_builder::{DebugFiles, Recipe, Release, SelfAudit};
-use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, PruneImports};
-use edgec_targets::Target;
+use edgec_builder::project::{Budgets, Capabilities, Previous};
+use edgec_builder::{DebugFiles, Lanes, Origin, SelfAudit, Tools};
+use edgec_verifier::TrustPolicy;
 
-use crate::caching::{BuildCache, CacheArguments};
+use super::arguments::Arguments;
+use super::budgets;
+use super::origin;
+use super::project::Opened;
+use super::release;
+use super::request::Request;
+use super::targets::{self, Chosen, Fleets};
+use crate::caching::BuildCache;
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
-use crate::fleet::{FleetArguments, FleetPlan};
-use crate::naming::{self, Job, Output};
-use crate::number::number;
-use crate::render::{self, Format};
-use crate::signer::{NamedSigner, SignerArguments};
-use crate::workers::WorkerArguments;
-use crate::{files, time};
-
-/// Compile WebAssembly for each target, and sign the artifacts
-#[derive(clap::Args)]
-pub(crate) struct Arguments {
-    /// Components or core modules, binary (.wasm) or text (.wat); `-` is standard input
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-    /// CPU to compile for, or several with commas; repeatable [default: x86_64,aarch64]
-    #[arg(
-        short,
-        long = "target",
-        value_name = "TARGET",
-        value_delimiter = ',',
-        help_heading = "Targets"
-    )]
-    targets: Vec<String>,
-    #[command(flatten, next_help_heading = "Targets")]
-    fleet: FleetArguments,
-    /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
-    #[arg(short, long, value_name = "FILE|DIR", help_heading = "Output")]
-    output: Option<PathBuf>,
-    /// What a core module becomes: `auto` makes a component if the module carries component types,
-    /// or uses WASI preview 1 and is proved to behave the same (docs/preview1.md); others stay core
-    /// modules
-    #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind, help_heading = "Program")]
-    kind: KindChoice,
-    /// Call this export at build time, and start every instance from the resulting state
-    /// (docs/init.md)
-    #[arg(long, value_name = "FUNCTION", help_heading = "Program")]
-    init: Option<String>,
-    /// How much Binaryen optimizes each core module
-    #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level, help_heading = "Program")]
-    level: Level,
-    /// Do not merge the core modules of a component; `-O0` does not merge them either
-    /// (docs/flatten.md)
-    #[arg(long, help_heading = "Program")]
-    no_flatten: bool,
-    /// Remove the imports that nothing in a component uses, so that no host need grant them
-    /// (docs/prune.md)
-    #[arg(long, help_heading = "Program")]
-    prune_imports: bool,
-    /// Do not optimize the core module with this number (as in messages), or several with commas
-    #[arg(
-        long = "keep-module",
-        value_name = "NUMBER",
-        value_delimiter = ',',
-        value_parser = parse_module,
-        help_heading = "Program"
-    )]
-    keep_modules: Vec<usize>,
-    /// The hosts that the code is for: `default`, any Wasmtime of the engine's major version;
-    /// `edge`, hosts that interrupt programs and load them quickly
-    #[arg(
-        long,
-        value_name = "default|edge",
-        default_value = "default",
-        help_heading = "Program"
-    )]
-    profile: EngineProfile,
-    #[command(flatten, next_help_heading = "Limits and tools")]
-    workers: WorkerArguments,
-    #[command(flatten, next_help_heading = "Cache")]
-    cache: CacheArguments,
-    /// The application's name [default: the input's file name without its ending]
-    #[arg(long, help_heading = "Release")]
-    name: Option<String>,
-    /// The application's version: a number that grows with each release
-    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = number(0..=MAX_VERSION, VERSION), help_heading = "Release")]
-    app_version: u64,
-    /// The version as people write it
-    #[arg(long, value_name = "TEXT", help_heading = "Release")]
-    display_version: Option<String>,
-    /// The release channel, such as `stable`
-    #[arg(long, help_heading = "Release")]
-    channel: Option<String>,
-    /// When the artifact was issued, never taken from the clock: a date such as 2030-01-31, a time
-    /// as in RFC 3339, or seconds since 1970 [default: SOURCE_DATE_EPOCH, if set]
-    #[arg(long, value_name = "TIME", value_parser = time::parse_date, help_heading = "Release")]
-    issued: Option<UnixTime>,
-    /// The time from which the artifact may be used, written as for --issued; `+1d` counts from now
-    #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
-    not_before: Option<UnixTime>,
-    /// The time from which the artifact may no longer be used, written as for --issued; `+90d`
-    /// counts from now
-    #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
-    expires: Option<UnixTime>,
-    /// The format of the summary
-    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
-    pub(super) format: Format,
-    /// Write a debug file beside each artifact, which names the functions of backtraces:
-    /// NAME.TARGET.debug (`edgec symbolize`)
-    #[arg(long, help_heading = "Output")]
-    debug_file: bool,
-    /// Do not audit the compiled code; use this if the audit reports a false positive
-    /// (docs/audit.md)
-    #[arg(long, help_heading = "Limits and tools")]
-    no_self_audit: bool,
-    /// Print errors and warnings only
-    #[arg(short, long, help_heading = "Output")]
-    pub(super) quiet: bool,
-    /// Also print what confines the processes that work on the program
-    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
-    pub(super) verbose: bool,
-    #[command(flatten)]
-    signer: SignerArguments,
-}
-
-/// Measured on real programs; docs/optimizer.md has the figures.
-const DEFAULT_LEVEL: &str = "1";
-
-/// What `--app-version` takes.
-const VERSION: &str = "write a whole number; --display-version takes versions such as 1.2.3";
-
-/// The maximum length of `--display-version`, in bytes: every manifest has room for it.
-const MAX_DISPLAY_VERSION: usize = 1024;
-
-/// <https://reproducible-builds.org/specs/source-date-epoch/>
-fn source_date() -> Result<Option<UnixTime>, Failure> {
-    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
-    let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let seconds = text.parse::<u64>();
-    let seconds = seconds.map_err(|_| "not a number of seconds since 1970".to_owned());
-    let seconds = seconds.and_then(time::checked);
-    let failure = |message: String| Failure::usage("source-date", message).about(VARIABLE);
-    seconds.map(Some).map_err(failure)
-}
-
-fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
-    KindChoice::named(text).ok_or("write auto, component or module")
-}
-
-fn parse_module(text: &str) -> Result<usize, &'static str> {
-    let number = text.parse::<usize>();
-    number.map_err(|_| "write the number of a core module; they are counted from 0")
-}
-
-fn parse_level(text: &str) -> Result<Level, &'static str> {
-    Level::named(text).ok_or("write 0, 1, 2, 3, 4, s or z")
-}
+use crate::fleet::FleetPlan;
+use crate::naming::{self, Job, Output, Signing};
+use crate::signer::NamedSigner;
+use crate::{files, secrets, trust};
 
 /// The resolved arguments. No later code parses a string in them.
 pub(super) struct Plan {
-    pub(super) build: edgec_builder::Plan,
-    pub(super) fleet: Option<FleetPlan>,
-    pub(super) jobs: Vec<Job>,
+    pub(super) jobs: Vec<Planned>,
+    pub(super) fleets: Vec<FleetPlan>,
+    pub(super) lanes: Lanes,
     pub(super) cache: Option<BuildCache>,
+    pub(super) signing: Signing,
+    /// The file of the project that is built. Its artifacts are written together or not at all.
+    pub(super) project: Option<PathBuf>,
+}
+
+/// An input, and how it is built.
+pub(super) struct Planned {
+    pub(super) job: Job,
+    pub(super) build: edgec_builder::Plan,
+    /// The number of the signer, counted from 0.
+    pub(super) signer: usize,
+    /// What is known about the build, if its provenance is to be written.
+    pub(super) origin: Option<Origin>,
+    /// A policy that must accept the artifacts, and its file.
+    pub(super) policy: Option<(PathBuf, TrustPolicy)>,
+    pub(super) capabilities: Option<Capabilities>,
+    pub(super) budgets: Budgets,
+    /// The artifacts with which the new ones are compared.
+    pub(super) previous: Vec<Previous>,
 }
 
 impl Plan {
-    /// Finds everything that can be wrong with the arguments, before any work begins. Only the key
-    /// itself can cause later errors: it is read when the programs are compiled.
-    pub(super) fn new(arguments: Arguments) -> Result<(Self, NamedSigner), Failure> {
-        let fleet = arguments.fleet.plan(arguments.profile)?;
-        let targets = match &fleet {
-            Some(fleet) => fleet.plan.targets().to_vec(),
-            None => targets(&arguments.targets)?,
+    /// Finds everything that can be wrong with the arguments and the project, before any work
+    /// begins. Only the key itself can cause later errors: it is read when the programs are
+    /// compiled.
+    pub(super) fn new(arguments: &Arguments) -> Result<(Self, Vec<NamedSigner>), Failure> {
+        let opened = match arguments.inputs.is_empty() {
+            true => Some(Opened::find(
+                arguments.project.as_deref(),
+                &arguments.components,
+            )?),
+            false => None,
         };
-        let validity = validity(&arguments)?;
-        if arguments.name.is_some() && arguments.inputs.len() > 1 {
-            let message = format!(
-                "--name names one program, and there are {} inputs",
-                arguments.inputs.len()
-            );
-            return Err(Failure::usage("name", message).hint("build each of them on its own"));
+        let mut requests = requests(arguments, opened.as_ref());
+        for request in &mut requests {
+            arguments.replace(&mut request.settings);
         }
-        let release = release(&arguments, validity)?;
-        let read: Vec<PathBuf> = [arguments.inputs.clone(), arguments.signer.reads()].concat();
+        let mut fleets = Fleets::default();
+        let chosen = requests
+            .iter()
+            .map(|request| choose(arguments, request, &mut fleets));
+        let chosen: Vec<Chosen> = chosen.collect::<Result<_, _>>()?;
+        let fleets = fleets.into_plans();
+        let validity = release::validity(arguments)?;
+        refuse_one_name(arguments, opened.as_ref())?;
+        let folder = opened
+            .as_ref()
+            .map_or(Path::new(""), |opened| opened.folder.as_path());
+        let stated = arguments.origin.stated()?;
+        let releases = requests
+            .iter()
+            .map(|request| release::of(arguments, request, folder, validity, &stated));
+        let releases: Vec<edgec_builder::Release> = releases.collect::<Result<_, _>>()?;
+        take_keys(arguments, &mut requests);
+        // An unsigned build reads no key, even if the environment names one.
+        let signer = match arguments.signing() {
+            Signing::Unsigned => Vec::new(),
+            Signing::Signed => arguments.signer.reads(),
+        };
+        let read: Vec<PathBuf> = [arguments.inputs.clone(), signer.clone()].concat();
         files::refuse_stdin_twice(&read)?;
-        let output = Output::new(
-            arguments.output.as_deref(),
-            arguments.inputs.len() * targets.len(),
-            fleet.is_some(),
-        )?;
-        let jobs = naming::plan(
-            &arguments.inputs,
-            arguments.name.as_deref(),
-            &targets,
-            &output,
-        )?;
-        let hosts = fleet.iter().flat_map(|fleet| fleet.files.iter().cloned());
-        let read = what_is_read(&jobs, &arguments.signer, hosts);
-        spare_for_artifacts(&jobs, &read)?;
-        if arguments.debug_file {
-            spare_for_debug_files(&jobs, &read)?;
+        let jobs = jobs(arguments, &requests, &chosen, !fleets.is_empty())?;
+
+        let inputs = jobs.iter().map(|job| job.input.clone());
+        let hosts = fleets.iter().flat_map(|fleet| fleet.files.iter().cloned());
+        let policies = requests.iter().filter_map(|request| request.policy.clone());
+        let keys = requests.iter().filter_map(|request| request.key.clone());
+        let project = opened.iter().map(|opened| opened.file.clone());
+        let read = inputs.chain(signer).chain(hosts);
+        let read = read.chain(policies).chain(keys).chain(project);
+        let read: Vec<PathBuf> = read.collect();
+        let is_attested = is_attested(arguments, opened.as_ref());
+        for (job, request) in jobs.iter().zip(&requests) {
+            spare_for_artifacts(job, &read)?;
+            if request.settings.debug_files == DebugFiles::Made {
+                spare_for_debug_files(job, &read)?;
+            }
+            if is_attested {
+                origin::spare(job, &read)?;
+            }
         }
-        let mut tools = arguments.workers.tools()?;
-        tools.optimizer.spared = arguments.keep_modules.into_iter().collect();
+        let wasm_opt = opened.as_ref().and_then(|opened| {
+            let name = opened.project.wasm_opt.as_deref()?;
+            Some(opened.of_machine(name))
+        });
+        let mut tools = arguments.workers.tools_or(wasm_opt)?;
         let cache = arguments.cache.open(&tools.program);
         if let Some(cache) = &cache {
             cache.serve(&mut tools);
         }
-        let signer = arguments.signer.named_or_development()?;
-        let mut recipe = Recipe::new(arguments.profile, tools);
-        recipe.kind = arguments.kind;
-        recipe.init = arguments.init;
-        recipe.level = arguments.level;
-        if arguments.no_flatten {
-            recipe.flatten = Flatten::Leave;
-        }
-        if arguments.prune_imports {
-            recipe.prune_imports = PruneImports::Unused;
-        }
-        let mut build = edgec_builder::Plan::new(recipe, targets);
-        build.release = release;
-        build.fleet = fleet.as_ref().map(|fleet| fleet.plan.clone());
-        if arguments.debug_file {
-            build.debug_files = DebugFiles::Made;
-        }
-        if arguments.no_self_audit {
-            build.self_audit = SelfAudit::Skipped;
+        let stated = match is_attested {
+            true => Some(stated.with_tools(&tools)?),
+            false => None,
+        };
+        let (signers, numbers) = signers(arguments, &requests)?;
+        let mut planned = Vec::new();
+        let parts = requests.into_iter().zip(chosen).zip(releases).zip(numbers);
+        for (job, (((request, chosen), release), signer)) in jobs.into_iter().zip(parts) {
+            let mut build = build(arguments, &request, chosen, release, &tools);
+            let (world, imports) = (request.world.as_deref(), request.allow_imports.as_deref());
+            build.gate = arguments.gate.gate_or(world, folder, imports)?;
+            let (wit, world) = (request.wit.as_deref(), request.wit_world.as_deref());
+            build.recipe.wit = arguments.wit.source_or(wit, world)?;
+            let origin = stated.as_ref().map(|stated| stated.of(&job));
+            let policy = request.policy.map(|file| {
+                let policy = trust::read_policy(&file, &[])?;
+                Ok::<_, Failure>((file, policy))
+            });
+            let previous = match &arguments.baseline {
+                Some(baseline) => budgets::previous(baseline, &job, &tools.program)?,
+                None => Vec::new(),
+            };
+            planned.push(Planned {
+                job,
+                build,
+                signer,
+                origin,
+                policy: policy.transpose()?,
+                capabilities: request.capabilities,
+                budgets: request.budgets,
+                previous,
+            });
         }
         let plan = Self {
-            build,
-            fleet,
-            jobs,
+            jobs: planned,
+            fleets,
+            lanes: arguments.lanes(),
             cache,
+            signing: arguments.signing(),
+            project: opened.map(|opened| opened.file),
         };
-        Ok((plan, signer))
+        Ok((plan, signers))
     }
 }
 
-/// The time in which the artifacts may be used.
-fn validity(arguments: &Arguments) -> Result<Validity, Failure> {
-    let (issued, issued_by) = match arguments.issued {
-        Some(issued) => (Some(issued), "--issued"),
-        None => (source_date()?, "SOURCE_DATE_EPOCH"),
-    };
-    let validity = Validity::default()
-        .with_issued(issued)
-        .with_not_before(arguments.not_before)
-        .with_expires(arguments.expires);
-    refuse_never(&validity, issued_by)?;
-    refuse_past(&validity)?;
-    Ok(validity)
-}
-
-/// The release, as the artifacts state it.
-fn release(arguments: &Arguments, validity: Validity) -> Result<Release, Failure> {
-    if let Some(channel) = &arguments.channel {
-        edgec_artifact::check_name(channel).map_err(|error| {
-            Failure::usage("channel", render::safe(&error.to_string())).with_safe_message()
-        })?;
-    }
-    if let Some(text) = &arguments.display_version
-        && text.len() > MAX_DISPLAY_VERSION
-    {
-        let message = format!(
-            "--display-version has {} bytes, and {MAX_DISPLAY_VERSION} is the limit",
-            text.len()
-        );
-        return Err(Failure::usage("display-version", message));
-    }
-    let mut release = Release::default();
-    release.version = arguments.app_version;
-    release.display_version = arguments.display_version.clone();
-    release.channel = arguments.channel.clone();
-    release.validity = validity;
-    Ok(release)
-}
-
-/// Refuses an artifact that expires before it becomes valid or is issued, because it would never
-/// run.
-fn refuse_never(validity: &Validity, issued_by: &str) -> Result<(), Failure> {
-    let begins = [
-        ("--not-before", validity.not_before),
-        (issued_by, validity.issued),
-    ];
-    for (what, begin) in begins {
-        let (Some(begin), Some(expires)) = (begin, validity.expires) else {
-            continue;
-        };
-        if expires <= begin {
-            let message = format!(
-                "--expires ({expires}) is not after {what} ({begin}): \
-                 the artifact would never be valid"
-            );
-            return Err(Failure::usage("validity", message));
+/// The inputs of the command line, or else the components of the project.
+fn requests(arguments: &Arguments, opened: Option<&Opened>) -> Vec<Request> {
+    match opened {
+        Some(opened) => {
+            let components = opened.project.components.iter();
+            components
+                .map(|component| Request::of_component(component, opened))
+                .collect()
+        }
+        None => {
+            let inputs = arguments.inputs.iter();
+            inputs.map(|input| Request::of_input(input)).collect()
         }
     }
-    Ok(())
 }
 
-/// Refuses an artifact that has already expired, because it would never run.
-fn refuse_past(validity: &Validity) -> Result<(), Failure> {
-    let now = time::now()?;
-    let Some(expires) = validity.expires.filter(|expires| *expires <= now) else {
+/// Whether provenances are written: on request, but nobody answers for an unsigned artifact.
+fn is_attested(arguments: &Arguments, opened: Option<&Opened>) -> bool {
+    let of_project = opened.is_some_and(|opened| opened.project.provenance);
+    let is_asked = arguments.origin.provenance || of_project;
+    is_asked && arguments.signing() == Signing::Signed
+}
+
+/// The targets of an input: those of the command line, or else those of the project.
+fn choose(
+    arguments: &Arguments,
+    request: &Request,
+    fleets: &mut Fleets,
+) -> Result<Chosen, Failure> {
+    let profile = request.settings.profile;
+    if let Some((file, wanted)) = arguments.fleet.named() {
+        return fleets.choose(file, wanted, profile);
+    }
+    if !arguments.targets.is_empty() {
+        return Ok(Chosen {
+            targets: targets::named(&arguments.targets)?,
+            fleet: None,
+        });
+    }
+    match &request.fleet {
+        Some(file) => fleets.choose(file, None, profile),
+        None => Ok(Chosen {
+            targets: request.targets.clone(),
+            fleet: None,
+        }),
+    }
+}
+
+/// Refuses one name for several applications.
+fn refuse_one_name(arguments: &Arguments, opened: Option<&Opened>) -> Result<(), Failure> {
+    if arguments.name.is_none() {
         return Ok(());
-    };
-    let message = format!("--expires lies in the past: {expires}; it is now {now}");
-    Err(Failure::usage("validity", message).hint("`--expires +90d` counts from now"))
+    }
+    if let Some(opened) = opened {
+        let message = "--name names one input, and a project names its components";
+        return Err(Failure::usage("name", message)
+            .hint(format!("change `name` in {}", opened.file.display())));
+    }
+    match arguments.inputs.len() {
+        0 | 1 => Ok(()),
+        inputs => {
+            let message = format!("--name names one program, and there are {inputs} inputs");
+            Err(Failure::usage("name", message).hint("build each of them on its own"))
+        }
+    }
 }
 
-/// Every file that a build reads.
-fn what_is_read(
-    jobs: &[Job],
-    signer: &SignerArguments,
-    hosts: impl IntoIterator<Item = PathBuf>,
-) -> Vec<PathBuf> {
-    let inputs = jobs.iter().map(|job| job.input.clone());
-    inputs.chain(signer.reads()).chain(hosts).collect()
+/// Hides the variables of keys that the project names, and forgets these keys if something else
+/// names who signs, or if nobody signs.
+fn take_keys(arguments: &Arguments, requests: &mut [Request]) {
+    let is_unsigned = arguments.signing() == Signing::Unsigned;
+    let is_named = is_unsigned || arguments.signer.is_named();
+    for request in requests {
+        let key = request.key.as_deref().and_then(Path::to_str);
+        if let Some(variable) = key.and_then(|key| key.strip_prefix(files::VARIABLE_PREFIX)) {
+            secrets::hide_variable(variable);
+        }
+        if is_named {
+            request.key = None;
+        }
+    }
+}
+
+/// Everyone who signs, and the number of the signer for each request. Nobody signs an unsigned
+/// build.
+fn signers(
+    arguments: &Arguments,
+    requests: &[Request],
+) -> Result<(Vec<NamedSigner>, Vec<usize>), Failure> {
+    if arguments.signing() == Signing::Unsigned {
+        return Ok((Vec::new(), vec![0; requests.len()]));
+    }
+    let mut keys: Vec<Option<&Path>> = Vec::new();
+    let mut signers = Vec::new();
+    let mut numbers = Vec::new();
+    for request in requests {
+        let key = request.key.as_deref();
+        let known = keys.iter().position(|known| *known == key);
+        numbers.push(known.unwrap_or(keys.len()));
+        if known.is_none() {
+            keys.push(key);
+            signers.push(arguments.signer.named_or(key)?);
+        }
+    }
+    Ok((signers, numbers))
+}
+
+/// Names every application and artifact.
+fn jobs(
+    arguments: &Arguments,
+    requests: &[Request],
+    chosen: &[Chosen],
+    varying: bool,
+) -> Result<Vec<Job>, Failure> {
+    let artifacts: usize = chosen.iter().map(|chosen| chosen.targets.len()).sum();
+    let output = Output::new(arguments.output.as_deref(), artifacts, varying)?;
+    let mut names = naming::Names::new(arguments.signing());
+    let jobs = requests.iter().zip(chosen).map(|(request, chosen)| {
+        let own = request.output.clone().map(Output::Folder);
+        let own = own.filter(|_| arguments.output.is_none());
+        let name = arguments.name.as_ref().or(request.name.as_ref());
+        let output = own.as_ref().unwrap_or(&output);
+        let name = name.map(String::as_str);
+        names.job(&request.input, name, &chosen.targets, output)
+    });
+    jobs.collect()
+}
+
+/// How an input is built.
+fn build(
+    arguments: &Arguments,
+    request: &Request,
+    chosen: Chosen,
+    release: edgec_builder::Release,
+    tools: &Tools,
+) -> edgec_builder::Plan {
+    let recipe = request.settings.recipe(tools.clone());
+    let mut build = edgec_builder::Plan::new(recipe, chosen.targets);
+    build.release = release;
+    build.fleet = chosen.fleet;
+    build.debug_files = request.settings.debug_files;
+    if arguments.no_self_audit {
+        build.self_audit = SelfAudit::Skipped;
+    }
+    build
 }
 
 /// Refuses to write an artifact over an input, a key or another kind of file, and to read standard
 /// input twice.
-fn spare_for_artifacts(jobs: &[Job], read: &[PathBuf]) -> Result<(), Failure> {
-    let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
+fn spare_for_artifacts(job: &Job, read: &[PathBuf]) -> Result<(), Failure> {
+    let mut outputs = job.outputs.iter();
     outputs.try_for_each(|(_, path)| files::spare(read, path, Wanted::Artifact))
 }
 
 /// The same for the debug files beside the artifacts.
-fn spare_for_debug_files(jobs: &[Job], read: &[PathBuf]) -> Result<(), Failure> {
-    let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
+fn spare_for_debug_files(job: &Job, read: &[PathBuf]) -> Result<(), Failure> {
+    let mut outputs = job.outputs.iter();
     outputs
         .try_for_each(|(_, path)| files::spare(read, &naming::debug_file(path)?, Wanted::DebugFile))
-}
-
-fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
-    if names.is_empty() {
-        return Ok(edgec_targets::default_targets());
-    }
-    let mut targets: Vec<&'static Target> = Vec::new();
-    for name in names.iter().map(|name| name.trim()) {
-        if name.is_empty() {
-            let message = "the name of a target is missing";
-            return Err(Failure::usage("unknown-target", message)
-                .about("--target")
-                .hint("put commas between names, as in `-t x86_64,aarch64`"));
-        }
-        let target = edgec_targets::find(name).map_err(|error| {
-            let failure = Failure::usage("unknown-target", error.to_string());
-            match (error.left_out, error.nearest.as_slice()) {
-                (Some(reason), _) => failure.hint(format!("left out: {reason} (docs/targets.md)")),
-                (None, _) if matches!(name, "native" | "host") => {
-                    failure.hint("`edgec targets --host` lists what this machine runs, best first")
-                }
-                (None, []) => failure.hint("`edgec targets` lists them"),
-                (None, nearest) => failure.hint(format!(
-                    "did you mean {}? `edgec targets` lists all",
-                    nearest.join(", ")
-                )),
-            }
-        })?;
-        if !targets.contains(&target) {
-            targets.push(target);
-        }
-    }
-    Ok(targets)
 }

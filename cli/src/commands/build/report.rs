@@ -1,25 +1,29 @@
 //! The summary of a build, for people and for machines.
 
+mod artifact;
 mod flattened;
 mod kept;
+mod parts;
 mod rows;
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::time::Duration;
 
-use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Times};
-use edgec_compiler::{Adapter, Choice, Level, ProgramKind, Why};
+use edgec_builder::{Program, Times};
+use edgec_compiler::{Adapter, Gate, Level};
 use serde::Serialize;
 
+pub(super) use self::artifact::ArtifactReport;
 use self::flattened::FlattenReport;
 use self::kept::{ImportsKept, KeptFunction, KeptModule, RemovedBy};
+use self::parts::{InitReport, KindReport, TranslateReport, TypesReport};
 use super::concerns::{self, Concern};
 use crate::caching::CacheReport;
 use crate::cold_start::{ColdStart, Modules};
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
 use crate::fleet::FleetPlan;
+use crate::gate::GateReport;
 use crate::naming::Job;
 use crate::render::{self, count, safe, size};
 use crate::signer::Signer;
@@ -32,12 +36,21 @@ pub(super) struct Summary<'a> {
     /// The key that signed. `None` if no input was compiled, because then no key was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
+    /// The other keys, if the components of a project have several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_key_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     development_key: Option<String>,
     #[serde(skip)]
     new_key: bool,
+    /// Whether the artifacts stay unsigned, on request.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unsigned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet: Option<&'a FleetPlan>,
+    /// All fleets, if a project has several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fleets: Vec<&'a FleetPlan>,
     /// What confined the processes of the build, if the user asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     confinement: Option<ConfinementReport>,
@@ -68,7 +81,16 @@ struct Built {
     kind_choice: Option<KindReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     adapter: Option<&'static str>,
+    /// The component types that edgec added to a core module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component_types: Option<TypesReport>,
+    /// What was demanded of the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<GateReport>,
     input_bytes: u64,
+    /// How exceptions from before the standard were translated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    translate: Option<TranslateReport>,
     component_bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     init: Option<InitReport>,
@@ -102,54 +124,10 @@ struct Built {
     /// Known faults of the engine's code generation that affect this program.
     advisories: Vec<Concern>,
     cold_start: ColdStart,
+    /// Whether new capabilities are denied, and there is no previous artifact to compare with.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    capabilities_not_compared: bool,
     artifacts: Vec<ArtifactReport>,
-}
-
-/// The kind that a core module became.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct KindReport {
-    asked: &'static str,
-    chosen: &'static str,
-    because: String,
-    /// What it does differently from the core module.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lacks: Option<String>,
-    /// Whether the summary shows it. It does not if the choice is obvious.
-    #[serde(skip)]
-    told: bool,
-}
-
-impl KindReport {
-    fn new(choice: &Choice, kind: ProgramKind) -> Self {
-        Self {
-            asked: choice.asked.name(),
-            chosen: kind.name(),
-            because: safe(&choice.why.to_string()),
-            lacks: choice.lacks.as_ref().map(|lacks| safe(&lacks.to_string())),
-            told: !matches!(choice.why, Why::Asked | Why::NoPreview1),
-        }
-    }
-}
-
-/// The call of an export at build time.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InitReport {
-    function: String,
-    component_bytes: usize,
-    seconds: f64,
-}
-
-impl InitReport {
-    fn of(prepared: &Prepared) -> Option<Self> {
-        let init = prepared.initialized.as_ref()?;
-        Some(Self {
-            function: init.function.clone(),
-            component_bytes: init.bytes,
-            seconds: init.time.as_secs_f64(),
-        })
-    }
 }
 
 /// How long the command line worked with the files of an input, which the builder does not see.
@@ -159,34 +137,40 @@ pub(super) struct FileTimes {
     pub(super) writing: Duration,
 }
 
-/// One artifact that was written.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ArtifactReport {
-    target: &'static str,
-    path: String,
-    bytes: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    debug_file: Option<String>,
-    #[serde(flatten)]
-    times: ArtifactTimes,
-}
-
 impl<'a> Summary<'a> {
-    pub(super) fn new(
-        signer: Option<&Signer>,
-        fleet: Option<&'a FleetPlan>,
-        confinement: Option<ConfinementReport>,
-    ) -> Self {
-        let development = signer.and_then(|signer| signer.development.as_deref());
+    pub(super) fn new(fleets: &'a [FleetPlan], confinement: Option<ConfinementReport>) -> Self {
         Self {
-            key_id: signer.map(|signer| signer.public().id().to_string()),
-            development_key: development.map(render::path),
-            new_key: signer.is_some_and(|signer| signer.new),
-            fleet,
+            key_id: None,
+            more_key_ids: Vec::new(),
+            development_key: None,
+            new_key: false,
+            unsigned: false,
+            fleet: fleets.first(),
+            fleets: match fleets {
+                [_, _, ..] => fleets.iter().collect(),
+                _ => Vec::new(),
+            },
             confinement,
             cache: None,
             inputs: Vec::new(),
+        }
+    }
+
+    /// What failed.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.inputs.iter().filter_map(|input| input.error.as_ref())
+    }
+
+    /// Adds a signer that was opened.
+    pub(super) fn add(&mut self, signer: &Signer) {
+        let id = signer.public().id().to_string();
+        match &self.key_id {
+            None => self.key_id = Some(id),
+            Some(_) => self.more_key_ids.push(id),
+        }
+        if let Some(development) = &signer.development {
+            self.development_key = Some(render::path(development));
+            self.new_key = signer.new;
         }
     }
 
@@ -194,16 +178,25 @@ impl<'a> Summary<'a> {
     pub(super) fn closing(&self) -> String {
         let built = self.inputs.iter().filter_map(|input| input.built.as_ref());
         let artifact = built.flat_map(|built| &built.artifacts).next();
-        let (Some(artifact), Some(key_id)) = (artifact, &self.key_id) else {
-            return String::new();
-        };
         let cached = self
             .cache
             .as_ref()
             .map(CacheReport::line)
             .unwrap_or_default();
+        if let Some(artifact) = artifact.filter(|_| self.unsigned) {
+            return format!(
+                "{cached}not signed: no host takes these artifacts\n  \
+                 sign one: edgec sign {} -o NAME.cwasm\n",
+                word(&artifact.path)
+            );
+        }
+        let (Some(artifact), Some(key_id)) = (artifact, &self.key_id) else {
+            return String::new();
+        };
         let Some(public) = &self.development_key else {
-            return format!("{cached}signed by key {key_id}\n");
+            let keys = [key_id].into_iter().chain(&self.more_key_ids);
+            let signed = keys.map(|id| format!("signed by key {id}\n"));
+            return [cached].into_iter().chain(signed).collect();
         };
         let made = if self.new_key { "the new" } else { "your" };
         format!(
@@ -246,7 +239,10 @@ impl InputReport {
             kind: kind_name(prepared.kind),
             kind_choice: choice.map(|choice| KindReport::new(choice, prepared.kind)),
             adapter: prepared.adapter.map(Adapter::name),
+            component_types: TypesReport::of(&prepared),
+            gate: None,
             input_bytes: prepared.input.length,
+            translate: TranslateReport::of(&prepared),
             component_bytes: prepared.before,
             init: InitReport::of(&prepared),
             optimized_bytes: optimized.component.bytes().len(),
@@ -268,6 +264,7 @@ impl InputReport {
             times: Times::default(),
             advisories: concerns::of(job, &optimized.component),
             cold_start: ColdStart::of_program(lint, optimized.component.kind(), origin),
+            capabilities_not_compared: false,
             artifacts: Vec::new(),
         };
         Self {
@@ -275,6 +272,23 @@ impl InputReport {
             error: None,
             built: Some(built),
         }
+    }
+
+    /// The same report, for a program that broke none of these demands.
+    pub(super) fn with_gate(mut self, gate: &Gate) -> Self {
+        if let Some(built) = &mut self.built {
+            built.gate = GateReport::of(gate);
+        }
+        self
+    }
+
+    /// The same report, for a program whose capabilities were compared with those of a previous
+    /// artifact, if that was asked for.
+    pub(super) fn with_comparison(mut self, is_compared: bool) -> Self {
+        if let Some(built) = &mut self.built {
+            built.capabilities_not_compared = !is_compared;
+        }
+        self
     }
 
     /// The same report, after the input's artifacts were written.
@@ -316,6 +330,13 @@ impl InputReport {
             if let Some(flatten) = &built.flatten {
                 flatten.print_kept(&self.input);
             }
+            if built.capabilities_not_compared {
+                eprintln!(
+                    "note: {}: there is no previous artifact, so its imports were not compared \
+                     (--baseline)",
+                    self.input
+                );
+            }
             built.print_functions_kept(&self.input);
             built.print_imports_removed(&self.input);
             built.cold_start.print(&self.input);
@@ -326,7 +347,9 @@ impl InputReport {
         let Some(built) = &self.built else {
             return String::new();
         };
-        let mut rows = vec![built.validate_row()];
+        let mut rows = Vec::new();
+        rows.extend(built.translate_row());
+        rows.push(built.validate_row());
         rows.extend(built.init_row());
         rows.extend(built.flatten.iter().filter_map(FlattenReport::row));
         rows.extend(built.optimize_row());
@@ -344,17 +367,5 @@ impl InputReport {
             choice.collect::<String>(),
             render::table(&rows)
         )
-    }
-}
-
-impl ArtifactReport {
-    pub(super) fn new(built: &BuiltArtifact, path: &Path, debug_file: Option<&Path>) -> Self {
-        Self {
-            target: built.target.id,
-            path: render::path(path),
-            bytes: built.bytes.len(),
-            debug_file: debug_file.map(render::path),
-            times: built.times.clone(),
-        }
     }
 }

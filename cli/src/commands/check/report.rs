@@ -105,11 +105,17 @@ impl Report {
         let releases: Vec<Release> = releases.collect();
         let unserved = releases.iter().flat_map(|release| {
             let unserved = release.hosts.iter().filter(|it| it.artifact.is_none());
-            unserved.map(|taken| {
+            let mut artifacts = described.iter();
+            let first = artifacts.find(|it| Name::of(&it.manifest) == release.name);
+            unserved.map(move |taken| {
                 let message = format!("no artifact of {} can be loaded there", release.name.text());
-                Failure::new(Exit::Rejected, "no-fit", message)
+                let failure = Failure::new(Exit::Rejected, "no-fit", message)
                     .with_safe_message()
-                    .about_safe(&taken.host)
+                    .about_safe(&taken.host);
+                match first {
+                    Some(artifact) => failure.annotated_in(&artifact.path),
+                    None => failure,
+                }
             })
         });
         let unserved: Vec<Failure> = unserved.collect();

@@ -8,6 +8,7 @@ use edgec_verifier::TrustPolicy;
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::document;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
@@ -93,11 +94,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         report.artifacts.push(imports);
     }
-    if arguments.format == Format::Json {
-        render::json(&report);
-    }
     let mut artifacts = report.artifacts.iter();
-    Ok(match artifacts.all(|it| it.refused_imports.is_empty()) {
+    let ok = artifacts.all(|it| it.refused_imports.is_empty());
+    if arguments.format == Format::Json {
+        document::print(ok, &report);
+    }
+    Ok(match ok {
         true => ExitCode::SUCCESS,
         false => code(Exit::Rejected),
     })

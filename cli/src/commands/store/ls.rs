@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::problem_failure;
 use crate::Outcome;
+use crate::document;
 use crate::failure::Failure;
 use crate::failures::loader::store_failure;
 use crate::render::out;
@@ -61,7 +62,7 @@ pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
     let artifacts = listing.artifacts.into_iter().map(Row::Artifact);
     let rows: Vec<Row> = artifacts.chain(problems).collect();
     if arguments.format == Format::Json {
-        render::json(&rows);
+        document::print_list(true, &rows);
         return Ok(ExitCode::SUCCESS);
     }
     let head = [

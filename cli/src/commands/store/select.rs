@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::{Named, kind_warning, version};
 use crate::Outcome;
+use crate::document;
 use crate::failure::Failure;
 use crate::failures::loader::store_failure;
+use crate::render::Format;
 use crate::render::out;
-use crate::render::{self, Format};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -50,14 +51,17 @@ pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
     let warning = choice.other_kind;
     let warning = warning.map(|other| kind_warning(&subject, other));
     if arguments.format == Format::Json {
-        render::json(&Report {
-            name: &named.application,
-            channel: named.channel.as_deref(),
-            current: *app_version,
-            previous: choice.previous,
-            stays: choice.stays,
-            warnings: warning.into_iter().collect(),
-        });
+        document::print(
+            true,
+            &Report {
+                name: &named.application,
+                channel: named.channel.as_deref(),
+                current: *app_version,
+                previous: choice.previous,
+                stays: choice.stays,
+                warnings: warning.into_iter().collect(),
+            },
+        );
         return Ok(ExitCode::SUCCESS);
     }
     warning.iter().for_each(Failure::print_warning);

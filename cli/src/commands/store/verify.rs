@@ -45,6 +45,10 @@ pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
         let message = "every artifact of the store is verified: leave out --name and --channel";
         return Err(Failure::usage("name", message));
     }
+    if expected.provenances().next().is_some() {
+        let message = "the store has the provenances of its artifacts: leave out --provenance";
+        return Err(Failure::usage("provenance", message));
+    }
     let verified = store
         .verify(&trust.policy)
         .map_err(|error| store_failure(&error))?;

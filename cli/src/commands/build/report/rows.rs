@@ -13,6 +13,13 @@ fn row(name: &str, what: String, time: f64) -> Vec<String> {
 }
 
 impl Built {
+    pub(super) fn translate_row(&self) -> Option<Vec<String>> {
+        let translated = self.translate.as_ref()?;
+        let modules = count(translated.modules.len(), "core module");
+        let what = format!("legacy exceptions to standard ones, {modules}");
+        Some(row("translate", what, translated.seconds))
+    }
+
     pub(super) fn validate_row(&self) -> Vec<String> {
         let adapted = match self.adapter {
             Some("none") => ", wrapped".to_owned(),
@@ -111,13 +118,15 @@ impl Built {
 }
 
 impl ArtifactReport {
-    /// The artifact's line of the summary, and one for its debug file.
+    /// The artifact's line of the summary, and one for each file beside it.
     pub(super) fn rows(&self) -> Vec<Vec<String>> {
         let what = format!("{} ({})", self.path, size(self.bytes as u64));
         let time = self.times.sum().as_secs_f64();
         let mut rows = vec![row(self.target, what, time)];
         let debug = |path: &String| vec!["  debug".to_owned(), path.clone()];
         rows.extend(self.debug_file.iter().map(debug));
+        let provenance = |path: &String| vec!["  provenance".to_owned(), path.clone()];
+        rows.extend(self.provenance.iter().map(provenance));
         rows
     }
 }

@@ -1,0 +1,104 @@
+//! The tables of `edgec.toml`, as they stand in the file. `docs/project.md` and
+//! `docs/schema/edgec.toml.json` describe them; a test compares the names.
+
+use std::collections::BTreeSet;
+
+use edgec_compiler::{EngineProfile, ImportPattern, KindChoice};
+use edgec_targets::Target;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::budget::{Budgets, NewCapabilities};
+use super::values::{Inside, Line, Name, OfMachine, Optimize, Relative, World, Written};
+use super::version::{DisplayVersion, Version};
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct File {
+    #[serde(rename = "schema")]
+    _schema: u32,
+    #[serde(default)]
+    pub(super) project: Shared,
+    #[serde(default)]
+    pub(super) component: Vec<Entry>,
+}
+
+/// `[project]`: what all components share.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Shared {
+    pub(super) key: Option<Written<OfMachine>>,
+    pub(super) wasm_opt: Option<Written<OfMachine>>,
+    pub(super) provenance: Option<bool>,
+    pub(super) output: Option<Written<Inside>>,
+    pub(super) targets: Option<Vec<Written<&'static Target>>>,
+    pub(super) fleet: Option<Spanned<Written<Relative>>>,
+    pub(super) profile: Option<Written<EngineProfile>>,
+    pub(super) optimize: Option<Optimize>,
+    pub(super) flatten: Option<bool>,
+    pub(super) prune_imports: Option<bool>,
+    pub(super) debug_file: Option<bool>,
+    pub(super) channel: Option<Written<Name>>,
+    pub(super) version: Option<Version>,
+    pub(super) display_version: Option<DisplayVersion>,
+    pub(super) policy: Option<Written<Relative>>,
+    pub(super) world: Option<Written<World>>,
+    pub(super) allow_imports: Option<Vec<Written<ImportPattern>>>,
+    pub(super) capabilities: Option<Vec<Written<ImportPattern>>>,
+    #[serde(default)]
+    pub(super) budgets: BudgetTable,
+}
+
+/// `[[component]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Entry {
+    pub(super) name: Spanned<Written<Name>>,
+    pub(super) input: Written<Relative>,
+    pub(super) kind: Option<Written<KindChoice>>,
+    pub(super) wit: Option<Written<Relative>>,
+    pub(super) wit_world: Option<Spanned<Written<Line>>>,
+    pub(super) init: Option<Written<Line>>,
+    #[serde(default)]
+    pub(super) keep_modules: BTreeSet<usize>,
+    pub(super) key: Option<Written<OfMachine>>,
+    pub(super) output: Option<Written<Inside>>,
+    pub(super) targets: Option<Vec<Written<&'static Target>>>,
+    pub(super) fleet: Option<Spanned<Written<Relative>>>,
+    pub(super) profile: Option<Written<EngineProfile>>,
+    pub(super) optimize: Option<Optimize>,
+    pub(super) flatten: Option<bool>,
+    pub(super) prune_imports: Option<bool>,
+    pub(super) debug_file: Option<bool>,
+    pub(super) channel: Option<Written<Name>>,
+    pub(super) version: Option<Version>,
+    pub(super) display_version: Option<DisplayVersion>,
+    pub(super) policy: Option<Written<Relative>>,
+    pub(super) world: Option<Written<World>>,
+    pub(super) allow_imports: Option<Vec<Written<ImportPattern>>>,
+    pub(super) capabilities: Option<Vec<Written<ImportPattern>>>,
+    #[serde(default)]
+    pub(super) budgets: BudgetTable,
+}
+
+/// `budgets`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct BudgetTable {
+    image_bytes: Option<u64>,
+    functions: Option<u64>,
+    lost_fast_paths: Option<u64>,
+    new_capabilities: Option<Written<NewCapabilities>>,
+}
+
+impl BudgetTable {
+    pub(super) fn budgets(&self) -> Budgets {
+        Budgets {
+            image_bytes: self.image_bytes,
+            functions: self.functions,
+            lost_fast_paths: self.lost_fast_paths,
+            new_capabilities: self.new_capabilities.map(|Written(choice)| choice),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The examples in `--help`. A test parses each of them.
+
+/// The verb, a description, and the command line.
+pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
+    (
+        "",
+        "Build a program for x86-64 and aarch64, signed by a development key",
+        "edgec build app.wasm -o out",
+    ),
+    (
+        "",
+        "Verify an artifact and run it",
+        "edgec run --key release.pub.pem out/app.x86_64.cwasm",
+    ),
+    (
+        "build",
+        "For x86-64 and aarch64, into a folder, signed by your own key",
+        "edgec build app.wasm --key release.pem -o out",
+    ),
+    (
+        "build",
+        "For one CPU, into a file",
+        "edgec build app.wasm --target neoverse-n1 --key release.pem -o app.cwasm",
+    ),
+    (
+        "build",
+        "A release for hosts that serve requests",
+        "edgec build app.wasm --profile edge --name acme/shop --app-version 7 --key release.pem -o out",
+    ),
+    (
+        "build",
+        "From a pipe; the name comes from the command line",
+        "edgec build - --name app --key release.pem -o out",
+    ),
+    (
+        "build",
+        "All components of the project in this folder, four at a time",
+        "edgec build -j 4",
+    ),
+    (
+        "build",
+        "One component, compared with its previous artifacts",
+        "edgec build --project edgec.toml --component acme/shop --baseline previous",
+    ),
+    (
+        "build",
+        "For a pull request of a fork, which must not have a key",
+        "edgec build app.wasm --unsigned -o out",
+    ),
+    (
+        "init",
+        "A project for the programs of this folder",
+        "edgec init",
+    ),
+    (
+        "validate",
+        "Two programs",
+        "edgec validate programs/a.wasm programs/b.wasm",
+    ),
+    (
+        "validate",
+        "Everything that keeps a program from a host of wasi:http",
+        "edgec validate app.wasm --world wasi:http/proxy --max-memory 64",
+    ),
+    (
+        "keygen",
+        "A key for releases, with a passphrase",
+        "edgec keygen -o release.pem --encrypt",
+    ),
+    (
+        "keys show",
+        "Show the id of a key",
+        "edgec keys show release.pub.pem",
+    ),
+    (
+        "keys import",
+        "A public key that OpenSSH wrote",
+        "edgec keys import id_ed25519.pub -o ssh.pub.pem",
+    ),
+    (
+        "keys export",
+        "A public key as OpenSSH writes it",
+        "edgec keys export release.pub.pem --as openssh",
+    ),
+    (
+        "sign",
+        "Add a second signature",
+        "edgec sign app.cwasm --append --key second.pem",
+    ),
+    (
+        "sign",
+        "The first of two steps, if the key is on another machine",
+        "edgec sign app.cwasm --export-pae app.pae",
+    ),
+    (
+        "sign",
+        "The second step",
+        "edgec sign app.cwasm --attach app.sig --public-key release.pub.pem",
+    ),
+    (
+        "verify",
+        "Require a signature by this key, and the name of the application",
+        "edgec verify --key release.pub.pem --name acme/shop app.cwasm",
+    ),
+    (
+        "verify",
+        "Verify under a trust policy",
+        "edgec verify --trust edgec-trust.toml app.cwasm",
+    ),
+    (
+        "verify",
+        "Compile the program again, and compare bit for bit",
+        "edgec verify --key release.pub.pem --rebuild app.wasm app.cwasm",
+    ),
+    (
+        "sign-blob",
+        "A file that is no artifact; this writes edgec.tar.gz.dsse.json",
+        "edgec sign-blob edgec.tar.gz --key release.pem",
+    ),
+    (
+        "verify-blob",
+        "The same file somewhere else",
+        "edgec verify-blob edgec.tar.gz --key release.pub.pem",
+    ),
+    (
+        "verify-blob",
+        "The provenance of an artifact, as other tools read it",
+        "edgec verify-blob app.cwasm --bundle app.provenance.json --type https://slsa.dev/provenance/v1 --key release.pub.pem",
+    ),
+    (
+        "audit",
+        "Read the native code of an artifact",
+        "edgec audit app.cwasm",
+    ),
+    (
+        "inspect",
+        "Show what an artifact states",
+        "edgec inspect app.cwasm",
+    ),
+    (
+        "inspect",
+        "The same as JSON",
+        "edgec inspect app.cwasm --format json",
+    ),
+    (
+        "envelope",
+        "For tools that read DSSE",
+        "edgec envelope app.cwasm -o app.dsse",
+    ),
+    (
+        "run",
+        "With arguments, a folder and a variable for the program",
+        "edgec run --key release.pub.pem --dir data::/data --env LANG=C app.cwasm input.txt",
+    ),
+    (
+        "store add",
+        "Keep artifacts that a policy accepts",
+        "edgec store --store /var/lib/edgec add --trust edgec-trust.toml app.cwasm",
+    ),
+    (
+        "store ls",
+        "List the releases",
+        "edgec store --store /var/lib/edgec ls",
+    ),
+    (
+        "store path",
+        "Print the paths of an application's images",
+        "edgec store --store /var/lib/edgec path acme/shop",
+    ),
+    (
+        "store verify",
+        "Hash every image again",
+        "edgec store --store /var/lib/edgec verify --trust edgec-trust.toml",
+    ),
+    (
+        "store use",
+        "Go back to version 6",
+        "edgec store --store /var/lib/edgec use acme/shop --app-version 6",
+    ),
+    (
+        "store rm",
+        "Remove version 5",
+        "edgec store --store /var/lib/edgec rm acme/shop --app-version 5",
+    ),
+    (
+        "store gc",
+        "Remove images without a name",
+        "edgec store --store /var/lib/edgec gc",
+    ),
+    (
+        "store plan",
+        "A pool for 500 instances at one time",
+        "edgec store --store /var/lib/edgec plan --instances 500",
+    ),
+    (
+        "diff",
+        "What changed between two releases",
+        "edgec diff old.cwasm new.cwasm",
+    ),
+    (
+        "symbolize",
+        "The function at an address",
+        "edgec symbolize app.debug app.cwasm+0x1234",
+    ),
+    (
+        "targets",
+        "The CPUs that this machine can run, best first",
+        "edgec targets --host",
+    ),
+    (
+        "host",
+        "Describe this machine",
+        "edgec host --save fra.toml",
+    ),
+    (
+        "check",
+        "Which hosts can load a release",
+        "edgec check out/app.x86_64.cwasm out/app.aarch64.cwasm --host fra.toml ams.toml",
+    ),
+    (
+        "policy sign",
+        "With a root key",
+        "edgec policy sign edgec-trust.toml --key root.pem -o edgec-trust.dsse",
+    ),
+    (
+        "policy check",
+        "Read a signed policy as a host would",
+        "edgec policy check edgec-trust.dsse --root root.pub.pem",
+    ),
+    (
+        "advisories",
+        "All advisories as JSON",
+        "edgec advisories --format json",
+    ),
+    (
+        "advisories",
+        "One advisory",
+        "edgec advisories GHSA-mghf-wjfp-p5xm",
+    ),
+    (
+        "cache stats",
+        "What the build cache holds",
+        "edgec cache stats",
+    ),
+    (
+        "cache prune",
+        "At most 1 GiB is left",
+        "edgec cache prune --to 1024",
+    ),
+    (
+        "cache verify",
+        "In a folder of the project",
+        "edgec cache verify --cache .edgec-cache",
+    ),
+    (
+        "explain",
+        "What an error means, and what to do",
+        "edgec explain image-digest",
+    ),
+    (
+        "version",
+        "The versions as JSON",
+        "edgec version --format json",
+    ),
+    (
+        "completions",
+        "A script for bash, which `source` reads",
+        "edgec completions bash",
+    ),
+    (
+        "man",
+        "Into the folder in which `man` finds the pages of this user",
+        "edgec man ~/.local/share/man/man1",
+    ),
+];

@@ -1,0 +1,108 @@
+//! The check of an artifact's provenance: who signed it, whether it is about this image, and which
+//! builder and source it states.
+//!
+//! A provenance lies beside an artifact, so the caller gives it
+//! ([`Expected::with_provenance`](crate::Expected::with_provenance)). It is checked whenever it is
+//! given. A policy with `[provenance]` refuses an artifact without one. One key that counts for the
+//! artifact is enough: the threshold applies to the artifact itself.
+
+use edgec_artifact::{Attestation, BuildSource, Manifest, ProvenanceClaims, UnixTime};
+
+use crate::expected::Expected;
+use crate::pattern::{self, Pattern};
+use crate::policy::{KeyRule, ProvenanceRules, TrustPolicy};
+use crate::provenance_refusal::ProvenanceRefusal;
+use crate::signatures::discount;
+
+/// The evidence, or `None` if nothing was given and nothing is required.
+pub(crate) fn judge(
+    policy: &TrustPolicy,
+    expected: &Expected,
+    manifest: &Manifest,
+    now: UnixTime,
+) -> Result<Option<String>, ProvenanceRefusal> {
+    let mut refused = None;
+    for envelope in expected.provenances() {
+        match judge_one(envelope, policy, manifest, now) {
+            Ok(evidence) => return Ok(Some(evidence)),
+            // A provenance of another artifact says less than one that is wrong.
+            Err(ProvenanceRefusal::Subject) if refused.is_some() => {}
+            Err(error) => refused = Some(error),
+        }
+    }
+    match (refused, &policy.provenance) {
+        (Some(error), _) => Err(error),
+        (None, Some(_)) => Err(ProvenanceRefusal::Missing),
+        (None, None) => Ok(None),
+    }
+}
+
+fn judge_one(
+    envelope: &[u8],
+    policy: &TrustPolicy,
+    manifest: &Manifest,
+    now: UnixTime,
+) -> Result<String, ProvenanceRefusal> {
+    let attestation = Attestation::decode(envelope).map_err(ProvenanceRefusal::Envelope)?;
+    let rules = policy.provenance.as_ref();
+    let counts = |rule: &&KeyRule| {
+        let named = rules.and_then(|rules| rules.keys.as_ref());
+        named.is_none_or(|names| names.contains(&rule.trusted.name))
+            && discount(rule, policy, now).is_none()
+            && rule.covers.mismatch(manifest).is_none()
+            && attestation.is_signed_by(&rule.trusted.key)
+    };
+    let signer = policy.keys.iter().find(counts);
+    let signer = signer.ok_or(ProvenanceRefusal::Signature)?;
+    // Parsed only now: a key that counts has signed these bytes.
+    let claims = ProvenanceClaims::decode(attestation.payload());
+    let claims = claims.map_err(ProvenanceRefusal::Statement)?;
+    if !claims.is_about(manifest.image.fsverity) {
+        return Err(ProvenanceRefusal::Subject);
+    }
+    let source = told(&claims.source);
+    if let Some(rules) = rules {
+        check(rules, &claims, &source)?;
+    }
+    Ok(format!(
+        "built by `{}` from {source}, as `{}` has signed about this image",
+        claims.builder, signer.trusted.name
+    ))
+}
+
+fn check(
+    rules: &ProvenanceRules,
+    claims: &ProvenanceClaims,
+    source: &str,
+) -> Result<(), ProvenanceRefusal> {
+    let joined = |list: &Option<Vec<Pattern>>| pattern::join(list.as_deref().unwrap_or_default());
+    if !pattern::allows(rules.builders.as_deref(), &claims.builder) {
+        return Err(ProvenanceRefusal::Builder {
+            found: claims.builder.clone(),
+            allowed: joined(&rules.builders),
+        });
+    }
+    // A provenance that states no repository matches no pattern, not even `*`.
+    let is_allowed = match (&claims.source.repository, rules.sources.as_deref()) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(found), Some(patterns)) => pattern::allows(Some(patterns), found),
+    };
+    match is_allowed {
+        true => Ok(()),
+        false => Err(ProvenanceRefusal::Source {
+            found: source.to_owned(),
+            allowed: joined(&rules.sources),
+        }),
+    }
+}
+
+/// A source in words.
+fn told(source: &BuildSource) -> String {
+    match (&source.repository, &source.revision) {
+        (Some(repository), Some(revision)) => format!("`{repository}`, revision `{revision}`"),
+        (Some(repository), None) => format!("`{repository}`, no revision stated"),
+        (None, Some(revision)) => format!("no stated repository, revision `{revision}`"),
+        (None, None) => "no stated source".to_owned(),
+    }
+}
