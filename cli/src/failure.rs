@@ -38,12 +38,12 @@ pub(crate) struct Failure {
     is_safe: bool,
     /// Where in the file it is.
     #[serde(rename = "location", skip_serializing_if = "Place::is_empty")]
-    place: Place,
+    place: Box<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
     /// The parts of the message, for machines.
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Value>,
+    details: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -56,7 +56,7 @@ impl Failure {
             message,
             is_cut,
             is_safe: false,
-            place: Place::default(),
+            place: Box::default(),
             hint: None,
             details: None,
         }
@@ -122,7 +122,7 @@ impl Failure {
     /// Says where in its file the failure is. A file that was named stays.
     pub(crate) fn at(mut self, place: Place) -> Self {
         let file = self.place.file.take();
-        self.place = Place { file, ..place };
+        self.place = Box::new(Place { file, ..place });
         self
     }
 
@@ -151,7 +151,9 @@ impl Failure {
     /// Adds the parts of the message, for documents.
     pub(crate) fn with_details(mut self, details: &impl Serialize) -> Self {
         // The values belong to this workspace, and their `Serialize` cannot fail.
-        self.details = serde_json::to_value(details).ok().map(masked_value);
+        self.details = serde_json::to_value(details)
+            .ok()
+            .map(|details| Box::new(masked_value(details)));
         self
     }
 
@@ -168,10 +170,10 @@ impl Failure {
         Self {
             subject: self.subject,
             hint: Some(masked(hint)),
-            place: Place {
+            place: Box::new(Place {
                 file: self.place.file,
                 ..Place::default()
-            },
+            }),
             ..Self::new(self.exit, self.code, message)
         }
     }
@@ -296,7 +298,7 @@ impl Failure {
     /// The place, also if only the message has it.
     fn place_in_file(&self) -> Place {
         match self.place.is_empty() {
-            false => self.place.clone(),
+            false => (*self.place).clone(),
             true => Place {
                 file: self.place.file.clone(),
                 ..Place::in_message(&self.message)

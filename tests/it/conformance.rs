@@ -247,7 +247,7 @@ fn the_edge_profile_changes_no_behaviour() {
         let mut image = edgec_compiler::precompile(&ordered, target, profile).unwrap();
         image.strip().unwrap();
         image
-            .trim()
+            .trim(&ordered)
             .unwrap_or_else(|error| panic!("{file}: {error}"));
         // SAFETY: the image was compiled by this process a moment ago.
         let after = unsafe { Module::deserialize(&edge, image.bytes()) }.unwrap();

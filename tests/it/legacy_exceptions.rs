@@ -48,7 +48,7 @@ fn optimizer(sandbox: &Sandbox, version: &str, translate: &str) {
 const TRANSLATE: &str = r#"exec cat "${0%/*}/standard.wasm""#;
 
 /// The arguments of a build for this machine, and more.
-fn build<'a>(more: &'a str) -> Vec<&'a str> {
+fn build(more: &str) -> Vec<&str> {
     [&words(BUILD)[..], &[std::env::consts::ARCH], &words(more)].concat()
 }
 

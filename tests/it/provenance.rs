@@ -47,10 +47,10 @@ fn a_provenance_states_what_the_builder_saw() {
             }},
         ])
     );
-    let build = &found["predicate"]["buildDefinition"];
-    assert_eq!(build["buildType"], "https://edgec.dev/build/v1");
+    let definition = &found["predicate"]["buildDefinition"];
+    assert_eq!(definition["buildType"], "https://edgec.dev/build/v1");
     assert_eq!(
-        build["externalParameters"],
+        definition["externalParameters"],
         json!({
             "input": "hello.wat", "source": {"repository": SHOP, "revision": COMMIT},
             "name": "hello", "version": 7, "target": "x86_64", "profile": "default",
@@ -58,14 +58,14 @@ fn a_provenance_states_what_the_builder_saw() {
         })
     );
     let stages = serde_json::to_value(&manifest.builder.stages).unwrap();
-    assert_eq!(build["internalParameters"], json!({"stages": stages}));
+    assert_eq!(definition["internalParameters"], json!({"stages": stages}));
     let mut stages = manifest.builder.stages.iter();
     let adapt = stages.find(|stage| stage.name == "adapt").unwrap();
     let adapter = format!("adapter {}", adapt.settings["adapter"]);
     let package = "pkg:cargo/wasi-preview1-component-adapter-provider";
     let package = format!("{package}@{}", adapt.settings["adapterVersion"]);
     assert_eq!(
-        build["resolvedDependencies"],
+        definition["resolvedDependencies"],
         json!([
             {"name": "hello.wat", "digest": {"sha256": manifest.source.input.sha256}},
             {"name": "source", "uri": SHOP, "digest": {"gitCommit": COMMIT}},

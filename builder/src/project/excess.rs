@@ -214,7 +214,7 @@ fn new_imports(budgets: &Budgets, program: &Program, previous: &[Previous]) -> O
         .cloned()
         .map(Why::Import)
         .collect();
-    (!why.is_empty()).then(|| Excess {
+    (!why.is_empty()).then_some(Excess {
         budget: Budget::NewCapabilities,
         target: None,
         allowed: 0,

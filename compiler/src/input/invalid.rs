@@ -19,7 +19,7 @@ pub enum ValidateError {
         /// The error, in wasmparser's words.
         message: String,
         /// The place.
-        location: Location,
+        location: Box<Location>,
         /// A feature that edgec does not support, and with which the program would be valid.
         unsupported_feature: Option<String>,
     },

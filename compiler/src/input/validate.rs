@@ -122,7 +122,7 @@ fn refused(bytes: &[u8], error: WalkError) -> ValidateError {
         },
         None => ValidateError::Invalid {
             message: error.message,
-            location,
+            location: Box::new(location),
             unsupported_feature: would_need(bytes, error.missing),
         },
     }

@@ -1,9 +1,14 @@
-//! Removes types of modules, components and instances that nothing can ask for.
+//! Removes types of modules, components and instances that nothing can ask for, and the names of
+//! parameters that only the host's own functions have.
 //!
 //! A component's metadata describe all of its parts: the core modules with each import and export,
 //! nested components, and internal instances. A host sees only what can be reached from the
 //! component's own type, its imports and its exports. The other entries become empty. They are not
 //! removed, because entries are found by number.
+//!
+//! The parameters of a function have names for a host that lists them. A host gives the functions
+//! that a component imports, and links them without these names. So they become empty, unless an
+//! export has a function of the same type.
 //!
 //! Source: `wasmtime-environ` 48, `component/types.rs`; `wasmtime` 48,
 //! `component/{matching,types,linker}.rs`.
@@ -15,7 +20,8 @@ use postcard::{take_from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};
 use wasmtime_environ::component::{
     ComponentArtifacts, ComponentTypes, Export, TypeComponent, TypeComponentIndex,
-    TypeComponentInstance, TypeComponentInstanceIndex, TypeDef, TypeModule, TypeModuleIndex,
+    TypeComponentInstance, TypeComponentInstanceIndex, TypeDef, TypeFunc, TypeFuncIndex,
+    TypeModule, TypeModuleIndex,
 };
 use wasmtime_environ::{
     EngineOrModuleTypeIndex, EntityRef, ModuleInternedTypeIndex, PrimaryMap, StaticModuleIndex,
@@ -28,6 +34,7 @@ struct Head {
     modules: PrimaryMap<TypeModuleIndex, TypeModule>,
     components: PrimaryMap<TypeComponentIndex, TypeComponent>,
     instances: PrimaryMap<TypeComponentInstanceIndex, TypeComponentInstance>,
+    functions: PrimaryMap<TypeFuncIndex, TypeFunc>,
 }
 
 /// The entries that can be reached.
@@ -97,6 +104,12 @@ pub(super) fn trim(artifacts: &mut ComponentArtifacts) -> Result<(), postcard::E
             instance.exports.clear();
         }
     }
+    let exported = exported_functions(artifacts.ty, &head);
+    for (index, function) in &mut head.functions {
+        if !exported.contains(&index) {
+            function.param_names.iter_mut().for_each(String::clear);
+        }
+    }
     let mut bytes = to_allocvec(&head)?;
     bytes.extend(rest);
     artifacts.types = postcard::from_bytes(&bytes)?;
@@ -120,7 +133,12 @@ pub(super) fn restore(
             &new_head.components,
             &reached.components,
         )?
-        && agree(&old_head.instances, &new_head.instances, &reached.instances)?;
+        && agree(&old_head.instances, &new_head.instances, &reached.instances)?
+        && agree_but_for_names(
+            &old_head.functions,
+            &new_head.functions,
+            &exported_functions(old.ty, &old_head),
+        );
     std::mem::swap(&mut new.types, &mut old.types);
     Ok(same)
 }
@@ -142,6 +160,47 @@ fn agree<K: EntityRef + Ord, V: Serialize>(
         same &= !reached.contains(&index) || to_allocvec(old)? == to_allocvec(new)?;
     }
     Ok(same)
+}
+
+/// Whether both lists have the same functions: in `exported` with the same names of parameters, and
+/// otherwise with no names.
+fn agree_but_for_names(
+    old: &PrimaryMap<TypeFuncIndex, TypeFunc>,
+    new: &PrimaryMap<TypeFuncIndex, TypeFunc>,
+    exported: &BTreeSet<TypeFuncIndex>,
+) -> bool {
+    old.len() == new.len()
+        && old.iter().zip(new.values()).all(|((index, old), new)| {
+            let mut expected = old.clone();
+            if !exported.contains(&index) {
+                expected.param_names.iter_mut().for_each(String::clear);
+            }
+            expected == *new
+        })
+}
+
+/// The types of the functions that a component of this type exports, at any depth.
+fn exported_functions(ty: TypeComponentIndex, head: &Head) -> BTreeSet<TypeFuncIndex> {
+    let (mut functions, mut instances) = (BTreeSet::new(), BTreeSet::new());
+    let component = head.components.get(ty);
+    let exports = component.into_iter().flat_map(|it| it.exports.values());
+    let mut next: Vec<TypeDef> = exports.map(|export| export.ty).collect();
+    while let Some(ty) = next.pop() {
+        match ty {
+            TypeDef::ComponentFunc(index) => {
+                functions.insert(index);
+            }
+            TypeDef::ComponentInstance(index) if instances.insert(index) => {
+                if let Some(instance) = head.instances.get(index) {
+                    next.extend(instance.exports.values().map(|it| it.ty));
+                }
+            }
+            // An exported component could export any function.
+            TypeDef::Component(_) => functions.extend(head.functions.keys()),
+            _ => {}
+        }
+    }
+    functions
 }
 
 impl Reached {
