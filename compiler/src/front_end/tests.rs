@@ -120,7 +120,7 @@ fn what_the_optimizer_gets_comes_back() {
         let module = module.as_ref().unwrap();
         assert_eq!(
             validate(module.bytes.clone()).unwrap().kind(),
-            ProgramKind::Module
+            crate::ProgramKind::Module
         );
     }
     // At `-O0` the optimizer gets no module, and the compiler is next.

@@ -20,6 +20,7 @@ fn optimizer(version: &str, runs: Runs) -> Optimizer {
         reads: Reads::Everything,
         spared: BTreeSet::new(),
         runs,
+        answers: None,
     }
 }
 
