@@ -1,4 +1,6 @@
 //! Failures as the user sees them: what failed, where, what to do, and the exit code.
+//!
+//! More than 400 lines: each method changes one part of the same few.
 
 use std::error::Error;
 use std::path::Path;
@@ -153,7 +155,8 @@ impl Failure {
         // The values belong to this workspace, and their `Serialize` cannot fail.
         self.details = serde_json::to_value(details)
             .ok()
-            .map(|details| Box::new(masked_value(details)));
+            .map(masked_value)
+            .map(Box::new);
         self
     }
 

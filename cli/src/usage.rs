@@ -140,7 +140,7 @@ mod tests {
             (
                 &["verif", "a"],
                 "unrecognized subcommand 'verif'",
-                "did you mean version or verify?\n`edgec --help` shows its usage",
+                "did you mean version or verify-blob or verify?\n`edgec --help` shows its usage",
             ),
         ] {
             let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();

@@ -60,7 +60,7 @@ fn run(sandbox: &Sandbox, arguments: &[&str]) -> Built {
 /// A sandbox with the example of the README as `hello.wat`.
 fn with_hello() -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write("hello.wat", hello());
+    sandbox.write("hello.wat", fs::read(hello()).unwrap());
     sandbox
 }
 
@@ -87,7 +87,13 @@ fn a_second_build_takes_every_step_from_the_cache() {
     assert_eq!(first.hits, 0);
     assert!(first.misses > 2, "{}", first.misses);
     let second = build(&sandbox, "hello.wat", &[]);
-    assert_eq!((second.hits, second.misses), (first.misses, 0));
+    // Compiled functions are asked for only if there is no image.
+    assert!(
+        second.hits > 2 && second.hits < first.misses,
+        "{}",
+        second.hits
+    );
+    assert_eq!(second.misses, 0);
     assert!(first.artifacts == expected && second.artifacts == expected);
     assert_eq!(
         second.warnings.matches("warning").count(),
@@ -198,7 +204,7 @@ fn a_damaged_entry_is_no_entry() {
         assert_eq!((built.hits, built.misses), (0, steps), "damage {number}");
         // The build has written all of them again.
         let again = build(&sandbox, "hello.wat", &[]);
-        assert_eq!((again.hits, again.misses), (steps, 0), "damage {number}");
+        assert_eq!(again.misses, 0, "damage {number}");
         assert!(again.artifacts == expected, "damage {number}");
     }
 }
@@ -282,7 +288,11 @@ fn a_cache_that_others_can_change_is_not_used() {
     let built = build(&sandbox, "hello.wat", &[]);
     assert_eq!((built.hits, built.misses), (0, 0));
     assert!(built.artifacts == expected);
-    assert!(built.warnings.contains("warning: "), "{}", built.warnings);
+    assert!(
+        built.warnings.contains("warning[cache-folder]: "),
+        "{}",
+        built.warnings
+    );
     assert!(built.warnings.contains("--no-cache"), "{}", built.warnings);
 }
 

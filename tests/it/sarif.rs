@@ -12,7 +12,7 @@ fn sandbox() -> Sandbox {
     );
     sandbox.write("cut.wat", "(module\n  (func");
     let binary = wat::parse_str("(module (func $f nop drop))").unwrap();
-    sandbox.write("bad.wasm", binary);
+    sandbox.write("binary.wasm", binary);
     sandbox
 }
 
@@ -57,7 +57,7 @@ fn places_of_inputs_are_regions() {
         ("validate", ""),
         ("build", " -t x86_64 --key key.pem -o out/"),
     ] {
-        let line = format!("{verb} good.wat folder/bad.wat cut.wat bad.wasm{more}");
+        let line = format!("{verb} good.wat folder/bad.wat cut.wat binary.wasm{more}");
         let run = log(&sandbox, &line, 1);
         let text = |line: u64, column: u64| serde_json::json!({ "startLine": line, "startColumn": column });
         let found = results(&run);
@@ -70,7 +70,7 @@ fn places_of_inputs_are_regions() {
         assert_eq!(cut.2["startLine"], 2);
         assert_eq!(
             (binary.0, binary.1, binary.3),
-            ("invalid", "bad.wasm", Some("f"))
+            ("invalid", "binary.wasm", Some("f"))
         );
         // Header, type section and function section: 8, 6 and 4 bytes. The section of the code has
         // 3 bytes before its body, which begins with its length and its locals; `nop` follows.
@@ -148,9 +148,9 @@ fn github_gets_annotations() {
         "{found:#?}"
     );
     // A binary has no lines.
-    let found = annotations("true", &["validate", "bad.wasm"]);
+    let found = annotations("true", &["validate", "binary.wasm"]);
     assert!(
-        found[0].starts_with("::error file=bad.wasm,title="),
+        found[0].starts_with("::error file=binary.wasm,title="),
         "{found:#?}"
     );
     assert_eq!(annotations("false", &inputs), Vec::<String>::new());

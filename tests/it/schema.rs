@@ -92,7 +92,7 @@ fn every_verb_keeps_to_the_schema() {
         "(module\n  (func (result i32)\n    i32.const 1\n    i32.add))",
     );
     sandbox.write(
-        "bad.wasm",
+        "worse.wasm",
         wat::parse_str("(module (func $f drop))").unwrap(),
     );
     sandbox.write("imports.wat", "(module (import \"b\" \"f\" (func)))");
@@ -101,7 +101,7 @@ fn every_verb_keeps_to_the_schema() {
     for (line, command, exit) in [
         (build, "build", 0),
         (
-            "build good.wat bad.wat bad.wasm -t x86_64 --key key.pem -o out/",
+            "build good.wat bad.wat worse.wasm -t x86_64 --key key.pem -o out/",
             "build",
             1,
         ),
@@ -133,7 +133,7 @@ fn every_verb_keeps_to_the_schema() {
         ("init", "init", 0),
         ("init", "init", 2),
         (
-            "validate good.wat bad.wat bad.wasm missing.wat",
+            "validate good.wat bad.wat worse.wasm missing.wat",
             "validate",
             3,
         ),

@@ -431,7 +431,7 @@ fn a_file_with_a_passphrase_is_not_quoted_wherever_it_is_named() {
 
 /// Whether a digest can stand there, according to the name of the value in the help.
 fn takes_a_digest(value: &str) -> bool {
-    let mut names = "NAME CHANNEL TEXT KEY_ID LABEL".split(' ');
+    let mut names = "NAME CHANNEL TEXT KEY_ID LABEL REVISION".split(' ');
     !value.contains('=') && names.any(|name| value.contains(name))
 }
 

@@ -282,9 +282,10 @@ fn what_another_file_is_stands_in_every_report() {
         assert!(row.contains(what), "{text}");
         let output = sandbox.run(&[&verify[..], &["--format", "json"]].concat());
         let reports: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let checks = reports[0]["checks"].as_array().unwrap();
+        let report = &reports["results"][0];
+        let checks = report["checks"].as_array().unwrap();
         let layout = checks.iter().find(|it| it["check"] == "layout").unwrap();
-        assert_eq!(layout["evidence"], reports[0]["error"]["message"]);
+        assert_eq!(layout["evidence"], report["error"]["message"]);
     }
 }
 

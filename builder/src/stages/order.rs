@@ -1,5 +1,6 @@
-//! `order`: puts functions that escape first, and types that are looked up (profile edge). The process that puts the program
-//! together does it (`edgec_compiler::order`). The profile alone decides whether it is done.
+//! `order`: puts functions that escape first, and types that are looked up (profile edge). The
+//! process that puts the program together does it (`edgec_compiler::order`). The profile alone
+//! decides whether it is done.
 
 use edgec_artifact::Stage;
 use edgec_compiler::EngineProfile;

@@ -232,9 +232,8 @@ fn of_value(option: &Arg, begin: usize) -> Place<'_> {
     let kind = match option.get_id().as_str() {
         "keep_modules" => Kind::Numbers,
         "env" => Kind::Variable,
-        // A revision may be a digest, and so may a part of an address.
-        "name" | "channel" | "components" | "display_version" | "source_revision"
-        | "source_repository" | "builder_id" | "invocation_id" => Kind::Name,
+        // A revision may be a digest.
+        "name" | "channel" | "components" | "display_version" | "source_revision" => Kind::Name,
         _ if any(&["KEY_ID", "LABEL"]) => Kind::Name,
         _ if any(&["COMMAND"]) => Kind::Command,
         _ if any(&files) => Kind::File,

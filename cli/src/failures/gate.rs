@@ -83,9 +83,16 @@ pub(super) fn wit_failure(error: &WitError) -> Failure {
             failure.hint(format!("name one of {}", worlds.join(", ")))
         }
         WitError::NotWit { .. } => failure.hint("name a .wit file, or a folder with such files"),
-        WitError::Invalid { .. } => failure.hint(
-            "correct the WIT; the packages that it uses must be in the folder `deps` beside it",
-        ),
+        WitError::Invalid { .. } => {
+            // The file may be something else, even a key: its text is not repeated.
+            let text = failure.message().to_owned();
+            let lines = text.lines().enumerate();
+            let told = lines.filter(|(at, line)| *at == 0 || line.trim_start().starts_with("-->"));
+            let told: Vec<&str> = told.map(|(_, line)| line).collect();
+            failure.saying(told.join("\n")).hint(
+                "correct the WIT; the packages that it uses must be in the folder `deps` beside it",
+            )
+        }
         _ => failure.hint("simpler types may have a form that this edgec knows"),
     }
 }

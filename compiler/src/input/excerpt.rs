@@ -73,6 +73,7 @@ fn lines(module: &[u8], function: &Found<'_>, offset: usize) -> Option<Excerpt> 
     let begin = alone.len().checked_sub(code.len())?;
     let mut window = Window {
         first: begin.checked_add(first)?,
+        end: alone.len().checked_sub(1)?,
         place: begin.checked_add(place)?,
         lines: VecDeque::new(),
         is_kept: false,
@@ -152,6 +153,8 @@ fn alone(function: &Found<'_>, code: &[u8]) -> Vec<u8> {
 struct Window {
     /// Where the first instruction is.
     first: usize,
+    /// Where the function's `end` is. The printer closes the function and the module there.
+    end: usize,
     place: usize,
     /// The last lines, with the place of each.
     lines: VecDeque<(usize, String)>,
@@ -202,7 +205,7 @@ impl Print for Window {
     }
 
     fn start_line(&mut self, offset: Option<usize>) {
-        let offset = offset.filter(|offset| *offset >= self.first);
+        let offset = offset.filter(|offset| (self.first..self.end).contains(offset));
         self.is_kept = offset.is_some();
         let Some(offset) = offset else {
             return;

@@ -1,5 +1,5 @@
-//! Reorders functions and types: first the functions to which a reference can be made, and the types
-//! that the engine looks up.
+//! Reorders functions and types: first the functions to which a reference can be made, and the
+//! types that the engine looks up.
 //!
 //! The engine keeps a table entry for every function of a module. At run time it looks up only
 //! functions that *escape*. A function escapes if it is exported, is in an element segment, or is
