@@ -19,6 +19,7 @@
 )]
 
 mod audit;
+mod cache;
 mod flattened;
 mod instances;
 mod instructions;
@@ -36,8 +37,9 @@ use edgec_benches::selected;
 
 /// The arguments of `cargo bench`, and the benchmarks that they run. No name is a part of another
 /// one.
-const BENCHMARKS: [(&str, fn()); 11] = [
+const BENCHMARKS: [(&str, fn()); 12] = [
     ("audit", audit::run),
+    ("cache", cache::run),
     ("flattened", flattened::run),
     ("instances", instances::run),
     ("instructions", instructions::run),

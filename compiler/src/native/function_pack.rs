@@ -1,8 +1,8 @@
 //! Compiled functions that are kept for the next compilation of the same application.
 //!
 //! Cranelift asks for a function by the hash of everything that decides its code, once it has
-//! translated the function from WebAssembly. So translation, hashing and linking remain: a third of
-//! the time (`docs/cache.md` has the measurements). All functions of a compilation are in one
+//! translated the function from WebAssembly. So translation, hashing and linking remain
+//! (`docs/cache.md` has the measurements). All functions of a compilation are in one
 //! *pack*, because many small files or requests would take longer than the compiler.
 //!
 //! ```text

@@ -142,7 +142,9 @@ mod tests {
     #[test]
     fn a_program_is_the_same_in_both_processes() {
         let empty = wat::parse_str("(module)").unwrap();
-        for output in [&empty[..], b"", b"rubbish"] {
+        let longer = format!("(module (func {}))", "nop ".repeat(100));
+        let longer = wat::parse_str(longer).unwrap();
+        for output in [&empty[..], &longer, b"", b"rubbish"] {
             let here = assemble(returned(output).0);
             let here = finish(here, false);
             let there = through_processes(returned(output));

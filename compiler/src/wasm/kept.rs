@@ -31,6 +31,14 @@ pub enum Failure {
     /// The level would change little in the native code.
     #[error("-O1 would gain little; -O2 and above optimize it")]
     NoGain,
+    /// The optimizer's result is longer than the module.
+    #[error("the optimizer makes it longer: {before} bytes become {after}")]
+    Longer {
+        /// The module's length without names, in bytes.
+        before: usize,
+        /// The result's length without names, in bytes.
+        after: usize,
+    },
     /// A segment may be out of bounds, and Binaryen would remove the segment and its trap.
     #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]
     MayTrap {

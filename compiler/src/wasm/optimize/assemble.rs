@@ -93,6 +93,7 @@ fn new_module(original: &[u8], optimized: &Module) -> Result<New, Failure> {
             Cow::Owned(whole.ok_or_else(not_understood)?)
         }
     };
+    let (before, after) = (input.len(), whole.len());
     let named = named(&whole, &names).ok_or_else(not_understood)?;
     let module = match validate(named) {
         Ok(valid) if valid.kind() == ProgramKind::Module => valid,
@@ -102,6 +103,9 @@ fn new_module(original: &[u8], optimized: &Module) -> Result<New, Failure> {
             return Err(Failure::Invalid { message });
         }
     };
+    if after > before {
+        return Err(Failure::Longer { before, after });
+    }
     let kept = spared.functions.iter().map(|(index, reason)| KeptFunction {
         index: *index,
         name: names.functions.get(index).cloned(),

@@ -64,9 +64,9 @@ impl KeptModule {
                 // The user asked for it.
                 edgec_compiler::Failure::Spared => Told::Nowhere,
                 // The level decides this.
-                edgec_compiler::Failure::NoGain | edgec_compiler::Failure::Large { .. } => {
-                    Told::InSummary
-                }
+                edgec_compiler::Failure::NoGain
+                | edgec_compiler::Failure::Longer { .. }
+                | edgec_compiler::Failure::Large { .. } => Told::InSummary,
                 _ => Told::AsWarning,
             },
         });
