@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Builds may share the folder: entries are written aside and renamed. Removing an entry is always
-//! safe. A build removes nothing: [`Cache::prune`] does.
+//! safe. A build removes nothing: [`prune`] does.
 
 mod entry;
 mod folder;

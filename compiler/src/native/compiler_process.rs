@@ -63,8 +63,8 @@ const REFUSED: u8 = 2;
 const UNSTRIPPED: u8 = 3;
 
 impl CompilerProcess {
-    /// Compiles a program for one target and profile, as [`precompile`] does, and strips and trims
-    /// the image, before `deadline`.
+    /// Compiles a program for one target and profile, as [`crate::precompile()`] does, and strips
+    /// and trims the image, before `deadline`.
     ///
     /// # Errors
     ///
