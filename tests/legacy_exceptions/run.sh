@@ -34,7 +34,7 @@ with=(--wasm-opt "$installed/bin/wasm-opt.mjs")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-export HOME=$folder
+export HOME=$folder EDGEC_CACHE=off
 "$edgec" keygen -o key.pem >/dev/null
 target=$(uname -m)
 build=("$edgec" build -q --key key.pem -t "$target" -o app.cwasm)

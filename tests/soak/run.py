@@ -49,6 +49,8 @@ class Tools:
         kept = ["PATH", "LD_LIBRARY_PATH", "RAYON_NUM_THREADS", "BINARYEN_CORES"]
         self.environment = {name: os.environ[name] for name in kept if name in os.environ}
         self.environment["CI"] = "true"
+        # Each build does all of its work.
+        self.environment["EDGEC_CACHE"] = "off"
         made = subprocess.run([edgec, "keygen", "-o", self.key], capture_output=True)
         if made.returncode != 0:
             raise SystemExit(f"edgec keygen failed: {made.stderr.decode(errors='replace')}")
