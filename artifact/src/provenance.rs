@@ -21,7 +21,7 @@ use crate::{
 pub const PROVENANCE_PREDICATE_TYPE: &str = "https://slsa.dev/provenance/v1";
 /// The build type of `edgec build`. It says what the parameters of a build mean.
 pub const BUILD_TYPE: &str = "https://edgec.dev/build/v1";
-/// The builder of a build for which nobody named one. It says nothing about the machine.
+/// The builder of a build whose caller named none. It says nothing about the machine.
 pub const UNNAMED_BUILDER: &str = "https://edgec.dev/builder/unnamed/v1";
 
 /// The extension of a manifest that states the source of its input.

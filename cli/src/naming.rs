@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::files::{self, STDIN};
 use crate::render;
 
-/// Whether the artifacts of a build are signed. Names say it, so that nobody takes one for the
-/// other.
+/// Whether the artifacts of a build are signed. Their names differ, so that users do not take
+/// one for the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signing {
     /// `<name>.<target>.cwasm`.

@@ -2,7 +2,7 @@
 //! most that an instance may need.
 //!
 //! One run finds everything that breaks a demand. The process that reads inputs does the work,
-//! because nobody else should read the types of a program that is not trusted.
+//! because no other process should read the types of a program that is not trusted.
 
 mod compare;
 #[cfg(test)]

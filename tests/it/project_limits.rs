@@ -284,7 +284,7 @@ fn a_project_removes_unused_imports_and_writes_provenances() {
         "key.pub.pem",
     ];
     sandbox.ok(&[&verify[..], &["--provenance", bundle]].concat());
-    // Nobody answers for an unsigned artifact.
+    // No signer answers for an unsigned artifact.
     std::fs::remove_dir_all(sandbox.path().join("dist")).unwrap();
     sandbox.ok(&["build", "-q", "--unsigned"]);
     assert_eq!(artifacts(&sandbox), ["dist/shop.x86_64.unsigned.cwasm"]);

@@ -50,7 +50,8 @@ pub(super) struct Shared {
     pub(super) budgets: BudgetTable,
 }
 
-/// `[[component]]`.
+/// `[[component]]`. It repeats the fields of [`Shared`]: if serde flattened them, it could neither
+/// deny unknown fields nor keep places in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Entry {

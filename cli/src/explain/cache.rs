@@ -9,8 +9,8 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "cache-folder",
             what: "The folder of the build cache cannot be used.",
-            remedy: "Whoever can write to it can choose the native code that edgec signs. So only you \
-                     and root may be able to change the folder, what is in it and what is above it. \
+            remedy: "A user who can write to it can choose the native code that edgec signs. So only \
+                     you and root may be able to change the folder, what is in it and what is above it. \
                      Name another folder with `--cache`, or build with `--no-cache`.",
         },
         Explanation {

@@ -1,8 +1,8 @@
 //! Worlds: what a component may import and must export, in the text of WIT.
 //!
 //! A world is one of WASI's own, or in files that the caller has read. This module opens no files.
-//! It runs in the process that reads inputs, because nobody else should parse text that may come
-//! with the program.
+//! It runs in the process that reads inputs, because no other process should parse text that may
+//! come with the program.
 //!
 //! Source: component model, `WIT.md`, as wit-parser 0.254 reads it.
 

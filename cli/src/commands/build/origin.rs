@@ -1,6 +1,6 @@
 //! Where a build comes from: its source, its builder and its run, as the caller states them.
 //!
-//! edgec checks none of it. The words are signed, so whoever holds the key answers for them. The
+//! edgec checks none of it. The words are signed, so the holder of the key answers for them. The
 //! variables of GitHub Actions are read only for an option whose value is `github`.
 //!
 //! Source of the variables:

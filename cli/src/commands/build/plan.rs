@@ -178,7 +178,8 @@ fn requests(arguments: &Arguments, opened: Option<&Opened>) -> Vec<Request> {
     }
 }
 
-/// Whether provenances are written: on request, but nobody answers for an unsigned artifact.
+/// Whether provenances are written: on request, but never for an unsigned artifact, which has no
+/// signer to answer for it.
 fn is_attested(arguments: &Arguments, opened: Option<&Opened>) -> bool {
     let of_project = opened.is_some_and(|opened| opened.project.provenance);
     let is_asked = arguments.origin.provenance || of_project;
@@ -230,7 +231,7 @@ fn refuse_one_name(arguments: &Arguments, opened: Option<&Opened>) -> Result<(),
 }
 
 /// Hides the variables of keys that the project names, and forgets these keys if something else
-/// names who signs, or if nobody signs.
+/// names the signers, or if there are none.
 fn take_keys(arguments: &Arguments, requests: &mut [Request]) {
     let is_unsigned = arguments.signing() == Signing::Unsigned;
     let is_named = is_unsigned || arguments.signer.is_named();
@@ -245,8 +246,7 @@ fn take_keys(arguments: &Arguments, requests: &mut [Request]) {
     }
 }
 
-/// Everyone who signs, and the number of the signer for each request. Nobody signs an unsigned
-/// build.
+/// All signers, and the number of the signer for each request. An unsigned build has none.
 fn signers(
     arguments: &Arguments,
     requests: &[Request],
