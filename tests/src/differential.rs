@@ -18,6 +18,7 @@
 pub mod batch;
 pub mod behaviour;
 pub mod case;
+mod edits;
 pub mod generator;
 pub mod host;
 pub mod random;
