@@ -60,6 +60,7 @@ pub(crate) fn prepare(
     let optimizing: Duration = begin.elapsed() + ahead.planning;
     let Finished {
         optimized,
+        bare,
         named,
         names,
         interface,
@@ -80,6 +81,7 @@ pub(crate) fn prepare(
         before: facts.length,
         initialized,
         optimized,
+        bare,
         named,
         names,
         names_len,

@@ -35,6 +35,8 @@ pub struct Prepared {
     pub initialized: Option<Initialized>,
     /// The program without the names of functions.
     pub optimized: Optimized,
+    /// The program without the data of its memories, if the compiler's answers are kept.
+    pub bare: Option<ValidComponent>,
     /// The program with names, if it has names.
     pub named: Option<ValidComponent>,
     /// The names of functions.

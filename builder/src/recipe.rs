@@ -1,7 +1,8 @@
 //! The recipe: what decides an image, besides the input and the target.
 
 use edgec_compiler::{
-    EngineProfile, Flatten, Gate, Intake, KindChoice, Level, PruneImports, Steps, WorldSource,
+    EngineProfile, Flatten, Gate, Intake, KindChoice, LastSteps, Level, PruneImports, Steps,
+    WorldSource,
 };
 use edgec_targets::Target;
 
@@ -71,7 +72,15 @@ impl Recipe {
             prune_imports: self.prune_imports,
             reads: self.tools.optimizer.reads,
             spared: self.tools.optimizer.spared.clone(),
+            last: self.last_steps(),
+        }
+    }
+
+    /// The steps between the optimizer and the compiler.
+    pub(crate) fn last_steps(&self) -> LastSteps {
+        LastSteps {
             order: self.profile == EngineProfile::Edge,
+            bare: self.tools.compiler.worker.answers.is_some(),
         }
     }
 }

@@ -105,6 +105,8 @@ mod image {
     #[cfg(feature = "precompile")]
     pub(crate) mod native_image;
     #[cfg(feature = "precompile")]
+    pub(crate) mod put_data;
+    #[cfg(feature = "precompile")]
     pub(crate) mod rewrite;
     #[cfg(feature = "precompile")]
     pub(crate) mod strip;
@@ -193,7 +195,7 @@ pub use wasm::assembler::{Assembler, assembler_worker};
 pub use wasm::binaryen::{Optimize, OptimizeError, Optimizer, Runs, Tool, VersionError};
 #[cfg(feature = "binaryen")]
 pub use wasm::binaryen::{optimizer_worker, run_binaryen};
-pub use wasm::finish::Finished;
+pub use wasm::finish::{Finished, LastSteps};
 pub use wasm::flatten::{Change, Flattened, KeptInstance, Reason as FlattenReason};
 pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
 pub use wasm::legacy_exceptions::{LegacyProgram, OLDEST_TRANSLATOR, TranslateError, Translated};

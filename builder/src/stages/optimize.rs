@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use edgec_artifact::Stage;
-use edgec_compiler::{Deadline, EngineProfile, Finished, Level, Next, ProgramKind};
+use edgec_compiler::{Deadline, Finished, Level, Next, ProgramKind};
 
 use super::{StageKind, of_tool, setting, unknown};
 use crate::error::{BuildError, UnknownSetting};
@@ -32,8 +32,8 @@ pub(crate) fn run(
     let tools = &recipe.tools;
     let told = |number, length| progress.optimizing(number, length);
     let returned = planned.optimize(recipe.level, &tools.optimizer, deadline, told)?;
-    let order = recipe.profile == EngineProfile::Edge;
-    Ok(tools.assembler.assemble(returned, order, deadline)?)
+    let last = recipe.last_steps();
+    Ok(tools.assembler.assemble(returned, last, deadline)?)
 }
 
 fn write(recipe: &Recipe, prepared: &Prepared) -> Option<Stage> {

@@ -33,6 +33,7 @@ pub(crate) fn run(
     }
     let images = compiler.precompile_all(
         &prepared.optimized.component,
+        prepared.bare.as_ref(),
         &different,
         recipe.profile,
         prepared.deadline,

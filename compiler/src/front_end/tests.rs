@@ -7,7 +7,8 @@ use super::work::reply;
 use super::*;
 use crate::worker::tests::{long, script, short};
 use crate::{
-    Flatten, Gate, KindChoice, Level, PruneImports, Reads, WorldSource, adapt, read, validate,
+    Flatten, Gate, KindChoice, LastSteps, Level, PruneImports, Reads, WorldSource, adapt, read,
+    validate,
 };
 
 fn answer<T>(
@@ -21,6 +22,11 @@ fn answer<T>(
     understand(&answer, parts.last().unwrap(), &read)
 }
 
+const LAST: LastSteps = LastSteps {
+    order: false,
+    bare: true,
+};
+
 fn steps(level: Level) -> Steps {
     Steps {
         level,
@@ -28,7 +34,7 @@ fn steps(level: Level) -> Steps {
         prune_imports: PruneImports::Nothing,
         reads: Reads::Binaryen116,
         spared: BTreeSet::new(),
-        order: false,
+        last: LAST,
     }
 }
 

@@ -258,7 +258,7 @@ fn ahead(program: ValidComponent, steps: &Steps, out: &mut Writer<'_>) -> AheadH
             planning,
         };
     }
-    let finished = finish(assemble(parts), steps.order);
+    let finished = finish(assemble(parts), steps.last);
     let planning = begin.elapsed();
     AheadHead {
         next: NextHead::Compile(Box::new(finished.write(out))),

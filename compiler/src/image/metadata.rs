@@ -57,6 +57,27 @@ impl Metadata {
         }
     }
 
+    /// The places of the functions in the code, and the core modules, sorted by number.
+    #[cfg(feature = "precompile")]
+    pub(crate) fn parts(&mut self) -> (&mut CompiledFunctionsTable, Vec<&mut CompiledModuleInfo>) {
+        match self {
+            Self::Component(artifacts) => {
+                let modules = artifacts.static_modules.iter_mut();
+                (&mut artifacts.table, modules.map(|(_, it)| it).collect())
+            }
+            Self::Module(artifacts) => (&mut artifacts.1, vec![&mut artifacts.0]),
+        }
+    }
+
+    /// The content of the section.
+    #[cfg(feature = "precompile")]
+    pub(crate) fn write(&self) -> Result<Vec<u8>, postcard::Error> {
+        match self {
+            Self::Component(artifacts) => postcard::to_allocvec(&**artifacts),
+            Self::Module(artifacts) => postcard::to_allocvec(&**artifacts),
+        }
+    }
+
     /// The core modules, sorted by number.
     #[cfg(feature = "precompile")]
     pub(crate) fn modules(&self) -> Vec<&wasmtime_environ::Module> {

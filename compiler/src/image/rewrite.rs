@@ -129,6 +129,11 @@ impl<'a> Image<'a> {
         self.find(name).map(|section| &*section.data)
     }
 
+    /// A section's alignment in bytes.
+    pub(crate) fn section_align(&self, name: &str) -> Option<u64> {
+        self.find(name).map(Section::align)
+    }
+
     /// `e_machine`, which names the CPU family.
     pub fn machine(&self) -> u16 {
         self.header.e_machine.get(LE)

@@ -64,6 +64,12 @@ impl NativeImage {
 }
 
 impl DebugSections {
+    /// The address map, to be changed.
+    pub(crate) fn address_map(&mut self) -> Option<&mut Vec<u8>> {
+        let removed = Arc::get_mut(&mut self.0)?;
+        Some(&mut removed.address_map)
+    }
+
     pub(crate) fn write(&self, out: &mut Writer<'_>) -> Head {
         let removed = &*self.0;
         Head {

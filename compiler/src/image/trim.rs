@@ -29,7 +29,7 @@ use wasmtime_environ::{
 
 use self::artifacts::Artifacts;
 use self::core_types::Compared;
-pub(crate) use self::functions::Table;
+pub(crate) use self::functions::{Table, moved};
 use crate::image::metadata::{self, ModuleArtifacts, decode};
 use crate::{EngineProfile, Image, ImageError, NativeImage, ProgramKind, ValidComponent};
 
@@ -125,7 +125,9 @@ fn defined_functions(module: &Module) -> FuncKeyNamespace {
 }
 
 /// Converts a value to another type with the same encoding.
-fn convert<T: for<'a> Deserialize<'a>>(value: &impl Serialize) -> Result<T, postcard::Error> {
+pub(crate) fn convert<T: for<'a> Deserialize<'a>>(
+    value: &impl Serialize,
+) -> Result<T, postcard::Error> {
     from_bytes(&to_allocvec(value)?)
 }
 

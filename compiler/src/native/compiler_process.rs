@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
 use crate::image::strip;
-use crate::native::kept_functions::{self, IMAGE};
-use crate::native::precompile::{image_of, precompile_with};
+use crate::native::kept_functions::{self, IMAGE, MAX_ANSWER_LEN, without_pack};
+use crate::native::precompile::{engine, image_of, precompile_with};
 use crate::worker::deadline::Deadline;
 use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
 use crate::worker::threads;
@@ -62,9 +62,17 @@ const SETTINGS: u8 = 1;
 const REFUSED: u8 = 2;
 const UNSTRIPPED: u8 = 3;
 
+/// The tasks of the process: a program's image; the image of a program without its data, which is
+/// not trimmed; and the image of a program, from the program and the answer to the second task.
+const IMAGE_OF: &str = "image";
+const CODE_OF: &str = "code";
+const WITH_DATA: &str = "data";
+
 impl CompilerProcess {
     /// Compiles a program for one target and profile, as [`crate::precompile()`] does, and strips
-    /// and trims the image, before `deadline`.
+    /// and trims the image, before `deadline`. `bare` is the same program without its data, if it
+    /// is known. Then the compiler gets that one, if the worker's answers are kept, and another
+    /// process adds the data.
     ///
     /// # Errors
     ///
@@ -72,6 +80,7 @@ impl CompilerProcess {
     pub fn precompile(
         &self,
         program: &ValidComponent,
+        bare: Option<&ValidComponent>,
         target: &'static Target,
         profile: EngineProfile,
         deadline: Deadline,
@@ -85,9 +94,14 @@ impl CompilerProcess {
             known.compiling = begin.elapsed();
             return Ok(known);
         }
-        let scope = self.functions.as_deref();
-        let answer = kept_functions::ask(&self.worker, scope, arguments, program.bytes(), deadline)
-            .map_err(|error| failed(error, target.id))?;
+        let bare = bare.filter(|_| self.worker.answers.is_some());
+        let whole = bare.and_then(|bare| self.with_data(program, bare, arguments, deadline));
+        let answer = match whole {
+            Some(answer) => answer,
+            None => self
+                .ask(program, arguments, IMAGE_OF, deadline)
+                .map_err(|error| failed(error, target.id))?,
+        };
         question.keep(&answer, IMAGE);
         let answer = match image(answer) {
             Ok(mut stripped) => {
@@ -120,6 +134,51 @@ impl CompilerProcess {
         Err(failed(WorkerError::no_answer(&answer), target.id))
     }
 
+    /// The answer to a question about a program.
+    fn ask(
+        &self,
+        program: &ValidComponent,
+        arguments: [&str; 4],
+        task: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, WorkerError> {
+        let asked = [&arguments[..], &[task]].concat();
+        let scope = self.functions.as_deref();
+        kept_functions::ask(&self.worker, scope, &asked, program.bytes(), deadline)
+    }
+
+    /// The answer for a program, made of the code of the same program without its data. All
+    /// programs that differ only in their data have the same code, so it may be kept. `None` if
+    /// anything fails: then the whole program is compiled.
+    fn with_data(
+        &self,
+        program: &ValidComponent,
+        bare: &ValidComponent,
+        arguments: [&str; 4],
+        deadline: Deadline,
+    ) -> Option<Vec<u8>> {
+        let of_code = [&arguments[..], &[CODE_OF]].concat();
+        let question = self.worker.question(&of_code, bare.bytes());
+        let code = match question.recall() {
+            Some(code) => code,
+            None => {
+                let code = self.ask(bare, arguments, CODE_OF, deadline).ok()?;
+                question.keep(&code, IMAGE);
+                code
+            }
+        };
+        if code.first() != Some(&IMAGE) {
+            return None;
+        }
+        let input = [program.bytes(), &code].concat();
+        drop(code);
+        let length = program.bytes().len().to_string();
+        let asked = [&arguments[..], &[WITH_DATA, &length]].concat();
+        let answer = self.worker.ask(&asked, &input, MAX_ANSWER_LEN, deadline);
+        let (answer, _) = without_pack(answer.ok()?);
+        (answer.first() == Some(&IMAGE)).then_some(answer)
+    }
+
     /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one.
     /// For a small program, compiles for several targets at a time. Calls `progress` with all
     /// current targets whenever these change. The images have the order of the targets.
@@ -130,6 +189,7 @@ impl CompilerProcess {
     pub fn precompile_all(
         &self,
         program: &ValidComponent,
+        bare: Option<&ValidComponent>,
         targets: &[&'static Target],
         profile: EngineProfile,
         deadline: Deadline,
@@ -146,7 +206,7 @@ impl CompilerProcess {
         });
         let one = |compiler: &Self, number: usize, target: &'static Target| {
             at_work.during(number, || {
-                compiler.precompile(program, target, profile, deadline)
+                compiler.precompile(program, bare, target, profile, deadline)
             })
         };
         let failed = AtomicBool::new(false);
@@ -210,16 +270,14 @@ fn understand(answer: &[u8]) -> Option<(Head, DebugSections, usize)> {
     }
 }
 
-/// The parts of the answer for an image, and the functions for the next compilation.
+/// The parts of the answer for an image that was stripped, and the functions for the next
+/// compilation.
 fn reply(
-    mut image: NativeImage,
-    program: &ValidComponent,
+    image: NativeImage,
+    debug_sections: &DebugSections,
+    stripping: Duration,
     pack: Vec<u8>,
 ) -> Result<Vec<Vec<u8>>, String> {
-    let begin = Instant::now();
-    let debug_sections = image.strip().map_err(|error| error.to_string())?;
-    image.trim(program).map_err(|error| error.to_string())?;
-    let stripping = begin.elapsed();
     let mut out = Writer::new(&[]);
     let head = Head {
         compatibility_hash: image.compatibility_hash(),
@@ -238,23 +296,40 @@ fn reply(
 ///
 /// The arguments or the streams are invalid: edgec did not start this process.
 pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    let [target, profile, kind, features, length] = worker::arguments(arguments)?;
+    let [target, profile, kind, features, task, length] = worker::arguments(arguments)?;
     let target = edgec_targets::find(&target).map_err(|error| error.to_string())?;
     let profile = profile.parse().map_err(|_| worker::usage())?;
     let kind = ProgramKind::named(&kind).ok_or_else(worker::usage)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
     threads::gather()?;
+    let input = worker::input()?;
     // The process that started this one has validated the program. The engine validates it again.
-    let (bytes, functions) = kept_functions::taken_apart(worker::input()?, &length)?;
-    let program = ValidComponent::from_parts(bytes, kind, features);
+    let program = |bytes| ValidComponent::from_parts(bytes, kind, features);
+    if task == WITH_DATA {
+        let (bytes, code) = kept_functions::split(input, &length)?;
+        let answer = joined(&program(bytes), code, target, profile);
+        return match answer {
+            Some(answer) => worker::answer(IMAGE, &answer),
+            None => worker::answer(UNSTRIPPED, &[b"the data does not fit the code"]),
+        };
+    }
+    let (bytes, functions) = kept_functions::taken_apart(input, &length)?;
+    let program = program(bytes);
     let compiled = precompile_with(&program, target, profile, functions.clone());
     let pack = functions.and_then(|functions| functions.write());
-    match compiled {
-        Ok(image) => match reply(image, &program, pack.unwrap_or_default()) {
-            Ok(answer) => worker::answer(IMAGE, &answer),
-            Err(reason) => worker::answer(UNSTRIPPED, &[reason.as_bytes()]),
-        },
+    let stripped = |mut image: NativeImage| {
+        let begin = Instant::now();
+        let debug_sections = image.strip().map_err(|error| error.to_string())?;
+        if task == IMAGE_OF {
+            image.trim(&program).map_err(|error| error.to_string())?;
+        }
+        let pack = pack.unwrap_or_default();
+        reply(image, &debug_sections, begin.elapsed(), pack)
+    };
+    match compiled.map(stripped) {
+        Ok(Ok(answer)) => worker::answer(IMAGE, &answer),
+        Ok(Err(reason)) => worker::answer(UNSTRIPPED, &[reason.as_bytes()]),
         Err(PrecompileError::Settings { reason, .. }) => {
             worker::answer(SETTINGS, &[reason.as_bytes()])
         }
@@ -263,6 +338,25 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
         }
         Err(other) => Err(other.to_string()),
     }
+}
+
+/// The parts of the answer for a program, made of an answer with the code of the same program
+/// without its data.
+fn joined(
+    program: &ValidComponent,
+    mut code: Vec<u8>,
+    target: &'static Target,
+    profile: EngineProfile,
+) -> Option<Vec<Vec<u8>>> {
+    let begin = Instant::now();
+    let (head, mut debug_sections, length) = understand(code.get(1..)?)?;
+    code.drain(..code.len().saturating_sub(length));
+    let mut image = image_of(code, program, target, profile, head.compatibility_hash);
+    let engine = engine(program, target, profile, None).ok()?;
+    image.put_data(&mut debug_sections, program, &engine)?;
+    image.trim(program).ok()?;
+    let stripping = head.stripping.saturating_add(begin.elapsed());
+    reply(image, &debug_sections, stripping, Vec::new()).ok()
 }
 
 #[cfg(test)]
@@ -279,7 +373,7 @@ mod tests {
         let program = crate::validate(wat::parse_str("(component)").unwrap()).unwrap();
         let target = edgec_targets::find("x86_64").unwrap();
         process
-            .precompile(&program, target, EngineProfile::Default, deadline)
+            .precompile(&program, None, target, EngineProfile::Default, deadline)
             .unwrap_err()
     }
 
@@ -296,9 +390,11 @@ mod tests {
         for profile in [EngineProfile::Default, EngineProfile::Edge] {
             let mut here = precompile(&program, target, profile).unwrap();
             let pack = b"functions".to_vec();
-            let answer = reply(here.clone(), &program, pack.clone())
-                .unwrap()
-                .concat();
+            let mut image = here.clone();
+            let debug_sections = image.strip().unwrap();
+            image.trim(&program).unwrap();
+            let answer = reply(image, &debug_sections, Duration::ZERO, pack.clone());
+            let answer = answer.unwrap().concat();
             let (answer, got) = kept_functions::without_pack([&[IMAGE][..], &answer].concat());
             assert_eq!(got, pack);
             let answer = answer.get(1..).unwrap();

@@ -14,7 +14,7 @@ use crate::worker::{self, Worker, WorkerError};
 
 /// The maximum length of an answer, in bytes (2 GiB): longer than any artifact together with its
 /// functions.
-const MAX_ANSWER_LEN: u64 = 2 << 30;
+pub(super) const MAX_ANSWER_LEN: u64 = 2 << 30;
 /// The kind of an answer with an image.
 pub(super) const IMAGE: u8 = 0;
 /// The kind of the question for the functions of an application.
@@ -27,22 +27,22 @@ const WITHOUT_PACK: &str = "none";
 pub(super) fn ask(
     worker: &Worker,
     scope: Option<&str>,
-    arguments: [&str; 4],
+    arguments: &[&str],
     program: &[u8],
     deadline: Deadline,
 ) -> Result<Vec<u8>, WorkerError> {
     let Some(scope) = scope else {
-        let asked = [&arguments[..], &[WITHOUT_PACK]].concat();
+        let asked = [arguments, &[WITHOUT_PACK]].concat();
         let answer = worker.ask(&asked, program, MAX_ANSWER_LEN, deadline)?;
         return Ok(without_pack(answer).0);
     };
-    let [target, profile, ..] = arguments;
-    let of_application = [target, profile, scope];
+    // The target and the profile.
+    let of_application = [arguments.get(..2).unwrap_or_default(), &[scope]].concat();
     let question = Question::new(FUNCTIONS, &of_application, &[]);
     let functions = Asked::new(worker.answers.as_ref(), question);
     let pack = functions.recall().unwrap_or_default();
     let length = program.len().to_string();
-    let asked = [&arguments[..], &[&length]].concat();
+    let asked = [arguments, &[&length]].concat();
     let input = [program, &pack].concat();
     drop(pack);
     let answer = worker.ask(&asked, &input, MAX_ANSWER_LEN, deadline)?;
@@ -60,16 +60,26 @@ pub(super) fn ask(
 ///
 /// The argument is invalid: edgec did not start this process.
 pub(super) fn taken_apart(
-    mut input: Vec<u8>,
+    input: Vec<u8>,
     length: &str,
 ) -> Result<(Vec<u8>, Option<Arc<FunctionPack>>), String> {
     if length == WITHOUT_PACK {
         return Ok((input, None));
     }
+    let (program, pack) = split(input, length)?;
+    Ok((program, Some(Arc::new(FunctionPack::read(pack)))))
+}
+
+/// The first bytes of an input, as many as an argument says, and the others.
+///
+/// # Errors
+///
+/// The argument is invalid: edgec did not start this process.
+pub(super) fn split(mut input: Vec<u8>, length: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
     let length = length.parse::<usize>().map_err(|_| worker::usage())?;
     let length = Some(length).filter(|length| *length <= input.len());
-    let pack = input.split_off(length.ok_or_else(worker::usage)?);
-    Ok((input, Some(Arc::new(FunctionPack::read(pack)))))
+    let rest = input.split_off(length.ok_or_else(worker::usage)?);
+    Ok((input, rest))
 }
 
 /// The part of an answer with functions.

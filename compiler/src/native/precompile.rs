@@ -95,18 +95,7 @@ pub(crate) fn precompile_with(
     profile: EngineProfile,
     functions: Option<Arc<FunctionPack>>,
 ) -> Result<NativeImage, PrecompileError> {
-    let with_functions = |mut config: Config| {
-        if let Some(functions) = functions {
-            config.enable_incremental_compilation(functions)?;
-        }
-        Engine::new(&config)
-    };
-    let engine = settings::config(target, program.features(), profile)
-        .and_then(with_functions)
-        .map_err(|error| PrecompileError::Settings {
-            target: target.id,
-            reason: chain(&error),
-        })?;
+    let engine = engine(program, target, profile, functions)?;
     let compiled = match program.kind() {
         ProgramKind::Component => engine.precompile_component(program.bytes()),
         ProgramKind::Module => engine.precompile_module(program.bytes()),
@@ -125,6 +114,27 @@ pub(crate) fn precompile_with(
         profile,
         compatibility_hash,
     ))
+}
+
+/// The engine that compiles a program.
+pub(crate) fn engine(
+    program: &ValidComponent,
+    target: &'static Target,
+    profile: EngineProfile,
+    functions: Option<Arc<FunctionPack>>,
+) -> Result<Engine, PrecompileError> {
+    let with_functions = |mut config: Config| {
+        if let Some(functions) = functions {
+            config.enable_incremental_compilation(functions)?;
+        }
+        Engine::new(&config)
+    };
+    settings::config(target, program.features(), profile)
+        .and_then(with_functions)
+        .map_err(|error| PrecompileError::Settings {
+            target: target.id,
+            reason: chain(&error),
+        })
 }
 
 /// An error and its causes on one line.

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wasm::finish::{self, finish};
+use crate::wasm::finish::{self, LastSteps, finish};
 use crate::wasm::optimize::{self, Parts, assemble};
 use crate::worker::deadline::Deadline;
 use crate::worker::wire::{Reader, Writer};
@@ -31,13 +31,12 @@ const DONE: u8 = 0;
 #[derive(Serialize, Deserialize)]
 struct Task {
     parts: optimize::Head,
-    /// Whether functions are reordered.
-    order: bool,
+    last: LastSteps,
 }
 
 impl Assembler {
-    /// Puts a program together. Results of the optimizer that are invalid are not used. Reorders
-    /// functions if `order`, as [`crate::order()`] does.
+    /// Puts a program together, and takes its last steps. Results of the optimizer that are invalid
+    /// are not used.
     ///
     /// # Errors
     ///
@@ -45,13 +44,13 @@ impl Assembler {
     pub fn assemble(
         &self,
         returned: Returned,
-        order: bool,
+        last: LastSteps,
         deadline: Deadline,
     ) -> Result<Finished, StageError> {
         let Returned(parts) = returned;
         let mut out = Writer::new(&[]);
         let parts = parts.write(&mut out);
-        let message = out.message(&Task { parts, order });
+        let message = out.message(&Task { parts, last });
         let failed = |error: WorkerError| StageError::new(WorkerStage::Assemble, error);
         let message = message.map_err(|error| failed(error.into()))?.concat();
         let question = self.worker.question(&[], &message);
@@ -91,7 +90,7 @@ pub fn assembler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
 fn reply(message: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let (task, mut from) = Reader::new::<Task>(message, &[]).ok_or_else(worker::usage)?;
     let parts = Parts::read(task.parts, &mut from).ok_or_else(worker::usage)?;
-    let finished = finish(assemble(parts), task.order);
+    let finished = finish(assemble(parts), task.last);
     let mut out = Writer::new(&[]);
     let head: finish::Head = finished.write(&mut out);
     out.message(&head).map_err(|error| error.to_string())
@@ -106,6 +105,10 @@ mod tests {
     use crate::worker::tests::{long, script, short};
     use crate::{Flatten, Level, ModuleOutcome, PruneImports, Reads, Steps, validate};
 
+    const LAST: LastSteps = LastSteps {
+        order: false,
+        bare: true,
+    };
     const TEXT: &str = r#"(component (import "unused" (func))
         (core module (func $named)) (core module))"#;
 
@@ -119,7 +122,7 @@ mod tests {
             prune_imports: PruneImports::Unused,
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
-            order: false,
+            last: LAST,
         };
         let mut parts = plan(program, &steps);
         let first = parts.modules.first_mut().unwrap();
@@ -130,10 +133,7 @@ mod tests {
     fn through_processes(returned: Returned) -> Finished {
         let mut out = Writer::new(&[]);
         let parts = returned.0.write(&mut out);
-        let message = out.message(&Task {
-            parts,
-            order: false,
-        });
+        let message = out.message(&Task { parts, last: LAST });
         let answer = reply(&message.unwrap().concat()).unwrap().concat();
         understand(&[vec![DONE], answer].concat()).unwrap()
     }
@@ -146,7 +146,7 @@ mod tests {
         let longer = wat::parse_str(longer).unwrap();
         for output in [&empty[..], &longer, b"", b"rubbish"] {
             let here = assemble(returned(output).0);
-            let here = finish(here, false);
+            let here = finish(here, LAST);
             let there = through_processes(returned(output));
             let (one, other) = (&here.optimized, &there.optimized);
             assert_eq!(one.component.bytes(), other.component.bytes());
@@ -171,7 +171,7 @@ mod tests {
             let assembler = Assembler {
                 worker: script(text),
             };
-            let failed = assembler.assemble(returned(b""), false, deadline);
+            let failed = assembler.assemble(returned(b""), LAST, deadline);
             failed.unwrap_err()
         };
         let run = |text: &str| run_until(text, long());

@@ -9,7 +9,6 @@
 //! ([`crate::worker::launcher`]).
 
 mod failures;
-mod known;
 mod tool;
 mod until;
 mod version;
@@ -25,7 +24,6 @@ use wasmparser::WasmFeatures;
 
 pub(crate) use self::failures::Attempt;
 pub use self::failures::OptimizeError;
-use self::known::Known;
 pub use self::tool::Tool;
 use self::until::Until;
 pub use self::version::VersionError;
@@ -33,7 +31,7 @@ use crate::wasm::kept::Failure;
 use crate::wasm::passes::{self, Level};
 use crate::wasm::reads::{Reads, feature_arguments};
 use crate::worker::Worker;
-use crate::worker::kept::KeptAnswers;
+use crate::worker::kept::{Asked, KeptAnswers, Question};
 use crate::worker::machine::MachineError;
 use crate::worker::process::{self, Bounds, Ended, Sleep};
 use crate::worker::threads;
@@ -114,8 +112,10 @@ impl Optimizer {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }
-        let known = Known::new(self.answers.as_ref(), module, &arguments);
-        if let Some(optimized) = known.recall() {
+        let named: Vec<&str> = arguments.iter().filter_map(|it| it.to_str()).collect();
+        let question = Question::new("optimize", &named, module);
+        let question = Asked::new(self.answers.as_ref(), question);
+        if let Some(optimized) = question.recall() {
             return Ok(optimized);
         }
         if until.is_over() {
@@ -139,7 +139,7 @@ impl Optimizer {
         let ended = process::run(&mut command, module, &bounds);
         match ended.map_err(|error| Attempt::Machine(self.at_fault(error)))? {
             Ended::Done(optimized) => {
-                known.keep(&optimized);
+                question.keep_whole(&optimized);
                 Ok(optimized)
             }
             Ended::TooLong => Err(Attempt::Kept(Failure::Invalid {

@@ -26,6 +26,7 @@ pub(crate) use self::parts::{Head, Module, Parts};
 pub(crate) use self::plan::plan;
 pub use self::plan::{Planned, Returned};
 use crate::wasm::binaryen::{OptimizeError, Optimizer};
+use crate::wasm::finish::LastSteps;
 use crate::wasm::flatten::Flattened;
 use crate::wasm::kept::{Failure, Unfit};
 use crate::wasm::passes::Level;
@@ -123,8 +124,8 @@ pub struct Steps {
     /// Core modules that it does not get, by their numbers in file order, after modules were
     /// merged.
     pub spared: BTreeSet<usize>,
-    /// Whether functions are reordered, as [`crate::order()`] does.
-    pub order: bool,
+    /// The steps after the optimizer.
+    pub last: LastSteps,
 }
 
 /// Optimizes every core module at any depth; several at a time if the program is small. Whenever
@@ -146,7 +147,10 @@ pub fn optimize(
         prune_imports: PruneImports::Nothing,
         reads: optimizer.reads,
         spared: optimizer.spared.clone(),
-        order: false,
+        last: LastSteps {
+            order: false,
+            bare: false,
+        },
     };
     let planned = Planned(plan(program, &steps));
     let deadline = Deadline::after(optimizer.timeout);

@@ -30,6 +30,15 @@ pub(crate) struct Table {
     pub(super) sources: Vec<u32>,
 }
 
+/// A place in the WebAssembly after a move. Some code has no place.
+pub(crate) fn moved(place: u32, by: i64) -> u32 {
+    const NONE: u32 = u32::MAX;
+    match place {
+        NONE => NONE,
+        place => u32::try_from(i64::from(place).saturating_add(by)).unwrap_or(NONE),
+    }
+}
+
 impl Table {
     /// The range of one namespace in a list.
     fn part(starts: &[u32], namespace: usize, len: usize) -> Option<Range<usize>> {
@@ -83,6 +92,20 @@ impl Table {
             self.source_starts.remove(at);
         }
         Ok(())
+    }
+
+    /// Moves the source places of the functions that a core module defines, in bytes.
+    pub(crate) fn move_sources(&mut self, module: u32, by: i64) {
+        let namespaces = self.namespaces.iter();
+        let mut numbers = namespaces.map(|namespace| namespace.into_raw());
+        let Some(at) = numbers.position(|number| number == module) else {
+            return;
+        };
+        let places = Self::part(&self.source_starts, at, self.sources.len());
+        let places = places.and_then(|places| self.sources.get_mut(places));
+        for place in places.unwrap_or_default() {
+            *place = moved(*place, by);
+        }
     }
 
     /// The functions of core modules: the number of the module, the function's number among those

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::input::found::KnownCode;
 use crate::input::validate::validate_known;
+use crate::wasm::data_apart::with_data;
 use crate::wasm::function_names::{named, numbered};
 use crate::wasm::kept::Failure;
 use crate::wasm::modules::{core_modules, map_modules};
@@ -86,10 +87,14 @@ struct New {
 fn new_module(original: &[u8], optimized: &Module) -> Result<New, Failure> {
     let (input, names) = numbered(original, is_note).ok_or_else(not_understood)?;
     let spared = &optimized.spared;
+    let returned = match optimized.data_apart {
+        true => Cow::Owned(with_data(&optimized.bytes, &input).ok_or_else(not_understood)?),
+        false => Cow::Borrowed(optimized.bytes.as_slice()),
+    };
     let whole = match spared.is_empty() {
-        true => Cow::Borrowed(optimized.bytes.as_slice()),
+        true => returned,
         false => {
-            let whole = put_back(&input, spared, &optimized.bytes);
+            let whole = put_back(&input, spared, &returned);
             Cow::Owned(whole.ok_or_else(not_understood)?)
         }
     };

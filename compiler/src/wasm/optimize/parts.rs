@@ -46,6 +46,8 @@ pub(crate) struct Module {
     pub(crate) features: WasmFeatures,
     /// What is kept from the optimizer.
     pub(crate) spared: Spared,
+    /// Whether a stand-in takes the place of its data.
+    pub(crate) data_apart: bool,
 }
 
 /// The head in front of the bytes.
@@ -67,6 +69,7 @@ struct ModuleHead {
     bytes: Place,
     features: u64,
     spared: Spared,
+    data_apart: bool,
 }
 
 impl Parts {
@@ -82,6 +85,7 @@ impl Parts {
             bytes: out.put(module.bytes),
             features: module.features.bits(),
             spared: module.spared,
+            data_apart: module.data_apart,
         };
         let modules = self.modules.into_iter();
         Head {
@@ -107,6 +111,7 @@ impl Parts {
                     bytes: from.take(module.bytes)?,
                     features: WasmFeatures::from_bits_truncate(module.features),
                     spared: module.spared,
+                    data_apart: module.data_apart,
                 }),
                 Err(failure) => Err(failure),
             });

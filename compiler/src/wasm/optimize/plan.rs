@@ -6,6 +6,7 @@ use super::{Flatten, Level, Module, Parts, Steps, is_note, module_imports, not_u
 use crate::ValidComponent;
 use crate::input::found;
 use crate::wasm::binaryen::{Attempt, OptimizeError, Optimizer};
+use crate::wasm::data_apart::without_data;
 use crate::wasm::flatten::{self, Flattened};
 use crate::wasm::function_names::numbered;
 use crate::wasm::gain;
@@ -114,12 +115,17 @@ fn given(module: &[u8], level: Level, reads: Reads) -> Result<Module, Failure> {
             }
         },
     };
+    let (bytes, data_apart) = match without_data(&bytes) {
+        Some(bare) => (bare, true),
+        None => (bytes, false),
+    };
     let features = found::used(&bytes);
     reads.check(features)?;
     Ok(Module {
         bytes,
         features,
         spared,
+        data_apart,
     })
 }
 
