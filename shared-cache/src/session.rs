@@ -36,6 +36,9 @@ pub struct Options {
     pub deadline: Duration,
     /// How long the build waits for its own pack to be written.
     pub write_deadline: Duration,
+    /// A store that is open already, for tests.
+    #[cfg(test)]
+    pub(crate) store: Option<Store>,
 }
 
 impl Options {
@@ -48,7 +51,17 @@ impl Options {
             trusted: Vec::new(),
             deadline: Duration::from_secs(2),
             write_deadline: Duration::from_secs(30),
+            #[cfg(test)]
+            store: None,
         }
+    }
+
+    fn open(&self) -> Result<Store, StoreError> {
+        #[cfg(test)]
+        if let Some(store) = &self.store {
+            return Ok(store.clone());
+        }
+        Store::open(&self.address, self.write_deadline)
     }
 }
 
@@ -320,7 +333,7 @@ impl Session {
         let runtime = runtime()?;
         // A request may take as long as the whole build: only questions have a deadline.
         let found = runtime.block_on(async {
-            let store = Store::open(&self.options.address, self.options.write_deadline)?;
+            let store = self.options.open()?;
             tokio::select! {
                 _ = cancelled => Ok(None),
                 found = self.search(&store, names) => found,
@@ -398,7 +411,7 @@ impl Session {
         let deadline = self.options.write_deadline;
         let runtime = runtime()?;
         let written = runtime.block_on(async {
-            let store = Store::open(&self.options.address, deadline)?;
+            let store = self.options.open()?;
             let put = async {
                 let put = store.put(&names::pack(namespace, &name), parts).await?;
                 let line = names::line(namespace, &names.line);
