@@ -11,6 +11,7 @@ mod shared;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use edgec_builder::cache::{self, Cache, CacheError, CacheUse, DEFAULT_NAMESPACE};
 use edgec_builder::{Tools, WorkerProgram};
 use etcetera::BaseStrategy as _;
@@ -85,7 +86,12 @@ pub(crate) struct CacheArguments {
     #[command(flatten)]
     shared: SharedArguments,
     /// Also write to the shared cache, for builds whose programs are trusted: not for pull requests
-    #[arg(long, env = "EDGEC_CACHE_WRITE", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "EDGEC_CACHE_WRITE",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
     cache_write: bool,
     /// The private key that signs what is written to the shared cache: a file, or `env:NAME`
     #[arg(long, value_name = "FILE", env = CACHE_KEY_VARIABLE, hide_env_values = true)]
