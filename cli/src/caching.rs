@@ -179,15 +179,14 @@ impl CacheReport {
 }
 
 impl CacheFolderArguments {
-    /// The shared cache if one is named, else the folder. `None` if the cache is turned off.
+    /// The folder, or a shared cache that is named alone. `None` if the cache is turned off.
     pub(crate) fn kept(&self) -> Result<Option<Kept>, Failure> {
         match places(&self.cache)? {
-            Places::Off => Ok(None),
             Places::Named {
-                folder: Some(_), ..
-            }
-            | Places::Named { url: None, .. } => Ok(self.folder()?.map(Kept::Folder)),
-            Places::Named { url: Some(url), .. } => Ok(Some(Kept::Shared(url))),
+                folder: None,
+                url: Some(url),
+            } if !self.cache.is_empty() => Ok(Some(Kept::Shared(url))),
+            _ => Ok(self.folder()?.map(Kept::Folder)),
         }
     }
 

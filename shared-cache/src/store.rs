@@ -12,7 +12,8 @@ use opendal_http_transport_reqwest::ReqwestTransport;
 
 use crate::address::{Address, Place};
 
-/// How long a failed request waits before it is sent again, once.
+/// How long a failed write waits before it is sent again, once. A read is not sent again: the build
+/// does the work itself, and a server could break off each answer after a few more bytes.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Why a store did not do what was asked. The text has no password in it.
@@ -61,6 +62,7 @@ pub(crate) struct Listed {
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     operator: Operator,
+    writing: Operator,
     /// A TCP server that must be there. The client of Redis asks a server that is not there for
     /// seconds.
     server: Option<(String, u16)>,
@@ -79,18 +81,24 @@ impl Store {
             .with_min_delay(RETRY_DELAY)
             .with_max_delay(RETRY_DELAY);
         let limit = TimeoutLayer::new().with_timeout(timeout);
-        let operator = operator.layer(limit.with_io_timeout(timeout)).layer(retry);
+        let operator = operator.layer(limit.with_io_timeout(timeout));
+        let writing = operator.clone().layer(retry);
         let server = match &address.place {
             Place::Redis { host, port, .. } => Some((host.clone(), *port)),
             _ => None,
         };
-        Ok(Self { operator, server })
+        Ok(Self {
+            operator,
+            writing,
+            server,
+        })
     }
 
     /// A store behind an operator.
     #[cfg(test)]
     pub(crate) fn of(operator: Operator) -> Self {
         Self {
+            writing: operator.clone(),
             operator,
             server: None,
         }
@@ -133,7 +141,7 @@ impl Store {
     pub(crate) async fn put(&self, path: &str, parts: Vec<Bytes>) -> Result<Put, StoreError> {
         let written = tokio::select! {
             error = self.missing_server() => return Err(error),
-            written = self.operator.write(path, Buffer::from(parts)) => written,
+            written = self.writing.write(path, Buffer::from(parts)) => written,
         };
         match written {
             Ok(_) => Ok(Put::Written),

@@ -44,7 +44,7 @@ fn build(sandbox: &Sandbox, folder: &str, redis: &Redis, options: &[&[&str]]) ->
 }
 
 fn run(sandbox: &Sandbox, app: &str, options: &[&str]) -> Built {
-    let arguments = [&["build", app, "-o", "out/"], &COMMON[..], options].concat();
+    let arguments = [&["build", app, "-o", "out/"][..], &COMMON, options].concat();
     let output = sandbox.run(&arguments);
     let warnings = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{options:?}: {warnings}");
