@@ -1,6 +1,7 @@
 //! The build cache of the command line: which folder it is, how large it may become, and which
 //! shared cache is behind it.
 
+mod asked;
 mod places;
 #[cfg(feature = "shared-cache")]
 mod shared;
@@ -17,9 +18,11 @@ use edgec_builder::{Tools, WorkerProgram};
 use etcetera::BaseStrategy as _;
 use serde::Serialize;
 
+pub(crate) use self::asked::Inputs;
+use self::asked::Use;
 pub(crate) use self::places::is_url;
 use self::places::{Places, places};
-use self::shared::{Shared, Use};
+use self::shared::Shared;
 pub(crate) use self::shared::{check, stats};
 use crate::failure::Failure;
 use crate::number::{MEBIBYTES, SECONDS, number};
@@ -102,17 +105,6 @@ pub(crate) struct CacheArguments {
     /// Seconds that writing to the shared cache may take, when everything else is done
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = number(0..=3600, SECONDS))]
     cache_write_deadline: u64,
-}
-
-/// What the packs of a build in a shared cache are named by.
-#[derive(Default)]
-pub(crate) struct Inputs {
-    /// The inputs.
-    pub(crate) files: Vec<PathBuf>,
-    /// The names of the applications.
-    pub(crate) applications: Vec<String>,
-    /// Targets and settings, in the order of the inputs.
-    pub(crate) settings: Vec<String>,
 }
 
 /// The cache of a build.

@@ -21,6 +21,7 @@
 mod address;
 mod index;
 mod names;
+mod options;
 mod pack;
 mod session;
 mod store;
@@ -31,6 +32,7 @@ mod tests;
 pub use address::{Address, AddressError, SCHEMES};
 pub use index::Refusal;
 pub use names::{Names, is_namespace, name_of};
-pub use session::{Options, SharedCache, SharedUse, Trouble, Written};
+pub use options::{Options, SharedUse, Trouble, Written};
+pub use session::SharedCache;
 pub use store::StoreError;
 pub use survey::{Survey, SurveyedPacks, survey, verify};

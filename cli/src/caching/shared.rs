@@ -17,7 +17,8 @@ use edgec_shared_cache::{
 };
 use zeroize::Zeroizing;
 
-use super::{Inputs, SharedArguments, SharedReport, Surveyed};
+use super::asked::{Inputs, Use};
+use super::{SharedArguments, SharedReport, Surveyed};
 use crate::failure::{Exit, Failure, chain};
 use crate::files::{self, STDIN};
 use crate::shield::shield;
@@ -66,17 +67,6 @@ impl SharedArguments {
         let keys = self.cache_trust.iter().map(|path| keys::read_public(path));
         keys.map(|key| Ok(key?.0)).collect()
     }
-}
-
-/// What a build does with a shared cache.
-pub(super) struct Use<'a> {
-    pub(super) arguments: &'a SharedArguments,
-    pub(super) deadline: Duration,
-    pub(super) write_deadline: Duration,
-    /// The key that signs what is written, if the build writes.
-    pub(super) key: Option<&'a Path>,
-    pub(super) scope: &'a str,
-    pub(super) inputs: Inputs,
 }
 
 /// A shared cache that was named, and is not asked yet.

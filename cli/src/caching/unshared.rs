@@ -1,25 +1,15 @@
 //! An edgec without shared caches, in place of `shared.rs`: naming one is an error.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use edgec_builder::cache::Cache;
 
-use super::{Inputs, SharedArguments, SharedReport, Surveyed};
+use super::asked::Use;
+use super::{SharedArguments, SharedReport, Surveyed};
 use crate::failure::Failure;
 
 /// There is no shared cache.
 pub(crate) enum Shared {}
-
-/// What a build would do with a shared cache.
-pub(super) struct Use<'a> {
-    pub(super) arguments: &'a SharedArguments,
-    pub(super) deadline: Duration,
-    pub(super) write_deadline: Duration,
-    pub(super) key: Option<&'a Path>,
-    pub(super) scope: &'a str,
-    pub(super) inputs: Inputs,
-}
 
 /// None can be named.
 pub(super) enum Named {}
@@ -30,15 +20,7 @@ impl SharedArguments {
     }
 }
 
-pub(super) fn named(_: &str, asked: &Use<'_>) -> Result<Named, Failure> {
-    let Use {
-        arguments: _,
-        deadline: _,
-        write_deadline: _,
-        key: _,
-        scope: _,
-        inputs: Inputs { .. },
-    } = asked;
+pub(super) fn named(_: &str, _: &Use<'_>) -> Result<Named, Failure> {
     Err(unsupported())
 }
 

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::index::{Index, PAYLOAD_TYPE, Refusal};
 use crate::names;
+use crate::options::Trouble;
 use crate::pack::{Found, NewPack, Pack, parts};
-use crate::session::Trouble;
 
 fn read(bytes: &[u8], keys: &Keys) -> Result<Pack, Refusal> {
     let bytes = Bytes::copy_from_slice(bytes);
