@@ -37,6 +37,10 @@ FROM ${EDGEC} AS chosen
 
 FROM debian:trixie-slim
 COPY --from=chosen /edgec/ /usr/local/
+# A shared cache behind TLS needs the certificates of authorities.
+RUN apt-get update -q \
+    && apt-get install -q -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 RUN ln -s ../share/edgec/ci-build.sh /usr/local/bin/edgec-ci-build \
     && useradd --uid 10001 --create-home --shell /usr/sbin/nologin edgec \
     && install -d -o edgec -g edgec /work \

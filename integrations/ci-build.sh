@@ -9,6 +9,7 @@
 #   EDGEC_CI_KEY      what --key takes, such as env:EDGEC_SIGNING_KEY, or empty: no option
 #   EDGEC_CI_OPTIONS  more arguments of `edgec build`, one a line
 #   EDGEC_CI_CACHE    the folder of caches, in which edgec has its own folder, or empty
+#   EDGEC_CI_CACHE_URL  the URL of a shared cache, or empty
 #   GITHUB_OUTPUT, GITHUB_STEP_SUMMARY   files of GitHub Actions, if there are any
 set -euo pipefail
 
@@ -52,6 +53,10 @@ if [ -n "${EDGEC_CI_CACHE:-}" ]; then
     (umask 022 && mkdir -p -- "$EDGEC_CI_CACHE")
     EDGEC_CACHE=$(realpath -- "$EDGEC_CI_CACHE")/edgec
     export EDGEC_CACHE
+fi
+# A variable too: other users of the machine see arguments, and a URL may have a password.
+if [ -n "${EDGEC_CI_CACHE_URL:-}" ]; then
+    export EDGEC_CACHE_URL=$EDGEC_CI_CACHE_URL
 fi
 mkdir -p -- "$output"
 start=$(mktemp)

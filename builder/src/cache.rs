@@ -18,24 +18,33 @@
 //!
 //! Builds may share the folder: entries are written aside and renamed. Removing an entry is always
 //! safe. A build removes nothing: [`prune`] does.
+//!
+//! Behind the folder there may be answers of other machines ([`SharedAnswers`]).
 
 mod entry;
 mod folder;
 mod key;
 mod prune;
+mod shared;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use edgec_artifact::Sha256Digest;
 use edgec_compiler::{KeptAnswers, Question};
 
 use self::folder::CacheFolder;
+use self::key::in_namespace;
 use self::key::key;
 pub use self::prune::{CacheStats, Pruned, Verified, prune, stats, verify};
+use self::shared::Behind;
+pub use self::shared::SharedAnswers;
 use crate::WorkerProgram;
+
+/// The namespace of builds that name no other one.
+pub const DEFAULT_NAMESPACE: &str = "build";
 
 /// Why the cache cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +80,10 @@ pub struct Cache(Arc<Kept>);
 #[derive(Debug)]
 struct Kept {
     folder: CacheFolder,
-    /// The digest of the worker program.
+    /// What stands for the worker program and the namespace.
     program: Sha256Digest,
+    /// The answers of other machines, if there are any.
+    behind: OnceLock<Behind>,
     used: Counters,
 }
 
@@ -103,12 +114,13 @@ struct Counters {
 
 impl Cache {
     /// Opens the cache in a folder for the workers of a program. Makes the folder if it does not
-    /// exist.
+    /// exist. Answers of another namespace do not count: release builds have their own, so that no
+    /// other build can choose their code.
     ///
     /// # Errors
     ///
     /// [`CacheError`]: a build can go on without the cache.
-    pub fn open(path: &Path, program: &WorkerProgram) -> Result<Self, CacheError> {
+    pub fn open(path: &Path, program: &WorkerProgram, namespace: &str) -> Result<Self, CacheError> {
         let folder = CacheFolder::open(path)?;
         let program = program.path();
         let program = folder
@@ -119,7 +131,8 @@ impl Cache {
             })?;
         Ok(Self(Arc::new(Kept {
             folder,
-            program,
+            program: in_namespace(program, namespace),
+            behind: OnceLock::new(),
             used: Counters::default(),
         })))
     }
@@ -146,7 +159,12 @@ impl Cache {
 impl KeptAnswers for Kept {
     fn recall(&self, question: Question<'_>) -> Option<Vec<u8>> {
         let key = key(&self.program, question);
-        let answer = self.folder.read(kind(question), &key);
+        let kind = kind(question);
+        let answer = self.folder.read(kind, &key);
+        let answer = match self.behind.get() {
+            Some(behind) => behind.found(answer, kind, &key),
+            None => answer,
+        };
         let (counter, length) = match &answer {
             Some(answer) => (&self.used.hits, answer.len() as u64),
             None => (&self.used.misses, 0),
@@ -164,6 +182,9 @@ impl KeptAnswers for Kept {
             Err(_) => (&self.used.unwritten, 1),
         };
         counter.fetch_add(count, Ordering::Relaxed);
+        if let Some(behind) = self.behind.get() {
+            behind.used(kind(question), key);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use self::labels::{is_about_secrets, is_of_digest, is_of_secret, labelled, label
 use self::places::{Kind, Place, places};
 pub(crate) use self::places::{for_parser, verb};
 use self::stray::has_stray_bytes;
-use crate::caching::CACHE_VARIABLE;
+use crate::caching::{CACHE_KEY_VARIABLE, CACHE_VARIABLE, is_url};
 use crate::failure::Failure;
 use crate::files::VARIABLE_PREFIX;
 use crate::key_material::{
@@ -28,8 +28,9 @@ use crate::keys::KEY_VARIABLE;
 use crate::{secrets, trust};
 
 /// The variables whose values messages repeat: they name files or folders.
-const FILE_VARIABLES: [&str; 15] = [
+const FILE_VARIABLES: [&str; 16] = [
     KEY_VARIABLE,
+    CACHE_KEY_VARIABLE,
     CACHE_VARIABLE,
     trust::STATE_VARIABLE,
     "EDGEC_STORE",
@@ -65,7 +66,7 @@ pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Resul
             };
             return Err(refusal(&at, hint(place.kind)));
         }
-        if place.option == Some("key") {
+        if matches!(place.option, Some("key" | "cache-key")) {
             hide_named(place.value(bytes));
         }
     }
@@ -84,6 +85,10 @@ pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Resul
             continue;
         };
         let bytes = value.as_encoded_bytes();
+        // A URL may have a password, which no message repeats.
+        if variable == CACHE_VARIABLE && is_url(bytes) {
+            continue;
+        }
         let is_key = looks_like(bytes) == Some(Material::Key) && !is_path(bytes);
         if is_key || names_no_file(bytes) {
             return Err(refusal(&format!("the variable {variable}"), VARIABLE_HINT));
@@ -138,6 +143,10 @@ fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
         return false;
     }
     let value = place.value(argument);
+    // A URL may have a password, which no message repeats.
+    if place.option == Some("cache") && is_url(value) {
+        return false;
+    }
     // Nothing separates a short option from its value. If the option takes a file, the start of the
     // file's name is known.
     let is_known = place.kind == Kind::File && value.len() < argument.len();

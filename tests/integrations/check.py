@@ -96,6 +96,8 @@ def of_github(place):
     assert len(artifacts) == 2 and all(it.startswith("edge/") for it in artifacts), artifacts
     assert '"edge"' in place.ok("inspect", artifacts[0], "--format", "json")
     assert (place.folder / "cache/edgec/v1").is_dir(), "the build has kept nothing"
+    shared = {**named, "files": "programs/hello.wat", "cache": "cache", "cache-url": "http://x"}
+    place.refused(github, shared, 2, "error[cache-scheme]: --cache")
 
     ended = place.refused(github, {**named, "files": "bad.wat"}, 1, "error[invalid]: bad.wat")
     assert "The build failed" in ended.summary, ended.summary

@@ -15,8 +15,8 @@ ACTION = REPOSITORY / "action.yml"
 COMPONENT = REPOSITORY / "templates/edgec.yml"
 BUILD = REPOSITORY / "integrations/ci-build.sh"
 
-EXPRESSION = re.compile(r"\$\{\{ ([a-z0-9.]+) \}\}")
-INPUT = re.compile(r"\$\[\[ inputs\.([a-z0-9]+) \]\]")
+EXPRESSION = re.compile(r"\$\{\{ ([a-z0-9.-]+) \}\}")
+INPUT = re.compile(r"\$\[\[ inputs\.([a-z0-9-]+) \]\]")
 
 
 class Ended(Exception):

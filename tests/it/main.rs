@@ -111,6 +111,7 @@ mod schema;
 mod scripts;
 mod secret_places;
 mod secret_search;
+mod shared_cache;
 mod signers;
 mod stock;
 mod store_crash;

@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("edgec-files", &[]),
     ("edgec-compiler", &["edgec-targets"]),
     ("edgec-packager", &["edgec-artifact"]),
+    ("edgec-shared-cache", &["edgec-artifact", "edgec-packager"]),
     (
         "edgec-builder",
         &[
@@ -46,6 +47,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "edgec-files",
             "edgec-loader",
             "edgec-packager",
+            "edgec-shared-cache",
             "edgec-targets",
             "edgec-verifier",
         ],
@@ -69,7 +71,15 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-files", &["wasmtime", "ed25519-dalek", "serde"]),
     ("edgec-compiler", &["ed25519-dalek", "edgec-artifact"]),
     ("edgec-packager", &["wasmtime", "wasm-opt", "cryptoki"]),
-    ("edgec-builder", &["cryptoki", "rpassword", "edgec-loader"]),
+    (
+        "edgec-builder",
+        &["cryptoki", "rpassword", "edgec-loader", "opendal-core"],
+    ),
+    // One provider of cryptography, and no part of the compiler.
+    (
+        "edgec-shared-cache",
+        &["wasmtime", "wasm-opt", "aws-lc-rs", "openssl-sys"],
+    ),
     ("edgec-verifier", WITHOUT_ENGINE),
     ("edgec-store", WITHOUT_ENGINE),
     (
@@ -138,6 +148,26 @@ fn without_binaryen_there_is_no_cxx() {
         assert!(!linked.contains(package), "{package}");
     }
     assert!(linked.contains("cranelift-codegen"));
+}
+
+/// An edgec without shared caches has no clients of them, and nothing of `rustls`.
+#[test]
+fn without_shared_caches_there_is_no_network() {
+    let with = linked(
+        "edgec",
+        &["--no-default-features", "--features", "shared-cache"],
+    );
+    let without = linked("edgec", &["--no-default-features"]);
+    for package in [
+        "edgec-shared-cache",
+        "opendal",
+        "redis",
+        "reqwest",
+        "rustls",
+    ] {
+        assert!(with.contains(package), "{package}");
+        assert!(!without.contains(package), "{package}");
+    }
 }
 
 /// The crates that package `name` links, and those that it is built with, as cargo resolves it

@@ -16,6 +16,7 @@ pub mod planted;
 #[cfg(target_os = "linux")]
 pub mod processes;
 pub mod programs;
+pub mod redis;
 mod sandbox;
 pub mod secret;
 pub mod stock;
@@ -213,6 +214,15 @@ pub fn skipped(variable: &str, why: &str) {
 pub fn isolate(command: &mut Command, folder: &Path) {
     for variable in [
         "CI",
+        "EDGEC_CACHE_DEADLINE",
+        "EDGEC_CACHE_KEY",
+        "EDGEC_CACHE_NAMESPACE",
+        "EDGEC_CACHE_PASSWORD",
+        "EDGEC_CACHE_SCOPE",
+        "EDGEC_CACHE_TRUST",
+        "EDGEC_CACHE_URL",
+        "EDGEC_CACHE_USER",
+        "EDGEC_CACHE_WRITE",
         "EDGEC_KEY",
         "EDGEC_PASSPHRASE",
         "EDGEC_PKCS11_PIN",

@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 13] = [
+static STEPS: [Step; 14] = [
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
@@ -70,6 +70,12 @@ static STEPS: [Step; 13] = [
         name: "release",
         about: "the files of a release: archives, digests, signature, provenance",
         check: release,
+        when: When::Always,
+    },
+    Step {
+        name: "shared-cache",
+        about: "build caches that machines share: with real Redis, S3 and WebDAV servers",
+        check: shared_cache,
         when: When::Always,
     },
     Step {
@@ -161,6 +167,7 @@ fn dependencies() -> Outcome {
         run(cargo(&["deny", "--locked", "--config", "deny.toml"])
             .args(["--manifest-path", manifest, "check"])
             .args(["-A", "license-not-encountered"])
+            .args(["-A", "license-exception-not-encountered"])
             .args(checks))?;
     }
     Ok(())
@@ -237,6 +244,10 @@ fn integrations() -> Outcome {
 /// The program that the tests have built stands for the one of a release.
 fn release() -> Outcome {
     run(command("tests/release/run.sh").arg(edgec()?))
+}
+
+fn shared_cache() -> Outcome {
+    run(command("tests/shared_cache/run.sh").arg(edgec()?))
 }
 
 /// A debug build may be slow on a busy machine, so it gets much time beyond its limits.

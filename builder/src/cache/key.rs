@@ -7,6 +7,21 @@ use sha2::{Digest as _, Sha256};
 /// Says what is hashed, and in which way. Another way needs another text.
 const DOMAIN: &[u8] = b"edgec build cache: question, 1\0";
 
+/// Says the same about a namespace.
+const NAMESPACE: &[u8] = b"edgec build cache: namespace, 1\0";
+
+/// What stands for a program and a namespace in all keys.
+pub(super) fn in_namespace(program: Sha256Digest, namespace: &str) -> Sha256Digest {
+    if namespace == super::DEFAULT_NAMESPACE {
+        return program;
+    }
+    let mut hash = Sha256::new();
+    hash.update(NAMESPACE);
+    hash.update(program.0);
+    hash.update(namespace);
+    Sha256Digest(hash.finalize().into())
+}
+
 /// The key of a question to the workers of a program with this digest. Each part has its length in
 /// front, so different questions never hash the same bytes.
 pub(super) fn key(program: &Sha256Digest, question: Question<'_>) -> Sha256Digest {
@@ -59,5 +74,12 @@ mod tests {
             }
         }
         assert_eq!(keys[0], of("verb", &["a", "b"], b"input"));
+    }
+
+    #[test]
+    fn namespaces_have_different_keys() {
+        let of = |namespace: &str| in_namespace(PROGRAM, namespace);
+        assert_eq!(of("build"), PROGRAM);
+        assert!(of("release") != PROGRAM && of("release") != of("staging"));
     }
 }

@@ -7,7 +7,7 @@ use edgec_builder::cache::{self, CacheStats};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::caching::{CacheFolderArguments, cache_failure};
+use crate::caching::{self, CacheFolderArguments, Kept, SharedArguments, cache_failure};
 use crate::document;
 use crate::failure::{Exit, Failure, code};
 use crate::number::{MEBIBYTES, number};
@@ -27,15 +27,17 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Print what the cache holds
-    Stats(Formatted),
+    Stats(OfKind),
     /// Remove what was used longest ago
     Prune(Prune),
     /// Read every entry, and remove those that are damaged
-    Verify(Formatted),
+    Verify(OfKind),
 }
 
 #[derive(clap::Args)]
-struct Formatted {
+struct OfKind {
+    #[command(flatten)]
+    shared: SharedArguments,
     /// The format of the answer
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -81,9 +83,20 @@ struct Verified {
     damaged: u64,
 }
 
+#[derive(Serialize)]
+struct SharedStats {
+    url: String,
+    packs: u64,
+    bytes: u64,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let folder = arguments.folder.folder()?;
-    let folder = folder.ok_or_else(|| Failure::usage("cache-off", "the build cache is off"))?;
+    let kept = arguments.folder.kept()?;
+    let kept = kept.ok_or_else(|| Failure::usage("cache-off", "the build cache is off"))?;
+    let folder = match kept {
+        Kept::Folder(folder) => folder,
+        Kept::Shared(url) => return of_shared(&url, &arguments.command),
+    };
     match &arguments.command {
         Command::Stats(formatted) => {
             let stats = cache::stats(&folder).map_err(|error| cache_failure(&error))?;
@@ -121,6 +134,42 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                     "{} whole, {} damaged and removed\n",
                     entries(verified.whole),
                     verified.damaged
+                )
+            });
+            Ok(match is_whole {
+                true => ExitCode::SUCCESS,
+                false => code(Exit::Rejected),
+            })
+        }
+    }
+}
+
+/// The same for a shared cache.
+fn of_shared(url: &str, command: &Command) -> Outcome {
+    match command {
+        Command::Stats(asked) => {
+            let (url, packs, bytes) = caching::stats(url, &asked.shared)?;
+            let stats = SharedStats { url, packs, bytes };
+            document::answer(true, &stats, asked.format, |stats| {
+                let SharedStats { url, packs, bytes } = stats;
+                format!("{}: {packs} packs, {bytes} bytes\n", render::safe(url))
+            });
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Prune(_) => {
+            let message = "edgec removes nothing from a shared cache";
+            Err(Failure::usage("cache-shared", message)
+                .hint("its server does: maxmemory of Redis, or a lifecycle rule of S3"))
+        }
+        Command::Verify(asked) => {
+            let found = caching::check(url, &asked.shared)?;
+            let is_whole = found.damaged == 0 && found.refused == 0;
+            document::answer(is_whole, &found, asked.format, |found| {
+                format!(
+                    "{} whole, {} damaged; {} packs do not count\n",
+                    entries(found.whole),
+                    found.damaged,
+                    found.refused
                 )
             });
             Ok(match is_whole {

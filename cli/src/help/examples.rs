@@ -253,6 +253,11 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec cache verify --cache .edgec-cache",
     ),
     (
+        "cache verify",
+        "Packs of a shared cache, against the key of their writer",
+        "edgec cache verify --cache s3://bucket/edgec --cache-trust cache.pub.pem",
+    ),
+    (
         "explain",
         "What an error means, and what to do",
         "edgec explain image-digest",

@@ -13,7 +13,7 @@ use super::project::Opened;
 use super::release;
 use super::request::Request;
 use super::targets::{self, Chosen, Fleets};
-use crate::caching::BuildCache;
+use crate::caching::{BuildCache, Inputs};
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
 use crate::fleet::FleetPlan;
@@ -95,6 +95,7 @@ impl Plan {
         let policies = requests.iter().filter_map(|request| request.policy.clone());
         let keys = requests.iter().filter_map(|request| request.key.clone());
         let project = opened.iter().map(|opened| opened.file.clone());
+        let project = project.chain(arguments.cache.reads());
         let read = inputs.chain(signer).chain(hosts);
         let read = read.chain(policies).chain(keys).chain(project);
         let read: Vec<PathBuf> = read.collect();
@@ -113,7 +114,8 @@ impl Plan {
             Some(opened.of_machine(name))
         });
         let mut tools = arguments.workers.tools_or(wasm_opt)?;
-        let cache = arguments.cache.open(&tools.program);
+        let inputs = shared_inputs(&jobs, &requests, &chosen);
+        let cache = arguments.cache.open(&tools.program, inputs)?;
         if let Some(cache) = &cache {
             cache.serve(&mut tools);
         }
@@ -288,6 +290,20 @@ fn jobs(
         names.job(&request.input, name, &chosen.targets, output)
     });
     jobs.collect()
+}
+
+/// What names the answers of this build for other machines.
+fn shared_inputs(jobs: &[Job], requests: &[Request], chosen: &[Chosen]) -> Inputs {
+    let settings = requests.iter().zip(chosen).flat_map(|(request, chosen)| {
+        let targets = chosen.targets.iter().map(|target| target.id.to_string());
+        let settings = format!("{:?}", request.settings);
+        [settings].into_iter().chain(targets).collect::<Vec<_>>()
+    });
+    Inputs {
+        files: jobs.iter().map(|job| job.input.clone()).collect(),
+        applications: jobs.iter().map(|job| job.name.clone()).collect(),
+        settings: settings.collect(),
+    }
 }
 
 /// How an input is built.
