@@ -14,6 +14,7 @@ use super::file::{Entry, File, Shared};
 use super::message::explained;
 use super::model::{Component, Project, Settings, TargetChoice};
 use super::values::{Inside, Line, Name, OfMachine, Relative, World, Written};
+use super::version::{ComponentName, TextFrom};
 use crate::plan::DebugFiles;
 
 /// The longest project, in bytes (1 MiB).
@@ -64,8 +65,10 @@ impl Project {
         let mut names = BTreeSet::new();
         let mut components = Vec::new();
         for entry in entries {
-            let Written(Name(name)) = entry.name.get_ref();
-            if !names.insert(name.clone()) {
+            // Other names are known when a build begins.
+            if let ComponentName(TextFrom::Here(name)) = entry.name.get_ref()
+                && !names.insert(name.clone())
+            {
                 let (name, at) = (name.clone(), place(entry.name.span()));
                 return Err(ProjectError::SameName { name, at });
             }
@@ -93,7 +96,7 @@ impl Project {
 
 /// A component, with what it does not say itself.
 fn component(entry: Entry, shared: &Shared) -> Component {
-    let Written(Name(name)) = entry.name.into_inner();
+    let ComponentName(name) = entry.name.into_inner();
     let Written(Relative(input)) = entry.input;
     let output = entry.output.or_else(|| shared.output.clone());
     let output = output.map_or_else(|| OUTPUT.to_owned(), |Written(Inside(output))| output);
@@ -159,6 +162,7 @@ fn component(entry: Entry, shared: &Shared) -> Component {
         policy: relative(entry.policy.or_else(|| shared.policy.clone())),
         world: world.map(|Written(World(world))| world),
         allow_imports: allow_imports.map(patterns),
+        limits: entry.limits.or(&shared.limits),
         capabilities: capabilities.map(patterns).map(Capabilities),
         budgets: entry.budgets.budgets().or(&shared.budgets.budgets()),
     }

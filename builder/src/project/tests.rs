@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use edgec_compiler::{EngineProfile, Flatten, ImportPattern, KindChoice, Level, PruneImports};
+use edgec_compiler::{
+    EngineProfile, Flatten, ImportPattern, KindChoice, Level, NeedLimits, PruneImports,
+};
 use serde_json::Value;
 
 use super::*;
@@ -24,14 +26,15 @@ optimize = "s"
 channel = "stable"
 version = { env = "BUILD_NUMBER" }
 capabilities = ["wasi:cli/*"]
-budgets = { image-bytes = 1_000_000, lost-fast-paths = 0 }
+limits = { memory-mib = 64, memories = 1 }
+budgets = { image-bytes = 1_000_000, lost-fast-paths = 0, wire-bytes = 400_000 }
 
 [[component]]
 name = "acme/shop"
 input = "shop.wasm"
 
 [[component]]
-name = "acme/cart"
+name = { env = "CART_NAME" }
 input = "../cart/cart.wat"
 kind = "module"
 wit = "wit"
@@ -53,6 +56,7 @@ version = { git-tag = "cart-v*", form = "semver" }
 display-version = { file = "VERSION" }
 policy = "edgec-trust.toml"
 capabilities = []
+limits = { core-instances = 3, memories = 2, tables = 4, table-elements = 500 }
 budgets = { functions = 10, image-bytes = 2_000_000, new-capabilities = "deny" }
 "#;
 
@@ -66,10 +70,9 @@ fn a_component_has_its_own_values_and_those_of_the_project() {
     let [shop, cart] = project.components.as_slice() else {
         panic!("{project:?}");
     };
-    assert_eq!(
-        (shop.name.as_str(), shop.output.as_str()),
-        ("acme/shop", "out")
-    );
+    assert_eq!(shop.name, TextFrom::Here("acme/shop".to_owned()));
+    assert_eq!(cart.name, TextFrom::Variable("CART_NAME".to_owned()));
+    assert_eq!(shop.output, "out");
     assert_eq!(shop.key.as_deref(), Some("env:RELEASE_KEY"));
     assert_eq!(cart.key.as_deref(), Some("cart.pem"));
     let TargetChoice::Named(targets) = &shop.targets else {
@@ -92,7 +95,22 @@ fn a_component_has_its_own_values_and_those_of_the_project() {
     let version = shop.version.as_ref().unwrap();
     assert_eq!(version.from, TextFrom::Variable("BUILD_NUMBER".to_owned()));
     assert_eq!(shop.budgets.image_bytes, Some(1_000_000));
+    assert_eq!(shop.budgets.wire_bytes, Some(400_000));
     assert!(!shop.budgets.denies_new_capabilities());
+    let limits = NeedLimits {
+        memories: Some(1),
+        memory_bytes: Some(64 << 20),
+        ..NeedLimits::default()
+    };
+    assert_eq!(shop.limits, limits);
+    let limits = NeedLimits {
+        core_instances: Some(3),
+        memories: Some(2),
+        memory_bytes: Some(64 << 20),
+        tables: Some(4),
+        table_elements: Some(500),
+    };
+    assert_eq!(cart.limits, limits);
 
     assert_eq!(cart.input, "../cart/cart.wat");
     assert!(matches!(&cart.targets, TargetChoice::Fleet(file) if file == "fleet.toml"));

@@ -126,8 +126,7 @@ impl Plan {
         let parts = requests.into_iter().zip(chosen).zip(releases).zip(numbers);
         for (job, (((request, chosen), release), signer)) in jobs.into_iter().zip(parts) {
             let mut build = build(arguments, &request, chosen, release, &tools);
-            let (world, imports) = (request.world.as_deref(), request.allow_imports.as_deref());
-            build.gate = arguments.gate.gate_or(world, folder, imports)?;
+            build.gate = arguments.gate.gate_or(&request.demands, folder)?;
             let (wit, world) = (request.wit.as_deref(), request.wit_world.as_deref());
             build.recipe.wit = arguments.wit.source_or(wit, world)?;
             let origin = stated.as_ref().map(|stated| stated.of(&job));
@@ -166,9 +165,9 @@ impl Plan {
 fn requests(arguments: &Arguments, opened: Option<&Opened>) -> Vec<Request> {
     match opened {
         Some(opened) => {
-            let components = opened.project.components.iter();
+            let components = opened.components();
             components
-                .map(|component| Request::of_component(component, opened))
+                .map(|(name, component)| Request::of_component(name, component, opened))
                 .collect()
         }
         None => {

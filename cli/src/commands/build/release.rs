@@ -8,7 +8,7 @@ use edgec_builder::Release;
 use super::arguments::Arguments;
 use super::origin::Stated;
 use super::request::Request;
-use super::version;
+use super::text;
 use crate::failure::Failure;
 use crate::render;
 use crate::time;
@@ -56,24 +56,24 @@ pub(super) fn of(
         })?;
     }
     if let Some(text) = &arguments.display_version
-        && text.len() > version::MAX_LEN
+        && text.len() > text::MAX_LEN
     {
         let message = format!(
             "--display-version has {} bytes, and {} is the limit",
             text.len(),
-            version::MAX_LEN
+            text::MAX_LEN
         );
         return Err(Failure::usage("display-version", message));
     }
     let mut release = Release::default();
     release.version = match (arguments.app_version, &request.version) {
         (Some(version), _) => version,
-        (None, Some(version)) => version::number(version, folder)?,
+        (None, Some(version)) => text::number(version, folder)?,
         (None, None) => 0,
     };
     release.display_version = match (&arguments.display_version, &request.display_version) {
         (Some(text), _) => Some(text.clone()),
-        (None, Some(from)) => Some(version::text(from, folder)?),
+        (None, Some(from)) => Some(text::version(from, folder)?),
         (None, None) => None,
     };
     let channel = arguments.channel.as_ref().or(request.channel.as_ref());
