@@ -16,13 +16,18 @@
 //! question ─ key ─▶ FOLDER/v1/VERB/KEY ─ entry: magic, key, length, digest ─▶ answer
 //! ```
 //!
+//! The question for a native image is kept too, so that the image can be compiled again and
+//! compared ([`recompile()`]).
+//!
 //! Builds may share the folder: entries are written aside and renamed. Removing an entry is always
 //! safe. A build removes nothing: [`prune`] does.
 
+mod asked;
 mod entry;
 mod folder;
 mod key;
 mod prune;
+mod recompile;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,6 +40,7 @@ use edgec_compiler::{KeptAnswers, Question};
 use self::folder::CacheFolder;
 use self::key::key;
 pub use self::prune::{CacheStats, Pruned, Verified, prune, stats, verify};
+pub use self::recompile::{DifferentImage, FunctionsCompared, Recompilation, recompile};
 use crate::WorkerProgram;
 
 /// Why the cache cannot be used.
@@ -164,6 +170,10 @@ impl KeptAnswers for Kept {
             Err(_) => (&self.used.unwritten, 1),
         };
         counter.fetch_add(count, Ordering::Relaxed);
+        if kind(question) == asked::IMAGES {
+            // Without it, the image cannot be compared later. No build needs it.
+            let _ = asked::keep(&self.folder, &key, &self.program, question);
+        }
     }
 }
 

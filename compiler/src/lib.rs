@@ -92,6 +92,7 @@ mod native {
     pub(crate) mod instance_state;
     pub(crate) mod kept_functions;
     pub(crate) mod precompile;
+    pub(crate) mod recompile;
     pub(crate) mod settings;
 }
 
@@ -184,11 +185,15 @@ pub use lint::{
 #[cfg(feature = "precompile")]
 pub use native::compiler_process::{CompilerProcess, Stripped, compiler_worker};
 #[cfg(feature = "precompile")]
+pub use native::function_pack::{FunctionKey, functions_in};
+#[cfg(feature = "precompile")]
 pub use native::initialize::WIZER_VERSION;
 #[cfg(feature = "precompile")]
 pub use native::initializer::{InitError, Initializer, Snapshot, initializer_worker};
 #[cfg(feature = "precompile")]
 pub use native::precompile::{ENGINE_VERSION, PrecompileError, precompile};
+#[cfg(feature = "precompile")]
+pub use native::recompile::{Difference, Recompiled};
 pub use wasm::assembler::{Assembler, assembler_worker};
 pub use wasm::binaryen::{Optimize, OptimizeError, Optimizer, Runs, Tool, VersionError};
 #[cfg(feature = "binaryen")]

@@ -51,11 +51,21 @@ pub struct Stripped {
 
 /// The head of an answer. The rest and the image follow.
 #[derive(Serialize, Deserialize)]
-struct Head {
+pub(super) struct Head {
     compatibility_hash: [u8; 32],
-    stripping: Duration,
+    pub(super) stripping: Duration,
     sections: strip::Head,
     image: Place,
+}
+
+impl Head {
+    /// The length of the image at the end of an answer, in bytes. `None` if it is not there.
+    pub(super) fn image_len(&self) -> Option<u64> {
+        match self.image {
+            Place::Follow(length) => Some(length),
+            Place::Input => None,
+        }
+    }
 }
 
 const SETTINGS: u8 = 1;
@@ -171,7 +181,7 @@ impl CompilerProcess {
     }
 }
 
-fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
+pub(super) fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
     StageError::new(WorkerStage::Compile { target }, error).into()
 }
 
@@ -211,7 +221,7 @@ fn understand(answer: &[u8]) -> Option<(Head, DebugSections, usize)> {
 }
 
 /// The parts of the answer for an image, and the functions for the next compilation.
-fn reply(
+pub(super) fn reply(
     mut image: NativeImage,
     program: &ValidComponent,
     pack: Vec<u8>,
