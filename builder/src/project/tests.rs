@@ -229,6 +229,17 @@ fn each_error_says_what_and_where() {
             "write \"allow\" or \"deny\"",
         ),
         (
+            "limits = { memory-mib = 1_099_511_627_777 }",
+            "5:25",
+            "is no size of a memory",
+        ),
+        ("limits = { memories = -1 }", "", "write a whole number"),
+        (
+            "budgets = { wire-bytes = \"1\" }",
+            "5:26",
+            "write a whole number, 0 or more",
+        ),
+        (
             "capabilities = [\"\"]",
             "5:17",
             "no import has an empty name",
@@ -256,6 +267,16 @@ fn each_error_says_what_and_where() {
             "[[component]]\nname = \"../a\"\ninput = \"b\"",
             "6:8",
             "cannot name an application",
+        ),
+        (
+            "[[component]]\nname = 1\ninput = \"b\"",
+            "6:8",
+            "write a name in quotes, or where it comes from",
+        ),
+        (
+            "[[component]]\nname = { env = \"B\", form = \"semver\" }\ninput = \"b\"",
+            "6:8",
+            "`form` belongs to",
         ),
         ("[[component]]\nname = \"b\"", "", "`input` is missing"),
         ("x =", "", ""),
@@ -323,6 +344,7 @@ fn the_published_schema_has_the_same_names() {
     let schema: Value = serde_json::from_str(schema).unwrap();
     let component = "[[component]]\nname = \"a\"\ninput = \"a\"\n";
     let in_component = format!("{component}nonsense = 1");
+    let in_limits = format!("{component}limits.nonsense = 1");
     let in_budgets = format!("{component}budgets.nonsense = 1");
     for (table, pointer) in [
         ("nonsense = 1", "/properties"),
@@ -336,6 +358,8 @@ fn the_published_schema_has_the_same_names() {
             "/$defs/budgets/properties",
         ),
         (in_budgets.as_str(), "/$defs/budgets/properties"),
+        ("[project.limits]\nnonsense = 1", "/$defs/limits/properties"),
+        (in_limits.as_str(), "/$defs/limits/properties"),
         (
             "[project.version]\nnonsense = 1",
             "/$defs/version-source/properties",
