@@ -1,4 +1,4 @@
-//! Compiles kept images again, and compares: images with images, and each function that was compiled
+//! Compiles kept images again, and compares images with images, and each function that was compiled
 //! on the way with the functions that are kept.
 //!
 //! This is the only check that finds an entry that is whole and wrong. It takes as long as the
