@@ -68,14 +68,10 @@ pub fn gate(data: &[u8]) {
     );
 
     let exactly = interface.imports.iter().map(ImportPattern::new).collect();
-    let allowed = imports(exactly);
-    assert_eq!(
-        broken(&allowed, &program),
-        [],
-        "its own imports are refused"
-    );
+    let refused = broken(&imports(exactly), &program);
+    assert!(refused.is_empty(), "its own imports: {refused:?}");
     let none = broken(&imports(Vec::new()), &program);
-    assert_eq!(none.len(), interface.imports.len(), "{none:?}");
+    assert_eq!(none.count(), interface.imports.len(), "{none:?}");
     if let Ok(text) = std::str::from_utf8(text) {
         let patterns: Vec<ImportPattern> = text.lines().map(ImportPattern::new).collect();
         let refused = broken(&imports(patterns.clone()), &program);

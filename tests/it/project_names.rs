@@ -191,3 +191,32 @@ fn a_compressed_image_has_a_budget() {
     assert_eq!(excess["before"], excess["now"], "{excess}");
     assert!(excess["now"].as_u64() < image.as_u64(), "{excess}");
 }
+
+#[test]
+fn a_project_says_when_its_artifacts_expire() {
+    let sandbox = one("expires = \"2099-01-31\"\n");
+    sandbox.ok(&["build", "-q"]);
+    let expires = || manifest(&sandbox, "dist/shop.x86_64.cwasm")["validity"]["expires"].clone();
+    let stated = expires();
+    assert!(stated.is_u64(), "{stated}");
+    // The command line comes first.
+    sandbox.ok(&["build", "-q", "--expires", "2098-01-31"]);
+    assert!(expires().as_u64() < stated.as_u64());
+    for (text, says) in [
+        (
+            "2001-01-31",
+            "error[validity]: `expires` lies in the past: 2001-01-31T",
+        ),
+        (
+            "90d",
+            "error[validity]: `expires` is 90d: a duration from now begins with `+`",
+        ),
+    ] {
+        let project = String::from_utf8(sandbox.read("edgec.toml")).unwrap();
+        let line = project.lines().find(|line| line.starts_with("expires"));
+        let changed = project.replace(line.unwrap(), &format!("expires = \"{text}\""));
+        sandbox.write("edgec.toml", changed);
+        let stderr = sandbox.fails(2, &["build"]);
+        assert!(stderr.starts_with(says), "{text}: {stderr}");
+    }
+}

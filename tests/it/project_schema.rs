@@ -43,6 +43,7 @@ const COMPONENTS: &[(&str, bool)] = &[
     ("channel = \"stable\"", true),
     ("channel = \"a*\"", false),
     ("version = 7", true),
+    ("expires = 90", false),
     ("version = -7", false),
     ("version = \"7\"", false),
     ("version = 9007199254740992", false),

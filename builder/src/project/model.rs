@@ -52,6 +52,8 @@ pub struct Component {
     pub version: Option<VersionFrom>,
     /// The version as people write it.
     pub display_version: Option<TextFrom>,
+    /// When the artifacts expire, as `--expires` takes it.
+    pub expires: Option<String>,
     /// A trust policy that must accept the artifacts.
     pub policy: Option<String>,
     /// The world that the program must fit: one of WASI by its name, or a path, which `#` and the

@@ -139,6 +139,7 @@ fn component(entry: Entry, shared: &Shared) -> Component {
     let version = entry.version.or_else(|| shared.version.clone());
     let display_version = entry.display_version;
     let display_version = display_version.or_else(|| shared.display_version.clone());
+    let expires = entry.expires.or_else(|| shared.expires.clone());
     let world = entry.world.or_else(|| shared.world.clone());
     let wit_world = entry.wit_world.map(Spanned::into_inner);
     let patterns = |list: Vec<Written<ImportPattern>>| {
@@ -159,6 +160,7 @@ fn component(entry: Entry, shared: &Shared) -> Component {
         channel: channel.map(|Written(Name(channel))| channel),
         version: version.map(|version| version.0),
         display_version: display_version.map(|version| version.0),
+        expires: expires.map(|Written(Line(expires))| expires),
         policy: relative(entry.policy.or_else(|| shared.policy.clone())),
         world: world.map(|Written(World(world))| world),
         allow_imports: allow_imports.map(patterns),

@@ -53,6 +53,7 @@ optimize = 0
 flatten = false
 debug-file = true
 channel = "beta"
+expires = "+30d"
 version = { git-tag = "cart-v*", form = "semver" }
 display-version = { file = "VERSION" }
 policy = "edgec-trust.toml"
@@ -135,6 +136,8 @@ fn a_component_has_its_own_values_and_those_of_the_project() {
         cart.display_version,
         Some(TextFrom::File("VERSION".to_owned()))
     );
+    let expiries = (shop.expires.as_deref(), cart.expires.as_deref());
+    assert_eq!(expiries, (None, Some("+30d")));
     assert_eq!(cart.policy.as_deref(), Some("edgec-trust.toml"));
     let any = ["wasi:cli/exit".to_owned()];
     assert_eq!(cart.capabilities.as_ref().unwrap().refused(&any), any);

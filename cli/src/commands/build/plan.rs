@@ -70,7 +70,6 @@ impl Plan {
             .map(|request| choose(arguments, request, &mut fleets));
         let chosen: Vec<Chosen> = chosen.collect::<Result<_, _>>()?;
         let fleets = fleets.into_plans();
-        let validity = release::validity(arguments)?;
         refuse_one_name(arguments, opened.as_ref())?;
         let folder = opened
             .as_ref()
@@ -78,7 +77,7 @@ impl Plan {
         let stated = arguments.origin.stated()?;
         let releases = requests
             .iter()
-            .map(|request| release::of(arguments, request, folder, validity, &stated));
+            .map(|request| release::of(arguments, request, folder, &stated));
         let releases: Vec<edgec_builder::Release> = releases.collect::<Result<_, _>>()?;
         take_keys(arguments, &mut requests);
         // An unsigned build reads no key, even if the environment names one.

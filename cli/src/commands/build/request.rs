@@ -31,6 +31,8 @@ pub(super) struct Request {
     pub(super) channel: Option<String>,
     pub(super) version: Option<VersionFrom>,
     pub(super) display_version: Option<TextFrom>,
+    /// When the artifacts expire, as a project writes it.
+    pub(super) expires: Option<String>,
     pub(super) policy: Option<PathBuf>,
     pub(super) capabilities: Option<Capabilities>,
     pub(super) budgets: Budgets,
@@ -53,6 +55,7 @@ impl Request {
             channel: None,
             version: None,
             display_version: None,
+            expires: None,
             policy: None,
             capabilities: None,
             budgets: Budgets::default(),
@@ -84,6 +87,7 @@ impl Request {
             channel: component.channel.clone(),
             version: component.version.clone(),
             display_version: component.display_version.clone(),
+            expires: component.expires.clone(),
             policy: component
                 .policy
                 .as_deref()
