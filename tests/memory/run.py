@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds a project of several large components on a small machine, and prints the peak of its memory.
+"""Builds a project of large components on a small machine, and prints the peak of its memory.
 
     tests/memory/run.py                     three programs of 18 to 25 MiB, within 4 GiB
     tests/memory/run.py --copies 2          each of them twice
