@@ -9,8 +9,10 @@
 ARG EDGEC=source
 
 FROM rust:1.95-slim-trixie AS source
+# The image of the compiler is the version: its Debian has one g++, and keeps no older one.
+# hadolint ignore=DL3008
 RUN apt-get update -q \
-    && apt-get install -q -y --no-install-recommends g++ git \
+    && apt-get install -q -y --no-install-recommends g++ \
     && rm -rf /var/lib/apt/lists/*
 COPY . /source
 WORKDIR /source
@@ -23,6 +25,8 @@ FROM debian:trixie-slim AS prebuilt
 ARG TARGETARCH
 COPY release-files/ /release-files/
 WORKDIR /release-files
+# If SHA256SUMS does not name the archive, the build fails.
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN case "$TARGETARCH" in \
         amd64) machine=x86_64 ;; \
         arm64) machine=aarch64 ;; \

@@ -3,7 +3,8 @@
 # comes from the environment, so no text of a workflow becomes a part of a script.
 #
 #   EDGEC_CI_PROGRAM  the edgec program; by default the one on PATH
-#   EDGEC_CI_FILES    programs or patterns such as dist/*.wasm, one a line
+#   EDGEC_CI_FILES    programs or patterns such as dist/*.wasm, one a line; if it is empty, the
+#                     project is built (edgec.toml)
 #   EDGEC_CI_TARGETS  CPUs, with commas between them, or empty: edgec's default
 #   EDGEC_CI_OUTPUT   the folder for artifacts and for the report edgec-build.json
 #   EDGEC_CI_KEY      what --key takes, such as env:EDGEC_SIGNING_KEY, or empty: no option
@@ -37,7 +38,6 @@ while IFS= read -r line || [ -n "$line" ]; do
     [ ${#found[@]} -gt 0 ] || fail "no file is called $line"
     files+=("${found[@]}")
 done <<<"${EDGEC_CI_FILES:-}"
-[ ${#files[@]} -gt 0 ] || fail "no program is named"
 
 arguments=(--output "$output/" --format json)
 if [ -n "${EDGEC_CI_TARGETS:-}" ]; then arguments+=(--target "$EDGEC_CI_TARGETS"); fi
@@ -63,7 +63,9 @@ start=$(mktemp)
 trap 'rm -f "$start"' EXIT
 
 status=0
-"$program" build "${arguments[@]}" -- "${files[@]}" >"$report" || status=$?
+# Without files, edgec builds the project, or says that there is none.
+if [ ${#files[@]} -gt 0 ]; then arguments+=(-- "${files[@]}"); fi
+"$program" build "${arguments[@]}" >"$report" || status=$?
 
 artifacts=()
 while IFS= read -r -d '' artifact; do

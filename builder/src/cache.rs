@@ -16,15 +16,20 @@
 //! question ─ key ─▶ FOLDER/v1/VERB/KEY ─ entry: magic, key, length, digest ─▶ answer
 //! ```
 //!
+//! The question for a native image is kept too, so that the image can be compiled again and
+//! compared ([`recompile()`]).
+//!
 //! Builds may share the folder: entries are written aside and renamed. Removing an entry is always
 //! safe. A build removes nothing: [`prune`] does.
 //!
 //! Behind the folder there may be answers of other machines ([`SharedAnswers`]).
 
+mod asked;
 mod entry;
 mod folder;
 mod key;
 mod prune;
+mod recompile;
 mod shared;
 
 use std::io;
@@ -39,6 +44,7 @@ use self::folder::CacheFolder;
 use self::key::in_namespace;
 use self::key::key;
 pub use self::prune::{CacheStats, Pruned, Verified, prune, stats, verify};
+pub use self::recompile::{DifferentImage, FunctionsCompared, Recompilation, recompile};
 use self::shared::Behind;
 pub use self::shared::SharedAnswers;
 use crate::WorkerProgram;
@@ -184,6 +190,10 @@ impl KeptAnswers for Kept {
         counter.fetch_add(count, Ordering::Relaxed);
         if let Some(behind) = self.behind.get() {
             behind.used(kind(question), key);
+        }
+        if kind(question) == asked::IMAGES {
+            // Without it, the image cannot be compared later. No build needs it.
+            let _ = asked::keep(&self.folder, &key, &self.program, question);
         }
     }
 }

@@ -20,12 +20,14 @@ mod tests;
 mod toolchain;
 mod values;
 mod version;
+mod wire;
 
 pub use budget::{Budgets, Capabilities, NewCapabilities};
 pub use error::{ProjectError, TextPlace};
 pub use excess::{Budget, Excess, Why, exceeded};
 pub use model::{Component, Project, Settings, TargetChoice};
-pub use previous::{Previous, PreviousError};
+pub use previous::{Lengths, Previous, PreviousError};
 pub use template::{Found, FoundProgram, template};
 pub use toolchain::{CARGO_FOLDER, cargo_output, javascript_output, python_output};
 pub use version::{TextFrom, VersionError, VersionForm, VersionFrom, version_in_tag};
+pub use wire::WIRE_LEVEL;

@@ -46,38 +46,44 @@ fn parse_pattern(text: &str) -> Result<ImportPattern, &'static str> {
     }
 }
 
+/// What a project demands of a program.
+#[derive(Default)]
+pub(crate) struct Demands {
+    /// The world, as `--world` takes it.
+    pub(crate) world: Option<String>,
+    pub(crate) imports: Option<Vec<ImportPattern>>,
+    pub(crate) limits: NeedLimits,
+}
+
 impl GateArguments {
     /// The demands, with the files of the world.
     pub(crate) fn gate(&self) -> Result<Gate, Failure> {
-        self.gate_or(None, Path::new(""), None)
+        self.gate_or(&Demands::default(), Path::new(""))
     }
 
-    /// The same. The world and the imports of a project in `folder` are demanded, if the command
-    /// line names no others.
-    pub(crate) fn gate_or(
-        &self,
-        world: Option<&str>,
-        folder: &Path,
-        imports: Option<&[ImportPattern]>,
-    ) -> Result<Gate, Failure> {
-        let world = match (&self.world, world) {
+    /// The same. What a project in `folder` demands is demanded too, if the command line demands
+    /// nothing else in its place.
+    pub(crate) fn gate_or(&self, project: &Demands, folder: &Path) -> Result<Gate, Failure> {
+        let world = match (&self.world, project.world.as_deref()) {
             (Some(world), _) => Some(wit::world(world, Path::new(""))?),
             (None, Some(world)) => Some(wit::world(world, folder)?),
             (None, None) => None,
         };
         let imports = match self.allow_imports.is_empty() {
-            true => imports,
+            true => project.imports.as_deref(),
             false => Some(self.allow_imports.as_slice()),
         };
+        let limits = project.limits;
+        let memory_bytes = self.max_memory.map(|mebibytes| mebibytes << 20);
         Ok(Gate {
             world,
             imports: imports.map(<[ImportPattern]>::to_vec),
             limits: NeedLimits {
-                core_instances: self.max_core_instances,
-                memories: self.max_memories,
-                memory_bytes: self.max_memory.map(|mebibytes| mebibytes << 20),
-                tables: self.max_tables,
-                table_elements: self.max_table_elements,
+                core_instances: self.max_core_instances.or(limits.core_instances),
+                memories: self.max_memories.or(limits.memories),
+                memory_bytes: memory_bytes.or(limits.memory_bytes),
+                tables: self.max_tables.or(limits.tables),
+                table_elements: self.max_table_elements.or(limits.table_elements),
             },
         })
     }

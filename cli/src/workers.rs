@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use edgec_builder::{LegacyExceptions, Limits, Role, Tools, WorkerProgram};
-use edgec_compiler::{Confinement, FrontEnd, Wall, WorkerLimits};
+use edgec_compiler::{CompilerProcess, Confinement, FrontEnd, Wall, WorkerLimits};
 use serde::Serialize;
 
 use crate::failure::{Failure, chain};
@@ -59,6 +59,13 @@ impl LimitArguments {
     pub(crate) fn front_end(&self) -> Result<FrontEnd, Failure> {
         let worker = program()?.worker(Role::FrontEnd, self.limits().of_worker());
         Ok(FrontEnd { worker })
+    }
+
+    /// The process that compiles.
+    pub(crate) fn compiler(&self) -> Result<CompilerProcess, Failure> {
+        let worker = program()?.worker(Role::Compiler, self.limits().of_worker());
+        let functions = None;
+        Ok(CompilerProcess { worker, functions })
     }
 
     fn limits(&self) -> Limits {

@@ -80,6 +80,15 @@ impl Gate {
     }
 
     /// Finds everything in a valid program that breaks a demand.
+    ///
+    /// # Errors
+    ///
+    /// [`WitError`] if the world cannot be used.
+    pub fn violations(&self, program: &ValidComponent) -> Result<Violations, WitError> {
+        self.check(program, &program.interface(), &program.resources())
+    }
+
+    /// The same, if interface and needs of the program are known.
     pub(crate) fn check(
         &self,
         program: &ValidComponent,

@@ -86,12 +86,14 @@ mod wasm {
 #[cfg(feature = "precompile")]
 mod native {
     pub(crate) mod compiler_process;
+    pub(crate) mod compiler_worker;
     pub(crate) mod function_pack;
     pub(crate) mod initialize;
     pub(crate) mod initializer;
     pub(crate) mod instance_state;
     pub(crate) mod kept_functions;
     pub(crate) mod precompile;
+    pub(crate) mod recompile;
     pub(crate) mod settings;
 }
 
@@ -184,13 +186,19 @@ pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };
 #[cfg(feature = "precompile")]
-pub use native::compiler_process::{CompilerProcess, Stripped, compiler_worker};
+pub use native::compiler_process::{CompilerProcess, Stripped};
+#[cfg(feature = "precompile")]
+pub use native::compiler_worker::compiler_worker;
+#[cfg(feature = "precompile")]
+pub use native::function_pack::{FunctionKey, functions_in};
 #[cfg(feature = "precompile")]
 pub use native::initialize::WIZER_VERSION;
 #[cfg(feature = "precompile")]
 pub use native::initializer::{InitError, Initializer, Snapshot, initializer_worker};
 #[cfg(feature = "precompile")]
 pub use native::precompile::{ENGINE_VERSION, PrecompileError, precompile};
+#[cfg(feature = "precompile")]
+pub use native::recompile::{Difference, Recompiled};
 pub use wasm::assembler::{Assembler, assembler_worker};
 pub use wasm::binaryen::{Optimize, OptimizeError, Optimizer, Runs, Tool, VersionError};
 #[cfg(feature = "binaryen")]

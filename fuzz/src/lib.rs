@@ -7,6 +7,7 @@
 mod audit;
 mod debug_file;
 mod flatten;
+mod gate;
 mod hosts;
 mod program;
 mod trust;
@@ -14,6 +15,7 @@ mod trust;
 pub use audit::audit;
 pub use debug_file::debug_file;
 pub use flatten::{DEFECTS, flatten, merged};
+pub use gate::{gate, wit};
 pub use hosts::hosts;
 pub use program::{component, reencode};
 pub use trust::{SECRET_KEY, SIGNED, judge};
@@ -23,7 +25,7 @@ pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 15] = [
     ("artifact", artifact),
     ("envelope", envelope),
     ("elf", elf),
@@ -37,4 +39,6 @@ pub const TARGETS: [Target; 13] = [
     ("audit", audit),
     ("hosts", hosts),
     ("flatten", flatten),
+    ("wit", wit),
+    ("gate", gate),
 ];

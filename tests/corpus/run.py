@@ -5,6 +5,7 @@
     tests/corpus/run.py --small             those that CI builds, in a minute or two
     tests/corpus/run.py flite sqlite        only these
     tests/corpus/run.py --table corpus.md   all programs, with a document of the results
+    tests/corpus/run.py --twice             all programs twice with one cache, and nothing else
 
 Each program is built for both CPUs and in both profiles, verified, audited, and compiled again. A
 result that the list (programs.toml) does not expect is a failure. The programs are fetched from npm
@@ -25,6 +26,7 @@ from pathlib import Path
 import fetch
 import guests
 import table
+import twice
 from stages import PROFILES, TARGETS, Edgec, Stock, parsed
 
 HERE = Path(__file__).resolve().parent
@@ -37,12 +39,13 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="edgec-corpus-"))
     edgec = Edgec(options.edgec, folder)
     try:
+        if options.twice:
+            failures = twice.run(programs, edgec, folder, lambda entry: linked(entry, folder))
+            return 1 if failures else 0
         stock = Stock(options.stock or fetch.stock(listed["stock"]))
         results, failures = [], 0
         for entry in programs:
-            # The file has the program's name, which messages and usage texts show.
-            path = folder / f"{entry['name']}.wasm"
-            path.symlink_to(fetch.program(entry))
+            path = linked(entry, folder)
             place = folder / entry["name"]
             result = work(entry, path, edgec, stock, place, options)
             failures += len(result["failures"])
@@ -67,10 +70,19 @@ def main():
     return 1 if failures else 0
 
 
+def linked(entry, folder):
+    """The program under its own name, which messages and usage texts show."""
+    path = folder / f"{entry['name']}.wasm"
+    if not path.is_symlink():
+        path.symlink_to(fetch.program(entry))
+    return path
+
+
 def arguments():
     parser = argparse.ArgumentParser(description="Build and run a corpus of real programs.")
     parser.add_argument("names", nargs="*", help="only these programs")
     parser.add_argument("--small", action="store_true", help="only what CI builds")
+    parser.add_argument("--twice", action="store_true", help="build all twice with one cache")
     parser.add_argument("--table", type=Path, help="write the document")
     parser.add_argument("--json", type=Path, help="write all results")
     parser.add_argument("--repeat", type=int, default=1, help="take the best of this many times")

@@ -79,6 +79,10 @@ class Edgec:
             stated = {"error": {"code": "no-report", "message": step.said()}}
         return step, stated
 
+    def cache(self, step):
+        """How much a build used the cache: `hits` and `misses`."""
+        return json.loads(step.stdout)["cache"]
+
     def check(self, path, artifacts):
         """Does what a pipeline and a host do with the artifacts. Yields the problems."""
         common = [self.program, "verify", "--quiet", "--key", self.public]

@@ -54,6 +54,15 @@ fn main() {
             write(target, &format!("{name}.wasm"), &wasm);
         }
     }
+    for (name, packages) in WIT {
+        let packages: Vec<&[u8]> = packages.iter().map(|text| text.as_bytes()).collect();
+        // No text has this byte.
+        write("wit", name, &packages.join(&0xff));
+    }
+    for (name, demands, text) in DEMANDS {
+        let wasm = wat::parse_str(text).unwrap();
+        write("gate", name, &[demands.as_bytes(), &wasm].concat());
+    }
     // The decisions of which components are made.
     for seed in GRAPHS {
         let mut choices = Choices::of_seed(seed);
@@ -100,6 +109,69 @@ const ARTIFACTS: &[(&str, &str, &str)] = &[
             (core module $m (memory 1 2) (data (i32.const 0) "data") (func (export "run")))
             (core instance $i (instantiate $m))
             (func (export "run") (canon lift (core func $i "run"))))"#,
+    ),
+];
+
+/// Name and packages of worlds.
+const WIT: &[(&str, &[&str])] = &[
+    ("empty", &["package a:b; world w {}"]),
+    (
+        "types",
+        &[r#"package acme:shop@1.2.0;
+            interface cart {
+                @since(version = 1.1.0)
+                resource item { constructor(n: u32); get: func() -> string; drop-all: static func(); }
+                record line { item: own<item>, count: u32, note: option<string> }
+                variant answer { none, one(line), many(list<line>) }
+                enum state { open, closed }
+                flags rights { read, write }
+                type pair = tuple<s64, f64>;
+                buy: func(lines: list<line>, of: borrow<item>) -> result<answer, state>;
+            }
+            world shop {
+                use cart.{line};
+                import cart;
+                import log: func(text: string, at: char);
+                export total: func(lines: list<line>) -> u64;
+                export handle: interface { run: async func() -> result; }
+            }"#],
+    ),
+    (
+        "packages",
+        &[
+            "package acme:main; world main { include acme:base/base; import acme:base/log@0.1.0; }",
+            "package acme:base@0.1.0; interface log { print: func(s: string); } world base { export log; }",
+        ],
+    ),
+    (
+        "later",
+        &[
+            "package a:b; interface i { f: func(s: stream<u8>) -> future<string>; } world w { import i; }",
+        ],
+    ),
+];
+
+/// Name, demands and text of programs.
+const DEMANDS: &[(&str, &str, &str)] = &[
+    (
+        "module",
+        "env::*\nwasi:*",
+        r#"(module (import "env" "f" (func)) (import "other" "g" (func))
+            (memory 2) (table 3 funcref) (func (export "run")))"#,
+    ),
+    (
+        "world",
+        "package acme:shop; interface log { log: func(); } world shop { import log; export run: func(); }",
+        r#"(component
+            (import "acme:shop/log" (instance $log (export "log" (func)) (export "more" (func))))
+            (core module $m (memory 1) (func (export "run")))
+            (core instance $i (instantiate $m))
+            (func (export "run") (canon lift (core func $i "run"))))"#,
+    ),
+    (
+        "versions",
+        "wasi:io/poll\nwasi:cli/*@0.2.*",
+        r#"(component (import "wasi:io/poll@0.2.3" (instance)) (import "wasi:cli/exit@0.3.0" (instance)))"#,
     ),
 ];
 

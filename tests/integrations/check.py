@@ -102,8 +102,23 @@ def of_github(place):
     ended = place.refused(github, {**named, "files": "bad.wat"}, 1, "error[invalid]: bad.wat")
     assert "The build failed" in ended.summary, ended.summary
     place.refused(github, {**named, "files": "none/*.wasm"}, 2, "no file is called none/*.wasm")
-    place.refused(github, {**named, "files": "\n"}, 2, "no program is named")
+    place.refused(github, {**named, "files": "\n"}, 2, "no input is named")
     place.refused(github, {**named, "files": "missing.wat"}, 3, "missing.wat")
+
+
+def of_project(place):
+    """Without files, both build the project."""
+    component = '[[component]]\nname = "acme/hello"\ninput = "programs/hello.wat"\n'
+    project = place.folder / "edgec.toml"
+    project.write_text(f'schema = 1\n[project]\ntargets = ["x86_64"]\n{component}')
+    named = {"edgec": str(place.edgec), "output": "project"}
+    results, _, _ = github(place.folder, named, place.variables)
+    assert results["artifacts"] == "project/hello.x86_64.cwasm", results
+    place.verified(results["artifacts"].splitlines())
+    variables = {**place.variables, "EDGEC_CI_PROGRAM": str(place.edgec)}
+    printed = gitlab(place.folder, {"image": "edgec", "output": "lab-project"}, variables)
+    assert "lab-project/hello.x86_64.cwasm" in printed, printed
+    project.unlink()
 
 
 def commands_stay_text(place):
@@ -165,7 +180,7 @@ def versions(place):
 
 def main():
     edgec = Path(sys.argv[1]).resolve()
-    checks = [of_github, commands_stay_text, of_gitlab, versions]
+    checks = [of_github, of_project, commands_stay_text, of_gitlab, versions]
     with tempfile.TemporaryDirectory(prefix="edgec-integrations-") as folder:
         schemas(Path(folder))
     inputs_are_variables()

@@ -68,8 +68,13 @@ fn with_hello() -> Sandbox {
 fn entries(sandbox: &Sandbox) -> Vec<PathBuf> {
     let files = sandbox.files();
     let entries = files.iter().filter(|file| file.starts_with("cache/v1/"));
-    // The digest of the program is no answer of a step.
-    let entries = entries.filter(|file| !file.starts_with("cache/v1/program/"));
+    // Neither the digest of the program nor a question is an answer of a step.
+    let is_answer = |file: &&String| {
+        !["program", "asked"]
+            .iter()
+            .any(|kind| file.starts_with(&format!("cache/v1/{kind}/")))
+    };
+    let entries = entries.filter(is_answer);
     entries.map(|file| sandbox.path().join(file)).collect()
 }
 

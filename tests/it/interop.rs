@@ -225,23 +225,34 @@ fn dsse_and_in_toto_tools_accept_attestations() {
             "{refused:?}"
         );
 
-        if cosign() {
-            for (key, accepted) in [("key.pub.pem", true), ("other.pub.pem", false)] {
+        if !cosign() {
+            continue;
+        }
+        // As it is, and as a bundle, which newer versions of cosign ask for.
+        let envelope: serde_json::Value =
+            serde_json::from_slice(&sandbox.read(attestation)).unwrap();
+        let bundle = serde_json::json!({
+            "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+            "verificationMaterial": {"publicKey": {"hint": "release"}},
+            "dsseEnvelope": envelope,
+        });
+        sandbox.write("bundle.json", bundle.to_string());
+        sandbox.write("other.bin", b"other bytes");
+        for given in [["--signature", attestation], ["--bundle", "bundle.json"]] {
+            for (key, file, accepted) in [
+                ("key.pub.pem", file, true),
+                ("other.pub.pem", file, false),
+                ("key.pub.pem", "other.bin", false),
+            ] {
                 let output = Command::new("cosign")
                     .current_dir(sandbox.path())
                     .args(["verify-blob-attestation", "--insecure-ignore-tlog"])
-                    .args([
-                        "--key",
-                        key,
-                        "--signature",
-                        attestation,
-                        "--type",
-                        predicate,
-                    ])
+                    .args(["--key", key, "--type", predicate])
+                    .args(given)
                     .arg(file)
                     .output()
                     .unwrap();
-                assert_eq!(output.status.success(), accepted, "{output:?}");
+                assert_eq!(output.status.success(), accepted, "{given:?}: {output:?}");
             }
         }
     }

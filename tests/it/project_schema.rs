@@ -43,6 +43,7 @@ const COMPONENTS: &[(&str, bool)] = &[
     ("channel = \"stable\"", true),
     ("channel = \"a*\"", false),
     ("version = 7", true),
+    ("expires = 90", false),
     ("version = -7", false),
     ("version = \"7\"", false),
     ("version = 9007199254740992", false),
@@ -67,6 +68,16 @@ const COMPONENTS: &[(&str, bool)] = &[
         "budgets = { functions = 0, new-capabilities = \"deny\" }",
         true,
     ),
+    (
+        "limits = { core-instances = 9, memories = 1, memory-mib = 64, tables = 0 }",
+        true,
+    ),
+    ("limits = { table-elements = 10_000 }", true),
+    ("limits = { memory-mib = 1_099_511_627_777 }", false),
+    ("limits = { memory = 64 }", false),
+    ("limits = 64", false),
+    ("budgets = { wire-bytes = 100_000 }", true),
+    ("budgets = { wire-bytes = \"1 MB\" }", false),
     ("budgets = { functions = 1.5 }", false),
     ("budgets = { new-capabilities = true }", false),
     ("budgets = { time = 1 }", false),
@@ -94,6 +105,14 @@ fn an_editor_and_edgec_agree() {
         ),
         (
             "schema = 1\n[[component]]\nname = \"a\"\n".to_owned(),
+            false,
+        ),
+        (
+            "schema = 1\n[[component]]\nname = { file = \"NAME\" }\ninput = \"a\"\n".to_owned(),
+            true,
+        ),
+        (
+            "schema = 1\n[[component]]\nname = { form = \"semver\" }\ninput = \"a\"\n".to_owned(),
             false,
         ),
     ];

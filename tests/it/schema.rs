@@ -120,7 +120,11 @@ fn every_verb_keeps_to_the_schema() {
             1,
         ),
         ("cache --cache cache stats", "cache stats", 0),
-        ("cache --cache cache verify", "cache verify", 0),
+        (
+            "cache --cache cache verify --recompile 1",
+            "cache verify",
+            0,
+        ),
         ("cache --cache cache prune", "cache prune", 0),
         ("cache --cache off stats", "cache stats", 2),
         ("sign-blob good.wat --key key.pem", "sign-blob", 0),

@@ -62,7 +62,7 @@ static STEPS: [Step; 14] = [
     },
     Step {
         name: "integrations",
-        about: "the GitHub Action and the GitLab component: their schemas and their scripts",
+        about: "the GitHub Action, the GitLab component, the Dockerfile: schemas and scripts",
         check: integrations,
         when: When::Always,
     },

@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::shell::{repository, succeeds};
 
 /// What `.ci/run` installs.
-const INSTALLED: [&str; 6] = [
+const INSTALLED: [&str; 7] = [
+    "EDGEC_REQUIRE_COSIGN",
     "EDGEC_REQUIRE_EMULATION",
     "EDGEC_REQUIRE_KEY_TOOLS",
     "EDGEC_REQUIRE_PYTHON",

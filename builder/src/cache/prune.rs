@@ -8,6 +8,7 @@ use edgec_artifact::Sha256Digest;
 use edgec_files::{Folder, FolderError, is_temporary_name};
 
 use super::CacheError;
+use super::asked::{IMAGES, QUESTIONS};
 use super::folder::{CacheFolder, TEMPORARY};
 
 /// A temporary file that is older than this belongs to no build that still runs.
@@ -83,6 +84,7 @@ pub fn prune(path: &Path, most: u64) -> Result<Pruned, CacheError> {
     let cache = CacheFolder::open(path)?;
     remove_abandoned(&cache)?;
     let mut found = all(&cache)?;
+    age_with_answers(&mut found);
     found.sort_by(|one, other| (one.used, &one.name).cmp(&(other.used, &other.name)));
     let lengths = found.iter().map(|it| it.bytes);
     let mut pruned = Pruned {
@@ -145,6 +147,19 @@ fn all(cache: &CacheFolder) -> Result<Vec<Found>, FolderError> {
         }
     }
     Ok(all)
+}
+
+/// A question is as old as its answer, because no build reads it. Without its answer, it is the
+/// first that goes.
+fn age_with_answers(found: &mut [Found]) {
+    let answers = found.iter().filter(|found| found.kind == IMAGES);
+    let used: BTreeMap<String, SystemTime> = answers
+        .map(|answer| (answer.name.clone(), answer.used))
+        .collect();
+    for question in found.iter_mut().filter(|found| found.kind == QUESTIONS) {
+        let of_answer = used.get(&question.name);
+        question.used = of_answer.copied().unwrap_or(SystemTime::UNIX_EPOCH);
+    }
 }
 
 fn remove(cache: &CacheFolder, found: &Found) -> Result<(), FolderError> {

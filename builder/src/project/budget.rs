@@ -8,6 +8,9 @@ use edgec_compiler::ImportPattern;
 pub struct Budgets {
     /// The largest native image of any target, in bytes.
     pub image_bytes: Option<u64>,
+    /// The largest native image of any target once it is compressed, in bytes: with zstd at
+    /// [`WIRE_LEVEL`](super::WIRE_LEVEL).
+    pub wire_bytes: Option<u64>,
     /// The most functions in the optimized program: all functions that its core modules define.
     pub functions: Option<u64>,
     /// The most notes of the cold-start lint.
@@ -31,6 +34,7 @@ impl Budgets {
     pub(super) fn or(self, others: &Self) -> Self {
         Self {
             image_bytes: self.image_bytes.or(others.image_bytes),
+            wire_bytes: self.wire_bytes.or(others.wire_bytes),
             functions: self.functions.or(others.functions),
             lost_fast_paths: self.lost_fast_paths.or(others.lost_fast_paths),
             new_capabilities: self.new_capabilities.or(others.new_capabilities),

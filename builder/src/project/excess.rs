@@ -7,7 +7,8 @@ use edgec_targets::Target;
 use serde::Serialize;
 
 use super::budget::{Budgets, Capabilities};
-use super::previous::{Previous, lengths, notable};
+use super::previous::{Lengths, Previous, notable};
+use super::wire::{compressed, plain};
 use crate::build::Program;
 
 /// Something that a component may not exceed.
@@ -17,6 +18,8 @@ use crate::build::Program;
 pub enum Budget {
     /// [`Budgets::image_bytes`].
     ImageBytes,
+    /// [`Budgets::wire_bytes`].
+    WireBytes,
     /// [`Budgets::functions`].
     Functions,
     /// [`Budgets::lost_fast_paths`].
@@ -32,6 +35,7 @@ impl Budget {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ImageBytes => "image-bytes",
+            Self::WireBytes => "wire-bytes",
             Self::Functions => "functions",
             Self::LostFastPaths => "lost-fast-paths",
             Self::NewCapabilities => "new-capabilities",
@@ -68,7 +72,7 @@ pub enum Why {
     Section {
         /// Its name.
         name: String,
-        /// Its length in bytes.
+        /// Its length in bytes: compressed, if the budget is [`Budget::WireBytes`].
         now: u64,
         /// Its length in the previous artifact, in bytes.
         before: Option<u64>,
@@ -100,13 +104,29 @@ pub fn exceeded(
     images: &[(&'static Target, &[u8])],
     previous: &[Previous],
 ) -> Vec<Excess> {
-    let images = images.iter().filter_map(|&(target, image)| {
-        let before = previous
-            .iter()
-            .find(|previous| previous.target == target.id);
-        too_long(budgets.image_bytes?, target, image, before)
+    let of_target = |target: &Target| previous.iter().find(|it| it.target == target.id);
+    let images = || images.iter().copied();
+    let plainly = images().filter_map(|(target, image)| {
+        let before = of_target(target).map(|previous| &previous.image);
+        too_long(
+            Budget::ImageBytes,
+            budgets.image_bytes?,
+            target,
+            image,
+            before,
+        )
     });
-    let mut found: Vec<Excess> = images.collect();
+    let mut found: Vec<Excess> = plainly.collect();
+    found.extend(images().filter_map(|(target, image)| {
+        let before = of_target(target).and_then(|previous| previous.wire.as_ref());
+        too_long(
+            Budget::WireBytes,
+            budgets.wire_bytes?,
+            target,
+            image,
+            before,
+        )
+    }));
     found.extend(too_many_functions(budgets, program, previous));
     found.extend(too_many_losses(budgets, program, previous));
     found.extend(new_imports(budgets, program, previous));
@@ -114,40 +134,55 @@ pub fn exceeded(
     found
 }
 
+/// `before` has the lengths of the previous image, measured in the same way.
 fn too_long(
+    budget: Budget,
     allowed: u64,
     target: &'static Target,
     image: &[u8],
-    before: Option<&Previous>,
+    before: Option<&Lengths>,
 ) -> Option<Excess> {
-    let now = image.len() as u64;
-    if now <= allowed {
+    let measure = match budget {
+        Budget::WireBytes => compressed,
+        _ => plain,
+    };
+    let now = measure(image);
+    if now.is_some_and(|now| now <= allowed) {
         return None;
     }
+    let why = match now {
+        Some(_) => grown(image, measure, before),
+        // What is not known is not within a limit.
+        None => vec![Why::Unknown("the image cannot be compressed".to_owned())],
+    };
+    Some(Excess {
+        budget,
+        target: Some(target.id),
+        allowed,
+        now,
+        before: before.map(|before| before.whole),
+        why,
+    })
+}
+
+/// The sections of an image that grew most.
+fn grown(image: &[u8], measure: fn(&[u8]) -> Option<u64>, before: Option<&Lengths>) -> Vec<Why> {
     // An image that was just compiled has sections. Without them, only the causes would be missing.
-    let sections = Image::parse(image).map_or_else(|_| BTreeMap::new(), |it| lengths(&it));
+    let lengths = Image::parse(image).ok();
+    let lengths = lengths.and_then(|parsed| Lengths::of(&parsed, image, measure));
+    let sections = lengths.map_or_else(BTreeMap::new, |lengths| lengths.sections);
     let mut parts: Vec<(u64, Why)> = sections
         .into_iter()
         .filter_map(|(name, now)| {
-            let old = before.map(|previous| previous.sections.get(&name).copied().unwrap_or(0));
+            let old = before.map(|before| before.sections.get(&name).copied().unwrap_or(0));
             let grown = now.checked_sub(old.unwrap_or(0)).filter(|by| *by > 0)?;
             let before = old;
             Some((grown, Why::Section { name, now, before }))
         })
         .collect();
     parts.sort_by_key(|(grown, _)| std::cmp::Reverse(*grown));
-    Some(Excess {
-        budget: Budget::ImageBytes,
-        target: Some(target.id),
-        allowed,
-        now: Some(now),
-        before: before.map(|previous| previous.image_bytes),
-        why: parts
-            .into_iter()
-            .map(|(_, why)| why)
-            .take(MOST_PARTS)
-            .collect(),
-    })
+    let parts = parts.into_iter().map(|(_, why)| why);
+    parts.take(MOST_PARTS).collect()
 }
 
 fn too_many_functions(

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use edgec_compiler::{EngineProfile, ImportPattern, KindChoice};
+use edgec_compiler::{EngineProfile, ImportPattern, KindChoice, NeedLimits};
 use edgec_targets::Target;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::budget::{Budgets, NewCapabilities};
-use super::values::{Inside, Line, Name, OfMachine, Optimize, Relative, World, Written};
-use super::version::{DisplayVersion, Version};
+use super::values::{Inside, Line, Mebibytes, Name, OfMachine, Optimize, Relative, World, Written};
+use super::version::{ComponentName, DisplayVersion, Version};
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -42,9 +42,12 @@ pub(super) struct Shared {
     pub(super) channel: Option<Written<Name>>,
     pub(super) version: Option<Version>,
     pub(super) display_version: Option<DisplayVersion>,
+    pub(super) expires: Option<Written<Line>>,
     pub(super) policy: Option<Written<Relative>>,
     pub(super) world: Option<Written<World>>,
     pub(super) allow_imports: Option<Vec<Written<ImportPattern>>>,
+    #[serde(default)]
+    pub(super) limits: LimitTable,
     pub(super) capabilities: Option<Vec<Written<ImportPattern>>>,
     #[serde(default)]
     pub(super) budgets: BudgetTable,
@@ -55,7 +58,7 @@ pub(super) struct Shared {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Entry {
-    pub(super) name: Spanned<Written<Name>>,
+    pub(super) name: Spanned<ComponentName>,
     pub(super) input: Written<Relative>,
     pub(super) kind: Option<Written<KindChoice>>,
     pub(super) wit: Option<Written<Relative>>,
@@ -75,12 +78,40 @@ pub(super) struct Entry {
     pub(super) channel: Option<Written<Name>>,
     pub(super) version: Option<Version>,
     pub(super) display_version: Option<DisplayVersion>,
+    pub(super) expires: Option<Written<Line>>,
     pub(super) policy: Option<Written<Relative>>,
     pub(super) world: Option<Written<World>>,
     pub(super) allow_imports: Option<Vec<Written<ImportPattern>>>,
+    #[serde(default)]
+    pub(super) limits: LimitTable,
     pub(super) capabilities: Option<Vec<Written<ImportPattern>>>,
     #[serde(default)]
     pub(super) budgets: BudgetTable,
+}
+
+/// `limits`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct LimitTable {
+    core_instances: Option<u64>,
+    memories: Option<u64>,
+    memory_mib: Option<Mebibytes>,
+    tables: Option<u64>,
+    table_elements: Option<u64>,
+}
+
+impl LimitTable {
+    /// These limits, and those of `others` for what these do not limit.
+    pub(super) fn or(&self, others: &Self) -> NeedLimits {
+        let bytes = |it: &Self| it.memory_mib.map(|Mebibytes(bytes)| bytes);
+        NeedLimits {
+            core_instances: self.core_instances.or(others.core_instances),
+            memories: self.memories.or(others.memories),
+            memory_bytes: bytes(self).or_else(|| bytes(others)),
+            tables: self.tables.or(others.tables),
+            table_elements: self.table_elements.or(others.table_elements),
+        }
+    }
 }
 
 /// `budgets`.
@@ -88,6 +119,7 @@ pub(super) struct Entry {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct BudgetTable {
     image_bytes: Option<u64>,
+    wire_bytes: Option<u64>,
     functions: Option<u64>,
     lost_fast_paths: Option<u64>,
     new_capabilities: Option<Written<NewCapabilities>>,
@@ -97,6 +129,7 @@ impl BudgetTable {
     pub(super) fn budgets(&self) -> Budgets {
         Budgets {
             image_bytes: self.image_bytes,
+            wire_bytes: self.wire_bytes,
             functions: self.functions,
             lost_fast_paths: self.lost_fast_paths,
             new_capabilities: self.new_capabilities.map(|Written(choice)| choice),

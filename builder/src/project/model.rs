@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use edgec_compiler::{EngineProfile, Flatten, ImportPattern, KindChoice, Level, PruneImports};
+use edgec_compiler::{
+    EngineProfile, Flatten, ImportPattern, KindChoice, Level, NeedLimits, PruneImports,
+};
 use edgec_targets::Target;
 
 use super::budget::{Budgets, Capabilities};
@@ -27,8 +29,9 @@ pub struct Project {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Component {
-    /// The application's name, which no other component of the project has.
-    pub name: String,
+    /// Where the application's name comes from. No other component of the project has this name, if
+    /// the project itself has it.
+    pub name: TextFrom,
     /// The input's path.
     pub input: String,
     /// The file or folder of WIT with the component types for a core module that carries none.
@@ -49,6 +52,8 @@ pub struct Component {
     pub version: Option<VersionFrom>,
     /// The version as people write it.
     pub display_version: Option<TextFrom>,
+    /// When the artifacts expire, as `--expires` takes it.
+    pub expires: Option<String>,
     /// A trust policy that must accept the artifacts.
     pub policy: Option<String>,
     /// The world that the program must fit: one of WASI by its name, or a path, which `#` and the
@@ -57,6 +62,8 @@ pub struct Component {
     /// The imports that the program may have before anything is done to it. `None` if it may have
     /// any.
     pub allow_imports: Option<Vec<ImportPattern>>,
+    /// What an instance of the program may need, before anything is done to the program.
+    pub limits: NeedLimits,
     /// The imports that its artifacts may have. `None` if they may have any.
     pub capabilities: Option<Capabilities>,
     /// What it may grow to.

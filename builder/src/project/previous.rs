@@ -7,6 +7,7 @@ use edgec_artifact::elf::{ElfError, ElfImage};
 use edgec_artifact::{Artifact, LayoutError, Statement, StatementError};
 use edgec_compiler::{EngineProfile, Finding, Image, ImageError};
 
+use super::wire::{compressed, plain};
 use crate::unverified;
 use crate::worker::WorkerProgram;
 
@@ -18,10 +19,10 @@ pub struct Previous {
     pub name: String,
     /// The target's name.
     pub target: String,
-    /// The length of its image, in bytes.
-    pub image_bytes: u64,
-    /// The sections of its image, and their lengths in bytes.
-    pub sections: BTreeMap<String, u64>,
+    /// The lengths of its image.
+    pub image: Lengths,
+    /// The same, compressed. `None` if it cannot be compressed.
+    pub wire: Option<Lengths>,
     /// The program's imports.
     pub imports: BTreeSet<String>,
     /// How many functions it has. `None` if the image does not show it, as for another engine and
@@ -29,6 +30,16 @@ pub struct Previous {
     pub functions: Option<u64>,
     /// How many notes of the cold-start lint it has. `None` for another engine.
     pub lost_fast_paths: Option<u64>,
+}
+
+/// The lengths of an image, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lengths {
+    /// The length of the whole image.
+    pub whole: u64,
+    /// The length of each section.
+    pub sections: BTreeMap<String, u64>,
 }
 
 /// Why a file cannot be compared with a build.
@@ -70,10 +81,13 @@ impl Previous {
         let is_known = manifest.engine.major() == edgec_verifier::ENGINE_VERSION.major.to_string();
         let info = image.section(".wasmtime.info").filter(|_| is_known);
         let found = info.and_then(|info| unverified::lint(program, info, manifest.kind).ok());
+        // Every length has a value, so nothing is missing.
+        let plainly = Lengths::of(&image, artifact.image(), plain);
+        let plainly = plainly.ok_or(ImageError::Malformed { what: "sections" })?;
         Ok(Self {
             target: manifest.target.id,
-            image_bytes: artifact.image().len() as u64,
-            sections: lengths(&image),
+            image: plainly,
+            wire: Lengths::of(&image, artifact.image(), compressed),
             imports: manifest.capabilities.imports.into_iter().collect(),
             functions: functions.map(|functions| functions.len() as u64),
             lost_fast_paths: found.map(|findings| notable(&findings).count() as u64),
@@ -82,12 +96,20 @@ impl Previous {
     }
 }
 
-/// The sections of an image, and their lengths in bytes.
-pub(super) fn lengths(image: &Image<'_>) -> BTreeMap<String, u64> {
-    let sections = image.sections();
-    sections
-        .map(|(name, bytes)| (name.to_owned(), bytes.len() as u64))
-        .collect()
+impl Lengths {
+    /// The lengths of an image, as `measure` gives them. `None` if it gives none.
+    pub(super) fn of(
+        image: &Image<'_>,
+        bytes: &[u8],
+        measure: fn(&[u8]) -> Option<u64>,
+    ) -> Option<Self> {
+        let sections = image.sections();
+        let sections = sections.map(|(name, bytes)| Some((name.to_owned(), measure(bytes)?)));
+        Some(Self {
+            whole: measure(bytes)?,
+            sections: sections.collect::<Option<_>>()?,
+        })
+    }
 }
 
 /// The findings of the lint that a build tells users about.

@@ -14,6 +14,7 @@ use super::file::{Entry, File, Shared};
 use super::message::explained;
 use super::model::{Component, Project, Settings, TargetChoice};
 use super::values::{Inside, Line, Name, OfMachine, Relative, World, Written};
+use super::version::{ComponentName, TextFrom};
 use crate::plan::DebugFiles;
 
 /// The longest project, in bytes (1 MiB).
@@ -64,8 +65,10 @@ impl Project {
         let mut names = BTreeSet::new();
         let mut components = Vec::new();
         for entry in entries {
-            let Written(Name(name)) = entry.name.get_ref();
-            if !names.insert(name.clone()) {
+            // Other names are known when a build begins.
+            if let ComponentName(TextFrom::Here(name)) = entry.name.get_ref()
+                && !names.insert(name.clone())
+            {
                 let (name, at) = (name.clone(), place(entry.name.span()));
                 return Err(ProjectError::SameName { name, at });
             }
@@ -93,7 +96,7 @@ impl Project {
 
 /// A component, with what it does not say itself.
 fn component(entry: Entry, shared: &Shared) -> Component {
-    let Written(Name(name)) = entry.name.into_inner();
+    let ComponentName(name) = entry.name.into_inner();
     let Written(Relative(input)) = entry.input;
     let output = entry.output.or_else(|| shared.output.clone());
     let output = output.map_or_else(|| OUTPUT.to_owned(), |Written(Inside(output))| output);
@@ -136,6 +139,7 @@ fn component(entry: Entry, shared: &Shared) -> Component {
     let version = entry.version.or_else(|| shared.version.clone());
     let display_version = entry.display_version;
     let display_version = display_version.or_else(|| shared.display_version.clone());
+    let expires = entry.expires.or_else(|| shared.expires.clone());
     let world = entry.world.or_else(|| shared.world.clone());
     let wit_world = entry.wit_world.map(Spanned::into_inner);
     let patterns = |list: Vec<Written<ImportPattern>>| {
@@ -156,9 +160,11 @@ fn component(entry: Entry, shared: &Shared) -> Component {
         channel: channel.map(|Written(Name(channel))| channel),
         version: version.map(|version| version.0),
         display_version: display_version.map(|version| version.0),
+        expires: expires.map(|Written(Line(expires))| expires),
         policy: relative(entry.policy.or_else(|| shared.policy.clone())),
         world: world.map(|Written(World(world))| world),
         allow_imports: allow_imports.map(patterns),
+        limits: entry.limits.or(&shared.limits),
         capabilities: capabilities.map(patterns).map(Capabilities),
         budgets: entry.budgets.budgets().or(&shared.budgets.budgets()),
     }

@@ -109,7 +109,7 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Project;
+    use super::super::{Project, TextFrom};
     use super::*;
 
     #[test]
@@ -127,8 +127,9 @@ mod tests {
             fleet: Some("fleet.toml".to_owned()),
         };
         let project = Project::from_toml(&template(&found)).unwrap();
-        let names = project.components.iter().map(|it| it.name.as_str());
-        assert_eq!(names.collect::<Vec<_>>(), ["shop", "cart"]);
+        let names = project.components.iter().map(|it| it.name.clone());
+        let here = ["shop", "cart"].map(|name| TextFrom::Here(name.to_owned()));
+        assert_eq!(names.collect::<Vec<_>>(), here);
         let first = project.components.first().unwrap();
         assert_eq!(first.input, "a \"b\"\\c.wasm");
         assert_eq!(first.key.as_deref(), Some("release.pem"));

@@ -1,9 +1,12 @@
-//! What is a project, what is none, and that the published schema has the same names.
+//! What is a project, and what is none.
+
+mod schema;
 
 use std::collections::BTreeSet;
 
-use edgec_compiler::{EngineProfile, Flatten, ImportPattern, KindChoice, Level, PruneImports};
-use serde_json::Value;
+use edgec_compiler::{
+    EngineProfile, Flatten, ImportPattern, KindChoice, Level, NeedLimits, PruneImports,
+};
 
 use super::*;
 use crate::plan::DebugFiles;
@@ -24,14 +27,15 @@ optimize = "s"
 channel = "stable"
 version = { env = "BUILD_NUMBER" }
 capabilities = ["wasi:cli/*"]
-budgets = { image-bytes = 1_000_000, lost-fast-paths = 0 }
+limits = { memory-mib = 64, memories = 1 }
+budgets = { image-bytes = 1_000_000, lost-fast-paths = 0, wire-bytes = 400_000 }
 
 [[component]]
 name = "acme/shop"
 input = "shop.wasm"
 
 [[component]]
-name = "acme/cart"
+name = { env = "CART_NAME" }
 input = "../cart/cart.wat"
 kind = "module"
 wit = "wit"
@@ -49,10 +53,12 @@ optimize = 0
 flatten = false
 debug-file = true
 channel = "beta"
+expires = "+30d"
 version = { git-tag = "cart-v*", form = "semver" }
 display-version = { file = "VERSION" }
 policy = "edgec-trust.toml"
 capabilities = []
+limits = { core-instances = 3, memories = 2, tables = 4, table-elements = 500 }
 budgets = { functions = 10, image-bytes = 2_000_000, new-capabilities = "deny" }
 "#;
 
@@ -66,10 +72,9 @@ fn a_component_has_its_own_values_and_those_of_the_project() {
     let [shop, cart] = project.components.as_slice() else {
         panic!("{project:?}");
     };
-    assert_eq!(
-        (shop.name.as_str(), shop.output.as_str()),
-        ("acme/shop", "out")
-    );
+    assert_eq!(shop.name, TextFrom::Here("acme/shop".to_owned()));
+    assert_eq!(cart.name, TextFrom::Variable("CART_NAME".to_owned()));
+    assert_eq!(shop.output, "out");
     assert_eq!(shop.key.as_deref(), Some("env:RELEASE_KEY"));
     assert_eq!(cart.key.as_deref(), Some("cart.pem"));
     let TargetChoice::Named(targets) = &shop.targets else {
@@ -92,7 +97,22 @@ fn a_component_has_its_own_values_and_those_of_the_project() {
     let version = shop.version.as_ref().unwrap();
     assert_eq!(version.from, TextFrom::Variable("BUILD_NUMBER".to_owned()));
     assert_eq!(shop.budgets.image_bytes, Some(1_000_000));
+    assert_eq!(shop.budgets.wire_bytes, Some(400_000));
     assert!(!shop.budgets.denies_new_capabilities());
+    let limits = NeedLimits {
+        memories: Some(1),
+        memory_bytes: Some(64 << 20),
+        ..NeedLimits::default()
+    };
+    assert_eq!(shop.limits, limits);
+    let limits = NeedLimits {
+        core_instances: Some(3),
+        memories: Some(2),
+        memory_bytes: Some(64 << 20),
+        tables: Some(4),
+        table_elements: Some(500),
+    };
+    assert_eq!(cart.limits, limits);
 
     assert_eq!(cart.input, "../cart/cart.wat");
     assert!(matches!(&cart.targets, TargetChoice::Fleet(file) if file == "fleet.toml"));
@@ -116,6 +136,8 @@ fn a_component_has_its_own_values_and_those_of_the_project() {
         cart.display_version,
         Some(TextFrom::File("VERSION".to_owned()))
     );
+    let expiries = (shop.expires.as_deref(), cart.expires.as_deref());
+    assert_eq!(expiries, (None, Some("+30d")));
     assert_eq!(cart.policy.as_deref(), Some("edgec-trust.toml"));
     let any = ["wasi:cli/exit".to_owned()];
     assert_eq!(cart.capabilities.as_ref().unwrap().refused(&any), any);
@@ -211,6 +233,17 @@ fn each_error_says_what_and_where() {
             "write \"allow\" or \"deny\"",
         ),
         (
+            "limits = { memory-mib = 1_099_511_627_777 }",
+            "5:25",
+            "is no size of a memory",
+        ),
+        ("limits = { memories = -1 }", "", "write a whole number"),
+        (
+            "budgets = { wire-bytes = \"1\" }",
+            "5:26",
+            "write a whole number, 0 or more",
+        ),
+        (
             "capabilities = [\"\"]",
             "5:17",
             "no import has an empty name",
@@ -238,6 +271,16 @@ fn each_error_says_what_and_where() {
             "[[component]]\nname = \"../a\"\ninput = \"b\"",
             "6:8",
             "cannot name an application",
+        ),
+        (
+            "[[component]]\nname = 1\ninput = \"b\"",
+            "6:8",
+            "write a name in quotes, or where it comes from",
+        ),
+        (
+            "[[component]]\nname = { env = \"B\", form = \"semver\" }\ninput = \"b\"",
+            "6:8",
+            "`form` belongs to",
         ),
         ("[[component]]\nname = \"b\"", "", "`input` is missing"),
         ("x =", "", ""),
@@ -286,92 +329,4 @@ fn an_unknown_name_leads_to_the_known_one() {
         }
         other => panic!("{other:?}"),
     }
-}
-
-/// The names that a table takes: an unknown one is an error that lists them.
-fn known(before: &str) -> BTreeSet<String> {
-    match Project::from_toml(&format!("schema = 1\n{before}")) {
-        Err(ProjectError::UnknownName { name, known, .. }) if name == "nonsense" => {
-            known.into_iter().collect()
-        }
-        other => panic!("{before}: {other:?}"),
-    }
-}
-
-/// An editor and edgec agree on every name.
-#[test]
-fn the_published_schema_has_the_same_names() {
-    let schema = include_str!("../../../docs/schema/edgec.toml.json");
-    let schema: Value = serde_json::from_str(schema).unwrap();
-    let component = "[[component]]\nname = \"a\"\ninput = \"a\"\n";
-    let in_component = format!("{component}nonsense = 1");
-    let in_budgets = format!("{component}budgets.nonsense = 1");
-    for (table, pointer) in [
-        ("nonsense = 1", "/properties"),
-        ("[project]\nnonsense = 1", "/properties/project/properties"),
-        (
-            in_component.as_str(),
-            "/properties/component/items/properties",
-        ),
-        (
-            "[project.budgets]\nnonsense = 1",
-            "/$defs/budgets/properties",
-        ),
-        (in_budgets.as_str(), "/$defs/budgets/properties"),
-        (
-            "[project.version]\nnonsense = 1",
-            "/$defs/version-source/properties",
-        ),
-    ] {
-        let published = schema.pointer(pointer).unwrap().as_object().unwrap();
-        let published: BTreeSet<String> = published.keys().cloned().collect();
-        assert_eq!(published, known(table), "{pointer}");
-    }
-    // The table of `display-version` is the same without `form`.
-    let names = |pointer: &str| -> BTreeSet<String> {
-        let table = schema.pointer(pointer).unwrap().as_object().unwrap();
-        table.keys().cloned().collect()
-    };
-    let mut text = names("/$defs/text-source/properties");
-    text.insert("form".to_owned());
-    assert_eq!(text, names("/$defs/version-source/properties"));
-    // Every name has a description, and the values of lists are those that edgec knows.
-    let levels = schema
-        .pointer("/properties/project/properties/optimize/enum")
-        .unwrap();
-    for level in levels.as_array().unwrap() {
-        let project = format!("schema = 1\n[project]\noptimize = {level}\n{component}");
-        assert!(Project::from_toml(&project).is_ok(), "{level}");
-    }
-    assert_eq!(levels.as_array().unwrap().len(), Level::ALL.len());
-    let profiles = schema
-        .pointer("/properties/project/properties/profile/enum")
-        .unwrap();
-    let profiles: Vec<&str> = profiles
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    assert_eq!(profiles, EngineProfile::ALL.map(EngineProfile::name));
-    let kinds = schema
-        .pointer("/properties/component/items/properties/kind/enum")
-        .unwrap();
-    let kinds: Vec<&str> = kinds
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    assert_eq!(kinds, KindChoice::ALL.map(KindChoice::name));
-}
-
-/// The example in the documentation is a project.
-#[test]
-fn the_documented_example_is_read() {
-    let document = include_str!("../../../docs/project.md");
-    let (_, example) = document.split_once("```toml\n").unwrap();
-    let (example, _) = example.split_once("```").unwrap();
-    let project = Project::from_toml(example).unwrap();
-    assert!(project.components.len() > 1);
 }

@@ -250,6 +250,28 @@ fn unknown<W: Word>(what: &str, text: &str) -> String {
     format!("there is no {what} `{text}`: write {}", W::WRITE)
 }
 
+/// A size in MiB, which is kept in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mebibytes(pub(super) u64);
+
+impl Mebibytes {
+    /// The largest size, in MiB: that of `--max-memory`.
+    const MOST: u64 = 1 << 40;
+}
+
+impl<'de> Deserialize<'de> for Mebibytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u64::deserialize(deserializer)?;
+        match number <= Self::MOST {
+            true => Ok(Self(number << 20)),
+            false => Err(de::Error::custom(format!(
+                "{number} MiB is no size of a memory: write a number up to {}",
+                Self::MOST
+            ))),
+        }
+    }
+}
+
 /// An optimization level: a number, or `"s"` or `"z"`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Optimize(pub(super) Level);

@@ -1,11 +1,11 @@
-//! Where a component's version comes from, and the number that a text means.
+//! Where a component's name and version come from, and the number that a text means.
 
 use std::fmt;
 
 use edgec_artifact::MAX_VERSION;
 use serde::{Deserialize, Deserializer, de};
 
-use super::values::{Line, Relative, TagPattern, Variable, Word as _, Written};
+use super::values::{Line, Name, Relative, TagPattern, Variable, Word as _, Written};
 
 /// Where a text comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +103,16 @@ struct Source {
 }
 
 impl Source {
+    /// The place of a text that is not the number of a version.
+    fn text_without_form<E: de::Error>(self) -> Result<TextFrom, E> {
+        match self.form {
+            None => self.text(),
+            Some(_) => Err(E::custom(
+                "`form` belongs to `version`: a name and a version for people have any form",
+            )),
+        }
+    }
+
     fn text<E: de::Error>(self) -> Result<TextFrom, E> {
         let file = self
             .file
@@ -120,6 +130,36 @@ impl Source {
                 "write one of `file`, `env` and `git-tag` in this table",
             )),
         }
+    }
+}
+
+/// `name`: a text, or a table.
+#[derive(Clone, Debug)]
+pub(super) struct ComponentName(pub(super) TextFrom);
+
+impl<'de> Deserialize<'de> for ComponentName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NameReader)
+    }
+}
+
+struct NameReader;
+
+impl<'de> de::Visitor<'de> for NameReader {
+    type Value = ComponentName;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name in quotes, or where it comes from, as in { env = \"APP_NAME\" }")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ComponentName, E> {
+        let Name(name) = Name::read(text).map_err(E::custom)?;
+        Ok(ComponentName(TextFrom::Here(name)))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<ComponentName, A::Error> {
+        let source = Source::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(ComponentName(source.text_without_form::<A::Error>()?))
     }
 }
 
@@ -191,11 +231,7 @@ impl<'de> de::Visitor<'de> for DisplayReader {
 
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<DisplayVersion, A::Error> {
         let source = Source::deserialize(de::value::MapAccessDeserializer::new(map))?;
-        if source.form.is_some() {
-            let message = "`form` belongs to `version`: a version for people has any form";
-            return Err(de::Error::custom(message));
-        }
-        Ok(DisplayVersion(source.text::<A::Error>()?))
+        Ok(DisplayVersion(source.text_without_form::<A::Error>()?))
     }
 }
 

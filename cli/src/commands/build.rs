@@ -10,6 +10,7 @@
 mod arguments;
 mod budgets;
 mod concerns;
+mod git;
 mod origin;
 mod plan;
 mod project;
@@ -18,7 +19,7 @@ mod report;
 mod request;
 mod sign;
 mod targets;
-mod version;
+mod text;
 mod work;
 mod write;
 

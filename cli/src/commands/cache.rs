@@ -1,17 +1,22 @@
 //! `edgec cache`: what the build cache holds, and how it stays small and whole.
 
+mod recompile;
+
 use std::path::Path;
 use std::process::ExitCode;
 
 use edgec_builder::cache::{self, CacheStats};
 use serde::Serialize;
 
+use self::recompile::Recompiled;
+
 use crate::Outcome;
 use crate::caching::{self, CacheFolderArguments, Kept, SharedArguments, cache_failure};
 use crate::document;
 use crate::failure::{Exit, Failure, code};
-use crate::number::{MEBIBYTES, number};
+use crate::number::{COUNT, MEBIBYTES, number};
 use crate::render::{self, Format};
+use crate::workers::LimitArguments;
 
 /// Look after the build cache, in which `build` keeps what it may need again
 ///
@@ -30,8 +35,8 @@ enum Command {
     Stats(OfKind),
     /// Remove what was used longest ago
     Prune(Prune),
-    /// Read every entry, and remove those that are damaged
-    Verify(OfKind),
+    /// Read every entry, and remove those that are damaged, or that differ from what edgec makes
+    Verify(Verify),
 }
 
 #[derive(clap::Args)]
@@ -48,6 +53,19 @@ struct Prune {
     /// How much may be left, in MiB; 0 removes everything
     #[arg(long, value_name = "MIB", default_value = "0", value_parser = number(0..=1 << 30, MEBIBYTES))]
     to: u64,
+    /// The format of the answer
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(clap::Args)]
+struct Verify {
+    /// Also compile this many of the native images again, chosen at random, and compare the images
+    /// and their functions with what is kept
+    #[arg(long, value_name = "NUMBER", value_parser = number(1..=u64::MAX, COUNT))]
+    recompile: Option<u64>,
+    #[command(flatten)]
+    limits: LimitArguments,
     /// The format of the answer
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -81,6 +99,8 @@ struct Pruned {
 struct Verified {
     whole: u64,
     damaged: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recompiled: Option<Recompiled>,
 }
 
 #[derive(Serialize)]
@@ -122,25 +142,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             });
             Ok(ExitCode::SUCCESS)
         }
-        Command::Verify(formatted) => {
-            let verified = cache::verify(&folder).map_err(|error| cache_failure(&error))?;
-            let verified = Verified {
-                whole: verified.whole,
-                damaged: verified.damaged,
-            };
-            let is_whole = verified.damaged == 0;
-            document::answer(is_whole, &verified, formatted.format, |verified| {
-                format!(
-                    "{} whole, {} damaged and removed\n",
-                    entries(verified.whole),
-                    verified.damaged
-                )
-            });
-            Ok(match is_whole {
-                true => ExitCode::SUCCESS,
-                false => code(Exit::Rejected),
-            })
-        }
+        Command::Verify(arguments) => verify(&folder, arguments),
     }
 }
 
@@ -178,6 +180,36 @@ fn of_shared(url: &str, command: &Command) -> Outcome {
             })
         }
     }
+}
+
+fn verify(folder: &Path, arguments: &Verify) -> Outcome {
+    let verified = cache::verify(folder).map_err(|error| cache_failure(&error))?;
+    // What is damaged is removed now, so it is not compiled again.
+    let recompiled = arguments.recompile.map(|most| {
+        let done = recompile::run(folder, &arguments.limits, most)?;
+        Ok::<_, Failure>(done)
+    });
+    let verified = Verified {
+        whole: verified.whole,
+        damaged: verified.damaged,
+        recompiled: recompiled.transpose()?,
+    };
+    let differs = verified
+        .recompiled
+        .as_ref()
+        .is_some_and(Recompiled::differs);
+    let is_right = verified.damaged == 0 && !differs;
+    document::answer(is_right, &verified, arguments.format, |verified| {
+        let whole = entries(verified.whole);
+        let damaged = verified.damaged;
+        let mut text = format!("{whole} whole, {damaged} damaged and removed\n");
+        text.extend(verified.recompiled.as_ref().map(Recompiled::text));
+        text
+    });
+    Ok(match is_right {
+        true => ExitCode::SUCCESS,
+        false => code(Exit::Rejected),
+    })
 }
 
 fn reported(folder: &Path, stats: CacheStats) -> Stats {

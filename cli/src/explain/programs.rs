@@ -202,7 +202,8 @@ pub(super) const SUBJECT: Subject = Subject {
             what: "The name is not valid as the name of an application, a host or a channel.",
             remedy: "Names have letters, digits and some signs, and are short: the message says what \
                  is wrong with this one. If no name was given, edgec makes one of the file's \
-                 name: give another with `--name`.",
+                 name: give another with `--name`. If a project takes the name from a file, a \
+                 variable or a tag, the message has that place.",
         },
         Explanation {
             code: "channel",

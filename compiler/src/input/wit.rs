@@ -108,6 +108,16 @@ pub(crate) struct World {
 }
 
 impl WorldSource {
+    /// The world as `wit-bindgen` writes it into core modules: a component that exports a type. In
+    /// that type, the only export is the type of a component of this world.
+    ///
+    /// # Errors
+    ///
+    /// [`WitError`].
+    pub fn encoded(&self) -> Result<Vec<u8>, WitError> {
+        self.open()?.encoded()
+    }
+
     /// Finds the world.
     pub(crate) fn open(&self) -> Result<World, WitError> {
         let (resolve, id) = match self {

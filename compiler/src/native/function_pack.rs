@@ -19,7 +19,18 @@ use std::sync::Mutex;
 use wasmtime::CacheStore;
 
 /// What Cranelift calls a function by.
-type FunctionKey = [u8; 32];
+pub type FunctionKey = [u8; 32];
+
+/// The functions in a pack: what Cranelift calls each by, and its code as Cranelift keeps it. What
+/// cannot be read ends the list.
+pub fn functions_in(mut pack: &[u8]) -> impl Iterator<Item = (FunctionKey, &[u8])> {
+    std::iter::from_fn(move || {
+        let (key, length, after) = entry_head(pack)?;
+        let (code, behind) = after.split_at_checked(length)?;
+        pack = behind;
+        Some((key, code))
+    })
+}
 
 /// The functions of the last compilation, and those of this one.
 #[derive(Debug, Default)]
@@ -143,6 +154,10 @@ mod tests {
         pack.insert(&[1; 32], b"one".to_vec());
         pack.insert(&[2; 32], b"two".to_vec());
         let bytes = pack.write().unwrap();
+        let all = [([1; 32], &b"one"[..]), ([2; 32], b"two")];
+        assert_eq!(functions_in(&bytes).collect::<Vec<_>>(), all);
+        let cut = bytes.get(..bytes.len() - 1).unwrap();
+        assert_eq!(functions_in(cut).collect::<Vec<_>>(), all[..1]);
         for end in 0..bytes.len() {
             let cut = FunctionPack::read(bytes.get(..end).unwrap().to_vec());
             assert!(cut.get(&[2; 32]).is_none(), "{end}");

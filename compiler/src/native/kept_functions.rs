@@ -41,16 +41,28 @@ pub(super) fn ask(
     let question = Question::new(FUNCTIONS, &of_application, &[]);
     let functions = Asked::new(worker.answers.as_ref(), question);
     let pack = functions.recall().unwrap_or_default();
+    let (answer, pack) = ask_with(worker, arguments, program, pack, deadline)?;
+    if !pack.is_empty() {
+        functions.keep_whole(&pack);
+    }
+    Ok(answer)
+}
+
+/// The answer of a compiler's process that gets these functions, and the new functions as a pack,
+/// which is empty if there are none.
+pub(super) fn ask_with(
+    worker: &Worker,
+    arguments: &[&str],
+    program: &[u8],
+    pack: Vec<u8>,
+    deadline: Deadline,
+) -> Result<(Vec<u8>, Vec<u8>), WorkerError> {
     let length = program.len().to_string();
     let asked = [arguments, &[&length]].concat();
     let input = [program, &pack].concat();
     drop(pack);
     let answer = worker.ask(&asked, &input, MAX_ANSWER_LEN, deadline)?;
-    let (answer, pack) = without_pack(answer);
-    if !pack.is_empty() {
-        functions.keep_whole(&pack);
-    }
-    Ok(answer)
+    Ok(without_pack(answer))
 }
 
 /// The program and the functions in a worker's input, and where new functions go. `length` is the

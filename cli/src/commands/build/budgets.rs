@@ -119,7 +119,7 @@ pub(super) fn failure(excesses: &[Excess]) -> Failure {
 /// A value of a budget, with its unit.
 fn amount(excess: &Excess, value: u64) -> String {
     match excess.budget {
-        Budget::ImageBytes => format!("{value} B"),
+        Budget::ImageBytes | Budget::WireBytes => format!("{value} B"),
         _ => value.to_string(),
     }
 }

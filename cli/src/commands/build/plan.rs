@@ -70,7 +70,6 @@ impl Plan {
             .map(|request| choose(arguments, request, &mut fleets));
         let chosen: Vec<Chosen> = chosen.collect::<Result<_, _>>()?;
         let fleets = fleets.into_plans();
-        let validity = release::validity(arguments)?;
         refuse_one_name(arguments, opened.as_ref())?;
         let folder = opened
             .as_ref()
@@ -78,7 +77,7 @@ impl Plan {
         let stated = arguments.origin.stated()?;
         let releases = requests
             .iter()
-            .map(|request| release::of(arguments, request, folder, validity, &stated));
+            .map(|request| release::of(arguments, request, folder, &stated));
         let releases: Vec<edgec_builder::Release> = releases.collect::<Result<_, _>>()?;
         take_keys(arguments, &mut requests);
         // An unsigned build reads no key, even if the environment names one.
@@ -128,8 +127,7 @@ impl Plan {
         let parts = requests.into_iter().zip(chosen).zip(releases).zip(numbers);
         for (job, (((request, chosen), release), signer)) in jobs.into_iter().zip(parts) {
             let mut build = build(arguments, &request, chosen, release, &tools);
-            let (world, imports) = (request.world.as_deref(), request.allow_imports.as_deref());
-            build.gate = arguments.gate.gate_or(world, folder, imports)?;
+            build.gate = arguments.gate.gate_or(&request.demands, folder)?;
             let (wit, world) = (request.wit.as_deref(), request.wit_world.as_deref());
             build.recipe.wit = arguments.wit.source_or(wit, world)?;
             let origin = stated.as_ref().map(|stated| stated.of(&job));
@@ -168,9 +166,9 @@ impl Plan {
 fn requests(arguments: &Arguments, opened: Option<&Opened>) -> Vec<Request> {
     match opened {
         Some(opened) => {
-            let components = opened.project.components.iter();
+            let components = opened.components();
             components
-                .map(|component| Request::of_component(component, opened))
+                .map(|(name, component)| Request::of_component(name, component, opened))
                 .collect()
         }
         None => {

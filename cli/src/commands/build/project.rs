@@ -1,9 +1,11 @@
 //! Finds and reads the project of a build.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use edgec_builder::project::{Project, ProjectError, TextPlace};
+use edgec_builder::project::{Component, Project, ProjectError, TextPlace};
 
+use super::text;
 use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
@@ -18,6 +20,8 @@ pub(super) struct Opened {
     /// The folder that paths in it start from. Empty for the current folder.
     pub(super) folder: PathBuf,
     pub(super) project: Project,
+    /// The names of its components, in their order.
+    names: Vec<String>,
 }
 
 impl Opened {
@@ -31,10 +35,13 @@ impl Opened {
         let text = files::read_text(&file)?;
         let project = Project::from_toml(&text)
             .map_err(|error| explain(malformed(&error, &file), text.as_bytes(), Wanted::Project))?;
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        let names = names(&project, &file, &folder)?;
         let mut opened = Self {
-            folder: file.parent().unwrap_or(Path::new("")).to_owned(),
+            folder,
             file,
             project,
+            names,
         };
         if !components.is_empty() {
             opened.keep(components)?;
@@ -44,19 +51,25 @@ impl Opened {
 
     /// Keeps only the components of these names.
     fn keep(&mut self, names: &[String]) -> Result<(), Failure> {
-        let known = |name: &String| self.project.components.iter().any(|it| it.name == *name);
-        if let Some(unknown) = names.iter().find(|name| !known(name)) {
-            let there = self.project.components.iter();
-            let there: Vec<String> = there.map(|it| format!("`{}`", it.name)).collect();
+        if let Some(unknown) = names.iter().find(|name| !self.names.contains(name)) {
+            let there = self.names.iter();
+            let there: Vec<String> = there.map(|name| format!("`{name}`")).collect();
             let message = format!("no component has the name `{unknown}`");
             return Err(Failure::usage("component", message)
                 .about(self.file.display())
                 .hint(format!("it has {}", there.join(", "))));
         }
-        self.project
-            .components
-            .retain(|component| names.contains(&component.name));
+        let own = std::mem::take(&mut self.names).into_iter();
+        let components = std::mem::take(&mut self.project.components);
+        let kept = own.zip(components).filter(|(name, _)| names.contains(name));
+        (self.names, self.project.components) = kept.unzip();
         Ok(())
+    }
+
+    /// The components, with their names.
+    pub(super) fn components(&self) -> impl Iterator<Item = (&str, &Component)> {
+        let names = self.names.iter().map(String::as_str);
+        names.zip(&self.project.components)
     }
 
     /// A path of the project, from the current folder.
@@ -71,6 +84,20 @@ impl Opened {
             None => self.folder.join(name),
         }
     }
+}
+
+/// The names of all components. No two are the same.
+fn names(project: &Project, file: &Path, folder: &Path) -> Result<Vec<String>, Failure> {
+    let mut known = BTreeSet::new();
+    let names = project.components.iter().map(|component| {
+        let name = text::name(&component.name, folder)?;
+        if known.insert(name.clone()) {
+            return Ok(name);
+        }
+        let message = format!("two components have the name `{name}`");
+        Err(Failure::new(Exit::Rejected, "project", message).about(file.display()))
+    });
+    names.collect()
 }
 
 /// The project of the current folder, or of the nearest folder above it. The file of a folder above

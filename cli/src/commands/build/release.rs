@@ -8,7 +8,7 @@ use edgec_builder::Release;
 use super::arguments::Arguments;
 use super::origin::Stated;
 use super::request::Request;
-use super::version;
+use super::text;
 use crate::failure::Failure;
 use crate::render;
 use crate::time;
@@ -26,19 +26,31 @@ fn source_date() -> Result<Option<UnixTime>, Failure> {
     seconds.map(Some).map_err(failure)
 }
 
-/// The time in which the artifacts may be used.
-pub(super) fn validity(arguments: &Arguments) -> Result<Validity, Failure> {
+/// The time in which the artifacts of an input may be used.
+fn validity(arguments: &Arguments, request: &Request) -> Result<Validity, Failure> {
     let (issued, issued_by) = match arguments.issued {
         Some(issued) => (Some(issued), "--issued"),
         None => (source_date()?, "SOURCE_DATE_EPOCH"),
     };
+    let (expires, expires_by) = match (arguments.expires, &request.expires) {
+        (None, Some(text)) => (Some(of_project(text)?), "`expires`"),
+        (expires, _) => (expires, "--expires"),
+    };
     let validity = Validity::default()
         .with_issued(issued)
         .with_not_before(arguments.not_before)
-        .with_expires(arguments.expires);
-    refuse_never(&validity, issued_by)?;
-    refuse_past(&validity)?;
+        .with_expires(expires);
+    refuse_never(&validity, issued_by, expires_by)?;
+    refuse_past(&validity, expires_by)?;
     Ok(validity)
+}
+
+/// When the artifacts of a component expire.
+fn of_project(text: &str) -> Result<UnixTime, Failure> {
+    time::parse_limit(text).map_err(|error| {
+        Failure::usage("validity", format!("`expires` is {text}: {error}"))
+            .hint("write \"+90d\", or a date such as \"2030-01-31\" (docs/project.md)")
+    })
 }
 
 /// The release of an input, as its artifacts state it. What the command line says comes first, then
@@ -47,7 +59,6 @@ pub(super) fn of(
     arguments: &Arguments,
     request: &Request,
     folder: &Path,
-    validity: Validity,
     stated: &Stated,
 ) -> Result<Release, Failure> {
     if let Some(channel) = &arguments.channel {
@@ -56,29 +67,29 @@ pub(super) fn of(
         })?;
     }
     if let Some(text) = &arguments.display_version
-        && text.len() > version::MAX_LEN
+        && text.len() > text::MAX_LEN
     {
         let message = format!(
             "--display-version has {} bytes, and {} is the limit",
             text.len(),
-            version::MAX_LEN
+            text::MAX_LEN
         );
         return Err(Failure::usage("display-version", message));
     }
     let mut release = Release::default();
     release.version = match (arguments.app_version, &request.version) {
         (Some(version), _) => version,
-        (None, Some(version)) => version::number(version, folder)?,
+        (None, Some(version)) => text::number(version, folder)?,
         (None, None) => 0,
     };
     release.display_version = match (&arguments.display_version, &request.display_version) {
         (Some(text), _) => Some(text.clone()),
-        (None, Some(from)) => Some(version::text(from, folder)?),
+        (None, Some(from)) => Some(text::version(from, folder)?),
         (None, None) => None,
     };
     let channel = arguments.channel.as_ref().or(request.channel.as_ref());
     release.channel = channel.cloned();
-    release.validity = validity;
+    release.validity = validity(arguments, request)?;
     let extensions = stated.source.extensions();
     release.extensions = extensions.map_err(|error| Failure::rejected("source", &error))?;
     Ok(release)
@@ -86,7 +97,7 @@ pub(super) fn of(
 
 /// Refuses an artifact that expires before it becomes valid or is issued, because it would never
 /// run.
-fn refuse_never(validity: &Validity, issued_by: &str) -> Result<(), Failure> {
+fn refuse_never(validity: &Validity, issued_by: &str, expires_by: &str) -> Result<(), Failure> {
     let begins = [
         ("--not-before", validity.not_before),
         (issued_by, validity.issued),
@@ -97,7 +108,7 @@ fn refuse_never(validity: &Validity, issued_by: &str) -> Result<(), Failure> {
         };
         if expires <= begin {
             let message = format!(
-                "--expires ({expires}) is not after {what} ({begin}): \
+                "{expires_by} ({expires}) is not after {what} ({begin}): \
                  the artifact would never be valid"
             );
             return Err(Failure::usage("validity", message));
@@ -107,11 +118,11 @@ fn refuse_never(validity: &Validity, issued_by: &str) -> Result<(), Failure> {
 }
 
 /// Refuses an artifact that has already expired, because it would never run.
-fn refuse_past(validity: &Validity) -> Result<(), Failure> {
+fn refuse_past(validity: &Validity, expires_by: &str) -> Result<(), Failure> {
     let now = time::now()?;
     let Some(expires) = validity.expires.filter(|expires| *expires <= now) else {
         return Ok(());
     };
-    let message = format!("--expires lies in the past: {expires}; it is now {now}");
-    Err(Failure::usage("validity", message).hint("`--expires +90d` counts from now"))
+    let message = format!("{expires_by} lies in the past: {expires}; it is now {now}");
+    Err(Failure::usage("validity", message).hint("`+90d` counts from now"))
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use edgec_builder::project::{
     Budgets, Capabilities, Component, Settings, TargetChoice, TextFrom, VersionFrom,
 };
-use edgec_compiler::ImportPattern;
 use edgec_targets::Target;
 
 use super::project::Opened;
+use crate::gate::Demands;
 
 /// What is asked of an input, before the options of the command line.
 pub(super) struct Request {
@@ -26,12 +26,13 @@ pub(super) struct Request {
     /// The WIT for a core module, if a project states it, and the world in it.
     pub(super) wit: Option<PathBuf>,
     pub(super) wit_world: Option<String>,
-    /// The world that the program must fit, as a project writes it.
-    pub(super) world: Option<String>,
-    pub(super) allow_imports: Option<Vec<ImportPattern>>,
+    /// What a project demands of the program.
+    pub(super) demands: Demands,
     pub(super) channel: Option<String>,
     pub(super) version: Option<VersionFrom>,
     pub(super) display_version: Option<TextFrom>,
+    /// When the artifacts expire, as a project writes it.
+    pub(super) expires: Option<String>,
     pub(super) policy: Option<PathBuf>,
     pub(super) capabilities: Option<Capabilities>,
     pub(super) budgets: Budgets,
@@ -50,11 +51,11 @@ impl Request {
             settings: Settings::default(),
             wit: None,
             wit_world: None,
-            world: None,
-            allow_imports: None,
+            demands: Demands::default(),
             channel: None,
             version: None,
             display_version: None,
+            expires: None,
             policy: None,
             capabilities: None,
             budgets: Budgets::default(),
@@ -62,7 +63,7 @@ impl Request {
     }
 
     /// A component of a project.
-    pub(super) fn of_component(component: &Component, opened: &Opened) -> Self {
+    pub(super) fn of_component(name: &str, component: &Component, opened: &Opened) -> Self {
         let (targets, fleet) = match &component.targets {
             TargetChoice::Named(targets) => (targets.clone(), None),
             TargetChoice::Fleet(file) => (Vec::new(), Some(opened.path(file))),
@@ -70,7 +71,7 @@ impl Request {
         };
         Self {
             input: opened.path(&component.input),
-            name: Some(component.name.clone()),
+            name: Some(name.to_owned()),
             key: component.key.as_deref().map(|key| opened.of_machine(key)),
             output: Some(opened.path(&component.output)),
             targets,
@@ -78,11 +79,15 @@ impl Request {
             settings: component.settings.clone(),
             wit: component.wit.as_deref().map(|wit| opened.path(wit)),
             wit_world: component.wit_world.clone(),
-            world: component.world.clone(),
-            allow_imports: component.allow_imports.clone(),
+            demands: Demands {
+                world: component.world.clone(),
+                imports: component.allow_imports.clone(),
+                limits: component.limits,
+            },
             channel: component.channel.clone(),
             version: component.version.clone(),
             display_version: component.display_version.clone(),
+            expires: component.expires.clone(),
             policy: component
                 .policy
                 .as_deref()
