@@ -66,6 +66,8 @@ struct Verify {
     recompile: Option<u64>,
     #[command(flatten)]
     limits: LimitArguments,
+    #[command(flatten)]
+    shared: SharedArguments,
     /// The format of the answer
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -162,6 +164,11 @@ fn of_shared(url: &str, command: &Command) -> Outcome {
             let message = "edgec removes nothing from a shared cache";
             Err(Failure::usage("cache-shared", message)
                 .hint("its server does: maxmemory of Redis, or a lifecycle rule of S3"))
+        }
+        Command::Verify(asked) if asked.recompile.is_some() => {
+            let message = "a shared cache does not keep what its images were made of";
+            Err(Failure::usage("cache-shared", message)
+                .hint("compile the images of a folder again: `edgec cache verify --recompile`"))
         }
         Command::Verify(asked) => {
             let found = caching::check(url, &asked.shared)?;

@@ -19,9 +19,7 @@ use crate::native::precompile::image_of;
 use crate::worker::deadline::Deadline;
 use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
 use crate::worker::{self, StageError, Worker, WorkerError, WorkerStage};
-use crate::{
-    DebugSections, EngineProfile, NativeImage, PrecompileError, ProgramKind, ValidComponent,
-};
+use crate::{DebugSections, EngineProfile, NativeImage, PrecompileError, ValidComponent};
 
 /// The process that compiles: a program that calls [`compiler_worker`].
 #[derive(Clone, Debug)]
@@ -240,7 +238,6 @@ fn stripped(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::precompile;
     use crate::worker::tests::{long, script, short};
 
     fn run_until(worker: Worker, deadline: Deadline) -> PrecompileError {
