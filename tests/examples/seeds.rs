@@ -139,7 +139,7 @@ const WIT: &[(&str, &[&str])] = &[
     (
         "packages",
         &[
-            "package acme:main; world main { include acme:base/base; import acme:base/log@0.1.0; }",
+            "package acme:main; world main { include acme:base/base@0.1.0; import acme:base/log@0.1.0; }",
             "package acme:base@0.1.0; interface log { print: func(s: string); } world base { export log; }",
         ],
     ),
