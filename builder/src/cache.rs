@@ -27,6 +27,7 @@
 mod asked;
 mod entry;
 mod folder;
+mod identity;
 mod key;
 mod prune;
 mod recompile;
@@ -129,12 +130,15 @@ impl Cache {
     pub fn open(path: &Path, program: &WorkerProgram, namespace: &str) -> Result<Self, CacheError> {
         let folder = CacheFolder::open(path)?;
         let program = program.path();
-        let program = folder
-            .digest_of(program)
-            .map_err(|source| CacheError::Program {
-                program: program.to_owned(),
-                source,
-            })?;
+        let identity = match identity::of_build_id(program) {
+            Ok(None) => folder.digest_of(program),
+            Ok(Some(identity)) => Ok(identity),
+            Err(error) => Err(error),
+        };
+        let program = identity.map_err(|source| CacheError::Program {
+            program: program.to_owned(),
+            source,
+        })?;
         Ok(Self(Arc::new(Kept {
             folder,
             program: in_namespace(program, namespace),

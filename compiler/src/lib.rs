@@ -64,6 +64,7 @@ mod wasm {
     pub(crate) mod gain;
     pub(crate) mod indices;
     pub(crate) mod kept;
+    pub(crate) mod last_steps;
     pub(crate) mod legacy_exceptions;
     pub(crate) mod module_parts;
     pub(crate) mod modules;
@@ -203,9 +204,10 @@ pub use wasm::assembler::{Assembler, assembler_worker};
 pub use wasm::binaryen::{Optimize, OptimizeError, Optimizer, Runs, Tool, VersionError};
 #[cfg(feature = "binaryen")]
 pub use wasm::binaryen::{optimizer_worker, run_binaryen};
-pub use wasm::finish::{Finished, LastSteps};
+pub use wasm::finish::Finished;
 pub use wasm::flatten::{Change, Flattened, KeptInstance, Reason as FlattenReason};
 pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
+pub use wasm::last_steps::LastSteps;
 pub use wasm::legacy_exceptions::{LegacyProgram, OLDEST_TRANSLATOR, TranslateError, Translated};
 pub use wasm::modules::{defined_functions, map_modules};
 pub use wasm::names::{Names, take_names};

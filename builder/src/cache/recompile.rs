@@ -20,6 +20,7 @@ use edgec_compiler::{
 use super::CacheError;
 use super::asked::{self, Asked, IMAGES, QUESTIONS};
 use super::folder::CacheFolder;
+use super::identity::of_build_id;
 use crate::WorkerProgram;
 
 /// The kind of the entries with functions.
@@ -99,7 +100,7 @@ pub fn recompile(
     timeout: Duration,
 ) -> Result<Recompilation, CacheError> {
     let folder = CacheFolder::open(path)?;
-    let program = digest_of(program).map_err(|source| CacheError::Program {
+    let program = identity(program).map_err(|source| CacheError::Program {
         program: program.path().to_owned(),
         source,
     })?;
@@ -145,9 +146,12 @@ pub fn recompile(
     Ok(done)
 }
 
-/// The digest of the program, from its bytes: a digest that the cache holds may be as wrong as the
-/// rest of it.
-fn digest_of(program: &WorkerProgram) -> io::Result<Sha256Digest> {
+/// What stands for the program, from its bytes: a digest that the cache holds may be as wrong as
+/// the rest of it.
+fn identity(program: &WorkerProgram) -> io::Result<Sha256Digest> {
+    if let Some(identity) = of_build_id(program.path())? {
+        return Ok(identity);
+    }
     let (digest, _) = Sha256Digest::of_stream(&File::open(program.path())?)?;
     Ok(digest)
 }

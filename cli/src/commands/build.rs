@@ -14,6 +14,7 @@ mod git;
 mod origin;
 mod plan;
 mod project;
+mod purpose;
 mod release;
 mod report;
 mod request;

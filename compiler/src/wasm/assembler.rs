@@ -8,7 +8,8 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wasm::finish::{self, LastSteps, finish};
+use crate::wasm::finish::{self, finish};
+use crate::wasm::last_steps::LastSteps;
 use crate::wasm::optimize::{self, Parts, assemble};
 use crate::worker::deadline::Deadline;
 use crate::worker::wire::{Reader, Writer};

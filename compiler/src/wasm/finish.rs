@@ -9,21 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::input::validate::Description;
 use crate::wasm::data_apart::without_data;
 use crate::wasm::flatten::Flattened;
+use crate::wasm::last_steps::LastSteps;
 use crate::wasm::modules::map_modules;
 use crate::wasm::names::take_names;
 use crate::wasm::optimize::ModuleReport;
 use crate::wasm::prune_imports::NotPruned;
 use crate::worker::wire::{Place, Reader, Writer};
 use crate::{Interface, Names, Optimized, Resources, ValidComponent, order};
-
-/// The last steps of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastSteps {
-    /// Whether functions are reordered, as [`crate::order()`] does.
-    pub order: bool,
-    /// Whether the program is also wanted without its data, for a compiler whose answers are kept.
-    pub bare: bool,
-}
 
 /// The shortest program that is worth compiling without its data, in bytes.
 const LONG: usize = 1 << 18;

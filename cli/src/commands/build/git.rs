@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use edgec_builder::project::version_in_tag;
 
-use super::text::{Use, first_line};
+use super::purpose::{Use, first_line};
 use crate::failure::Failure;
 use crate::failures::machine::no_thread;
 

@@ -5,36 +5,12 @@ use std::path::Path;
 use edgec_builder::project::{TextFrom, VersionFrom};
 
 use super::git;
+use super::purpose::{Use, first_line};
 use crate::failure::Failure;
 use crate::files;
 
 /// The maximum length of a text, in bytes: every manifest has room for it.
 pub(super) const MAX_LEN: usize = 1024;
-
-/// What a text is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
-    Name,
-    Version,
-}
-
-impl Use {
-    /// The code of failures.
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Version => "version",
-        }
-    }
-
-    /// What a user can do instead.
-    pub(super) const fn instead(self) -> &'static str {
-        match self {
-            Self::Name => "write the name in edgec.toml",
-            Self::Version => "name the version with --app-version and --display-version",
-        }
-    }
-}
 
 /// The number of a version. `folder` is the folder of the project.
 pub(super) fn number(version: &VersionFrom, folder: &Path) -> Result<u64, Failure> {
@@ -97,10 +73,6 @@ fn place(from: &TextFrom, folder: &Path, purpose: Use) -> String {
         TextFrom::GitTag(pattern) => format!("the newest tag `{pattern}`"),
         _ => purpose.code().to_owned(),
     }
-}
-
-pub(super) fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim().to_owned()
 }
 
 fn variable(name: &str, purpose: Use) -> Result<String, Failure> {
