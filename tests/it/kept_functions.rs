@@ -259,7 +259,7 @@ fn what_is_said_of_functions_names_them_as_the_program_does() {
             .find(|stage| stage["name"] == "optimize")
             .unwrap();
         assert_eq!(optimize["settings"]["functionsKept"], "0:1");
-        assert_eq!(optimize["settings"]["passes"], "edgec-5");
+        assert_eq!(optimize["settings"]["passes"], "edgec-6");
     }
 }
 

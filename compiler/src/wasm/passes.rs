@@ -81,7 +81,7 @@ impl Level {
 
 /// The name of the lists in manifests. It changes when a list changes, or a rule about what is kept
 /// from Binaryen.
-pub(crate) const NAME: &str = "edgec-5";
+pub(crate) const NAME: &str = "edgec-6";
 
 /// The passes of `-O1`: those whose effect remains in native code. The rest of Binaryen's own `-O1`
 /// is repeated by Cranelift inside functions. `optimize-instructions` makes native code longer and
