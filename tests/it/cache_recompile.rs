@@ -146,3 +146,19 @@ fn an_image_without_its_question_is_not_called_right() {
     );
     assert!(said.contains("2 images: without the question"), "{said}");
 }
+
+#[test]
+fn images_of_a_namespace_are_compared_there_only() {
+    let sandbox = built();
+    let release = ["--cache-namespace", "release"];
+    let build = ["build", "-q", "hello.wat", "--cache", "cache"];
+    let options = ["--key", "key.pem", "-t", "x86_64", "-o", "out"];
+    sandbox.ok(&[&build[..], &options, &release].concat());
+    for (namespace, images, others) in [(&[][..], 2, 1), (&release, 1, 2)] {
+        let options = [&["--recompile", "9"], namespace].concat();
+        let (exit, told) = verify(&sandbox, &options);
+        assert_eq!(exit, 0, "{told}");
+        let counts = (&told["images"], &told["ofAnotherEdgec"]);
+        assert_eq!(counts, (&images.into(), &others.into()), "{told}");
+    }
+}

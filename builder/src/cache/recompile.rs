@@ -21,6 +21,7 @@ use super::CacheError;
 use super::asked::{self, Asked, IMAGES, QUESTIONS};
 use super::folder::CacheFolder;
 use super::identity::of_build_id;
+use super::key::in_namespace;
 use crate::WorkerProgram;
 
 /// The kind of the entries with functions.
@@ -36,7 +37,7 @@ pub struct Recompilation {
     pub different: Vec<DifferentImage>,
     /// How many images the sample left out.
     pub left_out: u64,
-    /// How many images another edgec compiled. This edgec does not use them.
+    /// How many images belong to another edgec or another namespace. They are not used here.
     pub of_another: u64,
     /// How many images have no question, so that they cannot be compiled again.
     pub without_question: u64,
@@ -87,7 +88,7 @@ impl Recompilation {
 }
 
 /// Compiles up to `most` images of the cache in a folder again, chosen at random, each within
-/// `timeout`. Removes what differs.
+/// `timeout`: those of this program and this namespace. Removes what differs.
 ///
 /// # Errors
 ///
@@ -95,6 +96,7 @@ impl Recompilation {
 pub fn recompile(
     path: &Path,
     program: &WorkerProgram,
+    namespace: &str,
     compiler: &CompilerProcess,
     most: u64,
     timeout: Duration,
@@ -104,6 +106,7 @@ pub fn recompile(
         program: program.path().to_owned(),
         source,
     })?;
+    let program = in_namespace(program, namespace);
     let mut done = Recompilation::default();
     let mut fresh = Fresh::default();
     for entry in shuffled(names(&folder, IMAGES)?) {

@@ -50,7 +50,7 @@ impl SharedAnswers for Answers {
 
 impl SharedArguments {
     /// The name of the builds whose answers count.
-    pub(super) fn checked_namespace(&self) -> Result<&str, Failure> {
+    pub(crate) fn checked_namespace(&self) -> Result<&str, Failure> {
         match is_namespace(&self.cache_namespace) {
             true => Ok(&self.cache_namespace),
             false => Err(Failure::usage(

@@ -15,7 +15,7 @@ pub(crate) enum Shared {}
 pub(super) enum Named {}
 
 impl SharedArguments {
-    pub(super) fn checked_namespace(&self) -> Result<&str, Failure> {
+    pub(crate) fn checked_namespace(&self) -> Result<&str, Failure> {
         Ok(&self.cache_namespace)
     }
 }

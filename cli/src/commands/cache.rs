@@ -193,8 +193,8 @@ fn verify(folder: &Path, arguments: &Verify) -> Outcome {
     let verified = cache::verify(folder).map_err(|error| cache_failure(&error))?;
     // What is damaged is removed now, so it is not compiled again.
     let recompiled = arguments.recompile.map(|most| {
-        let done = recompile::run(folder, &arguments.limits, most)?;
-        Ok::<_, Failure>(done)
+        let namespace = arguments.shared.checked_namespace()?;
+        recompile::run(folder, &arguments.limits, namespace, most)
     });
     let verified = Verified {
         whole: verified.whole,

@@ -47,15 +47,16 @@ struct Functions {
     entries: Vec<String>,
 }
 
-/// Compiles up to `most` images again.
+/// Compiles up to `most` images of a namespace again.
 pub(super) fn run(
     folder: &Path,
     limits: &LimitArguments,
+    namespace: &str,
     most: u64,
 ) -> Result<Recompiled, Failure> {
     let compiler = limits.compiler()?;
     let timeout = limits.timeout();
-    let done = cache::recompile(folder, &program()?, &compiler, most, timeout);
+    let done = cache::recompile(folder, &program()?, namespace, &compiler, most, timeout);
     let done = done.map_err(|error| cache_failure(&error))?;
     Ok(Recompiled::of(done))
 }
@@ -111,7 +112,10 @@ impl Recompiled {
         }
         for (images, why) in [
             (self.left_out, "not in the sample"),
-            (self.of_another_edgec, "of another edgec, and not used"),
+            (
+                self.of_another_edgec,
+                "of another edgec or namespace, and not used",
+            ),
             (
                 self.without_question,
                 "without the question, so nothing is known",
