@@ -154,8 +154,8 @@ fn images_of_a_namespace_are_compared_there_only() {
     let build = ["build", "-q", "hello.wat", "--cache", "cache"];
     let options = ["--key", "key.pem", "-t", "x86_64", "-o", "out"];
     sandbox.ok(&[&build[..], &options, &release].concat());
-    for (namespace, images, others) in [(&[][..], 2, 1), (&release, 1, 2)] {
-        let options = [&["--recompile", "9"], namespace].concat();
+    for (namespace, images, others) in [(&[][..], 2, 1), (&release[..], 1, 2)] {
+        let options = [&["--recompile", "9"][..], namespace].concat();
         let (exit, told) = verify(&sandbox, &options);
         assert_eq!(exit, 0, "{told}");
         let counts = (&told["images"], &told["ofAnotherEdgec"]);
