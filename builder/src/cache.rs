@@ -20,7 +20,7 @@
 //! compared ([`recompile()`]).
 //!
 //! Builds may share the folder: entries are written aside and renamed. Removing an entry is always
-//! safe. A build removes nothing: [`prune`] does.
+//! safe. The steps of a build remove nothing: [`prune`] does.
 //!
 //! Behind the folder there may be answers of other machines ([`SharedAnswers`]).
 

@@ -224,7 +224,7 @@ impl CacheArguments {
     }
 
     /// Opens the cache. A build does not need its folder: if it cannot be used, a warning says why.
-    /// A shared cache that cannot be meant is an error, and one that is not there is found later.
+    /// A shared cache that is named wrongly is an error. Whether it is there shows later.
     pub(crate) fn open(
         &self,
         program: &WorkerProgram,

@@ -1,4 +1,4 @@
-//! What a cache holds, and how it stays within its size. No build does this work.
+//! What a cache holds, and how it stays within its size. No step of a build does this work.
 
 use std::collections::BTreeMap;
 use std::path::Path;

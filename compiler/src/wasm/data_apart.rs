@@ -18,7 +18,7 @@ const MEMORIES: u8 = 5;
 const DATA: u8 = 11;
 const DATA_COUNT: u8 = 12;
 /// The size of WebAssembly's usual pages, as a power of 2. The engine initializes a memory with
-/// smaller pages otherwise.
+/// smaller pages in another way.
 const PAGE: u32 = 16;
 /// The engine makes an image of a memory if no more than half of it is between segments, or if it
 /// is shorter than this, in bytes (`wasmtime` 48, `Config::memory_guaranteed_dense_image_size`).
@@ -54,9 +54,9 @@ pub(crate) fn without_data(module: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// The module `bare` with the data of `original` for its stand-in. `bare` is what something made of
-/// `original` without its data. If it has lost its memory, it needs no data. `None` if it has
-/// neither the stand-in nor has lost the memory.
+/// The module `bare` with the data of `original` in the place of the stand-in. `bare` is what the
+/// optimizer made of `original` without its data. If the optimizer removed the memory, it needs no
+/// data. `None` if there is a memory without the stand-in.
 pub(crate) fn with_data(bare: &[u8], original: &[u8]) -> Option<Vec<u8>> {
     let (sections, data) = (Sections::read(original)?, Sections::places(bare)?);
     let (_, whole, _) = sections.all.iter().find(|(number, ..)| *number == DATA)?;
@@ -75,7 +75,8 @@ pub(crate) fn with_data(bare: &[u8], original: &[u8]) -> Option<Vec<u8>> {
     (found || !has(MEMORIES) && !has(DATA)).then_some(with)
 }
 
-/// The module with nothing but its memory and the data in it. `None` if [`without_data`] is.
+/// The module with nothing but its memory and the data in it. `None` where [`without_data`] gives
+/// `None`.
 pub(crate) fn only_data(module: &[u8]) -> Option<Vec<u8>> {
     let sections = Sections::read(module)?;
     sections.first?;
