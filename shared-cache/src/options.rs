@@ -50,7 +50,8 @@ impl Options {
         if let Some(store) = &self.store {
             return Ok(store.clone());
         }
-        Store::open(&self.address, self.write_deadline)
+        // Either deadline may be 0, when only the other work is wanted.
+        Store::open(&self.address, self.deadline.max(self.write_deadline))
     }
 }
 

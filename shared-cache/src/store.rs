@@ -16,6 +16,9 @@ use crate::address::{Address, Place};
 /// does the work itself, and a server could break off each answer after a few more bytes.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
+/// How much of a server's message is told, in characters.
+const MAX_REASON_LEN: usize = 500;
+
 /// Why a store did not do what was asked. The text has no password in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -265,6 +268,7 @@ fn failed(error: &opendal::Error) -> StoreError {
 }
 
 /// What happened, and its first cause. An error's own text also lists its context, which is long.
+/// The server may have written the message, so it is cut.
 fn reason(error: &opendal::Error) -> String {
     let mut cause = error.source();
     while let Some(inner) = cause.and_then(std::error::Error::source) {
@@ -272,9 +276,10 @@ fn reason(error: &opendal::Error) -> String {
     }
     let message = error.message();
     let message = message.lines().next().unwrap_or_default();
-    match cause.map(ToString::to_string) {
+    let reason = match cause.map(ToString::to_string) {
         Some(cause) if !cause.contains(message) => format!("{message}: {cause}"),
         Some(cause) => cause,
         None => message.to_owned(),
-    }
+    };
+    reason.chars().take(MAX_REASON_LEN).collect()
 }
