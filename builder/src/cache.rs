@@ -171,6 +171,7 @@ impl KeptAnswers for Kept {
         let key = key(&self.program, question);
         let kind = kind(question);
         let answer = self.folder.read(kind, &key);
+        let in_folder = answer.is_some();
         let answer = match self.behind.get() {
             Some(behind) => behind.found(answer, kind, &key),
             None => answer,
@@ -181,6 +182,9 @@ impl KeptAnswers for Kept {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.used.bytes_read.fetch_add(length, Ordering::Relaxed);
+        if !in_folder && answer.is_some() {
+            self.keep_question(&key, question);
+        }
         answer
     }
 
@@ -195,9 +199,16 @@ impl KeptAnswers for Kept {
         if let Some(behind) = self.behind.get() {
             behind.used(kind(question), key);
         }
+        self.keep_question(&key, question);
+    }
+}
+
+impl Kept {
+    /// Keeps the question for an image. Without it, the image cannot be compared later. No build
+    /// needs it.
+    fn keep_question(&self, key: &Sha256Digest, question: Question<'_>) {
         if kind(question) == asked::IMAGES {
-            // Without it, the image cannot be compared later. No build needs it.
-            let _ = asked::keep(&self.folder, &key, &self.program, question);
+            let _ = asked::keep(&self.folder, key, &self.program, question);
         }
     }
 }

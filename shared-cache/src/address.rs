@@ -87,6 +87,12 @@ pub enum AddressError {
         /// What the URL begins with.
         scheme: &'static str,
     },
+    /// An `@` after the host, which is the end of a password that was not encoded.
+    #[error(
+        "the URL of the shared cache has `@` after its host: in a password, write %2F for /, %3F for ? \
+         and %23 for #"
+    )]
+    At,
     /// A parameter that this kind of cache does not have, or one with an unfit value.
     #[error("the URL of the shared cache has an unknown or unfit parameter `{name}`")]
     Parameter {
@@ -114,6 +120,15 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let malformed = |source| AddressError::Malformed { source };
         let url = Url::parse(text).map_err(malformed)?;
+        // A password with a slash ends the host too early. Then its rest would be in messages.
+        let after_host = [Some(url.path()), url.query(), url.fragment()];
+        if after_host
+            .into_iter()
+            .flatten()
+            .any(|text| text.contains('@'))
+        {
+            return Err(AddressError::At);
+        }
         let mut parameters = Parameters::of(&url)?;
         let host = || match url.host_str() {
             Some(host) if !host.is_empty() => Ok(host.to_owned()),
@@ -349,6 +364,14 @@ mod tests {
             error("redis:///1"),
             AddressError::Missing { missing: "host" }
         );
+        for text in [
+            "redis://u:12/3@h",
+            "redis://u:1?p@h",
+            "webdav://u:1#p@h",
+            "s3://b?endpoint=http://u:s3cret@h",
+        ] {
+            assert_eq!(error(text), AddressError::At);
+        }
         assert_eq!(
             error("s3:///x"),
             AddressError::Missing { missing: "bucket" }
@@ -361,7 +384,6 @@ mod tests {
             "redis://h?x=1",
             "s3://b?style=x",
             "s3://b?endpoint=ftp://h",
-            "s3://b?endpoint=http://u:s3cret@h",
             "webdav://h/#x",
         ] {
             let error = error(text);

@@ -23,6 +23,7 @@ mod index;
 mod names;
 mod options;
 mod pack;
+mod parts;
 mod session;
 mod store;
 mod survey;

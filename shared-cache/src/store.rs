@@ -4,13 +4,14 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use opendal::layers::{RetryLayer, TimeoutLayer};
 use opendal::services::{Ghac, Redis, S3, Webdav};
 use opendal::{Buffer, ErrorKind, HttpTransporter, Operator};
 use opendal_http_transport_reqwest::ReqwestTransport;
 
 use crate::address::{Address, Place};
+use crate::parts::{AT_ONCE, Head, PART_LEN};
 
 /// How long a failed write waits before it is sent again, once. A read is not sent again: the build
 /// does the work itself, and a server could break off each answer after a few more bytes.
@@ -69,6 +70,8 @@ pub(crate) struct Store {
     /// A TCP server that must be there. The client of Redis asks a server that is not there for
     /// seconds.
     server: Option<(String, u16)>,
+    /// Whether long objects are in parts.
+    in_parts: bool,
 }
 
 impl Store {
@@ -93,6 +96,7 @@ impl Store {
         Ok(Self {
             operator,
             writing,
+            in_parts: server.is_some(),
             server,
         })
     }
@@ -104,6 +108,16 @@ impl Store {
             writing: operator.clone(),
             operator,
             server: None,
+            in_parts: false,
+        }
+    }
+
+    /// The same store with long objects in parts.
+    #[cfg(test)]
+    pub(crate) fn in_parts(self) -> Self {
+        Self {
+            in_parts: true,
+            ..self
         }
     }
 
@@ -111,8 +125,31 @@ impl Store {
     pub(crate) async fn get(&self, path: &str, most: u64) -> Result<Option<Bytes>, StoreError> {
         tokio::select! {
             error = self.missing_server() => Err(error),
-            found = self.read(path, most) => found,
+            found = self.whole(path, most) => found,
         }
+    }
+
+    async fn whole(&self, path: &str, most: u64) -> Result<Option<Bytes>, StoreError> {
+        let found = self.read(path, most).await?;
+        let head = found.as_deref().filter(|_| self.in_parts);
+        let Some(head) = head.and_then(Head::read) else {
+            return Ok(found);
+        };
+        if head.length > most {
+            return Err(StoreError::TooLong { most });
+        }
+        let parts = (0..head.count()).map(|number| {
+            let name = head.part(path, number);
+            async move { self.read(&name, PART_LEN).await }
+        });
+        let mut parts = futures_util::stream::iter(parts).buffered(AT_ONCE);
+        let mut whole = Vec::new();
+        while let Some(part) = parts.next().await {
+            // The server has dropped a part: then there is no object.
+            let Some(part) = part? else { return Ok(None) };
+            whole.extend_from_slice(&part);
+        }
+        Ok(Some(whole.into()))
     }
 
     async fn read(&self, path: &str, most: u64) -> Result<Option<Bytes>, StoreError> {
@@ -144,13 +181,30 @@ impl Store {
     pub(crate) async fn put(&self, path: &str, parts: Vec<Bytes>) -> Result<Put, StoreError> {
         let written = tokio::select! {
             error = self.missing_server() => return Err(error),
-            written = self.writing.write(path, Buffer::from(parts)) => written,
+            written = self.write(path, Buffer::from(parts)) => written,
         };
         match written {
             Ok(_) => Ok(Put::Written),
             Err(error) if is_conflict(&error) => Ok(Put::Kept),
             Err(error) => Err(failed(&error)),
         }
+    }
+
+    async fn write(&self, path: &str, object: Buffer) -> opendal::Result<()> {
+        let whole = object.to_bytes();
+        let head = Head::of(&whole).filter(|_| self.in_parts);
+        let Some(head) = head else {
+            self.writing.write(path, object).await?;
+            return Ok(());
+        };
+        let length = usize::try_from(PART_LEN).unwrap_or(usize::MAX);
+        for (number, part) in (0..).zip(whole.chunks(length)) {
+            let part = whole.slice_ref(part);
+            self.writing.write(&head.part(path, number), part).await?;
+        }
+        // Last, so that a head always has its parts.
+        self.writing.write(path, head.write()).await?;
+        Ok(())
     }
 
     /// The objects in a folder, whose name ends with a slash.

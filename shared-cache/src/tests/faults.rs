@@ -49,6 +49,28 @@ fn a_dead_server_is_found_at_once() {
     }
 }
 
+/// A server that drops a part has no object.
+#[test]
+fn a_long_object_in_parts_comes_back_as_long_as_all_of_them_are_there() {
+    let operator = memory();
+    let store = Store::of(operator.clone()).in_parts();
+    let long = [&b"long"[..], &[7; 700_000]].concat();
+    runtime().unwrap().block_on(async {
+        for object in [b"short".to_vec(), long.clone()] {
+            let halves = object.split_at(3);
+            let halves = vec![halves.0.to_vec().into(), halves.1.to_vec().into()];
+            store.put("pack", halves).await.unwrap();
+            let back = store.get("pack", 1 << 20).await.unwrap();
+            assert!(back.unwrap() == object);
+        }
+        let error = store.get("pack", 700_000).await.unwrap_err();
+        assert!(matches!(error, StoreError::TooLong { .. }), "{error}");
+        let head = crate::parts::Head::of(&long).unwrap();
+        operator.delete(&head.part("pack", 1)).await.unwrap();
+        assert_eq!(store.get("pack", 1 << 20).await.unwrap(), None);
+    });
+}
+
 #[test]
 fn a_silent_server_is_waited_for_only_once() {
     let keys = Keys::new();
