@@ -217,14 +217,23 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-/// The program with another byte near the end of its last text.
+/// The program with another byte in the middle of its longest data segment.
 fn edited(program: &[u8]) -> Vec<u8> {
-    let text = b"const ";
-    let found = program.windows(text.len()).rposition(|part| part == text);
-    let found = found.or_else(|| program.windows(4).rposition(|part| part == b"http"));
+    let mut longest = 0..0;
+    for payload in Parser::new(0).parse_all(program) {
+        if let Payload::DataSection(section) = payload.expect("a program") {
+            for segment in section {
+                let segment = segment.expect("a segment");
+                let start = segment.range.end - segment.data.len();
+                if segment.data.len() > longest.len() {
+                    longest = start..segment.range.end;
+                }
+            }
+        }
+    }
     let mut edited = program.to_vec();
-    if let Some(place) = found {
-        edited[place] ^= 1;
+    if !longest.is_empty() {
+        edited[longest.start + longest.len() / 2] ^= 1;
     }
     edited
 }

@@ -21,7 +21,7 @@ use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
 use crate::worker::{self, StageError, Worker, WorkerError, WorkerStage};
 use crate::{DebugSections, EngineProfile, NativeImage, PrecompileError, ValidComponent};
 
-/// The process that compiles: a program that calls [`compiler_worker`].
+/// The process that compiles: a program that calls [`crate::compiler_worker`].
 #[derive(Clone, Debug)]
 pub struct CompilerProcess {
     /// How the process is started. Its memory is for one program and target.

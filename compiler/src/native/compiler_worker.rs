@@ -76,7 +76,7 @@ pub(super) fn reply(
     Ok([kept_functions::in_answer(pack), message].concat())
 }
 
-/// The worker process: reads the arguments of [`CompilerProcess`], and a program from standard
+/// The worker process: reads the arguments of [`crate::CompilerProcess`], and a program from
 /// input, and answers on standard output.
 ///
 /// # Errors
