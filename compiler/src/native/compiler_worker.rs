@@ -77,7 +77,7 @@ pub(super) fn reply(
 }
 
 /// The worker process: reads the arguments of [`crate::CompilerProcess`], and a program from
-/// input, and answers on standard output.
+/// standard input, and answers on standard output.
 ///
 /// # Errors
 ///
