@@ -42,6 +42,7 @@ FROM ${EDGEC} AS chosen
 FROM debian:trixie-slim
 COPY --from=chosen /edgec/ /usr/local/
 # A shared cache behind TLS needs the certificates of authorities.
+# hadolint ignore=DL3008
 RUN apt-get update -q \
     && apt-get install -q -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/*
