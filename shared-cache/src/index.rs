@@ -53,7 +53,7 @@ pub enum Refusal {
     /// No one has signed the pack.
     #[error("a pack in it is not signed")]
     Unsigned,
-    /// Nobody who is trusted has signed the pack, or it was changed after that.
+    /// No trusted key has signed the pack, or it was changed after that.
     #[error("no trusted key has signed a pack in it (a signature names the key {named})")]
     Untrusted {
         /// The key that a signature names. Anyone could have written this name.

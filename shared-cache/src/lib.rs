@@ -3,9 +3,9 @@
 //! A build takes answers to questions from here that it would otherwise find out itself. The store
 //! (Redis, S3, WebDAV, the cache of GitHub Actions) and everyone who can write to it are untrusted:
 //! an answer counts only if it is in a pack whose index a trusted key has signed, for the same
-//! namespace, the same edgec and the same question ([`Refusal`] says what is refused). So whoever
-//! controls the store can take answers away, and can bring back older ones, which were right. They
-//! cannot choose an answer.
+//! namespace, the same edgec and the same question ([`Refusal`] says what is refused). An
+//! attacker who controls the store can take answers away, and can bring back older ones, which were
+//! right, but cannot choose an answer.
 //!
 //! ```text
 //! first question without an answer ─▶ thread: GET pack of these inputs, else GET line, GET its pack

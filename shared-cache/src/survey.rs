@@ -68,7 +68,7 @@ pub fn verify(
         for listed in store.list(&names::packs(namespace)).await? {
             let bytes = match store.get(&listed.path, MAX_PACK_LEN).await {
                 Ok(Some(bytes)) => bytes,
-                // Someone removed it.
+                // It was removed meanwhile.
                 Ok(None) => continue,
                 Err(StoreError::TooLong { .. }) => {
                     checked.refused += 1;

@@ -85,7 +85,7 @@ fn write(store: &Operator, key: &SecretKey, input: &str, texts: &[&str]) {
 
 fn recalled(machine: &SharedCache, text: &str) -> Option<Vec<u8>> {
     let answer = machine.recall("step", &key(text));
-    // Whatever happens to the store, it is the right one.
+    // The answer is right, also if the store is not.
     if let Some(answer) = &answer {
         assert_eq!(*answer, text.repeat(100).into_bytes());
     }

@@ -1,5 +1,5 @@
-//! The shared cache through the real binary: two machines have a store between them, and someone
-//! controls the store. Whatever happens there, the artifacts are those of a build without a cache.
+//! The shared cache through the real binary: two machines have a store between them, and an
+//! attacker controls the store. The artifacts are always those of a build without a cache.
 //!
 //! `tests/shared_cache/run.sh` does it with real servers.
 
@@ -68,7 +68,7 @@ fn uncached(sandbox: &Sandbox) -> [Vec<u8>; 2] {
     run(sandbox, "hello.wat", &["--no-cache"]).artifacts
 }
 
-/// A sandbox with a program, the key of a writer, and the key of someone else.
+/// A sandbox with a program, the key of a writer, and a key that is not trusted.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("hello.wat", fs::read(hello()).unwrap());
@@ -125,7 +125,7 @@ fn a_build_reads_only_what_is_trusted_and_writes_only_when_asked() {
     let key = ["--cache-key", "cache.pem"];
     build(&sandbox, "one", &redis, &[&TRUST, &key]);
     assert_eq!(redis.objects(), Objects::new());
-    // A build that only writes needs to trust nobody.
+    // A build that only writes needs no trusted key.
     build(&sandbox, "two", &redis, &[&WRITE]);
     found(&redis.objects());
     let distrusting = build(
@@ -170,7 +170,7 @@ fn no_attack_on_the_store_changes_an_artifact() {
     build(&sandbox, "one", &redis, &[&WRITE]);
     let genuine = redis.objects();
     let (pack, bytes, _) = found(&genuine);
-    // The same pack, signed by someone else, and one of another namespace.
+    // The same pack, signed by another key, and one of another namespace.
     redis.replace(Objects::new());
     let other = ["--cache-write", "--cache-key", "other.pem"];
     build(&sandbox, "other", &redis, &[&other]);
@@ -231,7 +231,7 @@ fn no_attack_on_the_store_changes_an_artifact() {
     assert_one(&built.warnings, "cache-refused");
 }
 
-/// The functions of another project do not count, also if someone makes its pack the newest.
+/// The functions of another project do not count, also if its pack becomes the newest.
 #[test]
 fn functions_never_cross_projects() {
     let (sandbox, redis) = (sandbox(), Redis::new());

@@ -127,7 +127,7 @@ def shared(place, url, program, changed):
     without = place.build(changed, "out", ["--no-cache", *name])[0]
     assert artifacts == without, "another artifact"
 
-    # Nobody trusts this key, and this is another kind of builds.
+    # This key is not trusted, and this is another kind of builds.
     _, cache, said = place.machine(url, "--cache-trust", "other.pub.pem").build(program)
     assert cache["shared"]["hits"] == 0, cache
     one_warning(said, "cache-refused")

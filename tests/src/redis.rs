@@ -1,5 +1,5 @@
 //! A small server that speaks as much of Redis's protocol (RESP2) as a shared cache uses. Tests
-//! look at its objects and change them, as someone does who controls the store.
+//! look at its objects and change them, as an attacker does who controls the store.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};

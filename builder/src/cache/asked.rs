@@ -5,8 +5,8 @@
 //! digest of edgec 32 │ length 8 │ verb │ length 8 │ input │ for each argument: length 8 │ argument
 //! ```
 //!
-//! A kept question proves itself: its SHA-256 is the name of its answer ([`key()`]). So nobody can
-//! put another question in its place, and a question that does not give this name is not used.
+//! A kept question proves itself: its SHA-256 is the name of its answer ([`key()`]). So no
+//! other question fits there, and a question that does not give this name is not used.
 
 use edgec_artifact::Sha256Digest;
 use edgec_compiler::Question;

@@ -182,7 +182,7 @@ fn names(folder: &CacheFolder, kind: &str) -> Result<Vec<Sha256Digest>, CacheErr
     Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
-/// The same names in an order that nobody can foresee: who knew the sample would spare it.
+/// The same names in a random order: an attacker who knew the sample would spare it.
 fn shuffled(mut names: Vec<Sha256Digest>) -> Vec<Sha256Digest> {
     // The keys of this hasher come from the system's source of random numbers.
     let order = RandomState::new();

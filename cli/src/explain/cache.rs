@@ -79,9 +79,9 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "cache-refused",
             what: "A pack in the shared cache does not count, and the build did its work itself.",
-            remedy: "Nobody who is trusted has signed it, or it was changed, cut or moved after that. \
-                     Either `--cache-trust` lacks the key of a writer, or someone else can write to the \
-                     store. The artifacts are the same.",
+            remedy: "No trusted key has signed it, or it was changed, cut or moved after that. Either \
+                     `--cache-trust` lacks the key of a writer, or others can write to the store. The \
+                     artifacts are the same.",
         },
         Explanation {
             code: "cache-shared",

@@ -1,5 +1,5 @@
-//! The attack corpus: everything that someone who can write to the store may put there. Each attack
-//! ends as a miss, and never as another answer.
+//! The attack corpus: everything that an attacker who can write to the store may put there. Each
+//! attack ends as a miss, and never as another answer.
 
 use bytes::Bytes;
 use edgec_artifact::{Envelope, PublicKey, Sha256Digest, Signature};
@@ -174,8 +174,8 @@ fn an_answer_under_another_key_is_damaged() {
     assert!(!text.contains(&key("a").to_string()), "it is in base64");
 }
 
-/// A frame that becomes much longer than the index says, signed by a trusted key, and one that
-/// nobody has signed.
+/// A frame that becomes much longer than the index says, signed by a trusted key, and one without
+/// a signature.
 #[test]
 fn a_frame_that_grows_is_stopped() {
     let (store, keys) = (memory(), Keys::new());
@@ -222,7 +222,7 @@ fn a_replayed_pack_only_lacks_answers() {
     assert!(attacked.trouble().is_none());
 }
 
-/// A release build does not read what other builds have written, whoever has signed it.
+/// A release build does not read what other builds have written, also with a trusted signature.
 #[test]
 fn another_namespace_is_another_folder_and_another_signature() {
     let (store, keys) = (memory(), Keys::new());
