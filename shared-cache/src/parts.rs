@@ -1,7 +1,7 @@
 //! Objects in parts, for a server whose client waits only half a second for each answer.
 //!
-//! OpenDAL's client of Redis does not wait longer, also if a deadline allows it. So an object
-//! that is longer than a part becomes several objects and a head. Each part then needs a connection of 1
+//! OpenDAL's client of Redis does not wait longer, also if a deadline allows it. So an object that
+//! is longer than a part becomes several objects and a head. Each part then needs a connection of 1
 //! MB/s. The parts have the digest of the whole in their names, so those of two writers never mix.
 //! Nothing here is authenticated: the index of a pack is.
 //!
