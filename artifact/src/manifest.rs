@@ -100,6 +100,11 @@ impl Bytes {
             sha256: Sha256Digest::of(bytes),
         }
     }
+
+    /// Describes bytes of this length and digest.
+    pub const fn new(length: u64, sha256: Sha256Digest) -> Self {
+        Self { length, sha256 }
+    }
 }
 
 /// The CPUs that an image is for.

@@ -11,7 +11,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use edgec_artifact::{Bytes, Manifest, PublicKey};
-use edgec_compiler::{Finding, Names, ReadError};
+use edgec_compiler::{Finding, Names, ReadError, ValidComponent};
 use edgec_packager::{SignedArtifact, Signer, UnsignedArtifact};
 use edgec_targets::Target;
 
@@ -162,7 +162,7 @@ impl Plan {
         let deadline = prepared.deadline.or_after(Duration::from_secs(60));
         let mut found = self.recipe.tools.lint.program(program, deadline);
         if let Ok(findings) = &mut found
-            && !is(program.bytes(), &prepared.input)
+            && !is(program, &prepared.input)
         {
             let causes = findings.iter_mut().filter_map(|it| it.cause.as_mut());
             causes.for_each(|cause| cause.offset = None);
@@ -196,9 +196,9 @@ impl Plan {
 /// The lint's findings, and how long it took.
 type Lint = (Result<Vec<Finding>, ReadError>, Duration);
 
-/// Whether `described` describes these bytes.
-fn is(bytes: &[u8], described: &Bytes) -> bool {
-    bytes.len() as u64 == described.length && Bytes::of(bytes) == *described
+/// Whether `described` describes the bytes of this program.
+fn is(program: &ValidComponent, described: &Bytes) -> bool {
+    program.bytes().len() as u64 == described.length && program.sha256() == described.sha256.0
 }
 
 /// Packages one image. If there are `names`, also makes a debug file.

@@ -4,7 +4,7 @@ use edgec_artifact::{
     Builder, Bytes, Capabilities, Engine, Exports, Extensions, Image, LimitRange, Manifest,
     ProgramKind, Resources, Sha256Digest, Source, TargetCpu, Validity,
 };
-use edgec_compiler::{ENGINE_VERSION, NativeImage};
+use edgec_compiler::{ENGINE_VERSION, NativeImage, ValidComponent};
 use edgec_targets::Target;
 
 use crate::prepared::Prepared;
@@ -56,7 +56,7 @@ impl<'a> Manifests<'a> {
             name,
             recipe,
             prepared,
-            optimized: Bytes::of(prepared.optimized.component.bytes()),
+            optimized: program(&prepared.optimized.component),
         }
     }
 
@@ -74,6 +74,11 @@ impl<'a> Manifests<'a> {
             ),
         }
     }
+}
+
+fn program(program: &ValidComponent) -> Bytes {
+    let length = program.bytes().len() as u64;
+    Bytes::new(length, Sha256Digest(program.sha256()))
 }
 
 impl WithoutImage<'_> {

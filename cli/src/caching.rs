@@ -12,7 +12,6 @@ mod shared;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
 use edgec_builder::cache::{self, Cache, CacheError, CacheUse, DEFAULT_NAMESPACE};
 use edgec_builder::{Tools, WorkerProgram};
 use etcetera::BaseStrategy as _;
@@ -65,6 +64,16 @@ pub(crate) struct SharedArguments {
     cache_namespace: String,
 }
 
+/// Reads a switch in a variable. What may write to a cache is no matter for a guess, so another text
+/// is an error. CI systems set a variable without a value to the empty text.
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "" | "0" | "n" | "no" | "f" | "false" | "off" => Ok(false),
+        "1" | "y" | "yes" | "t" | "true" | "on" => Ok(true),
+        _ => Err("write `true` or `false`".to_owned()),
+    }
+}
+
 /// How a build uses the cache.
 #[derive(clap::Args)]
 pub(crate) struct CacheArguments {
@@ -93,7 +102,7 @@ pub(crate) struct CacheArguments {
         long,
         env = "EDGEC_CACHE_WRITE",
         hide_env_values = true,
-        value_parser = FalseyValueParser::new()
+        value_parser = switch
     )]
     cache_write: bool,
     /// The private key that signs what is written to the shared cache: a file, or `env:NAME`

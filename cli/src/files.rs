@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 pub(crate) use edgec_files::NewFolders;
-use edgec_files::{Aside, FolderKind, NewMode, put_all, write_aside};
+use edgec_files::{Aside, Durability, FolderKind, NewMode, put_all, write_aside};
 
 use crate::failure::{Exit, Failure};
 use crate::file_kind::Wanted;
@@ -37,7 +37,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], kind: Wanted) -> Result<(), Failu
     signals::uninterrupted(|| stage(path, bytes, kind)?.commit())
 }
 
-/// A file that is complete on disk and has not replaced the old file yet.
+/// A file that is complete and has not replaced the old file yet.
 pub(crate) struct Staged {
     kind: Wanted,
     file: Aside,
@@ -51,9 +51,31 @@ pub(crate) fn stage(path: &Path, bytes: &[u8], kind: Wanted) -> Result<Staged, F
         Wanted::PrivateKey => NewMode::OwnerOnly,
         _ => NewMode::AsBefore,
     };
-    match write_aside(path, bytes, mode) {
+    match write_aside(path, bytes, mode, durability(kind)) {
         Ok(file) => Ok(Staged { kind, file }),
         Err(error) => Err(cannot("write", path, &error)),
+    }
+}
+
+/// What edgec makes from other files can be made again, and its readers check it. Keys cannot be
+/// made again. A policy can be what keeps a host from loading old artifacts.
+fn durability(kind: Wanted) -> Durability {
+    match kind {
+        Wanted::Artifact
+        | Wanted::DebugFile
+        | Wanted::Attestation
+        | Wanted::HostProfile
+        | Wanted::ManualPage => Durability::Rebuildable,
+        Wanted::Program
+        | Wanted::Envelope
+        | Wanted::Pae
+        | Wanted::PolicyPae
+        | Wanted::Policy
+        | Wanted::SignedPolicy
+        | Wanted::Project
+        | Wanted::PublicKey
+        | Wanted::PrivateKey
+        | Wanted::Key => Durability::OnDisk,
     }
 }
 

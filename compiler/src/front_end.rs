@@ -56,7 +56,7 @@ pub struct Ahead {
 #[derive(Debug)]
 pub enum Next {
     /// The optimizer gets some of the program's core modules.
-    Optimize(Planned),
+    Optimize(Box<Planned>),
     /// The compiler gets the program.
     Compile(Box<Finished>),
 }
@@ -369,7 +369,7 @@ fn whole(head: Head, from: &mut Reader<'_>) -> Option<Vec<u8>> {
 
 fn ahead(head: AheadHead, from: &mut Reader<'_>) -> Option<Ahead> {
     let next = match head.next {
-        NextHead::Optimize(parts) => Next::Optimize(Planned(Parts::read(parts, from)?)),
+        NextHead::Optimize(parts) => Next::Optimize(Box::new(Planned(Parts::read(parts, from)?))),
         NextHead::Compile(finished) => Next::Compile(Box::new(Finished::read(*finished, from)?)),
     };
     Some(Ahead {

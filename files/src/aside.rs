@@ -19,12 +19,25 @@ pub enum NewMode {
     OwnerOnly,
 }
 
-/// A new file that is complete on disk and has not replaced the old file yet. It is removed when
-/// this value is dropped.
+/// What a crash of the machine may do to a new file. A crash of this process never leaves a part of
+/// a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing: the file and its name are on disk before the call returns.
+    OnDisk,
+    /// It may lose or cut the file, as it may with any compiler's output. This is for files that can
+    /// be made again, and that every reader checks: waiting for the disk takes longer than many
+    /// builds. A full disk is still reported.
+    Rebuildable,
+}
+
+/// A new file that is complete and has not replaced the old file yet. It is removed when this value
+/// is dropped.
 #[derive(Debug)]
 pub struct Aside {
     path: PathBuf,
     file: NamedTempFile,
+    durability: Durability,
 }
 
 /// Why files were not put in place.
@@ -40,22 +53,55 @@ pub struct PutError {
     pub changed: Vec<String>,
 }
 
-/// Writes a new file beside the one at `path`, and waits until it is on disk. Blocks of zeros
-/// become holes. Of the old file at `path`, this reads only the mode.
+/// Writes a new file beside the one at `path`. Blocks of zeros become holes. Of the old file at
+/// `path`, this reads only the mode.
 ///
 /// # Errors
 ///
 /// The system's error. In that case, no new file remains.
-pub fn write_aside(path: &Path, bytes: &[u8], mode: NewMode) -> io::Result<Aside> {
+pub fn write_aside(
+    path: &Path,
+    bytes: &[u8],
+    mode: NewMode,
+    durability: Durability,
+) -> io::Result<Aside> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".edgec-");
     set_mode(&mut builder, path, mode);
     let mut file = builder.tempfile_in(folder_of(path))?;
     write_sparse(bytes, file.as_file_mut())?;
     file.as_file().set_len(bytes.len() as u64)?;
-    file.as_file().sync_all()?;
-    let path = path.to_owned();
-    Ok(Aside { path, file })
+    if durability == Durability::OnDisk || !reports_when_written(file.as_file()) {
+        file.as_file().sync_all()?;
+    }
+    Ok(Aside {
+        path: path.to_owned(),
+        file,
+        durability,
+    })
+}
+
+/// Whether the file system reserves the room for bytes when they are written, and so reports a full
+/// disk at once. Others, such as NFS, may report it only when the file is synced.
+///
+/// Source: `statfs(2)`.
+#[cfg(target_os = "linux")]
+fn reports_when_written(file: &fs::File) -> bool {
+    const EXT4: u32 = 0xef53;
+    const XFS: u32 = 0x5846_5342;
+    const BTRFS: u32 = 0x9123_683e;
+    const F2FS: u32 = 0xf2f5_2010;
+    const TMPFS: u32 = 0x0102_1994;
+    // Its upper layer is always one of the others.
+    const OVERLAY: u32 = 0x794c_7630;
+    let system = rustix::fs::fstatfs(file).ok();
+    let kind = system.and_then(|it| u32::try_from(it.f_type).ok());
+    kind.is_some_and(|kind| [EXT4, XFS, BTRFS, F2FS, TMPFS, OVERLAY].contains(&kind))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reports_when_written(_: &fs::File) -> bool {
+    false
 }
 
 #[cfg(unix)]
@@ -85,6 +131,7 @@ impl Aside {
     /// The system's error.
     pub fn put_if_absent(self) -> io::Result<bool> {
         match self.file.persist_noclobber(&self.path) {
+            Ok(_) if self.durability == Durability::Rebuildable => Ok(true),
             Ok(_) => sync_folder(folder_of(&self.path)).map(|()| true),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error.error),
@@ -92,7 +139,8 @@ impl Aside {
     }
 }
 
-/// Replaces all old files with the new ones, then syncs each folder once.
+/// Replaces all old files with the new ones, then syncs once each folder of a file that must be on
+/// disk.
 ///
 /// # Errors
 ///
@@ -103,7 +151,12 @@ pub fn put_all(files: Vec<Aside>) -> Result<(), PutError> {
     let mut placed = Vec::new();
     let mut failed = None;
     let mut left = files.len();
-    for Aside { path, file } in files {
+    for Aside {
+        path,
+        file,
+        durability,
+    } in files
+    {
         left -= 1;
         // If this is the last file, nothing can fail later, so its old file is not needed again.
         let put = match left {
@@ -119,7 +172,9 @@ pub fn put_all(files: Vec<Aside>) -> Result<(), PutError> {
             placed = Vec::new();
             break;
         }
-        changed.entry(folder_of(&path).to_owned()).or_insert(path);
+        if durability == Durability::OnDisk {
+            changed.entry(folder_of(&path).to_owned()).or_insert(path);
+        }
     }
     // This removes the old files.
     drop(placed);
@@ -257,7 +312,9 @@ mod tests {
         let (one, other) = (folder.path().join("one"), folder.path().join("other"));
         fs::write(&one, "old").unwrap();
         fs::create_dir(&other).unwrap();
-        let aside = |path: &Path| write_aside(path, b"new", NewMode::AsBefore).unwrap();
+        let aside = |path: &Path| {
+            write_aside(path, b"new", NewMode::AsBefore, Durability::Rebuildable).unwrap()
+        };
         let error = put_all(vec![aside(&one), aside(&other)]).unwrap_err();
         assert_eq!(error.path, other);
         assert!(error.changed.is_empty(), "{:?}", error.changed);
@@ -281,7 +338,10 @@ mod tests {
         let path = folder.path().join("file");
         let mode = || path.metadata().unwrap().permissions().mode() & 0o777;
         for (new, expected) in [(NewMode::OwnerOnly, 0o600), (NewMode::AsBefore, 0o600)] {
-            put_all(vec![write_aside(&path, b"", new).unwrap()]).unwrap();
+            put_all(vec![
+                write_aside(&path, b"", new, Durability::OnDisk).unwrap(),
+            ])
+            .unwrap();
             assert_eq!(mode(), expected, "{new:?}");
         }
     }

@@ -33,7 +33,7 @@ mod sparse;
 mod sync;
 pub mod way;
 
-pub use aside::{Aside, NewMode, PutError, put_all, write_aside};
+pub use aside::{Aside, Durability, NewMode, PutError, put_all, write_aside};
 pub use bounded::{BoundError, read_bounded, read_bounded_into};
 #[cfg(target_os = "linux")]
 pub use folder::{Folder, Identity, Temporary, is_temporary_name};

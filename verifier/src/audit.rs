@@ -13,7 +13,9 @@ mod aarch64_list;
 mod decoder;
 mod features;
 mod finding;
+mod halves;
 mod handlers;
+mod map;
 mod marks;
 mod sweep;
 mod x86_64;
@@ -29,7 +31,6 @@ use crate::ENGINE_VERSION;
 
 use self::features::Declared;
 pub use self::finding::{Finding, Forbidden, Function, Place, Problem};
-use self::sweep::Sweep;
 
 /// The longest code that is audited, in bytes. An audit takes one byte of memory for each byte of
 /// code, and twelve for each direct branch, up to twice that while the list grows. At worst, the
@@ -168,11 +169,17 @@ fn sweep(
     Ok(match arch {
         Arch::X86_64 => {
             let declared = Declared::new(x86_64_encodings::FEATURES, features);
-            Sweep::new(text, x86_64::X86::new(text), declared).run(handlers, entries)
+            halves::run(text, || x86_64::X86::new(text), declared, handlers, entries)
         }
         Arch::Aarch64 => {
             let declared = Declared::new(aarch64::FEATURES, features);
-            Sweep::new(text, aarch64::Arm::new(text), declared).run(handlers, entries)
+            halves::run(
+                text,
+                || aarch64::Arm::new(text),
+                declared,
+                handlers,
+                entries,
+            )
         }
     })
 }

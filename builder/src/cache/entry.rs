@@ -4,15 +4,16 @@
 //! magic 16 │ key 32 │ length of the answer 8, little-endian │ digest 32 │ answer
 //! ```
 //!
-//! The digest is the SHA-256 of everything else. It finds entries that a crash, a full disk or
+//! The digest is the SHA-256 of magic, key, length, and the answer's fs-verity digest, which two
+//! threads compute ([`verity`]). It finds entries that a crash, a full disk or
 //! another program damaged, and entries under another name. It does not show who wrote an entry:
 //! the folder does.
 
-use edgec_artifact::Sha256Digest;
+use edgec_artifact::{Sha256Digest, verity};
 use sha2::{Digest as _, Sha256};
 
 /// The beginning of every entry. Another form has another beginning.
-const MAGIC: [u8; 16] = *b"edgec cached 01\n";
+const MAGIC: [u8; 16] = *b"edgec cached 02\n";
 
 /// The length of an entry without its answer, in bytes.
 pub(super) const HEAD_LEN: usize = 16 + 32 + 8 + 32;
@@ -34,7 +35,7 @@ fn digest(key: &Sha256Digest, length: &[u8; 8], answer: &[u8]) -> [u8; 32] {
     hash.update(MAGIC);
     hash.update(key.0);
     hash.update(length);
-    hash.update(answer);
+    hash.update(verity::digest(answer).0);
     hash.finalize().into()
 }
 

@@ -5,7 +5,7 @@ use edgec_compiler::Question;
 use sha2::{Digest as _, Sha256};
 
 /// Says what is hashed, and in which way. Another way needs another text.
-const DOMAIN: &[u8] = b"edgec build cache: question, 1\0";
+const DOMAIN: &[u8] = b"edgec build cache: question, 2\0";
 
 /// Says the same about a namespace.
 const NAMESPACE: &[u8] = b"edgec build cache: namespace, 1\0";
@@ -22,8 +22,9 @@ pub(super) fn in_namespace(program: Sha256Digest, namespace: &str) -> Sha256Dige
     Sha256Digest(hash.finalize().into())
 }
 
-/// The key of a question to the workers of a program with this digest. Each part has its length in
-/// front, so different questions never hash the same bytes.
+/// The key of a question to the workers of a program with this digest. The input's digest stands for
+/// the input, because several questions and the manifest are about the same program. Each part has
+/// its length in front, so different questions never hash the same bytes.
 pub(super) fn key(program: &Sha256Digest, question: Question<'_>) -> Sha256Digest {
     let mut hash = Sha256::new();
     hash.update(DOMAIN);
@@ -33,7 +34,8 @@ pub(super) fn key(program: &Sha256Digest, question: Question<'_>) -> Sha256Diges
         .arguments
         .iter()
         .map(|argument| argument.as_bytes());
-    let parts = [question.verb.as_bytes(), question.input];
+    let input = question.input_sha256();
+    let parts = [question.verb.as_bytes(), &input];
     for part in parts.into_iter().chain(arguments) {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);

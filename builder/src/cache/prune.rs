@@ -1,6 +1,7 @@
 //! What a cache holds, and how it stays within its size. No step of a build does this work.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -131,10 +132,14 @@ fn all(cache: &CacheFolder) -> Result<Vec<Found>, FolderError> {
         if kind == TEMPORARY {
             continue;
         }
-        let folder = cache.root.folder(&kind)?;
+        let Ok(folder) = cache.root.folder(&kind) else {
+            // It is no folder, so it holds no entries.
+            continue;
+        };
         for name in folder.names()? {
             let facts = folder.open_unjudged(&name).ok();
-            let Some(facts) = facts.and_then(|file| file.metadata().ok()) else {
+            let facts = facts.and_then(|file| file.metadata().ok());
+            let Some(facts) = facts.filter(Metadata::is_file) else {
                 // Another process removed it, or it is no file.
                 continue;
             };

@@ -118,9 +118,10 @@ fn what_the_optimizer_gets_comes_back() {
     };
     let (facts, ahead) = answer(&task(Level::O2), &[text.as_bytes()], prepared).unwrap();
     assert!(facts.from_text);
-    let Next::Optimize(Planned(parts)) = ahead.next else {
+    let Next::Optimize(planned) = ahead.next else {
         panic!("{:?}", ahead.next);
     };
+    let Planned(parts) = *planned;
     assert_eq!(parts.before.len(), 2);
     for module in &parts.modules {
         let module = module.as_ref().unwrap();

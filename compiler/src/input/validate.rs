@@ -4,8 +4,10 @@
 //! wasmparser 0.254 implements them.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
 use crate::input::features::{self, LEGACY_EXCEPTIONS, SUPPORTED};
@@ -24,6 +26,8 @@ pub struct ValidComponent {
     /// The result of a scan of its function bodies, if it was made.
     code: Option<WasmFeatures>,
     advisories: Vec<Cow<'static, str>>,
+    /// The SHA-256 of the bytes, once it is known.
+    digest: OnceLock<[u8; 32]>,
 }
 
 /// Facts about a program, for another process.
@@ -89,6 +93,7 @@ fn accepted_by_engine(bytes: Vec<u8>, found: Found) -> Result<ValidComponent, Va
         features,
         code,
         advisories,
+        digest: OnceLock::new(),
     })
 }
 
@@ -181,6 +186,7 @@ impl ValidComponent {
             features,
             code: None,
             advisories: Vec::new(),
+            digest: OnceLock::new(),
         }
     }
 
@@ -192,6 +198,7 @@ impl ValidComponent {
             features: WasmFeatures::from_bits_truncate(described.features),
             code: described.code.map(WasmFeatures::from_bits_truncate),
             advisories: described.advisories,
+            digest: OnceLock::new(),
         }
     }
 
@@ -215,12 +222,25 @@ impl ValidComponent {
             features: self.features,
             code: self.code,
             advisories: self.advisories.clone(),
+            digest: OnceLock::new(),
         }
     }
 
     /// The binary.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The SHA-256 of the binary. It is computed once.
+    pub fn sha256(&self) -> [u8; 32] {
+        *self
+            .digest
+            .get_or_init(|| Sha256::digest(&self.bytes).into())
+    }
+
+    /// Where [`sha256`](Self::sha256) is kept.
+    pub(crate) fn digest(&self) -> &OnceLock<[u8; 32]> {
+        &self.digest
     }
 
     /// The binary, by value.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use super::{Finding, image, program};
 use crate::worker::deadline::Deadline;
+use crate::worker::kept::Asked;
 use crate::worker::{self, ReadError, Worker};
 use crate::{ProgramKind, ValidComponent};
 
@@ -30,7 +31,9 @@ impl LintProcess {
         program: &ValidComponent,
         deadline: Deadline,
     ) -> Result<Vec<Finding>, ReadError> {
-        self.run("program", program.kind(), program.bytes(), deadline)
+        let arguments = ["program", program.kind().name()];
+        let asked = self.worker.question_about(&arguments, program);
+        self.run(&asked, &arguments, program.bytes(), deadline)
     }
 
     /// The findings for an image of this version, from the bytes of its section `.wasmtime.info`,
@@ -45,24 +48,24 @@ impl LintProcess {
         kind: ProgramKind,
         deadline: Deadline,
     ) -> Result<Vec<Finding>, ReadError> {
-        self.run("image", kind, info, deadline)
+        let arguments = ["image", kind.name()];
+        let asked = self.worker.question(&arguments, info);
+        self.run(&asked, &arguments, info, deadline)
     }
 
     fn run(
         &self,
-        what: &str,
-        kind: ProgramKind,
+        question: &Asked<'_>,
+        arguments: &[&str],
         input: &[u8],
         deadline: Deadline,
     ) -> Result<Vec<Finding>, ReadError> {
-        let arguments = [what, kind.name()];
-        let question = self.worker.question(&arguments, input);
         if let Some(Ok(findings)) = question.recall().map(|kept| worker::read(&kept)) {
             return Ok(findings);
         }
         let answer = self
             .worker
-            .ask(&arguments, input, MAX_ANSWER_LEN, deadline)?;
+            .ask(arguments, input, MAX_ANSWER_LEN, deadline)?;
         let findings = worker::read(&answer)?;
         question.keep_whole(&answer);
         Ok(findings)

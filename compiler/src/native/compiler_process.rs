@@ -64,7 +64,7 @@ impl CompilerProcess {
         let begin = Instant::now();
         let features = program.features().bits().to_string();
         let arguments = [target.id, profile.name(), program.kind().name(), &features];
-        let question = self.worker.question(&arguments, program.bytes());
+        let question = self.worker.question_about(&arguments, program);
         let image = |answer| stripped(answer, program, target, profile);
         if let Some(Ok(mut known)) = question.recall().map(image) {
             known.compiling = begin.elapsed();
@@ -134,7 +134,7 @@ impl CompilerProcess {
         deadline: Deadline,
     ) -> Option<Vec<u8>> {
         let of_code = [&arguments[..], &[CODE_OF]].concat();
-        let question = self.worker.question(&of_code, bare.bytes());
+        let question = self.worker.question_about(&of_code, bare);
         let code = match question.recall() {
             Some(code) => code,
             None => {

@@ -106,7 +106,7 @@ impl Initializer {
         let features = program.features().bits().to_string();
         let arguments = [features.as_str(), function];
         let (bytes, sleep) = (program.bytes(), Sleep::Allowed);
-        let question = self.worker.question(&arguments, bytes);
+        let question = self.worker.question_about(&arguments, program);
         if let Some(Ok(snapshot)) = question.recall().map(|kept| understand(kept, function)) {
             return Ok(snapshot);
         }

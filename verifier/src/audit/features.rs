@@ -9,6 +9,7 @@ pub(super) type Names = &'static [&'static str];
 pub(super) const UNKNOWN: &str = "(unknown)";
 
 /// The features that a manifest declares.
+#[derive(Clone, Copy)]
 pub(super) struct Declared {
     pub(super) names: Names,
     bits: u64,

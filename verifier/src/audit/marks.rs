@@ -22,12 +22,39 @@ pub(super) const TARGET: u8 = 0x80;
 /// No instruction is longer.
 const MAX_INSTRUCTION: usize = 15;
 
-/// A mark for every byte. Nothing is known outside of the code.
-pub(super) struct Marks(Vec<u8>);
+/// A mark for every byte of the code, or of a part of it. Nothing is known outside.
+pub(super) struct Marks {
+    /// The place of the first mark.
+    from: usize,
+    marks: Vec<u8>,
+}
 
 impl Marks {
-    pub(super) fn new(len: usize) -> Self {
-        Self(vec![FREE; len])
+    pub(super) fn new(range: Range<usize>) -> Self {
+        Self {
+            from: range.start,
+            marks: vec![FREE; range.len()],
+        }
+    }
+
+    /// Adds the marks of the part that follows this one.
+    pub(super) fn append(&mut self, mut next: Self) {
+        self.marks.append(&mut next.marks);
+    }
+
+    /// Whether these are the marks of a whole range.
+    pub(super) fn cover(&self, range: Range<usize>) -> bool {
+        self.get(range).is_some()
+    }
+
+    fn get(&self, range: Range<usize>) -> Option<&[u8]> {
+        let (start, end) = (range.start.checked_sub(self.from)?, range.end);
+        self.marks.get(start..end.checked_sub(self.from)?)
+    }
+
+    fn get_mut(&mut self, range: Range<usize>) -> Option<&mut [u8]> {
+        let (start, end) = (range.start.checked_sub(self.from)?, range.end);
+        self.marks.get_mut(start..end.checked_sub(self.from)?)
     }
 
     pub(super) fn kind(&self, at: u64) -> u8 {
@@ -40,53 +67,57 @@ impl Marks {
 
     fn mark(&self, at: u64) -> u8 {
         let place = usize::try_from(at).ok();
-        let mark = place.and_then(|place| self.0.get(place));
+        let place = place.and_then(|place| place.checked_sub(self.from));
+        let mark = place.and_then(|place| self.marks.get(place));
         mark.copied().unwrap_or(FREE)
     }
 
-    /// Whether all bytes of a range are of one of these kinds. `None` if the range reaches outside
-    /// of the code.
+    /// Whether all bytes of a range are of one of these kinds. `None` if the range reaches outside.
     pub(super) fn all(&self, range: Range<usize>, kinds: &[u8]) -> Option<bool> {
-        let mut marks = self.0.get(range)?.iter();
+        let mut marks = self.get(range)?.iter();
         Some(marks.all(|mark| kinds.contains(&(mark & KIND))))
     }
 
     /// Whether nothing is known of a range, not even that a branch or an address leads there.
     pub(super) fn unknown(&self, range: Range<usize>) -> bool {
-        let marks = self.0.get(range);
-        marks.is_some_and(|marks| {
+        self.get(range).is_some_and(|marks| {
             let known = |mark: &u8| mark & TARGET != 0 || mark & KIND != FREE;
             !marks.iter().any(known)
         })
     }
 
     pub(super) fn set(&mut self, range: Range<usize>, kind: u8) {
-        for mark in self.0.get_mut(range).unwrap_or_default() {
+        for mark in self.get_mut(range).unwrap_or_default() {
             *mark = (*mark & !KIND) | kind;
         }
     }
 
     pub(super) fn flag(&mut self, at: u64, flag: u8) {
         let place = usize::try_from(at).ok();
-        if let Some(mark) = place.and_then(|place| self.0.get_mut(place)) {
+        let place = place.and_then(|place| place.checked_sub(self.from));
+        if let Some(mark) = place.and_then(|place| self.marks.get_mut(place)) {
             *mark |= flag;
         }
     }
 
     pub(super) fn count(&self, kind: u8) -> u64 {
-        self.0.iter().filter(|mark| **mark & KIND == kind).count() as u64
+        self.marks
+            .iter()
+            .filter(|mark| **mark & KIND == kind)
+            .count() as u64
     }
 
     /// The start of the instruction before a place.
     pub(super) fn previous(&self, at: usize) -> Option<usize> {
-        let mut before = self.0.get(..at)?.iter().rev().take(MAX_INSTRUCTION);
+        let before = self.get(self.from..at)?.iter().rev();
+        let mut before = before.take(MAX_INSTRUCTION);
         let back = before.position(|mark| mark & KIND == START)?;
         at.checked_sub(back + 1)
     }
 
-    /// The contents of a place where no instruction begins.
+    /// The contents of a place where no instruction begins. These are the marks of all of the code.
     pub(super) fn not_code(&self, target: u64) -> Option<Place> {
-        if target >= self.0.len() as u64 {
+        if target >= self.marks.len() as u64 {
             return Some(Place::Outside);
         }
         match self.kind(target) {

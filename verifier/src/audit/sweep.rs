@@ -1,4 +1,5 @@
-//! One pass over the code finds the kind of every byte, and a second pass checks its branches.
+//! One pass over the code finds the kind of every byte, and a second pass ([`Map`]) checks its
+//! branches.
 //!
 //! Cranelift puts functions into one section. Most of them stand at a multiple of 32, after zeros.
 //! A function has instructions, jump tables (each after the indirect jump that uses it) and
@@ -9,99 +10,108 @@
 //! byte, and no direct branch or entry of a jump table leads to one. Source: `cranelift-codegen`
 //! 0.135, `machinst/buffer.rs`, and `emit.rs` of the two families.
 
+use std::ops::Range;
+
 use super::decoder::{Decoder, Flow, Instruction, Reference, Table, Verdict};
 use super::features::Declared;
 use super::finding::{Finding, Function, Place, Problem};
-use super::marks::{ADDRESSED, DATA, ENTRY, FREE, GARBAGE, INSIDE, Marks, PADDING, START, TARGET};
+use super::map::{Edge, Map, problem_of};
+use super::marks::{ADDRESSED, DATA, ENTRY, FREE, GARBAGE, INSIDE, PADDING, START, TARGET};
 use super::{AuditReport, MAX_FINDINGS};
 
 /// Cranelift aligns functions to this many bytes, in both families. It does not align small
 /// functions that only call others.
-const FUNCTION_ALIGN: usize = 32;
+pub(super) const FUNCTION_ALIGN: usize = 32;
 const TABLE_ENTRY: usize = 4;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Edge {
-    Near,
-    Call,
-    Address,
-}
 
 pub(super) struct Sweep<'a, D> {
     text: &'a [u8],
+    /// The part of the code that this pass reads.
+    range: Range<usize>,
     decoder: D,
     declared: Declared,
-    marks: Marks,
-    /// From, to, kind; sorted by the place where they begin.
-    edges: Vec<(u32, u32, Edge)>,
-    starts: Vec<u32>,
-    /// The starts of veneers, and the jumps that lead on from them.
-    veneers: Vec<(u32, u32)>,
+    map: Map,
     used: u64,
+    /// Whether an instruction refers to a place outside of the part that the pass must mark.
+    strayed: bool,
     report: AuditReport,
 }
 
 impl<'a, D: Decoder> Sweep<'a, D> {
-    pub(super) fn new(text: &'a [u8], decoder: D, declared: Declared) -> Self {
+    /// A pass over a part of the code, or over all of it.
+    pub(super) fn new(text: &'a [u8], range: Range<usize>, decoder: D, declared: Declared) -> Self {
         Self {
             text,
+            map: Map::new(range.clone()),
+            range,
             decoder,
             declared,
-            marks: Marks::new(text.len()),
-            edges: Vec::new(),
-            starts: Vec::new(),
-            veneers: Vec::new(),
             used: 0,
+            strayed: false,
             report: AuditReport::default(),
         }
     }
 
-    /// Audits the whole code. At each exception handler an instruction must begin, and at each
-    /// entry point a function.
-    pub(super) fn run(mut self, handlers: &[u32], entries: Option<&[u32]>) -> AuditReport {
-        // The table has one row for each call site, and many rows lead to the same place.
-        let places = |places: &[u32]| {
-            let mut places = places.to_vec();
-            places.sort_unstable();
-            places.dedup();
-            places
-        };
-        let handlers = places(handlers);
-        let known = entries.map(places);
-        for handler in &handlers {
-            self.marks.flag(u64::from(*handler), TARGET);
+    /// The first pass. At an exception handler, an instruction begins.
+    pub(super) fn pass(&mut self, handlers: &[u32]) {
+        for handler in handlers {
+            self.map.marks.flag(u64::from(*handler), TARGET);
         }
-        self.pass();
-        self.open_veneers();
-        for (from, to, edge) in std::mem::take(&mut self.edges) {
-            self.check_edge(from, to, edge);
+        self.read_all();
+        self.report.instructions = self.map.marks.count(START);
+        self.report.data = self.map.marks.count(DATA);
+        self.report.padding = self.map.marks.count(PADDING);
+    }
+
+    /// Whether nothing was found in this part, and it refers to no bytes of another part except by
+    /// branches.
+    pub(super) fn stands_alone(&self) -> bool {
+        self.report.found == 0 && !self.strayed
+    }
+
+    /// Adds the results for the part that follows this one.
+    pub(super) fn append(&mut self, next: Self) {
+        self.range.end = next.range.end;
+        self.map.append(next.map);
+        self.used |= next.used;
+        self.report.instructions += next.report.instructions;
+        self.report.data += next.report.data;
+        self.report.padding += next.report.padding;
+    }
+
+    /// The second pass, over the results of the first one for all of the code.
+    pub(super) fn check(mut self, handlers: &[u32], entries: Option<&[u32]>) -> AuditReport {
+        self.map.open_veneers();
+        if !self.map.is_clean() {
+            for (from, to, edge) in std::mem::take(&mut self.map.edges) {
+                if let Some(place) = self.map.astray(from, to, edge) {
+                    self.found(from.into(), |_| problem_of(edge, to.into(), place));
+                }
+            }
         }
         for handler in handlers.iter().copied().map(u64::from) {
-            if let Some(at) = self.marks.not_code(handler) {
+            if let Some(at) = self.map.marks.not_code(handler) {
                 self.found(handler, |_| Problem::Handler { at });
             }
         }
-        for entry in known.iter().flatten().copied().map(u64::from) {
-            if let Some(at) = self.marks.not_entry(entry) {
+        for entry in entries.unwrap_or_default().iter().copied().map(u64::from) {
+            if let Some(at) = self.map.marks.not_entry(entry) {
                 self.found(entry, |_| Problem::Entry { at });
             }
         }
         self.report.length = self.text.len() as u64;
-        self.report.functions = self.starts.len() as u64;
-        self.report.entries = known.as_ref().map(|entries| entries.len() as u64);
-        self.report.instructions = self.marks.count(START);
-        self.report.data = self.marks.count(DATA);
-        self.report.padding = self.marks.count(PADDING);
+        self.report.functions = self.map.starts.len() as u64;
+        self.report.entries = entries.map(|entries| entries.len() as u64);
         self.report.features = self.declared.list(self.used);
         self.report.findings.sort_by_key(|finding| finding.offset);
         self.report
     }
 
-    fn pass(&mut self) {
-        let mut at = 0;
+    fn read_all(&mut self) {
+        let mut at = self.range.start;
         // The last instruction, if the processor goes on after it.
         let mut running: Option<usize> = None;
-        while at < self.text.len() {
+        while at < self.range.end {
             if self.kind(at) == DATA {
                 self.ran_out(running.take());
                 at += 1;
@@ -109,13 +119,13 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             }
             if running.is_none() {
                 if let Some(end) = self.padding(at) {
-                    self.marks.set(at..end, PADDING);
+                    self.map.marks.set(at..end, PADDING);
                     at = end;
                     continue;
                 }
                 if self.decoder.prologue(at) {
-                    self.starts.push(narrow(at));
-                    self.marks.flag(at as u64, ENTRY);
+                    self.map.starts.push(narrow(at));
+                    self.map.marks.flag(at as u64, ENTRY);
                 }
             }
             let decoded = self.decoder.decode(at);
@@ -123,13 +133,13 @@ impl<'a, D: Decoder> Sweep<'a, D> {
                 let end = self.after_garbage(at);
                 let skipped = (end - at) as u64;
                 self.found(at as u64, |_| Problem::Undecodable { skipped });
-                self.marks.set(at..end, GARBAGE);
+                self.map.marks.set(at..end, GARBAGE);
                 running = None;
                 at = end;
                 continue;
             };
-            self.marks.set(at..at + 1, START);
-            self.marks.set(at + 1..at + instruction.len, INSIDE);
+            self.map.marks.set(at..at + 1, START);
+            self.map.marks.set(at + 1..at + instruction.len, INSIDE);
             let on = self.look_at(at, &instruction);
             running = on.then_some(at);
             at += instruction.len;
@@ -165,7 +175,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             Reference::Address(target) => {
                 if let Some(len) = self.decoder.constant(target) {
                     self.data(at, target, len);
-                    self.marks.flag(target, ADDRESSED);
+                    self.map.marks.flag(target, ADDRESSED);
                 }
                 self.edge(at, target, Edge::Address);
             }
@@ -186,7 +196,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
                 false
             }
             Flow::IndirectJump => {
-                let previous = |at| self.marks.previous(at);
+                let previous = |at| self.map.marks.previous(at);
                 if let Some(table) = self.decoder.table(at, &previous) {
                     self.table(at, table);
                 }
@@ -200,9 +210,9 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     /// somewhere, mostly from the table itself.
     fn table(&mut self, jump: usize, table: Table) {
         let limit = table.entries.unwrap_or(usize::MAX);
-        self.marks.flag(table.start as u64, ADDRESSED);
+        self.map.marks.flag(table.start as u64, ADDRESSED);
         if let Some(veneer) = table.veneer {
-            self.veneers.push((narrow(veneer), narrow(jump)));
+            self.map.veneers.push((narrow(veneer), narrow(jump)));
         }
         let mut at = table.start;
         for _ in 0..limit {
@@ -214,7 +224,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
                 }
                 break;
             };
-            if table.entries.is_none() && !self.marks.unknown(at..at + TABLE_ENTRY) {
+            if table.entries.is_none() && !self.map.marks.unknown(at..at + TABLE_ENTRY) {
                 break;
             }
             let offset = i64::from(i32::from_le_bytes(*bytes));
@@ -223,7 +233,8 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             if table.entries.is_none() && (inside || target >= self.text.len() as u64) {
                 break;
             }
-            self.marks.set(at..at + TABLE_ENTRY, DATA);
+            self.strayed |= !self.map.marks.cover(at..at + TABLE_ENTRY);
+            self.map.marks.set(at..at + TABLE_ENTRY, DATA);
             self.edge(jump, target, Edge::Near);
             at += TABLE_ENTRY;
         }
@@ -234,8 +245,9 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         let range = usize::try_from(target).ok();
         let range = range.and_then(|start| Some(start..start.checked_add(len)?));
         let free = range.clone();
-        let free = free.and_then(|range| self.marks.all(range, &[FREE, DATA]));
+        let free = free.and_then(|range| self.map.marks.all(range, &[FREE, DATA]));
         let (Some(range), Some(free)) = (range, free) else {
+            self.strayed = true;
             let to = Place::Outside;
             self.found(at as u64, |_| Problem::Reference { target, to });
             return;
@@ -245,62 +257,21 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             self.found(at as u64, |_| Problem::Reference { target, to });
             return;
         }
-        self.marks.set(range, DATA);
+        self.map.marks.set(range, DATA);
     }
 
     fn edge(&mut self, from: usize, target: u64, edge: Edge) {
         if target >= self.text.len() as u64 {
-            self.astray(from as u64, target, Place::Outside, edge);
+            self.found(from as u64, |_| problem_of(edge, target, Place::Outside));
             return;
         }
         // A jump table begins where its address says, and does not begin with an instruction.
         if edge != Edge::Address {
-            self.marks.flag(target, TARGET);
+            self.map.marks.flag(target, TARGET);
         }
         if let Ok(to) = u32::try_from(target) {
-            self.edges.push((narrow(from), to, edge));
+            self.map.edges.push((narrow(from), to, edge));
         }
-    }
-
-    /// If a veneer leads to a function's first instruction, it may be called like the function.
-    fn open_veneers(&mut self) {
-        for (start, jump) in std::mem::take(&mut self.veneers) {
-            let first = self.edges.partition_point(|(from, ..)| *from < jump);
-            let leads = self.edges.get(first).filter(|(from, ..)| *from == jump);
-            if leads.is_some_and(|(_, to, _)| self.marks.has(u64::from(*to), ENTRY)) {
-                self.marks.flag(u64::from(start), ENTRY);
-            }
-        }
-    }
-
-    fn check_edge(&mut self, from: u32, to: u32, edge: Edge) {
-        let target = u64::from(to);
-        if edge == Edge::Address && self.marks.kind(target) == DATA {
-            // Any other constant is only read, at once and as a whole.
-            if !self.marks.has(target, ADDRESSED) {
-                self.astray(from.into(), target, Place::Data, edge);
-            }
-            return;
-        }
-        let place = match self.marks.not_code(target) {
-            Some(place) => Some(place),
-            // Inside a function, a branch may lead to any instruction. A function is entered at its
-            // first instruction.
-            None if self.marks.has(target, ENTRY) => None,
-            None if edge != Edge::Call && self.function(from) == self.function(to) => None,
-            None => Some(Place::OtherFunction),
-        };
-        if let Some(place) = place {
-            self.astray(from.into(), target, place, edge);
-        }
-    }
-
-    fn astray(&mut self, from: u64, target: u64, to: Place, edge: Edge) {
-        let problem = match edge {
-            Edge::Near | Edge::Call => Problem::Branch { target, to },
-            Edge::Address => Problem::Reference { target, to },
-        };
-        self.found(from, |_| problem);
     }
 
     fn ran_out(&mut self, last: Option<usize>) {
@@ -312,9 +283,9 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     /// The end of the zeros before a constant, a function or an alignment.
     fn padding(&self, at: usize) -> Option<usize> {
         let aligned = (at + 1).next_multiple_of(FUNCTION_ALIGN);
-        let limit = aligned.min(self.text.len());
+        let limit = aligned.min(self.range.end);
         let zeros = self.text.get(at..limit)?.iter().zip(at..);
-        let unclaimed = |place| self.marks.unknown(place..place + 1);
+        let unclaimed = |place| self.map.marks.unknown(place..place + 1);
         let len = zeros.take_while(|(byte, place)| **byte == 0 && unclaimed(*place));
         let end = at + len.count();
         let fills = end == limit || self.kind(end) == DATA || self.decoder.prologue(end);
@@ -324,26 +295,21 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     /// Where the pass can go on: at the target of a branch, or at a function.
     fn after_garbage(&self, at: usize) -> usize {
         let next = |at: &usize| {
-            self.marks.has(*at as u64, TARGET)
+            self.map.marks.has(*at as u64, TARGET)
                 || self.kind(*at) == DATA
                 || (at.is_multiple_of(FUNCTION_ALIGN) && self.decoder.prologue(*at))
         };
-        (at + 1..self.text.len())
+        (at + 1..self.range.end)
             .find(next)
-            .unwrap_or(self.text.len())
+            .unwrap_or(self.range.end)
     }
 
     fn is_free(&self, at: usize, len: usize) -> bool {
-        self.marks.all(at..at.saturating_add(len), &[FREE]) == Some(true)
+        self.map.marks.all(at..at.saturating_add(len), &[FREE]) == Some(true)
     }
 
     fn kind(&self, at: usize) -> u8 {
-        self.marks.kind(at as u64)
-    }
-
-    /// The number of functions that begin up to a place.
-    fn function(&self, at: u32) -> usize {
-        self.starts.partition_point(|start| *start <= at)
+        self.map.marks.kind(at as u64)
     }
 
     /// Counts a finding, and lists it if there are fewer than the limit. Only a listed problem is
@@ -355,9 +321,9 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
         let problem = problem(&mut self.decoder);
         let place = usize::try_from(offset).unwrap_or(usize::MAX);
-        let number = self.function(narrow(place)).checked_sub(1);
+        let number = self.map.function(narrow(place)).checked_sub(1);
         let function = number.and_then(|number| {
-            let start = u64::from(*self.starts.get(number)?);
+            let start = u64::from(*self.map.starts.get(number)?);
             let number = number as u64;
             Some(Function { number, start })
         });
@@ -376,6 +342,6 @@ impl<'a, D: Decoder> Sweep<'a, D> {
 }
 
 /// Every offset fits, since the length of the code is limited.
-fn narrow(at: usize) -> u32 {
+pub(super) fn narrow(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
