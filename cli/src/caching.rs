@@ -64,8 +64,8 @@ pub(crate) struct SharedArguments {
     cache_namespace: String,
 }
 
-/// Reads a switch in a variable. What may write to a cache is no matter for a guess, so another text
-/// is an error. CI systems set a variable without a value to the empty text.
+/// Reads a switch in a variable. edgec does not guess whether a build may write to a shared cache,
+/// so another text is an error. CI systems give a variable without a value the empty text.
 fn switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "" | "0" | "n" | "no" | "f" | "false" | "off" => Ok(false),

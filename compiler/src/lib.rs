@@ -35,6 +35,7 @@ mod input {
     pub(crate) mod source_line;
     pub(crate) mod text_place;
     pub(crate) mod totals;
+    pub(crate) mod valid_component;
     pub(crate) mod validate;
     pub(crate) mod validator_limits;
     pub(crate) mod walk;
@@ -181,7 +182,8 @@ pub use input::invalid::{Location, TextPlace, ValidateError};
 pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
 pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
 pub use input::source_line::SourceLine;
-pub use input::validate::{ValidComponent, validate};
+pub use input::valid_component::ValidComponent;
+pub use input::validate::validate;
 pub use input::wit::{WitError, WitFile, WitPackage, WorldSource};
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,

@@ -25,8 +25,8 @@ pub enum NewMode {
 pub enum Durability {
     /// Nothing: the file and its name are on disk before the call returns.
     OnDisk,
-    /// It may lose or cut the file, as it may with any compiler's output. This is for files that can
-    /// be made again, and that every reader checks: waiting for the disk takes longer than many
+    /// It may lose or cut the file, as it may with any compiler's output. This is for files that
+    /// can be made again, and that every reader checks: waiting for the disk takes longer than many
     /// builds. A full disk is still reported.
     Rebuildable,
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use edgec_artifact::Sha256Digest;
+use edgec_artifact::{Sha256Digest, verity};
 use edgec_tests::{Sandbox, hello};
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ fn forge(entry: &Path) {
     let mut bytes = fs::read(entry).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     let (head, answer) = bytes.split_at(HEAD_LEN);
-    let digest = Sha256Digest::of(&[&head[..56], answer].concat());
+    let digest = Sha256Digest::of(&[&head[..56], &verity::digest(answer).0].concat());
     let forged = [&head[..56], &digest.0, answer].concat();
     fs::set_permissions(entry, fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(entry, forged).unwrap();

@@ -22,9 +22,9 @@ pub(super) fn in_namespace(program: Sha256Digest, namespace: &str) -> Sha256Dige
     Sha256Digest(hash.finalize().into())
 }
 
-/// The key of a question to the workers of a program with this digest. The input's digest stands for
-/// the input, because several questions and the manifest are about the same program. Each part has
-/// its length in front, so different questions never hash the same bytes.
+/// The key of a question to the workers of a program with this digest. The input's digest stands
+/// for the input, because several questions and the manifest are about the same program. Each part
+/// has its length in front, so different questions never hash the same bytes.
 pub(super) fn key(program: &Sha256Digest, question: Question<'_>) -> Sha256Digest {
     let mut hash = Sha256::new();
     hash.update(DOMAIN);

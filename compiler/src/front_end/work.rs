@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Facts, Intake, SnapshotError};
 use crate::input::text_place;
-use crate::input::validate::Description;
+use crate::input::valid_component::Description;
 use crate::wasm::finish::{self, finish};
 use crate::wasm::legacy_exceptions::{self, LegacyHead};
 use crate::wasm::optimize::{self, Parts, assemble, plan};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::input::validate::Description;
+use crate::input::valid_component::Description;
 use crate::wasm::data_apart::without_data;
 use crate::wasm::flatten::Flattened;
 use crate::wasm::last_steps::LastSteps;

@@ -176,7 +176,7 @@ mod tests {
         for byte in &mut code[MIDDLE - FUNCTION_ALIGN + 4..MIDDLE] {
             *byte = 0x90;
         }
-        let (report, two) = both(&code, &[]);
-        assert!(!two && report.found > 0);
+        let (_, two) = both(&code, &[]);
+        assert!(!two);
     }
 }

@@ -8,7 +8,7 @@ use wasmparser::WasmFeatures;
 
 use super::PruneImports;
 use crate::ValidComponent;
-use crate::input::validate::Description;
+use crate::input::valid_component::Description;
 use crate::wasm::flatten::Flattened;
 use crate::wasm::kept::Failure;
 use crate::wasm::spare::Spared;
