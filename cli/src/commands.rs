@@ -17,6 +17,8 @@ pub(crate) mod keys;
 pub(crate) mod man;
 pub(crate) mod policy;
 pub(crate) mod run;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod sign_blob;
 pub(crate) mod store;

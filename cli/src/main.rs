@@ -94,6 +94,8 @@ enum Command {
     Inspect(commands::inspect::Arguments),
     Envelope(commands::envelope::Arguments),
     Run(commands::run::Arguments),
+    #[cfg(feature = "serve")]
+    Serve(Box<commands::serve::Arguments>),
     Store(commands::store::Arguments),
     Diff(commands::diff::Arguments),
     Symbolize(commands::symbolize::Arguments),
@@ -190,6 +192,8 @@ fn run(command: Command) -> Outcome {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Envelope(arguments) => commands::envelope::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Store(arguments) => commands::store::run(&arguments),
         Command::Diff(arguments) => commands::diff::run(&arguments),
         Command::Symbolize(arguments) => commands::symbolize::run(&arguments),

@@ -181,6 +181,23 @@ impl TrustArguments {
         Some(format!("no policy given: only {required} {were} required"))
     }
 
+    /// The file of the policy and the keys that must have signed it. `None`: only keys were named.
+    pub(crate) fn file(&self) -> Option<(&Path, &[PathBuf])> {
+        let path = self.trust.as_deref()?;
+        Some((path, &self.root))
+    }
+
+    /// The file that remembers the newest policy, if one is named.
+    pub(crate) fn state(&self) -> Option<PathBuf> {
+        let named = self.trust_state.clone();
+        named.or_else(|| std::env::var_os(STATE_VARIABLE).map(PathBuf::from))
+    }
+
+    /// Whether anything says whose signatures count.
+    pub(crate) fn is_named(&self) -> bool {
+        self.trust.is_some() || !self.key.is_empty()
+    }
+
     /// The policy in a file, and whether it was compared with the newest seen one.
     fn policy_file(&self, path: &Path) -> Result<(TrustPolicy, Option<Seen>), Failure> {
         let policy = read_policy(path, &self.root)?;

@@ -113,6 +113,7 @@ mod schema;
 mod scripts;
 mod secret_places;
 mod secret_search;
+mod serve;
 mod shared_cache;
 mod signers;
 mod stock;

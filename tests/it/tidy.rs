@@ -39,6 +39,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "edgec-loader",
         &["edgec-files", "edgec-store", "edgec-verifier"],
     ),
+    ("edgec-host", &["edgec-loader"]),
     (
         "edgec",
         &[
@@ -46,6 +47,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "edgec-builder",
             "edgec-compiler",
             "edgec-files",
+            "edgec-host",
             "edgec-loader",
             "edgec-packager",
             "edgec-shared-cache",
@@ -86,6 +88,20 @@ const ABSENT: &[(&str, &[&str])] = &[
     (
         "edgec-loader",
         &["wasm-opt", "cranelift-codegen", "cxx", "cryptoki", "pkcs5"],
+    ),
+    // One crypto provider: with a second one, no one knows which is meant.
+    (
+        "edgec-host",
+        &[
+            "wasm-opt",
+            "cranelift-codegen",
+            "cxx",
+            "cryptoki",
+            "pkcs5",
+            "aws-lc-rs",
+            "aws-lc-sys",
+            "openssl-sys",
+        ],
     ),
 ];
 
@@ -303,6 +319,7 @@ fn sources() -> Vec<PathBuf> {
         "files",
         "fuzz/src",
         "fuzz/targets",
+        "host",
         "loader",
         "packager",
         "shared-cache",

@@ -267,18 +267,24 @@ fn fuzz() -> Outcome {
 /// `tests/it/tidy.rs` checks that no crate here links Cranelift or Binaryen. This step compiles
 /// each alone, so that other crates cannot enable features for it.
 fn alone() -> Outcome {
-    for library in ["edgec-loader", "edgec-store", "edgec-verifier"] {
+    for library in [
+        "edgec-host",
+        "edgec-loader",
+        "edgec-store",
+        "edgec-verifier",
+    ] {
         check_without_cxx(library, &[])?;
     }
     Ok(())
 }
 
 /// The crates that are published.
-const LIBRARIES: [&str; 9] = [
+const LIBRARIES: [&str; 10] = [
     "edgec-artifact",
     "edgec-builder",
     "edgec-compiler",
     "edgec-files",
+    "edgec-host",
     "edgec-loader",
     "edgec-packager",
     "edgec-store",
@@ -296,7 +302,7 @@ fn package() -> Outcome {
 }
 
 fn without_cxx() -> Outcome {
-    check_without_cxx("edgec", &["--no-default-features"])
+    check_without_cxx("edgec", &["--no-default-features", "--features", "serve"])
 }
 
 /// Checks one package. Most build scripts and procedural macros are those of the tests.

@@ -1,0 +1,94 @@
+//! What the store of an instance holds: the parts of the host that a program sees.
+
+mod hooks;
+mod limiter;
+mod meter;
+
+use std::sync::Arc;
+
+use edgec_loader::wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use self::hooks::Hooks;
+pub(crate) use self::limiter::Limiter;
+pub(crate) use self::meter::{Meter, Metered};
+use crate::application::Application;
+use crate::hit::Hit;
+
+/// What the store of an instance holds. A request has an instance of its own, unless its
+/// application reuses instances.
+pub struct GuestState {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    table: ResourceTable,
+    limiter: Limiter,
+    application: Arc<Application>,
+    hit: Arc<Hit>,
+}
+
+impl GuestState {
+    /// The state of a new instance. `hit` gets the limit that the instance hits.
+    pub(crate) fn new(application: &Arc<Application>, hit: &Arc<Hit>) -> Self {
+        let limits = application.limits();
+        let mut wasi = WasiCtx::builder();
+        // Standard output belongs to the host's own log, as standard error does.
+        wasi.stdout(wasmtime_wasi::cli::stderr()).inherit_stderr();
+        for (name, value) in &application.config().environment {
+            wasi.env(name, value);
+        }
+        crate::outbound::restrict(&mut wasi, application);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.fields.as_usize());
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
+        Self {
+            wasi: wasi.build(),
+            http,
+            hooks: Hooks::new(application),
+            table,
+            limiter: Limiter::new(limits, hit),
+            application: Arc::clone(application),
+            hit: Arc::clone(hit),
+        }
+    }
+
+    /// The application.
+    pub fn application(&self) -> &Arc<Application> {
+        &self.application
+    }
+
+    /// The resources that the instance holds in the host.
+    pub fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    /// The resources and the application, for an interface that needs both.
+    pub fn parts(&mut self) -> (&mut ResourceTable, &Arc<Application>) {
+        (&mut self.table, &self.application)
+    }
+
+    /// Where an interface reports the limit that ends the request.
+    pub fn hit(&self) -> &Arc<Hit> {
+        &self.hit
+    }
+
+    pub(crate) fn limiter(&mut self) -> &mut Limiter {
+        &mut self.limiter
+    }
+}
+
+impl WasiView for GuestState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let (ctx, table) = (&mut self.wasi, &mut self.table);
+        WasiCtxView { ctx, table }
+    }
+}
+
+impl WasiHttpView for GuestState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let (ctx, hooks, table) = (&mut self.http, &mut self.hooks, &mut self.table);
+        WasiHttpCtxView { ctx, hooks, table }
+    }
+}
