@@ -1,17 +1,16 @@
 //! One application of a host: its configuration, its version in use, and the requests that run.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::fmt::{self, Display};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use edgec_loader::store::{Deployment, Distrusted};
 use edgec_loader::{HostEngine, Loaded};
 
 use crate::Program;
-use crate::config::{ApplicationConfig, Limits};
-use crate::interfaces::Interfaces;
-use crate::outbound::Outbound;
+use crate::config::{ApplicationConfig, Limits, LogLevel};
 use crate::queue::{Permits, Room, Waiting, enter};
+use crate::services::{Observer, Process, Services};
 use crate::telemetry::Telemetry;
 use crate::turn::Turn;
 use crate::{HostError, Limit};
@@ -21,8 +20,8 @@ pub struct Application {
     config: ApplicationConfig,
     limits: Limits,
     telemetry: Arc<Telemetry>,
-    interfaces: Interfaces,
-    outbound: Outbound,
+    services: Services,
+    teller: Arc<Teller>,
     requests: Room,
     instances: Room,
     waiting: Waiting,
@@ -34,6 +33,8 @@ pub struct Application {
 /// What all applications of a host share.
 #[derive(Debug)]
 pub(crate) struct Door {
+    /// Connections to other hosts and servers.
+    pub(crate) process: Process,
     /// Requests that run.
     pub(crate) requests: Room,
     /// Requests that wait.
@@ -46,6 +47,7 @@ impl Door {
     pub(crate) fn new(limits: &Limits) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
+            process: Process::new(limits),
             requests: Room::new(limits.requests),
             waiting: Waiting::new(limits.queue, Limit::Queue),
             turns: Room::new(u32::try_from(processors).unwrap_or(u32::MAX)),
@@ -85,9 +87,15 @@ impl Application {
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, HostError> {
         let limits = limits.of(&config.limits);
+        let teller = Arc::new(Teller {
+            telemetry: Arc::clone(telemetry),
+            name: config.name.clone(),
+            application: OnceLock::new(),
+        });
+        let observer: Arc<dyn Observer> = Arc::clone(&teller) as Arc<dyn Observer>;
         Ok(Self {
-            interfaces: Interfaces::new(&config)?,
-            outbound: Outbound::new(&config)?,
+            services: Services::new(&config, &door.process, &observer)?,
+            teller,
             requests: Room::new(limits.application_requests),
             instances: Room::new(limits.application_instances),
             waiting: Waiting::new(limits.application_queue, Limit::ApplicationQueue),
@@ -119,14 +127,15 @@ impl Application {
         &self.telemetry
     }
 
-    /// What its interfaces keep between its requests.
-    pub fn interfaces(&self) -> &Interfaces {
-        &self.interfaces
+    /// What its instances share: connections, buckets, values.
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
     }
 
-    /// What it may connect to, and its connections.
-    pub fn outbound(&self) -> &Outbound {
-        &self.outbound
+    /// Counts the limits that its services hit as those of this application. Once, when it has its
+    /// place in a host.
+    pub(crate) fn known(self: &Arc<Self>) {
+        let _ = self.teller.application.set(Arc::downgrade(self));
     }
 
     /// The version in use, with its manifest and its signers. `None`: it is not served.
@@ -218,6 +227,27 @@ impl Application {
             0 => Limit::ApplicationInstances,
             _ => Limit::Instances,
         })
+    }
+}
+
+/// Tells of the use that programs make of the application's services.
+struct Teller {
+    telemetry: Arc<Telemetry>,
+    name: String,
+    application: OnceLock<Weak<Application>>,
+}
+
+impl Observer for Teller {
+    fn limit(&self, name: &str) {
+        let limit = Limit::ALL.iter().find(|limit| limit.name() == name);
+        let application = self.application.get().and_then(Weak::upgrade);
+        if let Some(limit) = limit {
+            self.telemetry.limit_hit(application.as_deref(), *limit);
+        }
+    }
+
+    fn line(&self, level: LogLevel, what: &dyn Display) {
+        self.telemetry.log(level, Some(&self.name), what);
     }
 }
 

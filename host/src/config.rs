@@ -26,7 +26,7 @@ pub(crate) use self::host_name::is_host;
 pub use self::keyvalue::{KeyValueConfig, RedisUrl};
 pub use self::limits::{ApplicationLimits, Limits, PoolsConfig};
 pub use self::listen::{AdminAddress, ListenConfig, TlsConfig};
-pub use self::outbound::{AddressRange, HostPort, OutboundConfig};
+pub use self::outbound::{AddressRange, HostName, HostPort, OutboundConfig, SocketKind};
 pub use self::telemetry::{LogConfig, LogFormat, LogLevel};
 pub use self::trust::{PolicyConfig, StoreConfig};
 pub use self::values::{ByteSize, HostPattern, PathPrefix, Period};

@@ -21,6 +21,7 @@ use crate::HostError;
 use crate::Program;
 use crate::application::{Application, Deployed};
 use crate::config::{ApplicationConfig, LogLevel, PolicyConfig, ServeConfig};
+use crate::interfaces::{check_imports, stub_missing_imports};
 use crate::linker::linker;
 use crate::pools::{Pools, Size};
 use crate::telemetry::Telemetry;
@@ -198,14 +199,20 @@ impl Deployer {
             None => self.in_store(config)?,
         };
         let pool = self.pools.of(size).ok_or_else(|| failed(no_pool()))?;
-        let link = linker(&pool.engine, config);
+        let link = linker(&pool.engine);
         let link = link.map_err(|error| failed(LoadError::Link(error)))?;
         let (weak, stubs) = (Arc::downgrade(application), config.stub_imports);
+        let (telemetry, name) = (Arc::clone(application.telemetry()), config.name.clone());
         let preparation = Preparation::component_with(
             move |component| {
                 let mut link = link.clone();
                 if stubs {
-                    link.define_unknown_imports_as_traps(component)?;
+                    let stubs = stub_missing_imports(&mut link, component)?;
+                    let count = stubs.len();
+                    let what = format!("{count} imports are stubs: {}", stubs.join(", "));
+                    telemetry.log(LogLevel::Info, Some(&name), what);
+                } else {
+                    check_imports(&link, component)?;
                 }
                 Ok(link)
             },

@@ -1,6 +1,5 @@
 //! What the store of an instance holds: the parts of the host that a program sees.
 
-mod hooks;
 mod limiter;
 mod meter;
 
@@ -10,19 +9,23 @@ use edgec_loader::wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use self::hooks::Hooks;
 pub(crate) use self::limiter::Limiter;
 pub(crate) use self::meter::{Meter, Metered};
 use crate::application::Application;
 use crate::hit::Hit;
+use crate::interfaces::{Guest, Imports, ImportsView};
+use crate::outbound::HttpHooks;
 
 /// What the store of an instance holds. A request has an instance of its own, unless its
 /// application reuses instances.
 pub struct GuestState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    hooks: Hooks,
+    hooks: HttpHooks,
     table: ResourceTable,
+    /// After the table, which has the instance's sockets: their places are free when they are
+    /// closed.
+    imports: Imports,
     limiter: Limiter,
     application: Arc<Application>,
     hit: Arc<Hit>,
@@ -38,7 +41,9 @@ impl GuestState {
         for (name, value) in &application.config().environment {
             wasi.env(name, value);
         }
-        crate::outbound::restrict(&mut wasi, application);
+        let services = application.services();
+        let sockets = services.sockets();
+        sockets.configure(&mut wasi);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits.fields.as_usize());
         let mut table = ResourceTable::new();
@@ -46,7 +51,8 @@ impl GuestState {
         Self {
             wasi: wasi.build(),
             http,
-            hooks: Hooks::new(application),
+            hooks: HttpHooks::new(Arc::clone(services.outbound())),
+            imports: Imports::new(Arc::clone(services.shared()), sockets),
             table,
             limiter: Limiter::new(limits, hit),
             application: Arc::clone(application),
@@ -90,5 +96,12 @@ impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         let (ctx, hooks, table) = (&mut self.http, &mut self.hooks, &mut self.table);
         WasiHttpCtxView { ctx, hooks, table }
+    }
+}
+
+impl Guest for GuestState {
+    fn imports(&mut self) -> ImportsView<'_> {
+        let (imports, table) = (&mut self.imports, &mut self.table);
+        ImportsView { imports, table }
     }
 }

@@ -55,6 +55,7 @@ impl Host {
         for own in &config.applications {
             let application = Application::new(own.clone(), &config.limits, &door, &telemetry)?;
             let application = Arc::new(application);
+            application.known();
             router.add(&own.host, &own.path, &application);
             applications.push(application);
         }

@@ -87,10 +87,38 @@ limits! {
         "too many outbound connections of this application";
     /// An outbound connection that is not allowed.
     OutboundDenied = "outbound-denied", BAD_GATEWAY, "the application may not connect there";
+    /// An address that is not public.
+    OutboundPrivate = "outbound-private", BAD_GATEWAY, "the application may not connect there";
+    /// A use of sockets that is not allowed.
+    OutboundSockets = "outbound-sockets", BAD_GATEWAY, "the application may not use this socket";
+    /// Name lookups at one time, of one application or in all.
+    DnsLookups = "dns-lookups", BAD_GATEWAY, "too many names are looked up";
+    /// The time for a connection to an upstream host.
+    ConnectTime = "connect-time", BAD_GATEWAY, "the upstream host took too long to connect";
+    /// The time for the response of an upstream host, and for each further part of it.
+    ResponseTime = "response-time", BAD_GATEWAY, "the upstream host took too long to answer";
     /// The time for the resolution of a name.
     DnsTime = "dns-time", BAD_GATEWAY, "the name of the upstream host took too long";
     /// The size of the response of an upstream host.
     UpstreamBody = "upstream-body", BAD_GATEWAY, "the upstream response is too large";
+    /// The size of the head of an upstream host's response.
+    UpstreamHead = "upstream-head", BAD_GATEWAY, "the upstream response's head is too large";
+    /// The size of a key in a bucket.
+    KeyValueKey = "keyvalue-key", INTERNAL_SERVER_ERROR, "a key is too long";
+    /// The size of a value in a bucket.
+    KeyValueValue = "keyvalue-value", INTERNAL_SERVER_ERROR, "a value is too large";
+    /// The keys of a batch.
+    KeyValueBatch = "keyvalue-batch", INTERNAL_SERVER_ERROR, "a batch has too many keys";
+    /// The keys of an application.
+    KeyValueKeys = "keyvalue-keys", INTERNAL_SERVER_ERROR, "the application has too many keys";
+    /// The keys and values of an application.
+    KeyValueMemory = "keyvalue-memory", INTERNAL_SERVER_ERROR,
+        "the application's keys and values are too large";
+    /// Operations on the buckets of an application at one time.
+    KeyValueOperations = "keyvalue-operations", INTERNAL_SERVER_ERROR,
+        "too many operations on buckets";
+    /// The time of an operation on a bucket.
+    KeyValueTime = "keyvalue-time", INTERNAL_SERVER_ERROR, "an operation on a bucket took too long";
 }
 
 impl Limit {

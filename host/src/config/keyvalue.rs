@@ -13,13 +13,19 @@ use super::values::{ByteSize, Period, Word, words};
 pub struct KeyValueConfig {
     /// The Redis server. `None`: in the memory of this process, until it ends.
     pub redis: Option<RedisUrl>,
-    /// The size of all keys and values in memory, at most.
+    /// Names of further buckets. There is always `default`.
+    pub buckets: Vec<String>,
+    /// Keys in all buckets, at most.
+    pub max_keys: u32,
+    /// The size of all keys and values, at most, also on a Redis server.
     pub memory: ByteSize,
     /// The size of a value, at most.
     pub value: ByteSize,
     /// The length of a key, at most.
     pub key: ByteSize,
-    /// Connections to the Redis server, at most.
+    /// Operations at one time, at most.
+    pub max_operations: u32,
+    /// Connections to the Redis server, at most. Applications with the same address share them.
     pub max_connections: u32,
     /// How long an operation may take.
     pub timeout: Period,
@@ -29,9 +35,12 @@ impl Default for KeyValueConfig {
     fn default() -> Self {
         Self {
             redis: None,
+            buckets: Vec::new(),
+            max_keys: 10_000,
             memory: ByteSize::bytes(16 << 20),
             value: ByteSize::bytes(1 << 20),
             key: ByteSize::bytes(1 << 10),
+            max_operations: 64,
             max_connections: 8,
             timeout: Period::secs(1),
         }

@@ -39,6 +39,8 @@ pub struct Limits {
     pub drain_time: Period,
     /// Outbound connections at one time, in all.
     pub outbound_connections: u32,
+    /// Name lookups at one time, in all.
+    pub dns_lookups: u32,
     /// The processor time of a request. It is the time for which it holds a thread.
     pub cpu_time: Period,
     /// The time of a request, from its start to the end of its response.
@@ -80,6 +82,7 @@ impl Default for Limits {
             http2_resets: 20,
             drain_time: Period::secs(30),
             outbound_connections: 1024,
+            dns_lookups: 32,
             cpu_time: Period::secs(1),
             wall_time: Period::secs(30),
             memory: ByteSize::bytes(128 << 20),

@@ -69,7 +69,7 @@ grace = "5min"
     assert_eq!(limits.cpu_time.get().as_millis(), 250);
     assert_eq!(application.path.as_str(), "/shop");
     assert_eq!(application.reuse.unwrap().concurrent, 16);
-    assert_eq!(application.outbound.allow[1].port, None);
+    assert_eq!(application.outbound.allow[1].to_string(), "*.cdn.example:*");
     let range = application.outbound.allow_private[0];
     assert!(range.contains("10.1.2.3".parse().unwrap()));
     assert!(!range.contains("10.2.0.1".parse().unwrap()));
