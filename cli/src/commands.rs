@@ -16,6 +16,7 @@ pub(crate) mod keygen;
 pub(crate) mod keys;
 pub(crate) mod man;
 pub(crate) mod policy;
+pub(crate) mod report;
 pub(crate) mod run;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;

@@ -119,6 +119,21 @@ impl TrustArguments {
         &self.key
     }
 
+    /// Whether any of the options is given.
+    pub(crate) fn are_given(&self) -> bool {
+        let Self {
+            key,
+            trust,
+            root,
+            trust_state,
+            name,
+            channel,
+            provenance,
+        } = self;
+        let lists = [key, root, provenance].iter().any(|it| !it.is_empty());
+        lists || trust.is_some() || trust_state.is_some() || name.is_some() || channel.is_some()
+    }
+
     pub(crate) fn resolve(&self) -> Result<Trust, Failure> {
         files::refuse_stdin_twice(&self.key)?;
         if self.key.is_empty() && self.trust.is_none() {

@@ -11,7 +11,7 @@ use crate::Program;
 use crate::config::{ApplicationConfig, Limits, LogLevel};
 use crate::queue::{Permits, Room, Waiting, enter};
 use crate::services::{Observer, Process, Services};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Counted, Telemetry};
 use crate::turn::Turn;
 use crate::{HostError, Limit};
 
@@ -20,6 +20,8 @@ pub struct Application {
     config: ApplicationConfig,
     limits: Limits,
     telemetry: Arc<Telemetry>,
+    /// Its own counters in `telemetry`.
+    counted: Arc<Counted>,
     services: Services,
     teller: Arc<Teller>,
     requests: Room,
@@ -101,6 +103,7 @@ impl Application {
             waiting: Waiting::new(limits.application_queue, Limit::ApplicationQueue),
             door: Arc::clone(door),
             telemetry: Arc::clone(telemetry),
+            counted: telemetry.counters(&config.name, config.channel.as_deref()),
             deployed: OnceLock::new(),
             config,
             limits,
@@ -125,6 +128,11 @@ impl Application {
     /// Where its work is told.
     pub fn telemetry(&self) -> &Arc<Telemetry> {
         &self.telemetry
+    }
+
+    /// What is counted about it.
+    pub(crate) fn counted(&self) -> &Counted {
+        &self.counted
     }
 
     /// What its instances share: connections, buckets, values.

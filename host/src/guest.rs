@@ -1,7 +1,9 @@
 //! What the store of an instance holds: the parts of the host that a program sees.
 
+mod hooks;
 mod limiter;
 mod meter;
+mod output;
 
 use std::sync::Arc;
 
@@ -9,19 +11,21 @@ use edgec_loader::wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use self::hooks::Hooks;
 pub(crate) use self::limiter::Limiter;
 pub(crate) use self::meter::{Meter, Metered};
+use self::output::Output;
 use crate::application::Application;
 use crate::hit::Hit;
 use crate::interfaces::{Guest, Imports, ImportsView};
-use crate::outbound::HttpHooks;
+use crate::telemetry::TraceContext;
 
 /// What the store of an instance holds. A request has an instance of its own, unless its
 /// application reuses instances.
 pub struct GuestState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    hooks: HttpHooks,
+    hooks: Hooks,
     table: ResourceTable,
     /// After the table, which has the instance's sockets: their places are free when they are
     /// closed.
@@ -36,8 +40,8 @@ impl GuestState {
     pub(crate) fn new(application: &Arc<Application>, hit: &Arc<Hit>) -> Self {
         let limits = application.limits();
         let mut wasi = WasiCtx::builder();
-        // Standard output belongs to the host's own log, as standard error does.
-        wasi.stdout(wasmtime_wasi::cli::stderr()).inherit_stderr();
+        wasi.stdout(Output::new(application, "stdout"));
+        wasi.stderr(Output::new(application, "stderr"));
         for (name, value) in &application.config().environment {
             wasi.env(name, value);
         }
@@ -51,7 +55,7 @@ impl GuestState {
         Self {
             wasi: wasi.build(),
             http,
-            hooks: HttpHooks::new(Arc::clone(services.outbound())),
+            hooks: Hooks::new(services.outbound()),
             imports: Imports::new(Arc::clone(services.shared()), sockets),
             table,
             limiter: Limiter::new(limits, hit),
@@ -78,6 +82,11 @@ impl GuestState {
     /// Where an interface reports the limit that ends the request.
     pub fn hit(&self) -> &Arc<Hit> {
         &self.hit
+    }
+
+    /// What the program sends from now on belongs to this trace.
+    pub(crate) fn set_trace(&mut self, trace: TraceContext) {
+        self.hooks.trace = Some(trace);
     }
 
     pub(crate) fn limiter(&mut self) -> &mut Limiter {

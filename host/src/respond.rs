@@ -1,7 +1,6 @@
 //! From a client's request to its response: the way through the door.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
@@ -15,6 +14,7 @@ use crate::hit::Hit;
 use crate::host::Host;
 use crate::routing::{RouteError, host_of};
 use crate::run::{Answer, Entered, Failed, run};
+use crate::telemetry::Begun;
 use crate::{Limit, Outcome};
 
 /// How long a client should wait before it tries again, in seconds.
@@ -31,11 +31,11 @@ impl Host {
             Ok(application) => application,
             Err(error) => return refusal(error),
         };
-        let begin = Instant::now();
-        application.telemetry().request_started(application);
+        let telemetry = application.telemetry();
+        let begin = telemetry.request_started(application, request.headers());
         let head = request.method() == Method::HEAD;
         let hit = Arc::new(Hit::of(application));
-        match answer(application, scheme, request, &hit).await {
+        match answer(application, scheme, request, &begin, &hit).await {
             Ok(answer) => written(application, answer, head, begin, &hit),
             Err(failed) => failure(application, &failed, begin),
         }
@@ -50,7 +50,8 @@ impl Host {
 async fn answer(
     application: &Arc<Application>,
     scheme: Scheme,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
+    begin: &Begun,
     hit: &Arc<Hit>,
 ) -> Result<Answer, Failed> {
     if request.method() == Method::CONNECT {
@@ -71,6 +72,7 @@ async fn answer(
     })?;
     // After the queue: another version may be in use now, or none.
     let version = application.current().map_err(Failed::Withheld)?;
+    begin.trace.put_into(request.headers_mut());
     let request = request.map(|body| RequestBody::new(body, limits, hit));
     let (application, hit) = (Arc::clone(application), Arc::clone(hit));
     run(Entered {
@@ -79,6 +81,7 @@ async fn answer(
         scheme,
         request,
         permits,
+        trace: begin.trace,
         hit,
     })
     .await
@@ -94,7 +97,7 @@ fn written(
     application: &Arc<Application>,
     answer: Answer,
     head: bool,
-    begin: Instant,
+    begin: Begun,
     hit: &Arc<Hit>,
 ) -> Response<ResponseBody> {
     let Answer { response, permits } = answer;
@@ -118,7 +121,7 @@ fn written(
 fn failure(
     application: &Arc<Application>,
     failed: &Failed,
-    begin: Instant,
+    begin: Begun,
 ) -> Response<ResponseBody> {
     let (telemetry, status) = (application.telemetry(), failed.status());
     if let Some(what) = failed.log() {
@@ -130,7 +133,7 @@ fn failure(
         };
         telemetry.log(level, Some(application.name()), what);
     }
-    telemetry.request_finished(application, status, begin.elapsed(), failed.outcome());
+    telemetry.request_finished(application, &begin, status, failed.outcome());
     text(status, failed.text())
 }
 

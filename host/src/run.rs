@@ -21,6 +21,7 @@ use crate::application::Application;
 use crate::body::RequestBody;
 use crate::hit::Hit;
 use crate::queue::Permits;
+use crate::telemetry::TraceContext;
 
 /// A request that was let in.
 pub(crate) struct Entered {
@@ -29,6 +30,8 @@ pub(crate) struct Entered {
     pub(crate) scheme: Scheme,
     pub(crate) request: Request<RequestBody>,
     pub(crate) permits: Permits,
+    /// Its place in a trace, for what its program sends.
+    pub(crate) trace: TraceContext,
     /// Gets the limit that the request hits.
     pub(crate) hit: Arc<Hit>,
 }

@@ -107,6 +107,7 @@ mod prune_imports;
 mod rebuild;
 mod recipes;
 mod regressions;
+mod report;
 mod run;
 mod sarif;
 mod schema;

@@ -128,13 +128,29 @@ fn a_file_is_served_by_one_command() {
     assert_eq!(status(&request(&address, "GET", "")), 400);
     let twice = format!("{HOST}{HOST}");
     assert_eq!(status(&request(&address, "GET", &twice)), 400);
-    for path in ["/healthz", "/readyz"] {
+    let page = |path: &str| {
         let mut client = TcpStream::connect(&admin).unwrap();
         write!(client, "GET {path} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n").unwrap();
         let mut response = String::new();
         client.read_to_string(&mut response).unwrap();
-        assert_eq!(status(&response), 200, "{path}: {response}");
+        response
+    };
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(status(&page(path)), 200, "{path}");
     }
+    // Everything was counted, and the status page is off by default.
+    let metrics = page("/metrics");
+    for line in [
+        "edgec_requests_total{application=\"acme/shop\",outcome=\"answered\"} 2",
+        "edgec_requests_total{application=\"acme/shop\",outcome=\"trapped\"} 1",
+        "edgec_requests_total{application=\"acme/shop\",outcome=\"limited\"} 1",
+        "edgec_traps_total{application=\"acme/shop\",code=\"UnreachableCodeReached\"} 1",
+        "edgec_limits_hit_total{application=\"acme/shop\",limit=\"cpu-time\"} 1",
+        "edgec_application_version{application=\"acme/shop\"} 7",
+    ] {
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
+    assert_eq!(status(&page("/_edgec/")), 404);
     host.end();
 }
 

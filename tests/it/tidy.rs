@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("edgec-files", &[]),
     ("edgec-compiler", &["edgec-targets"]),
     ("edgec-packager", &["edgec-artifact"]),
+    ("edgec-pages", &[]),
     ("edgec-shared-cache", &["edgec-artifact", "edgec-packager"]),
     (
         "edgec-builder",
@@ -39,7 +40,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "edgec-loader",
         &["edgec-files", "edgec-store", "edgec-verifier"],
     ),
-    ("edgec-host", &["edgec-loader"]),
+    ("edgec-host", &["edgec-loader", "edgec-pages"]),
     (
         "edgec",
         &[
@@ -50,6 +51,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "edgec-host",
             "edgec-loader",
             "edgec-packager",
+            "edgec-pages",
             "edgec-shared-cache",
             "edgec-targets",
             "edgec-verifier",
@@ -74,6 +76,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-files", &["wasmtime", "ed25519-dalek", "serde"]),
     ("edgec-compiler", &["ed25519-dalek", "edgec-artifact"]),
     ("edgec-packager", &["wasmtime", "wasm-opt", "cryptoki"]),
+    ("edgec-pages", &["serde", "wasmtime"]),
     (
         "edgec-builder",
         &["cryptoki", "rpassword", "edgec-loader", "opendal-core"],
@@ -322,6 +325,7 @@ fn sources() -> Vec<PathBuf> {
         "host",
         "loader",
         "packager",
+        "pages",
         "shared-cache",
         "store",
         "targets",

@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 14] = [
+static STEPS: [Step; 16] = [
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
@@ -76,6 +76,18 @@ static STEPS: [Step; 14] = [
         name: "shared-cache",
         about: "build caches that machines share: with real Redis, S3 and WebDAV servers",
         check: shared_cache,
+        when: When::Always,
+    },
+    Step {
+        name: "report",
+        about: "the pages of `edgec report` in a headless Chromium",
+        check: report,
+        when: When::Always,
+    },
+    Step {
+        name: "telemetry",
+        about: "the status page of a host in a headless Chromium, its metrics by promtool",
+        check: telemetry,
         when: When::Always,
     },
     Step {
@@ -250,6 +262,14 @@ fn shared_cache() -> Outcome {
     run(command("tests/shared_cache/run.sh").arg(edgec()?))
 }
 
+fn report() -> Outcome {
+    run(command("tests/pages/report.py").arg(edgec()?))
+}
+
+fn telemetry() -> Outcome {
+    run(&mut command("tests/pages/telemetry.py"))
+}
+
 /// A debug build may be slow on a busy machine, so it gets much time beyond its limits.
 /// CONTRIBUTING.md shows the run of a night, in which a release build gets little.
 fn soak() -> Outcome {
@@ -279,7 +299,7 @@ fn alone() -> Outcome {
 }
 
 /// The crates that are published.
-const LIBRARIES: [&str; 10] = [
+const LIBRARIES: [&str; 11] = [
     "edgec-artifact",
     "edgec-builder",
     "edgec-compiler",
@@ -287,6 +307,7 @@ const LIBRARIES: [&str; 10] = [
     "edgec-host",
     "edgec-loader",
     "edgec-packager",
+    "edgec-pages",
     "edgec-store",
     "edgec-targets",
     "edgec-verifier",

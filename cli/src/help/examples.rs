@@ -210,6 +210,11 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec diff old.cwasm new.cwasm",
     ),
     (
+        "report",
+        "A page about the artifacts of a release, verified, with what changed",
+        "edgec report out/app.x86_64.cwasm out/app.aarch64.cwasm --key release.pub.pem --baseline old.cwasm -o report.html",
+    ),
+    (
         "symbolize",
         "The function at an address",
         "edgec symbolize app.debug app.cwasm+0x1234",

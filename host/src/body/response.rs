@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -13,6 +12,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::application::Application;
 use crate::hit::Hit;
 use crate::queue::Permits;
+use crate::telemetry::Begun;
 use crate::{Limit, Outcome};
 
 /// The body of a response to a client.
@@ -133,7 +133,7 @@ impl Body for ResponseBody {
 pub(crate) struct Finish {
     application: Arc<Application>,
     status: StatusCode,
-    begin: Instant,
+    begin: Begun,
     /// Places of the request, if they are not held by its instance.
     permits: Option<Permits>,
     told: bool,
@@ -143,7 +143,7 @@ impl Finish {
     pub(crate) fn new(
         application: &Arc<Application>,
         status: StatusCode,
-        begin: Instant,
+        begin: Begun,
         permits: Option<Permits>,
     ) -> Self {
         Self {
@@ -159,8 +159,8 @@ impl Finish {
         if !self.told {
             self.told = true;
             self.permits = None;
-            let (telemetry, took) = (self.application.telemetry(), self.begin.elapsed());
-            telemetry.request_finished(&self.application, self.status, took, outcome);
+            let telemetry = self.application.telemetry();
+            telemetry.request_finished(&self.application, &self.begin, self.status, outcome);
         }
     }
 }

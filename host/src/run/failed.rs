@@ -72,7 +72,6 @@ impl Failed {
     pub(crate) fn log(&self) -> Option<String> {
         match self {
             Self::Limit(limit) => Some(format!("the limit {limit} ended a request")),
-            Self::Trap(trap) => Some(format!("trap in its handler: {trap}")),
             Self::Unanswered(text) => Some(format!("no response: {text}")),
             Self::Malformed(text) => Some(format!("bad request: {text}")),
             // No refresh finds this one: they have stopped.
@@ -81,7 +80,7 @@ impl Failed {
             {
                 Some(error_chain(it))
             }
-            Self::Withheld(_) => None,
+            Self::Trap(_) | Self::Withheld(_) => None,
         }
     }
 

@@ -16,6 +16,9 @@ use crate::Limit;
 use crate::application::Withheld;
 use crate::guest::{GuestState, Meter, Metered};
 
+/// The export that is called for each request.
+const EXPORT: &str = "wasi:http/incoming-handler@0.2#handle";
+
 /// Makes an instance, and lets it answer.
 pub(super) async fn run(
     program: &ProxyPre<GuestState>,
@@ -27,6 +30,7 @@ pub(super) async fn run(
         scheme,
         request,
         permits,
+        trace,
         hit,
     } = entered;
     let Some(deployed) = application.deployed() else {
@@ -36,6 +40,7 @@ pub(super) async fn run(
     let processor = Processor::Metered(Arc::clone(&meter));
     let turn = application.turn();
     let mut store = store(&deployed.engine, &application, &hit, processor, &turn);
+    store.data_mut().set_trace(trace);
     let (sender, receiver) = oneshot::channel();
     let mut http = store.data_mut().http();
     let request = http.new_incoming_request(scheme, request);
@@ -60,6 +65,7 @@ pub(super) async fn run(
         handler.call_handle(&mut store, request, response).await
     };
     let wall_time = application.limits().wall_time.get();
+    let told = Arc::clone(&application);
     let task = async move {
         let work = timeout(wall_time, Metered::new(meter, turn, work));
         let ended = tokio::select! {
@@ -69,7 +75,13 @@ pub(super) async fn run(
         };
         match ended {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failed::of(&error, &hit)),
+            Ok(Err(error)) => {
+                let failed = Failed::of(&error, &hit);
+                if let Failed::Trap(trap) = failed {
+                    told.telemetry().trapped(&told, EXPORT, trap);
+                }
+                Err(failed)
+            }
             Err(_) => {
                 hit.set(Limit::WallTime);
                 Err(Failed::Limit(Limit::WallTime))

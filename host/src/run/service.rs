@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use edgec_loader::wasmtime::component::GuestTaskId;
-use edgec_loader::wasmtime::{self, Store, StoreContextMut};
+use edgec_loader::wasmtime::{self, Store, StoreContextMut, Trap};
 use http::Request;
 use http::header::HOST;
 use http::uri::{self, Authority};
@@ -34,7 +34,11 @@ use crate::config::{LogLevel, Reuse};
 use crate::guest::GuestState;
 use crate::hit::Hit;
 use crate::queue::Permits;
+use crate::telemetry::TraceContext;
 use crate::turn::Turn;
+
+/// The export that is called for each request.
+const EXPORT: &str = "wasi:http/handler@0.3#handle";
 
 /// Makes the instances of one version.
 pub(crate) struct Workers {
@@ -49,6 +53,7 @@ pub(crate) struct Companion {
     /// What an instance of its own holds.
     permits: Option<Permits>,
     limit: Duration,
+    trace: TraceContext,
 }
 
 impl Workers {
@@ -77,6 +82,7 @@ pub(super) async fn run(
         scheme,
         request,
         permits,
+        trace,
         hit,
     } = entered;
     let limit = application.limits().wall_time.get();
@@ -85,7 +91,11 @@ pub(super) async fn run(
         Sharing::Shared => (None, Some(permits)),
     };
     let permits = own;
-    let companion = Companion { permits, limit };
+    let companion = Companion {
+        permits,
+        limit,
+        trace,
+    };
     let request = absolute(request.map(|body| body.boxed_unsync()), &scheme);
     let answered = async {
         tokio::select! {
@@ -258,11 +268,15 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        _: StoreContextMut<'_, GuestState>,
+        mut store: StoreContextMut<'_, GuestState>,
         companion: Companion,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
         self.budget.renew(self.cpu_time);
+        // In an instance that others use, nobody knows for which request the program sends one.
+        if self.reuse.is_none() {
+            store.data_mut().set_trace(companion.trace);
+        }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.0.extend(companion.permits);
         Box::pin(sleep(companion.limit))
@@ -271,9 +285,14 @@ impl WorkerState for Worker {
     fn drop(&self, store: Store<GuestState>, ended: Result<(), wasmtime::Error>) {
         if let Err(error) = ended {
             let application = store.data().application();
-            let what = format!("an instance ended: {error:#}");
             let telemetry = application.telemetry();
-            telemetry.log(LogLevel::Warn, Some(application.name()), what);
+            match error.downcast_ref::<Trap>() {
+                Some(trap) => telemetry.trapped(application, EXPORT, *trap),
+                None => {
+                    let what = format!("an instance ended: {error:#}");
+                    telemetry.log(LogLevel::Warn, Some(application.name()), what);
+                }
+            }
         }
         // The instance first, and then its place is free.
         drop(store);
