@@ -6,6 +6,8 @@ pub(crate) mod build;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod completions;
+#[cfg(feature = "serve")]
+pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod envelope;
 pub(crate) mod explain;

@@ -95,6 +95,8 @@ enum Command {
     Envelope(commands::envelope::Arguments),
     Run(commands::run::Arguments),
     #[cfg(feature = "serve")]
+    Dev(Box<commands::dev::Arguments>),
+    #[cfg(feature = "serve")]
     Serve(Box<commands::serve::Arguments>),
     Store(commands::store::Arguments),
     Diff(commands::diff::Arguments),
@@ -193,6 +195,8 @@ fn run(command: Command) -> Outcome {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Envelope(arguments) => commands::envelope::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
+        #[cfg(feature = "serve")]
+        Command::Dev(arguments) => commands::dev::run(&arguments),
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Store(arguments) => commands::store::run(&arguments),

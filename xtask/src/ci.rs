@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 16] = [
+static STEPS: [Step; 17] = [
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
@@ -52,6 +52,12 @@ static STEPS: [Step; 16] = [
         name: "toolchains",
         about: "components that other toolchains make, merged and not merged",
         check: toolchains,
+        when: When::Always,
+    },
+    Step {
+        name: "serve",
+        about: "a serving host: examples, replacement, hostile programs and clients, faults",
+        check: serve,
         when: When::Always,
     },
     Step {
@@ -243,6 +249,10 @@ fn toolchains() -> Outcome {
         compare.arg("--program").arg(guest);
     }
     run(&mut compare)
+}
+
+fn serve() -> Outcome {
+    run(command("tests/serve/run.py").args(["--edgec", &edgec()?]))
 }
 
 fn legacy() -> Outcome {
