@@ -63,7 +63,8 @@ impl Telemetry {
     ///
     /// # Errors
     ///
-    /// [`HostError::Service`] if the collector cannot be used, or if this program cannot send spans.
+    /// [`HostError::Service`] if the collector cannot be used, or if this program cannot send
+    /// spans.
     pub fn new(config: &LogConfig) -> Result<Arc<Self>, HostError> {
         #[cfg(feature = "otlp")]
         let collector = match &config.otlp {

@@ -82,7 +82,11 @@ impl Drop for Running {
 fn request(address: &str, method: &str, head: &str) -> String {
     let mut client = TcpStream::connect(address).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(client, "{method} / HTTP/1.1\r\n{head}Connection: close\r\n\r\n").unwrap();
+    write!(
+        client,
+        "{method} / HTTP/1.1\r\n{head}Connection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut response = String::new();
     client.read_to_string(&mut response).unwrap();
     response
@@ -90,15 +94,30 @@ fn request(address: &str, method: &str, head: &str) -> String {
 
 fn status(response: &str) -> u16 {
     let code = response.split(' ').nth(1);
-    code.unwrap_or_else(|| panic!("{response:?}")).parse().unwrap()
+    code.unwrap_or_else(|| panic!("{response:?}"))
+        .parse()
+        .unwrap()
 }
 
 fn build(sandbox: &Sandbox, answer: u16, version: &str, profile: &str, output: &str) {
     sandbox.write("shop.wat", programs::proxy(answer));
     let (arch, name) = (std::env::consts::ARCH, "acme/shop");
     sandbox.ok(&[
-        "build", "-q", "shop.wat", "-t", arch, "--profile", profile, "--name", name,
-        "--app-version", version, "--key", "key.pem", "-o", output,
+        "build",
+        "-q",
+        "shop.wat",
+        "-t",
+        arch,
+        "--profile",
+        profile,
+        "--name",
+        name,
+        "--app-version",
+        version,
+        "--key",
+        "key.pem",
+        "-o",
+        output,
     ]);
 }
 
@@ -109,7 +128,13 @@ fn a_file_is_served_by_one_command() {
     let sandbox = Sandbox::new();
     build(&sandbox, 207, "7", "edge", "shop.cwasm");
     let arguments = [
-        "--key", "key.pub.pem", "--addr", "127.0.0.1:0", "--admin", "127.0.0.1:0", "shop.cwasm",
+        "--key",
+        "key.pub.pem",
+        "--addr",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "shop.cwasm",
     ];
     let host = Running::start(&sandbox, &arguments);
     host.line("acme/shop version 7");
@@ -130,7 +155,11 @@ fn a_file_is_served_by_one_command() {
     assert_eq!(status(&request(&address, "GET", &twice)), 400);
     let page = |path: &str| {
         let mut client = TcpStream::connect(&admin).unwrap();
-        write!(client, "GET {path} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n").unwrap();
+        write!(
+            client,
+            "GET {path} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n"
+        )
+        .unwrap();
         let mut response = String::new();
         client.read_to_string(&mut response).unwrap();
         response
@@ -160,7 +189,15 @@ fn a_store_is_served_as_its_configuration_says() {
     build(&sandbox, 201, "1", "edge", "one.cwasm");
     build(&sandbox, 202, "2", "edge", "two.cwasm");
     let add = |artifact| {
-        sandbox.ok(&["store", "--store", "store", "add", "--key", "key.pub.pem", artifact]);
+        sandbox.ok(&[
+            "store",
+            "--store",
+            "store",
+            "add",
+            "--key",
+            "key.pub.pem",
+            artifact,
+        ]);
     };
     add("one.cwasm");
     let config = r#"
@@ -177,10 +214,16 @@ name = "acme/shop"
 host = "shop.example"
 "#;
     sandbox.write("serve.toml", config);
-    let host = Running::start(&sandbox, &["--config", "serve.toml", "--key", "key.pub.pem"]);
+    let host = Running::start(
+        &sandbox,
+        &["--config", "serve.toml", "--key", "key.pub.pem"],
+    );
     let address = host.address("");
     assert_eq!(status(&request(&address, "GET", HOST)), 201);
-    assert_eq!(status(&request(&address, "GET", "Host: other.example\r\n")), 421);
+    assert_eq!(
+        status(&request(&address, "GET", "Host: other.example\r\n")),
+        421
+    );
     let large = format!("{HOST}Content-Length: 11\r\n");
     assert_eq!(status(&request(&address, "GET", &large)), 413);
     add("two.cwasm");
@@ -200,7 +243,10 @@ fn what_cannot_be_served_is_refused() {
         sandbox.fails(code, &all)
     };
     let error = fails(1, &["--key", "key.pub.pem", "default.cwasm"]);
-    assert!(error.contains("error[profile]") && error.contains("acme/shop"), "{error}");
+    assert!(
+        error.contains("error[profile]") && error.contains("acme/shop"),
+        "{error}"
+    );
     let error = fails(2, &["edge.cwasm"]);
     assert!(error.contains("error[no-trust]"), "{error}");
     sandbox.ok(&["keygen", "-o", "other.pem"]);
@@ -208,11 +254,21 @@ fn what_cannot_be_served_is_refused() {
     assert!(error.contains("edge.cwasm"), "{error}");
     sandbox.write("serve.toml", "schema = 1\n[limits]\nmemory = \"much\"\n");
     let error = fails(1, &["--config", "serve.toml"]);
-    assert!(error.contains("error[serve-config]") && error.contains("3:10"), "{error}");
+    assert!(
+        error.contains("error[serve-config]") && error.contains("3:10"),
+        "{error}"
+    );
     // Another process has the address.
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
-    let arguments = ["serve", "--key", "key.pub.pem", "--addr", &taken, "edge.cwasm"];
+    let arguments = [
+        "serve",
+        "--key",
+        "key.pub.pem",
+        "--addr",
+        &taken,
+        "edge.cwasm",
+    ];
     let error = sandbox.fails(3, &arguments);
     assert!(error.contains("error[listen]"), "{error}");
 }

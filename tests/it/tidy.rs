@@ -170,7 +170,7 @@ fn without_binaryen_there_is_no_cxx() {
     assert!(linked.contains("cranelift-codegen"));
 }
 
-/// An edgec without shared caches has no clients of them, and nothing of `rustls`.
+/// An edgec without shared caches and without a host has no clients of servers, and no `rustls`.
 #[test]
 fn without_shared_caches_there_is_no_network() {
     let with = linked(
@@ -299,8 +299,7 @@ fn binaryens_version_is_the_bundled_one() {
     assert!(lock.contains(&bundled));
 }
 
-/// Running text and comments have at most 100 columns. Tables, fenced blocks and single words, such
-/// as links, may be wider.
+/// The Rust sources of the workspace and of the fuzz targets.
 fn sources() -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {

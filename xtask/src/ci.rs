@@ -333,7 +333,8 @@ fn package() -> Outcome {
 }
 
 fn without_cxx() -> Outcome {
-    check_without_cxx("edgec", &["--no-default-features", "--features", "serve"])
+    let features = ["--no-default-features", "--features", "otlp,shared-cache"];
+    check_without_cxx("edgec", &features)
 }
 
 /// Checks one package. Most build scripts and procedural macros are those of the tests.

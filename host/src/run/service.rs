@@ -114,8 +114,8 @@ pub(super) async fn run(
     }
 }
 
-/// The request with scheme and authority in its target. A program of `wasi:http` 0.3 reads them from
-/// there, and HTTP/1.1 has them elsewhere.
+/// The request with scheme and authority in its target. A program of `wasi:http` 0.3 reads them
+/// from there, and HTTP/1.1 has them elsewhere.
 fn absolute(mut request: Request<WasiBody>, scheme: &Scheme) -> Request<WasiBody> {
     let mut parts = request.uri().clone().into_parts();
     let host = request.headers().get(HOST);

@@ -58,7 +58,7 @@ pub struct Counted {
     pub(super) duration: Histogram,
     pub(super) limits: Hits,
     pub(super) loads: AtomicU64,
-    /// By the name of the trap's code. Traps are rare, and this is not on the way of other requests.
+    /// By the name of the trap's code. Traps are rare, so a lock here delays no other request.
     traps: Mutex<BTreeMap<String, u64>>,
     version: Mutex<Option<InUse>>,
 }
