@@ -16,6 +16,7 @@ mod trust;
 mod values;
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -142,6 +143,28 @@ impl ServeConfig {
             log: file.log,
             applications: applications.collect(),
         })
+    }
+
+    /// Takes relative paths as paths in this folder: that of the file, from which they come.
+    pub fn in_folder(&mut self, folder: &Path) {
+        let at = |path: &mut PathBuf| *path = folder.join(&*path);
+        if let Some(store) = &mut self.store {
+            at(&mut store.path);
+        }
+        if let Some(policy) = &mut self.policy {
+            at(&mut policy.file);
+            policy.roots.iter_mut().for_each(at);
+            policy.state.iter_mut().for_each(at);
+        }
+        if let Some(tls) = &mut self.listen.tls {
+            at(&mut tls.cert);
+            at(&mut tls.key);
+        }
+        self.listen.unix.iter_mut().for_each(at);
+        for application in &mut self.applications {
+            application.artifact.iter_mut().for_each(at);
+            application.outbound.ca_file.iter_mut().for_each(at);
+        }
     }
 }
 

@@ -107,7 +107,7 @@ fn configured(arguments: &Arguments) -> Result<(ServeConfig, Option<Policy>), Fa
             let text = files::read_text(file)?;
             let mut config = ServeConfig::from_toml(&text);
             if let Ok(config) = &mut config {
-                beside(config, file);
+                config.in_folder(file.parent().unwrap_or(Path::new("")));
             }
             config.map_err(|error| config_failure(&error, file))?
         }
@@ -137,27 +137,6 @@ fn configured(arguments: &Arguments) -> Result<(ServeConfig, Option<Policy>), Fa
         (None, _) => None,
     };
     Ok((config, policy))
-}
-
-/// Relative paths in a configuration are relative to its folder.
-fn beside(config: &mut ServeConfig, file: &Path) {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let at = |path: &mut PathBuf| *path = folder.join(&*path);
-    if let Some(store) = &mut config.store {
-        at(&mut store.path);
-    }
-    if let Some(policy) = &mut config.policy {
-        at(&mut policy.file);
-        policy.roots.iter_mut().for_each(at);
-        policy.state.iter_mut().for_each(at);
-    }
-    if let Some(tls) = &mut config.listen.tls {
-        at(&mut tls.cert);
-        at(&mut tls.key);
-    }
-    config.listen.unix.iter_mut().for_each(at);
-    let artifacts = config.applications.iter_mut();
-    artifacts.filter_map(|it| it.artifact.as_mut()).for_each(at);
 }
 
 /// What the command line says about addresses.

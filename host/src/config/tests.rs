@@ -19,6 +19,47 @@ fn what_is_not_there_has_a_default() {
     assert_eq!(config.store.unwrap().refresh.get().as_secs(), 1);
 }
 
+/// All of them, so that a configuration means the same wherever the host was started.
+#[test]
+fn relative_paths_are_in_the_folder_of_the_file() {
+    let text = r#"
+schema = 1
+[listen]
+unix = ["http.sock", "/run/http.sock"]
+tls = { cert = "cert.pem", key = "key.pem" }
+[store]
+path = "store"
+[policy]
+file = "trust.toml"
+roots = ["root.pub.pem"]
+state = "newest"
+[[application]]
+name = "acme/shop"
+artifact = "shop.cwasm"
+outbound = { ca-file = "ca.pem" }
+"#;
+    let mut config = ServeConfig::from_toml(text).unwrap();
+    config.in_folder(Path::new("/etc/edgec"));
+    let shown = format!("{config:?}");
+    for file in [
+        "http.sock",
+        "cert.pem",
+        "key.pem",
+        "store",
+        "trust.toml",
+        "root.pub.pem",
+        "newest",
+        "shop.cwasm",
+        "ca.pem",
+    ] {
+        assert!(
+            shown.contains(&format!("\"/etc/edgec/{file}\"")),
+            "{file}: {shown}"
+        );
+    }
+    assert!(shown.contains("\"/run/http.sock\""), "{shown}");
+}
+
 #[test]
 fn every_table_is_read() {
     let text = r#"

@@ -127,7 +127,8 @@ pub(super) fn configuration(
     if let Some(file) = file {
         let text = files::read_text(file)?;
         let found = ServeConfig::from_toml(&text);
-        let found = found.map_err(|error| config_failure(&error, file))?;
+        let mut found = found.map_err(|error| config_failure(&error, file))?;
+        found.in_folder(file.parent().unwrap_or(Path::new("")));
         let mut named = found.applications.into_iter().filter(|it| it.name == name);
         let Some(own) = named.next() else {
             let message = format!("it has no application with the name `{name}`");
