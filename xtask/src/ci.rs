@@ -206,7 +206,10 @@ fn tests() -> Outcome {
     let target = target_folder()?;
     let checked = |arguments: &[&str]| {
         let mut cargo = cargo(&["test", "--locked", "--workspace"]);
+        // Not among the defaults, and it has tests.
+        let all = ["--features", "edgec/otlp"];
         cargo
+            .args(all)
             .args(arguments)
             .env("CARGO_TARGET_DIR", &target)
             .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
