@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 use crate::queue::Room;
 
-/// A program that has held a thread for so long takes turns from then on.
+/// A program that has computed for so long takes turns from then on.
 pub(crate) const LONG: Duration = Duration::from_millis(20);
 
 /// The turn of one instance.

@@ -41,7 +41,7 @@ pub struct Limits {
     pub outbound_connections: u32,
     /// Name lookups at one time, in all.
     pub dns_lookups: u32,
-    /// The processor time of a request. It is the time for which it holds a thread.
+    /// The processor time of a request: the time for which it computes.
     pub cpu_time: Period,
     /// The time of a request, from its start to the end of its response.
     pub wall_time: Period,

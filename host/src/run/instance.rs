@@ -72,7 +72,7 @@ enum Used {
 impl Processor {
     fn used(&self, most: Duration) -> Used {
         match self {
-            Self::Metered(meter) => match meter.used() {
+            Self::Metered(meter) => match meter.tick() {
                 used if used > most => Used::All,
                 used if used > LONG => Used::Much,
                 _ => Used::Little,
