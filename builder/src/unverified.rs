@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use edgec_artifact::Manifest;
 use edgec_compiler::{
-    CodeMapProcess, Confinement, Deadline, Finding, FunctionCode, Image, LintProcess, ProgramKind,
-    ReadError, WorkerLimits,
+    CodeMapProcess, Confinement, Deadline, Finding, FunctionCode, Image, LintProcess, LoadPart,
+    ProgramKind, ReadError, WorkerLimits,
 };
 use edgec_verifier::ENGINE_VERSION;
 
@@ -70,6 +70,19 @@ pub fn exports(
     image: &Image<'_>,
 ) -> Result<Vec<String>, TableError> {
     read(program, manifest, image, CodeMapProcess::exports)
+}
+
+/// The parts of the description that an engine decodes at each load of an image.
+///
+/// # Errors
+///
+/// [`TableError`].
+pub fn load_parts(
+    program: &WorkerProgram,
+    manifest: &Manifest,
+    image: &Image<'_>,
+) -> Result<Vec<LoadPart>, TableError> {
+    read(program, manifest, image, CodeMapProcess::load_parts)
 }
 
 /// What slows the instantiation of the program in an image, given the bytes of the section

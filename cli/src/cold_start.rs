@@ -107,6 +107,17 @@ impl ColdStart {
         }
     }
 
+    /// The rule, the message and the estimate in nanoseconds of each finding that deserves a line.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (&'static str, &str, Option<u64>)> {
+        let notes = self.notable();
+        notes.map(|it| (it.rule(), it.message.as_str(), it.estimated_nanoseconds))
+    }
+
+    /// Why the findings are not known, if they are not; safe.
+    pub(crate) fn unknown_because(&self) -> Option<&str> {
+        self.unknown.as_deref()
+    }
+
     /// The findings that deserve a line.
     fn notable(&self) -> impl Iterator<Item = &Note> {
         self.findings.iter().filter(|note| !note.minor)

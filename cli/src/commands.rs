@@ -6,6 +6,8 @@ pub(crate) mod build;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod completions;
+#[cfg(feature = "serve")]
+pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod envelope;
 pub(crate) mod explain;
@@ -16,7 +18,10 @@ pub(crate) mod keygen;
 pub(crate) mod keys;
 pub(crate) mod man;
 pub(crate) mod policy;
+pub(crate) mod report;
 pub(crate) mod run;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod sign_blob;
 pub(crate) mod store;

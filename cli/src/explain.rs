@@ -16,6 +16,7 @@ mod projects;
 mod provenance;
 mod rebuild;
 mod run;
+mod serving;
 mod stores;
 mod trust;
 
@@ -37,7 +38,7 @@ pub(crate) struct Subject {
 }
 
 /// Every subject, in the order of docs/errors.md.
-pub(crate) const SUBJECTS: [&Subject; 14] = [
+pub(crate) const SUBJECTS: [&Subject; 15] = [
     &programs::SUBJECT,
     &demands::SUBJECT,
     &projects::SUBJECT,
@@ -50,6 +51,7 @@ pub(crate) const SUBJECTS: [&Subject; 14] = [
     &files::SUBJECT,
     &hosts::SUBJECT,
     &run::SUBJECT,
+    &serving::SUBJECT,
     &stores::SUBJECT,
     &machine::SUBJECT,
 ];

@@ -9,4 +9,6 @@ mod gate;
 pub(crate) mod loader;
 pub(crate) mod machine;
 pub(crate) mod packager;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod verifier;

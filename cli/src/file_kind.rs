@@ -44,6 +44,8 @@ pub(crate) enum Wanted {
     ManualPage,
     /// A project.
     Project,
+    /// A page that `edgec report` wrote.
+    Report,
     /// A public key.
     PublicKey,
     /// A private key.
@@ -79,6 +81,7 @@ enum FileKind {
     Fleet,
     Project,
     Json,
+    Report,
     Html,
     Script,
     Object,
@@ -233,6 +236,7 @@ impl Wanted {
             Wanted::HostProfile => "a host profile",
             Wanted::ManualPage => "a manual page of edgec",
             Wanted::Project => "a project",
+            Wanted::Report => "a report of edgec",
             Wanted::PublicKey => "a public key",
             Wanted::PrivateKey => "a private key",
             Wanted::Key => "a key",
@@ -250,6 +254,8 @@ impl Wanted {
             Wanted::HostProfile => "host-profile",
             Wanted::ManualPage => "manual-page",
             Wanted::Project => "project",
+            // Only outputs are compared with it.
+            Wanted::Report => "output",
             Wanted::PublicKey | Wanted::Key => "public-key",
             Wanted::PrivateKey => "secret-key",
         }
@@ -270,6 +276,7 @@ impl FileKind {
             Wanted::HostProfile => self == Self::HostProfile,
             Wanted::ManualPage => self == Self::ManualPage,
             Wanted::Project => self == Self::Project,
+            Wanted::Report => self == Self::Report,
             Wanted::PublicKey => self == Self::PublicKey,
             Wanted::PrivateKey => self == Self::PrivateKey,
             Wanted::Key => matches!(self, Self::PublicKey | Self::PrivateKey),
@@ -314,6 +321,7 @@ impl FileKind {
             Self::Fleet => "a fleet of hosts",
             Self::Project => "a project",
             Self::Json => "a JSON document",
+            Self::Report => "a report of edgec",
             Self::Html => "an HTML page",
             Self::Script => "a script",
             Self::Object => "a native object file (ELF)",

@@ -94,8 +94,13 @@ enum Command {
     Inspect(commands::inspect::Arguments),
     Envelope(commands::envelope::Arguments),
     Run(commands::run::Arguments),
+    #[cfg(feature = "serve")]
+    Dev(Box<commands::dev::Arguments>),
+    #[cfg(feature = "serve")]
+    Serve(Box<commands::serve::Arguments>),
     Store(commands::store::Arguments),
     Diff(commands::diff::Arguments),
+    Report(commands::report::Arguments),
     Symbolize(commands::symbolize::Arguments),
     Targets(commands::targets::Arguments),
     Host(commands::host::Arguments),
@@ -190,8 +195,13 @@ fn run(command: Command) -> Outcome {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Envelope(arguments) => commands::envelope::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
+        #[cfg(feature = "serve")]
+        Command::Dev(arguments) => commands::dev::run(&arguments),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Store(arguments) => commands::store::run(&arguments),
         Command::Diff(arguments) => commands::diff::run(&arguments),
+        Command::Report(arguments) => commands::report::run(&arguments),
         Command::Symbolize(arguments) => commands::symbolize::run(&arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
         Command::Host(arguments) => commands::host::run(&arguments),

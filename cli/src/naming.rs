@@ -116,11 +116,7 @@ impl Names {
                 .about(path.display())
                 .hint("name a folder, or a file such as NAME.unsigned.cwasm"));
         }
-        let name = match name {
-            Some(name) => name.to_owned(),
-            None => named_after(input)?,
-        };
-        check_name(&name)?;
+        let name = application(input, name)?;
         let mut outputs = Vec::new();
         for target in targets {
             let path = output.path(&name, target, self.signing);
@@ -172,6 +168,13 @@ pub(crate) fn provenance_file(artifact: &Path) -> Result<PathBuf, Failure> {
 fn has_ending(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.is_some_and(|ending| ending.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
+/// The application's name: the one that the user states, or else that of the input.
+pub(crate) fn application(input: &Path, name: Option<&str>) -> Result<String, Failure> {
+    let name = name.map_or_else(|| named_after(input), |name| Ok(name.to_owned()))?;
+    check_name(&name)?;
+    Ok(name)
 }
 
 /// The application's name, from the input's name. If this is not possible because the file does not

@@ -12,7 +12,7 @@
 //! stay blocked: edgec waits for no signal, and stops other processes with `SIGKILL`.
 
 #[cfg(unix)]
-pub(crate) use unix::{install, on_silent_terminal, uninterrupted};
+pub(crate) use unix::{handled_by_work, install, on_silent_terminal, uninterrupted};
 
 #[cfg(unix)]
 mod unix {
@@ -106,6 +106,18 @@ mod unix {
         let outermost = signals.deadly.swap(false, Ordering::SeqCst);
         let _again = Again(outermost.then_some(signals));
         work()
+    }
+
+    /// Does `work`, which handles the signals itself. A signal that came during the work is done.
+    pub(crate) fn handled_by_work<T>(work: impl FnOnce() -> T) -> T {
+        let Some(signals) = SIGNALS.get() else {
+            return work();
+        };
+        let outermost = signals.deadly.swap(false, Ordering::SeqCst);
+        let done = work();
+        signals.pending.store(0, Ordering::SeqCst);
+        signals.deadly.store(outermost, Ordering::SeqCst);
+        done
     }
 
     /// When dropped, lets signals end the process again, even if the work panicked.
@@ -215,6 +227,11 @@ pub(crate) fn install() -> std::io::Result<()> {
 
 #[cfg(not(unix))]
 pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn handled_by_work<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 

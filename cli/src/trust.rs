@@ -119,6 +119,21 @@ impl TrustArguments {
         &self.key
     }
 
+    /// Whether any of the options is given.
+    pub(crate) fn are_given(&self) -> bool {
+        let Self {
+            key,
+            trust,
+            root,
+            trust_state,
+            name,
+            channel,
+            provenance,
+        } = self;
+        let lists = [key, root, provenance].iter().any(|it| !it.is_empty());
+        lists || trust.is_some() || trust_state.is_some() || name.is_some() || channel.is_some()
+    }
+
     pub(crate) fn resolve(&self) -> Result<Trust, Failure> {
         files::refuse_stdin_twice(&self.key)?;
         if self.key.is_empty() && self.trust.is_none() {
@@ -179,6 +194,23 @@ impl TrustArguments {
             false => "were",
         };
         Some(format!("no policy given: only {required} {were} required"))
+    }
+
+    /// The file of the policy and the keys that must have signed it. `None`: only keys were named.
+    pub(crate) fn file(&self) -> Option<(&Path, &[PathBuf])> {
+        let path = self.trust.as_deref()?;
+        Some((path, &self.root))
+    }
+
+    /// The file that remembers the newest policy, if one is named.
+    pub(crate) fn state(&self) -> Option<PathBuf> {
+        let named = self.trust_state.clone();
+        named.or_else(|| std::env::var_os(STATE_VARIABLE).map(PathBuf::from))
+    }
+
+    /// Whether anything says whose signatures count.
+    pub(crate) fn is_named(&self) -> bool {
+        self.trust.is_some() || !self.key.is_empty()
     }
 
     /// The policy in a file, and whether it was compared with the newest seen one.

@@ -105,6 +105,8 @@ mod image {
     pub(crate) mod code_map;
     pub(crate) mod debug_info;
     pub(crate) mod elf;
+    #[cfg(feature = "precompile")]
+    pub(crate) mod load_parts;
     pub(crate) mod metadata;
     #[cfg(feature = "precompile")]
     pub(crate) mod native_image;
@@ -162,6 +164,8 @@ pub use gate::{Gate, ImportPattern, NeedLimits};
 #[cfg(feature = "precompile")]
 pub use image::code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 pub use image::debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
+#[cfg(feature = "precompile")]
+pub use image::load_parts::{LoadItem, LoadPart};
 #[cfg(feature = "precompile")]
 pub use image::native_image::NativeImage;
 #[cfg(feature = "precompile")]

@@ -7,7 +7,7 @@
 
 use edgec_verifier::{Manifest, PoolLimits};
 use serde::Serialize;
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
 
 /// The address space of a linear memory in the pool, in bytes: the reservation of 4 GiB and a guard
 /// of 32 MiB. The code of both profiles relies on it.
@@ -23,7 +23,9 @@ const MAX_INSTANCE: usize = 1 << 30;
 /// The part of a memory and of a table that stays resident when its slot is given back, in bytes.
 /// It is overwritten instead of unmapped, which is cheaper for the pages that every request
 /// touches.
-const KEEP_RESIDENT: usize = 256 << 10;
+const KEEP_RESIDENT: u64 = 256 << 10;
+/// The slots that stay warm while nobody uses them, as the engine has it by default.
+const WARM_SLOTS: u32 = 100;
 
 /// How instances get their memory.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +70,12 @@ pub struct PoolPlan {
     pub table_elements: u64,
     /// Bytes of one memory, at most. A program's memory cannot grow beyond this.
     pub memory_bytes: u64,
+    /// Bytes of one memory that stay resident in an unused slot, at most.
+    #[serde(skip)]
+    resident_bytes: u64,
+    /// Unused slots that keep their memory, at most.
+    #[serde(skip)]
+    warm_slots: u32,
 }
 
 /// Why there is no pool for some programs.
@@ -161,6 +169,39 @@ impl PoolPlan {
             tables: 0,
             table_elements: TABLE_ELEMENTS,
             memory_bytes: memory_bytes.min(4 << 30),
+            resident_bytes: KEEP_RESIDENT,
+            warm_slots: WARM_SLOTS,
+        }
+    }
+
+    /// Sets how many bytes of one memory stay resident in an unused slot, at most, instead of 256
+    /// KiB. The next request needs no page fault for them, but they must be cleared.
+    #[must_use]
+    pub fn keeping_resident(self, bytes: u64) -> Self {
+        Self {
+            resident_bytes: bytes.min(self.memory_bytes),
+            ..self
+        }
+    }
+
+    /// Sets how many unused slots keep their memory, instead of 100. So the pool keeps resident at
+    /// most this number times what one memory keeps.
+    #[must_use]
+    pub fn with_warm_slots(self, slots: u32) -> Self {
+        Self {
+            warm_slots: slots,
+            ..self
+        }
+    }
+
+    /// Makes room for programs with so many memories and tables in one component. It is for a pool
+    /// whose programs are not known yet.
+    #[must_use]
+    pub fn with_room_for(self, memories: u32, tables: u32) -> Self {
+        Self {
+            memories: self.memories.max(memories),
+            tables: self.tables.max(tables),
+            ..self
         }
     }
 
@@ -258,8 +299,11 @@ impl PoolPlan {
             .max_tables_per_module(one.tables)
             .table_elements(usize::try_from(one.table_elements)?)
             .max_memory_size(usize::try_from(one.memory_bytes)?)
-            .linear_memory_keep_resident(KEEP_RESIDENT)
-            .table_keep_resident(KEEP_RESIDENT);
+            .max_unused_warm_slots(self.warm_slots)
+            .linear_memory_keep_resident(usize::try_from(self.resident_bytes)?)
+            .table_keep_resident(usize::try_from(KEEP_RESIDENT)?)
+            // The kernel says which pages were written, if it can. Only those are cleared.
+            .pagemap_scan(Enabled::Auto);
         Ok(pool)
     }
 }

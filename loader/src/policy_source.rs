@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use edgec_verifier::{
     Clock, ClockError, GuardError, NewestPolicy, PolicyFileError, PolicyStateError, PublicKey,
@@ -152,6 +152,26 @@ impl PolicySource {
         }))
     }
 
+    /// The same source, which is asked at most once in a `period`. Deployments that share it then
+    /// share what it gave. An error is not shared: the next one asks again.
+    #[must_use]
+    pub fn at_most_every(self, period: Duration) -> Self {
+        let last: Mutex<Option<Followed>> = Mutex::default();
+        Self(Arc::new(move || {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let fresh = last.as_ref().filter(|it| it.read.elapsed() < period);
+            if let Some(fresh) = fresh {
+                return Ok(fresh.policy.clone());
+            }
+            // If the reading fails, no earlier policy is left.
+            *last = None;
+            let followed = self.read()?;
+            let policy = followed.policy.clone();
+            *last = Some(followed);
+            Ok(policy)
+        }))
+    }
+
     pub(crate) fn read(&self) -> Result<Followed, PolicySourceError> {
         // This is before the reading, which may take long: the policy may be as old as this time.
         let read = Instant::now();
@@ -176,5 +196,52 @@ impl From<TrustPolicy> for PolicySource {
 impl fmt::Debug for PolicySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PolicySource").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const POLICY: &str = "threshold = 1
+[[key]]
+name = 'release'
+pem = '''
+-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+'''
+";
+
+    /// A source that fails at every second call, and its calls.
+    fn counted() -> (PolicySource, Arc<AtomicUsize>) {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&calls);
+        let source = PolicySource::by(move || match count.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => TrustPolicy::from_toml(POLICY).map_err(|error| error.to_string()),
+            _ => Err("not now".to_owned()),
+        });
+        (source, calls)
+    }
+
+    #[test]
+    fn a_policy_is_shared_for_a_period() {
+        let (source, calls) = counted();
+        let shared = source.at_most_every(Duration::from_secs(600));
+        let first = shared.read().unwrap().policy;
+        assert_eq!(shared.read().unwrap().policy.digest(), first.digest());
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_error_is_not_shared_and_leaves_no_policy() {
+        let (source, calls) = counted();
+        let shared = source.at_most_every(Duration::ZERO);
+        assert!(shared.read().is_ok());
+        assert!(shared.read().is_err());
+        assert!(shared.read().is_ok());
+        assert_eq!(calls.load(Ordering::Relaxed), 3);
     }
 }

@@ -79,6 +79,7 @@ fn every_code_is_explained() {
         "cli",
         "compiler",
         "files",
+        "host",
         "loader",
         "packager",
         "shared-cache",

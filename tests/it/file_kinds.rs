@@ -94,6 +94,8 @@ const ARTIFACT_VERBS: &[&str] = &[
     "sign FILE --key key.pem",
     "diff FILE app.cwasm",
     "diff app.cwasm FILE",
+    "report FILE -o report.html",
+    "report app.cwasm --baseline FILE -o report.html",
     "symbolize other.debug --artifact FILE 0x1",
     "store --store store add --key key.pub.pem FILE",
 ];

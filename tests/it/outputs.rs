@@ -45,6 +45,7 @@ pub(crate) const WRITERS: &[(&str, &[&str])] = &[
     ),
     ("a DSSE envelope", &["envelope", "app.cwasm", "-o", FILE]),
     ("a host profile", &["host", "--save", FILE]),
+    ("a report of edgec", &["report", "app.cwasm", "-o", FILE]),
 ];
 
 /// Files that no output replaces, and their names in messages.
@@ -194,6 +195,7 @@ fn an_output_replaces_nothing_of_another_tool() {
         policy_pae,
         signed_policy,
         envelope,
+        _,
         _,
     ] = WRITERS
     else {
@@ -442,6 +444,7 @@ fn standard_input_is_named_once() {
         "check - --host -",
         "check - --fleet -",
         "diff - -",
+        "report - - -o x",
         "symbolize -",
         "symbolize - 0x1 --artifact -",
     ] {

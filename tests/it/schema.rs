@@ -149,6 +149,13 @@ fn every_verb_keeps_to_the_schema() {
         ("envelope good.cwasm -o good.dsse", "envelope", 0),
         ("check good.cwasm", "check", 0),
         ("diff good.cwasm good.cwasm", "diff", 0),
+        ("report good.cwasm -o report.html", "report", 0),
+        (
+            "report good.cwasm --key key.pub.pem --baseline good.cwasm -o report.html",
+            "report",
+            0,
+        ),
+        ("report bad.wat -o report.html", "report", 1),
         ("keygen -o new.pem", "keygen", 0),
         ("keys show key.pem missing.pem", "keys show", 3),
         ("keys export key.pub.pem --as openssh", "keys export", 0),

@@ -451,6 +451,7 @@ fn lines_naming(sandbox: &Sandbox, planted: &[String]) -> Vec<Vec<String>> {
             "verify" | "run" | "store add" => &["--key", "key.pub.pem", "app.cwasm"],
             "keys export" => &["--as", "pem"],
             "keys import" => &["-o", "imported.pem"],
+            "report" => &["app.cwasm", "-o", "report.html"],
             "policy sign" => &["-o", "signed.policy"],
             "check" | "inspect" | "audit" | "envelope" => &["app.cwasm"],
             _ => &[],

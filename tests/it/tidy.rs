@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("edgec-files", &[]),
     ("edgec-compiler", &["edgec-targets"]),
     ("edgec-packager", &["edgec-artifact"]),
+    ("edgec-pages", &[]),
     ("edgec-shared-cache", &["edgec-artifact", "edgec-packager"]),
     (
         "edgec-builder",
@@ -39,6 +40,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "edgec-loader",
         &["edgec-files", "edgec-store", "edgec-verifier"],
     ),
+    ("edgec-host", &["edgec-loader", "edgec-pages"]),
     (
         "edgec",
         &[
@@ -46,8 +48,10 @@ const EDGES: &[(&str, &[&str])] = &[
             "edgec-builder",
             "edgec-compiler",
             "edgec-files",
+            "edgec-host",
             "edgec-loader",
             "edgec-packager",
+            "edgec-pages",
             "edgec-shared-cache",
             "edgec-targets",
             "edgec-verifier",
@@ -72,6 +76,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-files", &["wasmtime", "ed25519-dalek", "serde"]),
     ("edgec-compiler", &["ed25519-dalek", "edgec-artifact"]),
     ("edgec-packager", &["wasmtime", "wasm-opt", "cryptoki"]),
+    ("edgec-pages", &["serde", "wasmtime"]),
     (
         "edgec-builder",
         &["cryptoki", "rpassword", "edgec-loader", "opendal-core"],
@@ -86,6 +91,20 @@ const ABSENT: &[(&str, &[&str])] = &[
     (
         "edgec-loader",
         &["wasm-opt", "cranelift-codegen", "cxx", "cryptoki", "pkcs5"],
+    ),
+    // One crypto provider: with a second one, no one knows which is meant.
+    (
+        "edgec-host",
+        &[
+            "wasm-opt",
+            "cranelift-codegen",
+            "cxx",
+            "cryptoki",
+            "pkcs5",
+            "aws-lc-rs",
+            "aws-lc-sys",
+            "openssl-sys",
+        ],
     ),
 ];
 
@@ -151,7 +170,7 @@ fn without_binaryen_there_is_no_cxx() {
     assert!(linked.contains("cranelift-codegen"));
 }
 
-/// An edgec without shared caches has no clients of them, and nothing of `rustls`.
+/// An edgec without shared caches and without a host has no clients of servers, and no `rustls`.
 #[test]
 fn without_shared_caches_there_is_no_network() {
     let with = linked(
@@ -280,8 +299,7 @@ fn binaryens_version_is_the_bundled_one() {
     assert!(lock.contains(&bundled));
 }
 
-/// Running text and comments have at most 100 columns. Tables, fenced blocks and single words, such
-/// as links, may be wider.
+/// The Rust sources of the workspace and of the fuzz targets.
 fn sources() -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -303,8 +321,10 @@ fn sources() -> Vec<PathBuf> {
         "files",
         "fuzz/src",
         "fuzz/targets",
+        "host",
         "loader",
         "packager",
+        "pages",
         "shared-cache",
         "store",
         "targets",

@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 14] = [
+static STEPS: [Step; 17] = [
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
@@ -55,6 +55,12 @@ static STEPS: [Step; 14] = [
         when: When::Always,
     },
     Step {
+        name: "serve",
+        about: "a serving host: examples, replacement, hostile programs and clients, faults",
+        check: serve,
+        when: When::Always,
+    },
+    Step {
         name: "legacy",
         about: "legacy exceptions, translated by a real wasm-opt",
         check: legacy,
@@ -76,6 +82,18 @@ static STEPS: [Step; 14] = [
         name: "shared-cache",
         about: "build caches that machines share: with real Redis, S3 and WebDAV servers",
         check: shared_cache,
+        when: When::Always,
+    },
+    Step {
+        name: "report",
+        about: "the pages of `edgec report` in a headless Chromium",
+        check: report,
+        when: When::Always,
+    },
+    Step {
+        name: "telemetry",
+        about: "the status page of a host in a headless Chromium, its metrics by promtool",
+        check: telemetry,
         when: When::Always,
     },
     Step {
@@ -188,7 +206,10 @@ fn tests() -> Outcome {
     let target = target_folder()?;
     let checked = |arguments: &[&str]| {
         let mut cargo = cargo(&["test", "--locked", "--workspace"]);
+        // Not among the defaults, and it has tests.
+        let all = ["--features", "edgec/otlp"];
         cargo
+            .args(all)
             .args(arguments)
             .env("CARGO_TARGET_DIR", &target)
             .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
@@ -233,6 +254,10 @@ fn toolchains() -> Outcome {
     run(&mut compare)
 }
 
+fn serve() -> Outcome {
+    run(command("tests/serve/run.py").args(["--edgec", &edgec()?]))
+}
+
 fn legacy() -> Outcome {
     run(command("tests/legacy_exceptions/run.sh").arg(edgec()?))
 }
@@ -248,6 +273,14 @@ fn release() -> Outcome {
 
 fn shared_cache() -> Outcome {
     run(command("tests/shared_cache/run.sh").arg(edgec()?))
+}
+
+fn report() -> Outcome {
+    run(command("tests/pages/report.py").arg(edgec()?))
+}
+
+fn telemetry() -> Outcome {
+    run(&mut command("tests/pages/telemetry.py"))
 }
 
 /// A debug build may be slow on a busy machine, so it gets much time beyond its limits.
@@ -267,20 +300,27 @@ fn fuzz() -> Outcome {
 /// `tests/it/tidy.rs` checks that no crate here links Cranelift or Binaryen. This step compiles
 /// each alone, so that other crates cannot enable features for it.
 fn alone() -> Outcome {
-    for library in ["edgec-loader", "edgec-store", "edgec-verifier"] {
+    for library in [
+        "edgec-host",
+        "edgec-loader",
+        "edgec-store",
+        "edgec-verifier",
+    ] {
         check_without_cxx(library, &[])?;
     }
     Ok(())
 }
 
 /// The crates that are published.
-const LIBRARIES: [&str; 9] = [
+const LIBRARIES: [&str; 11] = [
     "edgec-artifact",
     "edgec-builder",
     "edgec-compiler",
     "edgec-files",
+    "edgec-host",
     "edgec-loader",
     "edgec-packager",
+    "edgec-pages",
     "edgec-store",
     "edgec-targets",
     "edgec-verifier",
@@ -296,7 +336,8 @@ fn package() -> Outcome {
 }
 
 fn without_cxx() -> Outcome {
-    check_without_cxx("edgec", &["--no-default-features"])
+    let features = ["--no-default-features", "--features", "otlp,shared-cache"];
+    check_without_cxx("edgec", &features)
 }
 
 /// Checks one package. Most build scripts and procedural macros are those of the tests.

@@ -1,6 +1,6 @@
 //! `edgec diff`: shows the differences between two artifacts. It verifies neither.
 
-mod functions;
+pub(crate) mod functions;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -74,12 +74,12 @@ struct Report {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Side {
-    artifact: String,
-    name: String,
-    version: u64,
+pub(crate) struct Side {
+    pub(crate) artifact: String,
+    pub(crate) name: String,
+    pub(crate) version: u64,
     kind: &'static str,
-    target: String,
+    pub(crate) target: String,
     profile: String,
     image_bytes: u64,
 }
@@ -121,7 +121,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 /// The differences between the manifests. If one of them has only the digest of its exports, the
 /// names come from the images. The second value says why the names could not be read.
-fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Differences, Option<String>) {
+pub(crate) fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Differences, Option<String>) {
     let (of_a, of_b) = (
         &a.manifest.capabilities.exports,
         &b.manifest.capabilities.exports,
@@ -154,16 +154,19 @@ fn entries(manifest: &Manifest) -> usize {
 }
 
 /// An artifact and its parts.
-struct Opened<'f> {
-    side: Side,
-    manifest: Manifest,
-    bytes: &'f [u8],
-    image: Image<'f>,
-    code: Code<'f>,
+pub(crate) struct Opened<'f> {
+    pub(crate) side: Side,
+    pub(crate) manifest: Manifest,
+    /// The bytes of the image.
+    pub(crate) bytes: &'f [u8],
+    pub(crate) image: Image<'f>,
+    pub(crate) code: Code<'f>,
 }
 
 impl<'f> Opened<'f> {
-    fn new(path: &Path, file: &'f [u8], debug: Option<&Path>) -> Result<Self, Failure> {
+    /// Reads an artifact whose bytes are `file`, and its debug file: the named one, else the one
+    /// beside it, if that belongs to it.
+    pub(crate) fn new(path: &Path, file: &'f [u8], debug: Option<&Path>) -> Result<Self, Failure> {
         let shown = render::path(path);
         let rejected =
             |code, error: &dyn std::error::Error| Failure::rejected(code, error).about_safe(&shown);

@@ -204,15 +204,7 @@ fn manifest_rows(manifest: &Manifest) -> Vec<Row> {
         row("name", cell(&manifest.name)),
         row("version", version(manifest)),
         row("kind", manifest.kind.name().to_owned()),
-        row(
-            "target",
-            format!(
-                "{} ({}, {})",
-                word(&manifest.target.id),
-                word(&manifest.target.triple),
-                word(&manifest.target.level)
-            ),
-        ),
+        row("target", target(manifest)),
         row("CPU features", cpu_features(manifest)),
         row("engine", engine(manifest)),
         row("validity", validity(manifest)),
@@ -249,7 +241,7 @@ fn export_rows(exports: &Exports) -> Vec<Row> {
 }
 
 /// edgec itself, and each stage with its tool and settings.
-fn builders(manifest: &Manifest) -> Vec<String> {
+pub(crate) fn builders(manifest: &Manifest) -> Vec<String> {
     let stages = manifest.builder.stages.iter().map(|stage| {
         let settings = stage.settings.iter().take(MAX_LISTED);
         let settings = settings.map(|(key, value)| format!(" {}={}", word(key), word(value)));
@@ -294,7 +286,7 @@ fn signature_rows(signatures: &[SignatureReport]) -> Vec<Row> {
     std::iter::once(title).chain(rows).collect()
 }
 
-fn version(manifest: &Manifest) -> String {
+pub(crate) fn version(manifest: &Manifest) -> String {
     let mut text = manifest.version.to_string();
     if let Some(display) = &manifest.display_version {
         text.push_str(&format!(" ({})", word(display)));
@@ -305,11 +297,11 @@ fn version(manifest: &Manifest) -> String {
     text
 }
 
-fn bytes(described: &edgec_artifact::Bytes) -> String {
+pub(crate) fn bytes(described: &edgec_artifact::Bytes) -> String {
     format!("{} bytes, sha256 {}", described.length, described.sha256)
 }
 
-fn resources(manifest: &Manifest) -> String {
+pub(crate) fn resources(manifest: &Manifest) -> String {
     let resources = &manifest.resources;
     let total = |ranges: &[edgec_artifact::LimitRange]| {
         ranges
@@ -336,7 +328,7 @@ fn resources(manifest: &Manifest) -> String {
     )
 }
 
-fn engine(manifest: &Manifest) -> String {
+pub(crate) fn engine(manifest: &Manifest) -> String {
     let engine = &manifest.engine;
     format!(
         "{} {}, profile {}",
@@ -346,7 +338,17 @@ fn engine(manifest: &Manifest) -> String {
     )
 }
 
-fn cpu_features(manifest: &Manifest) -> String {
+pub(crate) fn target(manifest: &Manifest) -> String {
+    let target = &manifest.target;
+    format!(
+        "{} ({}, {})",
+        word(&target.id),
+        word(&target.triple),
+        word(&target.level)
+    )
+}
+
+pub(crate) fn cpu_features(manifest: &Manifest) -> String {
     let features = &manifest.target.cpu_features;
     if features.is_empty() {
         return "none beyond the base architecture".to_owned();
@@ -356,7 +358,7 @@ fn cpu_features(manifest: &Manifest) -> String {
     listed.join(", ")
 }
 
-fn validity(manifest: &Manifest) -> String {
+pub(crate) fn validity(manifest: &Manifest) -> String {
     let Some(validity) = manifest.validity else {
         return "no limits stated".to_owned();
     };

@@ -46,6 +46,19 @@ pub(super) const SUBJECT: Subject = Subject {
                  functions with a debug file.",
         },
         Explanation {
+            code: "build-failed",
+            what: "`edgec dev` cannot build the program.",
+            remedy: "The lines above it say why. The version that is served goes on: change the \
+                 program, and edgec builds it again.",
+        },
+        Explanation {
+            code: "not-served",
+            what: "`edgec dev` has built the program, and its server does not take it.",
+            remedy: "The lines above it say why. The program must be a component that exports \
+                 `wasi:http`. A version that needs more instances, memories or tables than the first \
+                 one needs a new server: start `edgec dev` again.",
+        },
+        Explanation {
             code: "engine",
             what: "The engine refused the image, or cannot be made.",
             remedy: "The artifact and the engine of this host do not fit together. `edgec check` says \

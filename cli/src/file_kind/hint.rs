@@ -15,9 +15,11 @@ impl FileKind {
             Wanted::Attestation => {
                 "an attestation is what `edgec sign-blob` or `edgec build --provenance` wrote"
             }
-            Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae | Wanted::ManualPage => {
-                "give what edgec wrote"
-            }
+            Wanted::Envelope
+            | Wanted::Pae
+            | Wanted::PolicyPae
+            | Wanted::ManualPage
+            | Wanted::Report => "give what edgec wrote",
             Wanted::Policy | Wanted::SignedPolicy => match self {
                 Self::PrivateKey | Self::PublicKey => {
                     "a policy is a file that lists public keys: docs/policy.md; `verify --key` takes a key"
@@ -78,6 +80,7 @@ impl FileKind {
             Self::Pem => "give the file that the build wrote",
             Self::Envelope => "give the artifact, which has the envelope in it",
             Self::Policy | Self::SignedPolicy => "name policies with --trust",
+            Self::Report => "a browser shows it; give the artifact that it is about",
             Self::Html => "the download gave a page instead of the file: check the address",
             Self::Object
             | Self::Native

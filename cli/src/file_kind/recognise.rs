@@ -4,6 +4,7 @@
 //! of Wasmtime.
 
 use edgec_compiler::DebugInfo;
+use edgec_pages::report::GENERATOR;
 use edgec_verifier::POLICY_PAYLOAD_TYPE;
 
 use super::{FRONT, FileKind};
@@ -113,7 +114,10 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
     } else if text.starts_with("(;") || text.starts_with(";;") || text.starts_with('(') {
         FileKind::WasmText
     } else if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
-        FileKind::Html
+        match text.contains(&report_mark()) {
+            true => FileKind::Report,
+            false => FileKind::Html,
+        }
     } else if let Some(rest) = text.strip_prefix("DSSEv1 ") {
         match rest.split(' ').nth(1) {
             Some(POLICY_PAYLOAD_TYPE) => FileKind::PolicyPae,
@@ -163,6 +167,11 @@ fn is_lfs_pointer(text: &str) -> bool {
 fn is_manual_page(text: &str) -> bool {
     let of_edgec = |line: &str| line.starts_with(".TH edgec");
     text.starts_with(".ie ") && text.lines().take(3).any(of_edgec)
+}
+
+/// What only the head of a page of `edgec report` has: text in such a page is escaped.
+fn report_mark() -> String {
+    format!("<meta name=\"generator\" content=\"{GENERATOR}\">")
 }
 
 /// A DSSE envelope, in the spelling of edgec or of another tool. edgec's spelling begins with the
@@ -327,6 +336,10 @@ mod tests {
                 Some(FileKind::Policy),
             ),
             (b"<!DOCTYPE html>\n".to_vec(), Some(FileKind::Html)),
+            (
+                edgec_pages::report::Report::default().render().into_bytes(),
+                Some(FileKind::Report),
+            ),
             (b"#!/bin/sh\n".to_vec(), Some(FileKind::Script)),
             (b"\x1f\x8b\x08".to_vec(), Some(FileKind::Gzip)),
             (b"\x28\xb5\x2f\xfd".to_vec(), Some(FileKind::Zstd)),

@@ -152,6 +152,18 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "With arguments, a folder and a variable for the program",
         "edgec run --key release.pub.pem --dir data::/data --env LANG=C app.cwasm input.txt",
     ),
+    #[cfg(feature = "serve")]
+    (
+        "serve",
+        "An artifact, at one address",
+        "edgec serve --key release.pub.pem --addr 127.0.0.1:8080 app.cwasm",
+    ),
+    #[cfg(feature = "serve")]
+    (
+        "serve",
+        "What a configuration names",
+        "edgec serve --config /etc/edgec/serve.toml",
+    ),
     (
         "store add",
         "Keep artifacts that a policy accepts",
@@ -196,6 +208,11 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "diff",
         "What changed between two releases",
         "edgec diff old.cwasm new.cwasm",
+    ),
+    (
+        "report",
+        "A page about the artifacts of a release, verified, with what changed",
+        "edgec report out/app.x86_64.cwasm out/app.aarch64.cwasm --key release.pub.pem --baseline old.cwasm -o report.html",
     ),
     (
         "symbolize",

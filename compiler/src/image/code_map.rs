@@ -14,6 +14,7 @@ use postcard::{from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};
 use wasmtime_environ::CompiledFunctionsTable;
 
+use crate::image::load_parts::{LoadPart, load_parts};
 use crate::image::metadata::{self, Metadata};
 use crate::image::trim::{Table, TrimError};
 use crate::worker::deadline::Deadline;
@@ -102,6 +103,22 @@ impl CodeMapProcess {
         self.run("exports", info, kind, MAX_EXPORTS_LEN, deadline)
     }
 
+    /// The parts of the description that an engine decodes at each load. `info` is the content of
+    /// the section `.wasmtime.info`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) if the engine of this version would
+    /// write the description differently.
+    pub fn load_parts(
+        &self,
+        info: &[u8],
+        kind: ProgramKind,
+        deadline: Deadline,
+    ) -> Result<Vec<LoadPart>, ReadError> {
+        self.run("load-parts", info, kind, MAX_FUNCTIONS_LEN, deadline)
+    }
+
     fn run<T: serde::de::DeserializeOwned>(
         &self,
         what: &str,
@@ -129,6 +146,7 @@ pub fn code_map_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     match what.as_str() {
         "functions" => worker::answer_read(functions(&info, kind).map_err(unreadable)),
         "entries" => worker::answer_read(entries(&info, kind).map_err(unreadable)),
+        "load-parts" => worker::answer_read(load_parts(&info, kind).map_err(unreadable)),
         "exports" => worker::answer_read(exports(&info, kind).map_err(unreadable)),
         _ => Err(worker::usage()),
     }
@@ -203,6 +221,12 @@ fn own(table: &CompiledFunctionsTable) -> Result<Table, postcard::Error> {
 }
 
 impl DebugInfo<'_> {
+    /// The numbers and names of the core modules that have names, sorted by number.
+    pub fn modules(&self) -> impl Iterator<Item = (u32, &str)> {
+        let modules = self.modules.iter();
+        modules.map(|(number, name)| (*number, name.as_ref()))
+    }
+
     /// Every function of the program, sorted by its place.
     pub fn functions(&self) -> impl Iterator<Item = FunctionCode> {
         self.symbols.iter().filter_map(|symbol| {

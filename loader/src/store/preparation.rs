@@ -3,7 +3,7 @@
 use std::fmt;
 
 use edgec_verifier::{Manifest, ProgramKind};
-use wasmtime::component::{InstancePre, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::versions::Opened;
 use crate::{HostEngine, LoadError, Loaded};
@@ -59,6 +59,24 @@ impl<P> Preparation<P> {
         let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
             let loaded = opened.component(engine)?;
             let linked = loaded.instantiate_pre(&linker);
+            changed(engine, loaded.manifest(), linked, &change)
+        };
+        Self {
+            kind: ProgramKind::Component,
+            prepare: Box::new(prepare),
+        }
+    }
+
+    /// Like [`Preparation::component_as`], but `link` gives the linker for each component, for
+    /// example one with functions for imports that the host lacks.
+    pub fn component_with<T: 'static>(
+        link: impl Fn(&Component) -> wasmtime::Result<Linker<T>> + Send + Sync + 'static,
+        change: impl Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
+    ) -> Self {
+        let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
+            let loaded = opened.component(engine)?;
+            let linker = link(loaded.program());
+            let linked = linker.and_then(|linker| loaded.instantiate_pre(&linker));
             changed(engine, loaded.manifest(), linked, &change)
         };
         Self {

@@ -1,6 +1,6 @@
 //! Compares code function by function.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
@@ -22,9 +22,11 @@ const MAX_FUNCTIONS: usize = 500_000;
 const MAX_DIFFERENT: usize = 100_000;
 
 /// The code of an image, and where its functions are.
-pub(super) struct Code<'f> {
+pub(crate) struct Code<'f> {
     text: &'f [u8],
     functions: Vec<FunctionCode>,
+    /// The names of core modules, by number.
+    modules: BTreeMap<u32, String>,
     /// Whether the functions come from a debug file, which has all of them.
     is_named: bool,
 }
@@ -52,7 +54,7 @@ impl Display for Name<'_> {
 /// The differences between the functions of two images.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Functions {
+pub(crate) struct Functions {
     /// How many functions are known in each image. Without a debug file, an image of the `edge`
     /// profile shows only the functions that its host can reach.
     known: [usize; 2],
@@ -74,16 +76,16 @@ pub(super) struct Functions {
 }
 
 #[derive(Serialize)]
-struct Different {
-    module: u32,
-    function: String,
+pub(crate) struct Different {
+    pub(crate) module: u32,
+    pub(crate) function: String,
     #[serde(skip)]
     is_named: bool,
     /// The length of the code in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    a: Option<u64>,
+    pub(crate) a: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    b: Option<u64>,
+    pub(crate) b: Option<u64>,
 }
 
 impl<'f> Code<'f> {
@@ -112,10 +114,13 @@ impl<'f> Code<'f> {
             }
         };
         let is_named = named.is_some();
-        let functions = match named {
-            Some(functions) => functions,
-            None => unverified::functions(&workers::program()?, manifest, image)
-                .map_err(|error| table_failure("image", &error).about(artifact.display()))?,
+        let (functions, modules) = match named {
+            Some(named) => named,
+            None => {
+                let functions = unverified::functions(&workers::program()?, manifest, image)
+                    .map_err(|error| table_failure("image", &error).about(artifact.display()))?;
+                (functions, BTreeMap::new())
+            }
         };
         if functions.len() > MAX_FUNCTIONS {
             let message = format!(
@@ -134,8 +139,24 @@ impl<'f> Code<'f> {
         Ok(Self {
             text,
             functions,
+            modules,
             is_named,
         })
+    }
+
+    /// The functions, sorted by their place. They share all of their code or nothing.
+    pub(crate) fn functions(&self) -> &[FunctionCode] {
+        &self.functions
+    }
+
+    /// The name of a core module, if a debug file has it.
+    pub(crate) fn module(&self, number: u32) -> Option<&str> {
+        self.modules.get(&number).map(String::as_str)
+    }
+
+    /// Whether the functions come from a debug file, which has all of them.
+    pub(crate) fn is_named(&self) -> bool {
+        self.is_named
     }
 
     /// The functions by their keys. If several have the same key, each keeps its place.
@@ -166,8 +187,11 @@ fn overlap(functions: &[FunctionCode]) -> bool {
     pairs.any(|(one, next)| one.start.saturating_add(one.size) > next.start)
 }
 
+/// Functions, and the names of core modules by number.
+type Named = (Vec<FunctionCode>, BTreeMap<u32, String>);
+
 /// The functions of a debug file that belongs to this image.
-fn named(path: &Path, image: &[u8]) -> Result<Vec<FunctionCode>, Failure> {
+fn named(path: &Path, image: &[u8]) -> Result<Named, Failure> {
     let file = files::read_artifact(path)?;
     let info = DebugInfo::read(&file)
         .map_err(|error| Failure::rejected("debug-file", &error).about(path.display()))?;
@@ -175,7 +199,10 @@ fn named(path: &Path, image: &[u8]) -> Result<Vec<FunctionCode>, Failure> {
         let message = "it is the debug file of another image";
         return Err(Failure::new(Exit::Rejected, "build-id", message).about(path.display()));
     }
-    Ok(info.functions().collect())
+    let modules = info
+        .modules()
+        .map(|(number, name)| (number, name.to_owned()));
+    Ok((info.functions().collect(), modules.collect()))
 }
 
 /// Takes the functions with a key from the front of a list.
@@ -187,7 +214,17 @@ fn of_key<'l, 'c>(rest: &mut &'l [Keyed<'c>], key: Key<'c>) -> &'l [Keyed<'c>] {
 }
 
 impl Functions {
-    pub(super) fn compare(a: &Code<'_>, b: &Code<'_>) -> Self {
+    /// Functions whose length differs, or that only one image has, up to the maximum of the list.
+    pub(crate) fn different(&self) -> impl Iterator<Item = &Different> {
+        self.different.iter()
+    }
+
+    /// How many such functions there are.
+    pub(crate) fn count_different(&self) -> usize {
+        self.different.len() + self.different_more.unwrap_or(0)
+    }
+
+    pub(crate) fn compare(a: &Code<'_>, b: &Code<'_>) -> Self {
         let named = a.is_named && b.is_named;
         let (of_a, of_b) = (a.by_key(named), b.by_key(named));
         let (mut same, mut same_length) = (0, 0);
@@ -254,7 +291,7 @@ impl Functions {
 
     pub(super) fn text(&self, most: usize) -> String {
         let [only_a, only_b] = self.only;
-        let different = self.different.len() + self.different_more.unwrap_or(0);
+        let different = self.count_different();
         let both = different.saturating_sub(only_a + only_b);
         let mut text = format!(
             "functions: {} the same, {} of the same length, {both} longer or shorter, {only_a} only in a, {only_b} only in b\n",

@@ -1,0 +1,59 @@
+//! Failures of `serve`: its configuration, and a host that cannot start.
+
+use std::path::Path;
+
+use edgec_host::{ConfigError, HostError};
+
+use super::loader::{load_failure, store_failure};
+use crate::failure::{Exit, Failure, chain};
+use crate::files::remedy;
+use crate::place::Place;
+
+/// Where the configuration is described.
+const DESCRIBED: &str = "docs/serve.md describes the file";
+
+/// Why a configuration cannot be used.
+pub(crate) fn config_failure(error: &ConfigError, file: &Path) -> Failure {
+    // The line is not shown: it may hold the password of a server.
+    let failure = Failure::rejected("serve-config", error).quoting();
+    let failure = failure.in_file(file).hint(DESCRIBED);
+    match error.place() {
+        Some(place) => failure.at(Place::in_text(place.line, place.column)),
+        None => failure,
+    }
+}
+
+/// Why a host cannot start.
+pub(crate) fn host_failure(error: &HostError) -> Failure {
+    match error {
+        HostError::Store(error) => store_failure(error),
+        HostError::Load {
+            application,
+            source,
+        } => load_failure(source).or_about(application),
+        HostError::NotEdge { .. } => Failure::rejected(error.code(), error)
+            .hint("build it with `edgec build --profile edge`"),
+        HostError::Engine { .. } => Failure::new(Exit::Environment, error.code(), chain(error))
+            .hint("a pool reserves address space: lower `limits.instances` or `limits.memory`"),
+        HostError::Listen { source, .. } => {
+            let failure = Failure::new(Exit::Environment, error.code(), chain(error));
+            match source.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    failure.hint("another process listens there: name another address")
+                }
+                kind => match remedy(kind) {
+                    Some(remedy) => failure.hint(remedy),
+                    None => failure,
+                },
+            }
+        }
+        HostError::NoListener => Failure::usage(error.code(), chain(error))
+            .hint("name an address with --addr, or in `[listen]`"),
+        HostError::NoPolicy => Failure::usage(error.code(), chain(error))
+            .hint("name a public key with --key, or a trust policy with --trust or in `[policy]`"),
+        HostError::Tls { .. } => Failure::rejected(error.code(), error)
+            .hint("name a certificate and its private key, both in PEM"),
+        HostError::System { .. } => Failure::environment(error.code(), error),
+        _ => Failure::rejected(error.code(), error),
+    }
+}

@@ -1,0 +1,269 @@
+//! One application of a host: its configuration, its version in use, and the requests that run.
+
+use std::fmt::{self, Display};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use edgec_loader::store::{Deployment, Distrusted};
+use edgec_loader::{HostEngine, Loaded};
+
+use crate::Program;
+use crate::config::{ApplicationConfig, Limits, LogLevel};
+use crate::queue::{Permits, Room, Waiting, enter};
+use crate::services::{Observer, Process, Services};
+use crate::telemetry::{Counted, Telemetry};
+use crate::turn::Turn;
+use crate::{HostError, Limit};
+
+/// One application of a host.
+pub struct Application {
+    config: ApplicationConfig,
+    limits: Limits,
+    telemetry: Arc<Telemetry>,
+    /// Its own counters in `telemetry`.
+    counted: Arc<Counted>,
+    services: Services,
+    teller: Arc<Teller>,
+    requests: Room,
+    instances: Room,
+    waiting: Waiting,
+    door: Arc<Door>,
+    /// What serves it. Empty until a version of it was loaded for the first time.
+    deployed: OnceLock<Deployed>,
+}
+
+/// What all applications of a host share.
+#[derive(Debug)]
+pub(crate) struct Door {
+    /// Connections to other hosts and servers.
+    pub(crate) process: Process,
+    /// Requests that run.
+    pub(crate) requests: Room,
+    /// Requests that wait.
+    pub(crate) waiting: Waiting,
+    /// Programs that have computed for long and are ready to run: one for each processor.
+    pub(crate) turns: Room,
+}
+
+impl Door {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            process: Process::new(limits),
+            requests: Room::new(limits.requests),
+            waiting: Waiting::new(limits.queue, Limit::Queue),
+            turns: Room::new(u32::try_from(processors).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
+/// What serves an application.
+pub(crate) struct Deployed {
+    pub(crate) engine: HostEngine,
+    /// The instances of its pool.
+    pub(crate) slots: Room,
+    pub(crate) deployment: Arc<Deployment<Program>>,
+}
+
+/// Why an application is not served.
+#[derive(Clone, Debug)]
+pub(crate) enum Withheld {
+    /// No version of it was ever loaded.
+    Absent,
+    /// The version in use is not trusted any more.
+    Distrusted(Distrusted),
+}
+
+/// An instance of its own for a request, or a place in one that others use too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    Own,
+    Shared,
+}
+
+impl Application {
+    pub(crate) fn new(
+        config: ApplicationConfig,
+        limits: &Limits,
+        door: &Arc<Door>,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Self, HostError> {
+        let limits = limits.of(&config.limits);
+        let teller = Arc::new(Teller {
+            telemetry: Arc::clone(telemetry),
+            name: config.name.clone(),
+            application: OnceLock::new(),
+        });
+        let observer: Arc<dyn Observer> = Arc::clone(&teller) as Arc<dyn Observer>;
+        Ok(Self {
+            services: Services::new(&config, &door.process, &observer)?,
+            teller,
+            requests: Room::new(limits.application_requests),
+            instances: Room::new(limits.application_instances),
+            waiting: Waiting::new(limits.application_queue, Limit::ApplicationQueue),
+            door: Arc::clone(door),
+            telemetry: Arc::clone(telemetry),
+            counted: telemetry.counters(&config.name, config.channel.as_deref()),
+            deployed: OnceLock::new(),
+            config,
+            limits,
+        })
+    }
+
+    /// Its name in the store and in its artifacts.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &ApplicationConfig {
+        &self.config
+    }
+
+    /// Its limits: its own, and those of the host.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Where its work is told.
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// What is counted about it.
+    pub(crate) fn counted(&self) -> &Counted {
+        &self.counted
+    }
+
+    /// What its instances share: connections, buckets, values.
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Counts the limits that its services hit as those of this application. Once, when it has its
+    /// place in a host.
+    pub(crate) fn known(self: &Arc<Self>) {
+        let _ = self.teller.application.set(Arc::downgrade(self));
+    }
+
+    /// The version in use, with its manifest and its signers. `None`: it is not served.
+    pub fn version(&self) -> Option<Arc<Loaded<Program>>> {
+        self.current().ok()
+    }
+
+    /// The requests of it that wait.
+    pub fn queue_depth(&self) -> usize {
+        self.waiting.depth()
+    }
+
+    /// The turns of a new instance.
+    pub(crate) fn turn(&self) -> Arc<Turn> {
+        Arc::new(Turn::new(&self.door.turns))
+    }
+
+    /// What serves it, if it was ever loaded.
+    pub(crate) fn deployed(&self) -> Option<&Deployed> {
+        self.deployed.get()
+    }
+
+    /// Serves it from now on. Its first deployment stays.
+    pub(crate) fn deploy(&self, deployed: Deployed) {
+        if let Ok(loaded) = deployed.deployment.current() {
+            self.tell_loaded(&loaded);
+        }
+        let _ = self.deployed.set(deployed);
+    }
+
+    pub(crate) fn tell_loaded(&self, loaded: &Loaded<Program>) {
+        let (version, signers) = (loaded.manifest().version, loaded.accepted());
+        let times = loaded.report().times;
+        self.telemetry.loaded(self, version, signers, times);
+    }
+
+    /// The version for a request.
+    pub(crate) fn current(&self) -> Result<Arc<Loaded<Program>>, Withheld> {
+        let deployed = self.deployed.get().ok_or(Withheld::Absent)?;
+        deployed.deployment.current().map_err(Withheld::Distrusted)
+    }
+
+    /// Whether a request has an instance of its own.
+    pub(crate) fn sharing(&self) -> Result<Sharing, Withheld> {
+        match (self.config.reuse, self.deployed.get()) {
+            (_, None) => Err(Withheld::Absent),
+            (None, Some(_)) => Ok(Sharing::Own),
+            // Programs of `wasi:http` 0.2 are never shared.
+            (Some(_), Some(_)) => Ok(self.current()?.program().sharing()),
+        }
+    }
+
+    /// Lets a request in, as soon as it may run.
+    pub(crate) async fn enter(&self, sharing: Sharing) -> Result<Permits, Limit> {
+        let (own, door) = (&self.waiting, &self.door);
+        let patience = self.limits.queue_time.get();
+        let slots = self.deployed.get().map(|deployed| &deployed.slots);
+        let entered = match (sharing, slots) {
+            (Sharing::Own, Some(slots)) => {
+                let rooms = [&self.requests, &self.instances, &door.requests, slots];
+                enter(&rooms, own, &door.waiting, patience).await
+            }
+            // An instance is asked for when one is made.
+            _ => {
+                enter(
+                    &[&self.requests, &door.requests],
+                    own,
+                    &door.waiting,
+                    patience,
+                )
+                .await
+            }
+        };
+        self.telemetry.queue(door.waiting.depth());
+        entered
+    }
+
+    /// Lets an instance be made that several requests use.
+    pub(crate) async fn enter_instance(&self, patience: Duration) -> Result<Permits, Limit> {
+        // Its requests have passed the queue, so they need no further place in it.
+        let unbounded = Waiting::new(u32::MAX, Limit::Instances);
+        let slots = self.deployed.get().map(|deployed| &deployed.slots);
+        let rooms: Vec<&Room> = [Some(&self.instances), slots]
+            .into_iter()
+            .flatten()
+            .collect();
+        let entered = enter(&rooms, &unbounded, &unbounded, patience).await;
+        entered.map_err(|_| match self.instances.free() {
+            0 => Limit::ApplicationInstances,
+            _ => Limit::Instances,
+        })
+    }
+}
+
+/// Tells of the use that programs make of the application's services.
+struct Teller {
+    telemetry: Arc<Telemetry>,
+    name: String,
+    application: OnceLock<Weak<Application>>,
+}
+
+impl Observer for Teller {
+    fn limit(&self, name: &str) {
+        let limit = Limit::ALL.iter().find(|limit| limit.name() == name);
+        let application = self.application.get().and_then(Weak::upgrade);
+        if let Some(limit) = limit {
+            self.telemetry.limit_hit(application.as_deref(), *limit);
+        }
+    }
+
+    fn line(&self, level: LogLevel, what: &dyn Display) {
+        self.telemetry.log(level, Some(&self.name), what);
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Application")
+            .field("name", &self.config.name)
+            .field("deployed", &self.deployed.get().is_some())
+            .finish_non_exhaustive()
+    }
+}

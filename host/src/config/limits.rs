@@ -1,0 +1,162 @@
+//! `[limits]`, `[application.limits]` and `[pools]`.
+
+use serde::Deserialize;
+
+use super::values::{ByteSize, Period};
+
+/// The limits of a host, and those that each application has unless it names its own
+/// ([`ApplicationLimits`]). [`Limit`](crate::Limit) has a name for each.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections of clients at one time.
+    pub connections: u32,
+    /// Requests that run at one time, in all.
+    pub requests: u32,
+    /// Requests that run at one time, of one application.
+    pub application_requests: u32,
+    /// Requests that wait, in all. Further ones are answered with 503 at once.
+    pub queue: u32,
+    /// Requests that wait, of one application.
+    pub application_queue: u32,
+    /// How long a request waits.
+    pub queue_time: Period,
+    /// Instances at one time, in each pool.
+    pub instances: u32,
+    /// Instances at one time, of one application.
+    pub application_instances: u32,
+    /// How long a client may take for the head of a request, and stay silent between two requests.
+    pub header_read_time: Period,
+    /// The size of a request's head.
+    pub header_size: ByteSize,
+    /// Requests at one time in one HTTP/2 connection.
+    pub http2_streams: u32,
+    /// Requests of one HTTP/2 connection that the client reset and that are not yet forgotten. A
+    /// connection with more is closed.
+    pub http2_resets: u32,
+    /// How long a drain waits for requests that run.
+    pub drain_time: Period,
+    /// Outbound connections at one time, in all.
+    pub outbound_connections: u32,
+    /// Name lookups at one time, in all.
+    pub dns_lookups: u32,
+    /// The processor time of a request: the time for which it computes.
+    pub cpu_time: Period,
+    /// The time of a request, from its start to the end of its response.
+    pub wall_time: Period,
+    /// The bytes of all memories of an instance.
+    pub memory: ByteSize,
+    /// The elements of all tables of an instance.
+    pub table_elements: u32,
+    /// The size of a request's body.
+    pub request_body: ByteSize,
+    /// How long a client may take for the next part of a request's body.
+    pub request_body_time: Period,
+    /// The size of a response's body.
+    pub response_body: ByteSize,
+    /// The size of a set of header fields of a program, in memory.
+    pub fields: ByteSize,
+    /// The bytes that a program passes to the host in one call.
+    pub hostcall_bytes: ByteSize,
+    /// Component handles of an instance at one time.
+    pub handles: u32,
+    /// Resources that an instance holds in the host at one time.
+    pub resources: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            requests: 512,
+            application_requests: 256,
+            queue: 1024,
+            application_queue: 256,
+            queue_time: Period::secs(1),
+            instances: 256,
+            application_instances: 128,
+            header_read_time: Period::secs(10),
+            header_size: ByteSize::bytes(32 << 10),
+            http2_streams: 100,
+            http2_resets: 20,
+            drain_time: Period::secs(30),
+            outbound_connections: 1024,
+            dns_lookups: 32,
+            cpu_time: Period::secs(1),
+            wall_time: Period::secs(30),
+            memory: ByteSize::bytes(128 << 20),
+            table_elements: 100_000,
+            request_body: ByteSize::bytes(10 << 20),
+            request_body_time: Period::secs(10),
+            response_body: ByteSize::bytes(64 << 20),
+            fields: ByteSize::bytes(128 << 10),
+            hostcall_bytes: ByteSize::bytes(16 << 20),
+            handles: 10_000,
+            resources: 10_000,
+        }
+    }
+}
+
+/// `[application.limits]`: what differs from [`Limits`].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields of `Limits` have the same names")]
+pub struct ApplicationLimits {
+    pub requests: Option<u32>,
+    pub queue: Option<u32>,
+    pub instances: Option<u32>,
+    pub cpu_time: Option<Period>,
+    pub wall_time: Option<Period>,
+    pub memory: Option<ByteSize>,
+    pub table_elements: Option<u32>,
+    pub request_body: Option<ByteSize>,
+    pub request_body_time: Option<Period>,
+    pub response_body: Option<ByteSize>,
+    pub fields: Option<ByteSize>,
+    pub hostcall_bytes: Option<ByteSize>,
+    pub handles: Option<u32>,
+    pub resources: Option<u32>,
+}
+
+impl Limits {
+    /// The limits of an application.
+    pub(crate) fn of(&self, own: &ApplicationLimits) -> Self {
+        Self {
+            application_requests: own.requests.unwrap_or(self.application_requests),
+            application_queue: own.queue.unwrap_or(self.application_queue),
+            application_instances: own.instances.unwrap_or(self.application_instances),
+            cpu_time: own.cpu_time.unwrap_or(self.cpu_time),
+            wall_time: own.wall_time.unwrap_or(self.wall_time),
+            memory: own.memory.unwrap_or(self.memory),
+            table_elements: own.table_elements.unwrap_or(self.table_elements),
+            request_body: own.request_body.unwrap_or(self.request_body),
+            request_body_time: own.request_body_time.unwrap_or(self.request_body_time),
+            response_body: own.response_body.unwrap_or(self.response_body),
+            fields: own.fields.unwrap_or(self.fields),
+            hostcall_bytes: own.hostcall_bytes.unwrap_or(self.hostcall_bytes),
+            handles: own.handles.unwrap_or(self.handles),
+            resources: own.resources.unwrap_or(self.resources),
+            ..self.clone()
+        }
+    }
+}
+
+/// `[pools]`: the memory that stays resident for the next requests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[non_exhaustive]
+pub struct PoolsConfig {
+    /// The bytes that unused slots of all pools keep resident, at most. Pages that stay need no
+    /// page fault in the next request.
+    pub memory_budget: ByteSize,
+}
+
+impl Default for PoolsConfig {
+    fn default() -> Self {
+        Self {
+            memory_budget: ByteSize::bytes(512 << 20),
+        }
+    }
+}

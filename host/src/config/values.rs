@@ -1,0 +1,289 @@
+//! Values in a configuration that a TOML type alone does not describe. A value checks itself while
+//! it is read, so that the parser adds its place.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserializer, de};
+
+/// A value that is written as text, and sometimes as a number.
+pub(super) trait Word: Sized {
+    /// What users write there. The messages put "write" in front of it.
+    const WRITE: &'static str;
+
+    /// Reads the text. The error says what is wrong with it.
+    fn read(text: &str) -> Result<Self, String>;
+
+    /// The value of a bare number, if that is allowed.
+    fn number(_: u64) -> Option<Self> {
+        None
+    }
+}
+
+/// Reads a [`Word`]. The visitor finds the error, so that the parser knows the place.
+pub(super) fn word<'de, W: Word, D: Deserializer<'de>>(deserializer: D) -> Result<W, D::Error> {
+    deserializer.deserialize_any(Reader(PhantomData))
+}
+
+struct Reader<W>(PhantomData<W>);
+
+impl<W: Word> de::Visitor<'_> for Reader<W> {
+    type Value = W;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(W::WRITE)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<W, E> {
+        W::read(text).map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<W, E> {
+        let unexpected = || E::invalid_type(de::Unexpected::Unsigned(number), &self);
+        W::number(number).ok_or_else(unexpected)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<W, E> {
+        let unexpected = || E::invalid_type(de::Unexpected::Signed(number), &self);
+        let number = u64::try_from(number).ok().and_then(W::number);
+        number.ok_or_else(unexpected)
+    }
+}
+
+macro_rules! words {
+    ($($name:ty),* $(,)?) => {$(
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D>(deserializer: D) -> Result<Self, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                $crate::config::values::word(deserializer)
+            }
+        }
+    )*};
+}
+pub(super) use words;
+
+words!(ByteSize, Period, HostPattern, PathPrefix);
+
+/// A number of bytes: `"64MiB"`, `"10KiB"`, `"2GiB"`, or a bare number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(u64);
+
+impl ByteSize {
+    /// This number of bytes.
+    pub const fn bytes(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// The number of bytes.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The number of bytes, at most as many as the machine can address.
+    pub fn as_usize(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let whole = |shift: u32| self.0 != 0 && self.0 % (1 << shift) == 0;
+        match units.iter().find(|(shift, _)| whole(*shift)) {
+            Some((shift, unit)) => write!(f, "{} {unit}", self.0 >> shift),
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}
+
+impl Word for ByteSize {
+    const WRITE: &'static str = "a size, such as \"64MiB\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let (number, unit) = split(text);
+        let shift = match unit {
+            "" | "B" => 0,
+            "KiB" => 10,
+            "MiB" => 20,
+            "GiB" => 30,
+            _ => {
+                return Err(format!(
+                    "write {}; its unit is KiB, MiB or GiB",
+                    Self::WRITE
+                ));
+            }
+        };
+        let number: u64 = number
+            .parse()
+            .map_err(|_| format!("write {}", Self::WRITE))?;
+        let bytes = number.checked_mul(1 << shift);
+        bytes
+            .map(Self)
+            .ok_or_else(|| "the size is too large".to_owned())
+    }
+
+    fn number(number: u64) -> Option<Self> {
+        Some(Self(number))
+    }
+}
+
+/// A duration: `"10s"`, `"250ms"`, `"5min"`, `"1h"`. The longest is a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period(Duration);
+
+impl Period {
+    /// The longest duration: a day.
+    const MOST: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// This many milliseconds.
+    pub const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
+    /// This many seconds.
+    pub const fn secs(secs: u64) -> Self {
+        Self(Duration::from_secs(secs))
+    }
+
+    /// The duration.
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl Word for Period {
+    const WRITE: &'static str = "a duration, such as \"10s\" or \"250ms\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let (number, unit) = split(text);
+        let number: u64 = number
+            .parse()
+            .map_err(|_| format!("write {}", Self::WRITE))?;
+        let millis = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "min" => 60_000,
+            "h" => 3_600_000,
+            _ => {
+                return Err(format!(
+                    "write {}; its unit is ms, s, min or h",
+                    Self::WRITE
+                ));
+            }
+        };
+        let millis = number.checked_mul(millis).map(Duration::from_millis);
+        match millis.filter(|period| *period <= Self::MOST) {
+            Some(period) => Ok(Self(period)),
+            None => Err("the duration is too long; a day is the limit".to_owned()),
+        }
+    }
+}
+
+/// The digits at the beginning of a text, and the rest.
+fn split(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end).unwrap_or((text, ""));
+    (number, unit.trim_start())
+}
+
+/// The hosts of an application: one name (`shop.example`), or all names below one
+/// (`*.shop.example`, which `shop.example` itself is not). In lower case, without a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostPattern(String);
+
+impl HostPattern {
+    /// The pattern as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// For all names below one: that name.
+    pub fn below(&self) -> Option<&str> {
+        self.0.strip_prefix("*.")
+    }
+}
+
+impl Word for HostPattern {
+    const WRITE: &'static str = "a host name in quotes, such as \"shop.example\" or \"*.example\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let pattern = text.to_ascii_lowercase();
+        let name = pattern.strip_prefix("*.").unwrap_or(&pattern);
+        if super::host_name::is_host(name) {
+            return Ok(Self(pattern));
+        }
+        let port = "the port does not belong here: an application answers at every port";
+        match text.rsplit_once(':') {
+            Some((name, _)) if super::host_name::is_host(name) => Err(port.to_owned()),
+            _ => Err(format!(
+                "this is not the name of a host: write {}",
+                Self::WRITE
+            )),
+        }
+    }
+}
+
+impl FromStr for HostPattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::read(text)
+    }
+}
+
+/// The beginning of the paths of an application, in whole segments: `/shop` stands for `/shop` and
+/// `/shop/cart`, but not for `/shopping`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathPrefix(String);
+
+impl PathPrefix {
+    /// The prefix as text. It begins with `/`. It ends with `/` only if it is `/`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for PathPrefix {
+    fn default() -> Self {
+        Self("/".to_owned())
+    }
+}
+
+impl Word for PathPrefix {
+    const WRITE: &'static str = "a path in quotes, such as \"/shop\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let plain = |c: char| c.is_ascii_graphic() && !['?', '#', '%', '\\', '*'].contains(&c);
+        if !text.starts_with('/') {
+            Err("the path does not begin with `/`".to_owned())
+        } else if !text.chars().all(plain) {
+            Err("write letters, digits and signs that a path has without `%`".to_owned())
+        } else if text.split('/').any(|part| part == "." || part == "..") || text.contains("//") {
+            Err("the path has an empty segment, `.` or `..`".to_owned())
+        } else {
+            let short = text.strip_suffix('/').unwrap_or(text);
+            Ok(Self(if short.is_empty() { "/" } else { short }.to_owned()))
+        }
+    }
+}
+
+impl FromStr for PathPrefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::read(text)
+    }
+}

@@ -1,0 +1,117 @@
+//! Why a host cannot start.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use edgec_loader::store::{PolicySourceError, StoreError};
+use edgec_loader::{LoadError, wasmtime};
+
+/// Why a host cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A root key of the policy cannot be read.
+    #[error("the root key {} cannot be read", path.display())]
+    Root {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The policy cannot be read.
+    #[error(transparent)]
+    Policy(#[from] PolicySourceError),
+    /// There is no policy, so nothing could be loaded.
+    #[error("nothing says whose signatures count")]
+    NoPolicy,
+    /// An artifact was not loaded.
+    #[error("`{application}` was not loaded")]
+    Load {
+        /// The application.
+        application: String,
+        /// Why not.
+        #[source]
+        source: LoadError,
+    },
+    /// An artifact cannot be interrupted, because it is of another profile than `edge`.
+    #[error(
+        "`{application}` is of profile `{profile}`, and a host of requests takes only `edge`: \
+         its programs can be interrupted"
+    )]
+    NotEdge {
+        /// The application.
+        application: String,
+        /// Its profile.
+        profile: String,
+    },
+    /// The engine cannot be made, for example because there is no address space for its pool.
+    #[error("the engine for {pool} programs cannot be made: {source:#}")]
+    Engine {
+        /// The name of the pool.
+        pool: &'static str,
+        /// The engine's error.
+        source: wasmtime::Error,
+    },
+    /// The host cannot listen.
+    #[error("cannot listen at {address}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// There is nothing to listen at.
+    #[error("the host listens nowhere")]
+    NoListener,
+    /// A certificate or its key cannot be used.
+    #[error("the certificate {} cannot be used: {what}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The system refuses what a host needs.
+    #[error("{what}")]
+    System {
+        /// What the host needs.
+        what: &'static str,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
+    /// An interface or an exporter cannot be used.
+    #[error("{what} cannot be used")]
+    Service {
+        /// What it is, with the application.
+        what: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl HostError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Root { .. } => "key",
+            Self::Policy(error) => error.code(),
+            Self::NoPolicy => "no-trust",
+            Self::Load { source, .. } => source.code(),
+            Self::NotEdge { .. } => "profile",
+            Self::Engine { .. } => "engine",
+            Self::Listen { .. } | Self::NoListener => "listen",
+            Self::Tls { .. } => "tls",
+            Self::System { .. } => "io",
+            Self::Service { .. } => "service",
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What the store of an instance holds: the parts of the host that a program sees.
+
+mod hooks;
+mod limiter;
+mod meter;
+mod output;
+
+use std::sync::Arc;
+
+use edgec_loader::wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use self::hooks::Hooks;
+pub(crate) use self::limiter::Limiter;
+pub(crate) use self::meter::{Meter, Metered};
+use self::output::Output;
+use crate::application::Application;
+use crate::hit::Hit;
+use crate::interfaces::{Guest, Imports, ImportsView};
+use crate::telemetry::TraceContext;
+
+/// What the store of an instance holds. A request has an instance of its own, unless its
+/// application reuses instances.
+pub struct GuestState {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    table: ResourceTable,
+    /// After the table, which has the instance's sockets: their places are free when they are
+    /// closed.
+    imports: Imports,
+    limiter: Limiter,
+    application: Arc<Application>,
+    hit: Arc<Hit>,
+}
+
+impl GuestState {
+    /// The state of a new instance. `hit` gets the limit that the instance hits.
+    pub(crate) fn new(application: &Arc<Application>, hit: &Arc<Hit>) -> Self {
+        let limits = application.limits();
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(Output::new(application, "stdout"));
+        wasi.stderr(Output::new(application, "stderr"));
+        for (name, value) in &application.config().environment {
+            wasi.env(name, value);
+        }
+        let services = application.services();
+        let sockets = services.sockets();
+        sockets.configure(&mut wasi);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.fields.as_usize());
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
+        Self {
+            wasi: wasi.build(),
+            http,
+            hooks: Hooks::new(services.outbound()),
+            imports: Imports::new(Arc::clone(services.shared()), sockets),
+            table,
+            limiter: Limiter::new(limits, hit),
+            application: Arc::clone(application),
+            hit: Arc::clone(hit),
+        }
+    }
+
+    /// The application.
+    pub fn application(&self) -> &Arc<Application> {
+        &self.application
+    }
+
+    /// The resources that the instance holds in the host.
+    pub fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    /// The resources and the application, for an interface that needs both.
+    pub fn parts(&mut self) -> (&mut ResourceTable, &Arc<Application>) {
+        (&mut self.table, &self.application)
+    }
+
+    /// Where an interface reports the limit that ends the request.
+    pub fn hit(&self) -> &Arc<Hit> {
+        &self.hit
+    }
+
+    /// What the program sends from now on belongs to this trace.
+    pub(crate) fn set_trace(&mut self, trace: TraceContext) {
+        self.hooks.trace = Some(trace);
+    }
+
+    pub(crate) fn limiter(&mut self) -> &mut Limiter {
+        &mut self.limiter
+    }
+}
+
+impl WasiView for GuestState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let (ctx, table) = (&mut self.wasi, &mut self.table);
+        WasiCtxView { ctx, table }
+    }
+}
+
+impl WasiHttpView for GuestState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let (ctx, hooks, table) = (&mut self.http, &mut self.hooks, &mut self.table);
+        WasiHttpCtxView { ctx, hooks, table }
+    }
+}
+
+impl Guest for GuestState {
+    fn imports(&mut self) -> ImportsView<'_> {
+        let (imports, table) = (&mut self.imports, &mut self.table);
+        ImportsView { imports, table }
+    }
+}

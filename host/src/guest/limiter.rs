@@ -1,0 +1,116 @@
+//! Limits what an instance takes: the bytes of its memories, the elements of its tables.
+
+use std::sync::Arc;
+
+use edgec_loader::wasmtime::{Error, ResourceLimiter, Result};
+
+use crate::Limit;
+use crate::LimitHit;
+use crate::config::Limits;
+use crate::hit::Hit;
+
+/// What an instance has taken, and what it may take. The sums are over all its memories and tables:
+/// a limit of each alone would grow with the number of memories.
+pub(crate) struct Limiter {
+    memory: Share,
+    elements: Share,
+    hit: Arc<Hit>,
+}
+
+/// What was taken of one kind, and the most.
+#[derive(Clone, Copy)]
+struct Share {
+    taken: usize,
+    most: usize,
+}
+
+impl Share {
+    /// What is taken with `desired` in place of `current`. `None` if that is too much.
+    fn grown(self, current: usize, desired: usize) -> Option<usize> {
+        let sum = self.taken.checked_add(desired.saturating_sub(current))?;
+        (sum <= self.most).then_some(sum)
+    }
+}
+
+impl Limiter {
+    pub(crate) fn new(limits: &Limits, hit: &Arc<Hit>) -> Self {
+        let share = |most| Share { taken: 0, most };
+        let elements = usize::try_from(limits.table_elements).unwrap_or(usize::MAX);
+        Self {
+            memory: share(limits.memory.as_usize()),
+            elements: share(elements),
+            hit: Arc::clone(hit),
+        }
+    }
+
+    /// Ends the program. It could go on with a failed `memory.grow`, but few programs do, and a
+    /// request that hits a limit ends.
+    fn end(&self, limit: Limit) -> Result<bool> {
+        self.hit.set(limit);
+        Err(Error::new(LimitHit(limit)))
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
+        let Some(sum) = self.memory.grown(current, desired) else {
+            return self.end(Limit::Memory);
+        };
+        // Beyond its own maximum, the program's growth fails as the specification says.
+        let grows = maximum.is_none_or(|maximum| desired <= maximum);
+        if grows {
+            self.memory.taken = sum;
+        }
+        Ok(grows)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
+        let Some(sum) = self.elements.grown(current, desired) else {
+            return self.end(Limit::TableElements);
+        };
+        let grows = maximum.is_none_or(|maximum| desired <= maximum);
+        if grows {
+            self.elements.taken = sum;
+        }
+        Ok(grows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_share_one_limit() {
+        let hit: Arc<Hit> = Arc::default();
+        let limits = Limits {
+            memory: crate::config::ByteSize::bytes(100),
+            ..Limits::default()
+        };
+        let mut limiter = Limiter::new(&limits, &hit);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(limiter.memory_growing(0, 30, Some(1000)).unwrap());
+        assert!(limiter.memory_growing(30, 40, None).unwrap());
+        assert_eq!(hit.get(), None);
+        assert!(limiter.memory_growing(60, 61, None).is_err());
+        assert_eq!(hit.get(), Some(Limit::Memory));
+    }
+
+    #[test]
+    fn a_program_s_own_maximum_is_no_limit_of_the_host() {
+        let hit: Arc<Hit> = Arc::default();
+        let mut limiter = Limiter::new(&Limits::default(), &hit);
+        assert!(!limiter.table_growing(0, 11, Some(10)).unwrap());
+        assert_eq!(hit.get(), None);
+    }
+}

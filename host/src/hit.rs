@@ -1,0 +1,89 @@
+//! The limit that ends a request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::Notify;
+
+use crate::Limit;
+use crate::application::Application;
+
+/// The first limit that a request or an instance has hit. The parts that watch limits share it with
+/// the task that runs the program.
+#[derive(Debug)]
+pub struct Hit {
+    application: Option<Arc<Application>>,
+    /// The number of the limit, or 255.
+    first: AtomicU8,
+    told: Notify,
+}
+
+impl Hit {
+    /// Of a request or an instance of an application.
+    pub(crate) fn of(application: &Arc<Application>) -> Self {
+        Self::by(Some(Arc::clone(application)))
+    }
+
+    fn by(application: Option<Arc<Application>>) -> Self {
+        Self {
+            application,
+            first: AtomicU8::new(u8::MAX),
+            told: Notify::new(),
+        }
+    }
+
+    /// Remembers and counts a limit, if it is the first, and ends the request.
+    pub fn set(&self, limit: Limit) {
+        let (none, number) = (u8::MAX, limit.number());
+        let order = Ordering::Relaxed;
+        if self
+            .first
+            .compare_exchange(none, number, order, order)
+            .is_err()
+        {
+            return;
+        }
+        if let Some(application) = &self.application {
+            application.telemetry().limit_hit(Some(application), limit);
+        }
+        // The task may begin to wait only after this.
+        self.told.notify_one();
+    }
+
+    /// The first limit that was hit.
+    pub fn get(&self) -> Option<Limit> {
+        let number = usize::from(self.first.load(Ordering::Relaxed));
+        Limit::ALL.get(number).copied()
+    }
+
+    /// Waits until a limit is hit.
+    pub(crate) async fn wait(&self) -> Limit {
+        loop {
+            if let Some(limit) = self.get() {
+                return limit;
+            }
+            self.told.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+impl Default for Hit {
+    fn default() -> Self {
+        Self::by(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_limit_counts() {
+        let hit = Hit::by(None);
+        assert_eq!(hit.get(), None);
+        hit.set(Limit::Memory);
+        hit.set(Limit::CpuTime);
+        assert_eq!(hit.get(), Some(Limit::Memory));
+    }
+}

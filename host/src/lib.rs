@@ -1,0 +1,64 @@
+//! A host of `wasi:http` programs: what `edgec serve` is made of.
+//!
+//! A host takes verified artifacts from a store, gives each request an instance of its own, holds
+//! every program and every client to limits, and replaces programs while requests run. Everything
+//! that it loads went through the verifier of `edgec-loader`; there is no other way in.
+//!
+//! ```no_run
+//! use edgec_host::{Host, ServeConfig, run_until_signal};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = ServeConfig::from_toml(&std::fs::read_to_string("serve.toml")?)?;
+//! let host = Host::open(config, None)?;
+//! run_until_signal(host, |address| println!("{address}"))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The parts, in the order of a request: `listener` and `connection` (bytes of a client),
+//! [`routing`] (its application), `queue` (the door), `run` (an instance), `guest` (what the
+//! program sees), `body` (bytes to and from it). [`config`] has the settings, and [`Limit`] names
+//! the limits.
+
+#![forbid(unsafe_code)]
+
+mod admin;
+pub mod application;
+mod body;
+pub mod config;
+mod connection;
+mod deploy;
+pub mod destination;
+mod error;
+pub mod guest;
+mod hit;
+mod host;
+pub mod interfaces;
+pub mod keyvalue;
+mod limits;
+mod linker;
+mod listener;
+pub mod outbound;
+mod outcome;
+mod pools;
+mod queue;
+mod respond;
+pub mod routing;
+mod run;
+mod serve;
+mod services;
+pub mod telemetry;
+mod turn;
+
+pub use self::application::Application;
+pub use self::config::{ConfigError, ServeConfig};
+pub use self::deploy::{Policy, application_in};
+pub use self::error::HostError;
+pub use self::guest::GuestState;
+pub use self::hit::Hit;
+pub use self::host::Host;
+pub use self::limits::{Limit, LimitHit};
+pub use self::outcome::Outcome;
+pub use self::run::Program;
+pub use self::serve::{Stop, run_until_signal, serve};
+pub use self::telemetry::Telemetry;

@@ -1,0 +1,203 @@
+//! The sockets at which a host listens: TCP, Unix sockets, and those that systemd passes.
+
+mod systemd;
+mod tls;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::HostError;
+use crate::config::{AdminAddress, ListenConfig};
+
+pub(crate) use self::tls::Certificates;
+
+/// A socket at which clients connect.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: Socket,
+    /// `None`: without TLS.
+    pub(crate) tls: Option<Arc<Certificates>>,
+}
+
+/// A socket of either family.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpListener),
+    /// A Unix socket. The file is removed at the end, if this host made it.
+    Unix {
+        listener: UnixListener,
+        _made: Option<Made>,
+    },
+}
+
+/// A connection of either family.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// The file of a socket. Dropping it removes the file.
+#[derive(Debug)]
+pub(crate) struct Made(PathBuf);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// All sockets of a host.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    pub(crate) public: Vec<Listener>,
+    pub(crate) admin: Option<Socket>,
+}
+
+impl Listeners {
+    /// Listens everywhere that the configuration names. Call it in a Tokio runtime.
+    pub(crate) fn open(config: &ListenConfig) -> Result<Self, HostError> {
+        let certificates = config.tls.as_ref().map(Certificates::read).transpose()?;
+        let certificates = certificates.map(Arc::new);
+        let mut public = Vec::new();
+        for address in &config.http {
+            let (socket, tls) = (tcp(*address)?, None);
+            public.push(Listener { socket, tls });
+        }
+        for address in &config.https {
+            let tls = Some(needed(certificates.as_ref(), address)?);
+            let socket = tcp(*address)?;
+            public.push(Listener { socket, tls });
+        }
+        for path in &config.unix {
+            let (socket, tls) = (unix(path, None)?, None);
+            public.push(Listener { socket, tls });
+        }
+        let mut admin = match &config.admin {
+            Some(AdminAddress::Tcp(address)) => Some(tcp(*address)?),
+            // Only this user may look.
+            Some(AdminAddress::Unix(path)) => Some(unix(path, Some(0o600))?),
+            None => None,
+        };
+        if config.systemd {
+            for (name, socket) in systemd::passed()? {
+                let tls = match name.as_str() {
+                    "admin" => {
+                        admin = Some(socket);
+                        continue;
+                    }
+                    "https" => Some(needed(certificates.as_ref(), &"https of systemd")?),
+                    _ => None,
+                };
+                public.push(Listener { socket, tls });
+            }
+        }
+        match public.is_empty() {
+            true => Err(HostError::NoListener),
+            false => Ok(Self { public, admin }),
+        }
+    }
+}
+
+fn needed(
+    certificates: Option<&Arc<Certificates>>,
+    address: &impl fmt::Display,
+) -> Result<Arc<Certificates>, HostError> {
+    let missing = || HostError::Listen {
+        address: address.to_string(),
+        source: io::Error::other("`listen.tls` names no certificate"),
+    };
+    certificates.map(Arc::clone).ok_or_else(missing)
+}
+
+fn failed(address: &impl fmt::Display) -> impl FnOnce(io::Error) -> HostError {
+    let address = address.to_string();
+    |source| HostError::Listen { address, source }
+}
+
+fn tcp(address: SocketAddr) -> Result<Socket, HostError> {
+    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    });
+    listener.map(Socket::Tcp).map_err(failed(&address))
+}
+
+fn unix(path: &Path, mode: Option<u32>) -> Result<Socket, HostError> {
+    let shown = path.display();
+    remove_abandoned(path).map_err(failed(&shown))?;
+    let listener = UnixListener::bind(path).map_err(failed(&shown))?;
+    let made = Some(Made(path.to_owned()));
+    if let Some(mode) = mode {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, permissions).map_err(failed(&shown))?;
+    }
+    Ok(Socket::Unix {
+        listener,
+        _made: made,
+    })
+}
+
+/// Removes a socket at which nobody listens, such as one of a host that was killed.
+fn remove_abandoned(path: &Path) -> io::Result<()> {
+    let is_socket = match std::fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type().is_socket(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !is_socket {
+        return Err(io::Error::other("another file has this name"));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => Err(io::Error::from(io::ErrorKind::AddrInUse)),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Socket {
+    /// The next connection.
+    pub(crate) async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // Responses are written as a whole, so waiting for more only delays them.
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            Self::Unix { listener, .. } => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Stream::Unix(stream))
+            }
+        }
+    }
+
+    /// Where clients connect, as text.
+    pub(crate) fn address(&self, scheme: &str) -> String {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => format!("{scheme}://{address}"),
+                Err(_) => scheme.to_owned(),
+            },
+            Self::Unix { listener, .. } => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                path.map_or_else(
+                    || "unix".to_owned(),
+                    |path| format!("unix:{}", path.display()),
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! Tests of the sockets.
+
+use super::*;
+use crate::config::TlsConfig;
+
+#[tokio::test]
+async fn an_abandoned_socket_is_replaced_and_no_other_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("http.sock");
+    // The file of a socket at which nobody listens any more.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let config = ListenConfig {
+        unix: vec![path.clone()],
+        ..ListenConfig::default()
+    };
+    let listeners = Listeners::open(&config).unwrap();
+    let address = listeners.public[0].socket.address("http");
+    assert_eq!(address, format!("unix:{}", path.display()));
+    // Now somebody listens.
+    assert_eq!(Listeners::open(&config).unwrap_err().code(), "listen");
+    drop(listeners);
+    assert!(!path.exists());
+    std::fs::write(&path, "a file").unwrap();
+    assert_eq!(Listeners::open(&config).unwrap_err().code(), "listen");
+    assert!(path.exists());
+}
+
+#[tokio::test]
+async fn a_host_needs_a_place_and_tls_a_certificate() {
+    let config = ListenConfig::default();
+    assert!(matches!(
+        Listeners::open(&config),
+        Err(HostError::NoListener)
+    ));
+    let address = "127.0.0.1:0".parse().unwrap();
+    let config = ListenConfig {
+        https: vec![address],
+        ..ListenConfig::default()
+    };
+    assert!(matches!(
+        Listeners::open(&config),
+        Err(HostError::Listen { .. })
+    ));
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (cert, key) in [(None, None), (Some(""), None), (Some(""), Some("no key"))] {
+        for (name, content) in [("cert.pem", cert), ("key.pem", key)] {
+            if let Some(content) = content {
+                std::fs::write(at(name), content).unwrap();
+            }
+        }
+        let config = ListenConfig {
+            tls: Some(TlsConfig::new(at("cert.pem"), at("key.pem"))),
+            ..config.clone()
+        };
+        assert!(matches!(
+            Listeners::open(&config),
+            Err(HostError::Tls { .. })
+        ));
+    }
+}

@@ -1,0 +1,114 @@
+//! The certificate of a host. It is read again when its files change, and connections that begin
+//! afterwards use the new one.
+//!
+//! The crypto provider is ring, and it is named: a process with two providers has no default one.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use crate::HostError;
+use crate::config::TlsConfig;
+
+/// The longest file of a certificate or a key, in bytes (1 MiB).
+const MAX_LEN: u64 = 1 << 20;
+
+/// The certificate in use.
+pub(crate) struct Certificates {
+    config: TlsConfig,
+    current: RwLock<Current>,
+}
+
+struct Current {
+    server: Arc<ServerConfig>,
+    /// The files from which it was made, as they were.
+    files: [Vec<u8>; 2],
+}
+
+impl Certificates {
+    /// Reads the certificate and its key.
+    pub(crate) fn read(config: &TlsConfig) -> Result<Self, HostError> {
+        let current = Current::read(config, files(config)?)?;
+        Ok(Self {
+            config: config.clone(),
+            current: RwLock::new(current),
+        })
+    }
+
+    /// Reads the files again. `true` if there is another certificate now. If the files cannot be
+    /// used, the certificate in use stays.
+    pub(crate) fn refresh(&self) -> Result<bool, HostError> {
+        let files = files(&self.config)?;
+        let is_same = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            current.files == files
+        };
+        if is_same {
+            return Ok(false);
+        }
+        let new = Current::read(&self.config, files)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(true)
+    }
+
+    /// Accepts a connection with the certificate in use.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        TlsAcceptor::from(Arc::clone(&current.server))
+    }
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Certificates")
+            .field(&self.config.cert)
+            .finish()
+    }
+}
+
+fn files(config: &TlsConfig) -> Result<[Vec<u8>; 2], HostError> {
+    Ok([file(&config.cert)?, file(&config.key)?])
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, HostError> {
+    let read = std::fs::metadata(path).and_then(|metadata| match metadata.len() {
+        ..=MAX_LEN => std::fs::read(path),
+        _ => Err(std::io::Error::other("the file is too long")),
+    });
+    read.map_err(|error| unusable(path, &error))
+}
+
+fn unusable(path: &Path, what: &dyn fmt::Display) -> HostError {
+    let (path, what) = (PathBuf::from(path), what.to_string());
+    HostError::Tls { path, what }
+}
+
+impl Current {
+    fn read(config: &TlsConfig, files: [Vec<u8>; 2]) -> Result<Self, HostError> {
+        let [cert, key] = &files;
+        let chain: Result<Vec<CertificateDer<'static>>, _> =
+            CertificateDer::pem_slice_iter(cert).collect();
+        let chain = chain.map_err(|error| unusable(&config.cert, &error))?;
+        // The message of an error about a key does not quote it.
+        let key = PrivateKeyDer::from_pem_slice(key);
+        let key = key.map_err(|_| unusable(&config.key, &"it is no private key in PEM"))?;
+        let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| unusable(&config.cert, &error))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key);
+        // This also compares the certificate with the key.
+        let mut server = server.map_err(|error| unusable(&config.cert, &error))?;
+        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self {
+            server: Arc::new(server),
+            files,
+        })
+    }
+}

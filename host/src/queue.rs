@@ -1,0 +1,189 @@
+//! The door of a host: a request enters if it may run now. If not, it waits in a bounded queue for
+//! a bounded time, or is refused at once.
+//!
+//! The engine's handler has a queue without a bound, so requests wait here, before anything of them
+//! is read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::Limit;
+
+/// Permits of one kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+impl Room {
+    /// Room for so many at one time.
+    pub(crate) fn new(most: u32) -> Self {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Self(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
+    }
+
+    fn now(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_owned().ok()
+    }
+
+    /// Waits for a permit. The semaphore is never closed.
+    pub(crate) async fn later(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).acquire_owned().await.ok()
+    }
+
+    /// The permits that are free.
+    pub(crate) fn free(&self) -> usize {
+        self.0.available_permits()
+    }
+}
+
+/// The rooms that a request needs: all of them, in this order.
+type Rooms<'r> = &'r [&'r Room];
+
+/// What a request holds while it runs. Dropping it lets others in.
+#[derive(Debug)]
+pub(crate) struct Permits {
+    _held: [Option<OwnedSemaphorePermit>; MOST],
+}
+
+/// The rooms of a request, at most.
+const MOST: usize = 4;
+
+/// Requests that wait. Each application has one with a bound of its own, and the host has one.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    now: AtomicUsize,
+    most: usize,
+    full: Limit,
+}
+
+impl Waiting {
+    /// A queue for so many. `full` is the limit that is hit if it is full.
+    pub(crate) fn new(most: u32, full: Limit) -> Self {
+        Self {
+            now: AtomicUsize::new(0),
+            most: usize::try_from(most).unwrap_or(usize::MAX),
+            full,
+        }
+    }
+
+    /// How many wait.
+    pub(crate) fn depth(&self) -> usize {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    fn join(&self) -> Result<Place<'_>, Limit> {
+        let order = Ordering::Relaxed;
+        let more = |now: usize| (now < self.most).then_some(now + 1);
+        match self.now.fetch_update(order, order, more) {
+            Ok(_) => Ok(Place(self)),
+            Err(_) => Err(self.full),
+        }
+    }
+}
+
+/// A place in a queue. Dropping it leaves the queue, also if the client has gone.
+struct Place<'q>(&'q Waiting);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Enters the rooms, at most four. Waits in both queues if one of them is full now.
+pub(crate) async fn enter(
+    rooms: Rooms<'_>,
+    own: &Waiting,
+    all: &Waiting,
+    patience: Duration,
+) -> Result<Permits, Limit> {
+    let mut held = [const { None }; MOST];
+    let mut entered = 0;
+    for (place, room) in held.iter_mut().zip(rooms) {
+        match room.now() {
+            Some(permit) => *place = Some(permit),
+            None => break,
+        }
+        entered += 1;
+    }
+    if entered == rooms.len() {
+        return Ok(Permits { _held: held });
+    }
+    // What was entered stays entered: others of this application wait behind this request.
+    let _own = own.join()?;
+    let _all = all.join()?;
+    let rest = async {
+        for (place, room) in held.iter_mut().zip(rooms).skip(entered) {
+            *place = room.later().await;
+        }
+    };
+    match timeout(patience, rest).await {
+        Ok(()) => Ok(Permits { _held: held }),
+        Err(_) => Err(Limit::QueueTime),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn queues(own: u32, all: u32) -> (Waiting, Waiting) {
+        let own = Waiting::new(own, Limit::ApplicationQueue);
+        (own, Waiting::new(all, Limit::Queue))
+    }
+
+    #[tokio::test]
+    async fn a_request_waits_until_another_leaves() {
+        let (first, second) = (Room::new(1), Room::new(1));
+        let (own, all) = queues(1, 1);
+        let rooms = [&first, &second];
+        let permits = enter(&rooms, &own, &all, LONG).await.unwrap();
+        assert_eq!((first.free(), second.free()), (0, 0));
+        let mut waits = Box::pin(enter(&rooms, &own, &all, LONG));
+        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(waits.as_mut().poll(cx)));
+        assert!(polled.await.is_pending());
+        assert_eq!((own.depth(), all.depth()), (1, 1));
+        drop(permits);
+        let permits = waits.await.unwrap();
+        assert_eq!((own.depth(), all.depth()), (0, 0));
+        drop(permits);
+        assert_eq!((first.free(), second.free()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once() {
+        for (own, all, limit) in [(0, 1, Limit::ApplicationQueue), (1, 0, Limit::Queue)] {
+            let room = Room::new(0);
+            let (own, all) = queues(own, all);
+            assert_eq!(enter(&[&room], &own, &all, LONG).await.unwrap_err(), limit);
+            // A refused request leaves no trace.
+            assert_eq!((own.depth(), all.depth()), (0, 0));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends() {
+        let (free, full) = (Room::new(1), Room::new(0));
+        let (own, all) = queues(1, 1);
+        let outcome = enter(&[&free, &full], &own, &all, LONG).await;
+        assert_eq!(outcome.unwrap_err(), Limit::QueueTime);
+        assert_eq!((free.free(), own.depth(), all.depth()), (1, 0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_leaves_the_queue() {
+        let room = Room::new(0);
+        let (own, all) = queues(1, 1);
+        let rooms = [&room];
+        let mut waits = Box::pin(enter(&rooms, &own, &all, LONG));
+        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(waits.as_mut().poll(cx)));
+        assert!(polled.await.is_pending());
+        drop(waits);
+        assert_eq!((own.depth(), all.depth()), (0, 0));
+    }
+}

@@ -1,0 +1,161 @@
+//! From a client's request to its response: the way through the door.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+
+use crate::application::Application;
+use crate::body::{Finish, RequestBody, ResponseBody};
+use crate::config::LogLevel;
+use crate::hit::Hit;
+use crate::host::Host;
+use crate::routing::{RouteError, host_of};
+use crate::run::{Answer, Entered, Failed, run};
+use crate::telemetry::Begun;
+use crate::{Limit, Outcome};
+
+/// How long a client should wait before it tries again, in seconds.
+const RETRY: HeaderValue = HeaderValue::from_static("1");
+
+impl Host {
+    /// Answers a request. It always has an answer.
+    pub(crate) async fn respond(
+        &self,
+        scheme: Scheme,
+        request: Request<Incoming>,
+    ) -> Response<ResponseBody> {
+        let application = match self.route(&request) {
+            Ok(application) => application,
+            Err(error) => return refusal(error),
+        };
+        let telemetry = application.telemetry();
+        let begin = telemetry.request_started(application, request.headers());
+        let head = request.method() == Method::HEAD;
+        let hit = Arc::new(Hit::of(application));
+        match answer(application, scheme, request, &begin, &hit).await {
+            Ok(answer) => written(application, answer, head, begin, &hit),
+            Err(failed) => failure(application, &failed, begin),
+        }
+    }
+
+    fn route<B>(&self, request: &Request<B>) -> Result<&Arc<Application>, RouteError> {
+        let host = host_of(request.version(), request.uri(), request.headers())?;
+        self.router().find(&host, request.uri().path())
+    }
+}
+
+async fn answer(
+    application: &Arc<Application>,
+    scheme: Scheme,
+    mut request: Request<Incoming>,
+    begin: &Begun,
+    hit: &Arc<Hit>,
+) -> Result<Answer, Failed> {
+    if request.method() == Method::CONNECT {
+        return Err(Failed::Malformed("this host is no proxy".to_owned()));
+    }
+    let limits = application.limits();
+    // A body that states its length is refused before it is sent.
+    let most = limits.request_body.get();
+    if stated(request.headers()).is_some_and(|length| length > most) {
+        hit.set(Limit::RequestBody);
+        return Err(Failed::Limit(Limit::RequestBody));
+    }
+    let sharing = application.sharing().map_err(Failed::Withheld)?;
+    let entered = application.enter(sharing).await;
+    let permits = entered.map_err(|limit| {
+        hit.set(limit);
+        Failed::Limit(limit)
+    })?;
+    // After the queue: another version may be in use now, or none.
+    let version = application.current().map_err(Failed::Withheld)?;
+    begin.trace.put_into(request.headers_mut());
+    let request = request.map(|body| RequestBody::new(body, limits, hit));
+    let (application, hit) = (Arc::clone(application), Arc::clone(hit));
+    run(Entered {
+        application,
+        version,
+        scheme,
+        request,
+        permits,
+        trace: begin.trace,
+        hit,
+    })
+    .await
+}
+
+/// The length that a head states.
+fn stated(headers: &http::HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The program's response, whose body is limited.
+fn written(
+    application: &Arc<Application>,
+    answer: Answer,
+    head: bool,
+    begin: Begun,
+    hit: &Arc<Hit>,
+) -> Response<ResponseBody> {
+    let Answer { response, permits } = answer;
+    let (parts, body) = response.into_parts();
+    let most = application.limits().response_body.get();
+    let promised = match head {
+        // A response to HEAD has no body, whatever its head states.
+        true => Some(0),
+        false => stated(&parts.headers),
+    };
+    if promised.is_some_and(|length| length > most) {
+        hit.set(Limit::ResponseBody);
+        return failure(application, &Failed::Limit(Limit::ResponseBody), begin);
+    }
+    let finish = Finish::new(application, parts.status, begin, permits);
+    let body = ResponseBody::of(body, most, promised, hit, finish);
+    Response::from_parts(parts, body)
+}
+
+/// The answer if the program gives none.
+fn failure(
+    application: &Arc<Application>,
+    failed: &Failed,
+    begin: Begun,
+) -> Response<ResponseBody> {
+    let (telemetry, status) = (application.telemetry(), failed.status());
+    if let Some(what) = failed.log() {
+        // Clients can cause these at will.
+        let level = match failed.outcome() {
+            Outcome::Limited(limit) if limit.is_passing() => LogLevel::Debug,
+            Outcome::Malformed => LogLevel::Debug,
+            _ => LogLevel::Warn,
+        };
+        telemetry.log(level, Some(application.name()), what);
+    }
+    telemetry.request_finished(application, &begin, status, failed.outcome());
+    text(status, failed.text())
+}
+
+/// The answer to a request for no application.
+fn refusal(error: RouteError) -> Response<ResponseBody> {
+    let status = match error {
+        RouteError::Host => StatusCode::BAD_REQUEST,
+        // Source: RFC 9110, section 15.5.20.
+        RouteError::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
+        RouteError::UnknownPath => StatusCode::NOT_FOUND,
+    };
+    text(status, format!("{error}\n"))
+}
+
+/// A response of the host itself.
+pub(crate) fn text(status: StatusCode, text: String) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::text(text));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, RETRY);
+    }
+    response
+}

@@ -1,0 +1,129 @@
+//! The store of a new instance, with its limits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use edgec_loader::HostEngine;
+use edgec_loader::wasmtime::{Error, Store, UpdateDeadline};
+
+use crate::Limit;
+use crate::LimitHit;
+use crate::application::Application;
+use crate::guest::{GuestState, Meter};
+use crate::hit::Hit;
+use crate::turn::{LONG, Turn};
+
+/// The interval at which a computing program yields its thread.
+pub(crate) const TICK: Duration = Duration::from_millis(5);
+
+/// How an instance's processor time is known.
+pub(super) enum Processor {
+    /// Measured around each poll of the task that runs it.
+    Metered(Arc<Meter>),
+    /// Counted in ticks at which it ran, against a budget that grows with its requests.
+    Counted(Arc<Budget>),
+}
+
+/// The processor time of an instance that several requests may use.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    /// Ticks so far.
+    ticks: AtomicU64,
+    /// Ticks, at most.
+    most: AtomicU64,
+    /// Ticks when the last request began.
+    renewed: AtomicU64,
+}
+
+impl Budget {
+    /// Gives a new request its time. A program in a loop takes no further request.
+    pub(super) fn renew(&self, time: Duration) {
+        let ticks = time.as_nanos().div_ceil(TICK.as_nanos());
+        let ticks = u64::try_from(ticks).unwrap_or(u64::MAX);
+        let now = self.ticks.load(Ordering::Relaxed);
+        self.renewed.store(now, Ordering::Relaxed);
+        self.most
+            .store(now.saturating_add(ticks), Ordering::Relaxed);
+    }
+
+    /// Counts a tick.
+    fn tick(&self) -> Used {
+        let before = self.ticks.fetch_add(1, Ordering::Relaxed);
+        let most = self.most.load(Ordering::Relaxed);
+        let since = before.saturating_sub(self.renewed.load(Ordering::Relaxed));
+        if before >= most {
+            Used::All
+        } else if u128::from(since) * TICK.as_nanos() >= LONG.as_nanos() {
+            Used::Much
+        } else {
+            Used::Little
+        }
+    }
+}
+
+/// What an instance has used so far.
+enum Used {
+    Little,
+    Much,
+    All,
+}
+
+impl Processor {
+    fn used(&self, most: Duration) -> Used {
+        match self {
+            Self::Metered(meter) => match meter.tick() {
+                used if used > most => Used::All,
+                used if used > LONG => Used::Much,
+                _ => Used::Little,
+            },
+            Self::Counted(budget) => budget.tick(),
+        }
+    }
+}
+
+/// A store for a new instance of an application.
+pub(super) fn store(
+    engine: &HostEngine,
+    application: &Arc<Application>,
+    hit: &Arc<Hit>,
+    processor: Processor,
+    turn: &Arc<Turn>,
+) -> Store<GuestState> {
+    let limits = application.limits();
+    let mut store = Store::new(engine, GuestState::new(application, hit));
+    store.limiter(|state| state.limiter());
+    store.set_hostcall_fuel(limits.hostcall_bytes.as_usize());
+    store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
+    // At each tick, the program lets others run. Then the limit of wall time can end it as well.
+    store.set_epoch_deadline(1);
+    let (most, hit) = (limits.cpu_time.get(), Arc::clone(hit));
+    let turn = Arc::clone(turn);
+    store.epoch_deadline_callback(move |_| match processor.used(most) {
+        Used::Little => Ok(UpdateDeadline::Yield(1)),
+        Used::Much => {
+            let next = Box::pin(Arc::clone(&turn).next());
+            Ok(UpdateDeadline::YieldCustom(1, next))
+        }
+        Used::All => {
+            hit.set(Limit::CpuTime);
+            Err(Error::new(LimitHit(Limit::CpuTime)))
+        }
+    });
+    store
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_lasts_for_its_ticks() {
+        let budget = Budget::default();
+        budget.renew(TICK * 2);
+        let is_over = |()| matches!(budget.tick(), Used::All);
+        assert_eq!([(); 3].map(is_over), [false, false, true]);
+        budget.renew(TICK);
+        assert_eq!([(); 2].map(is_over), [false, true]);
+    }
+}

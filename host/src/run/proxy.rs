@@ -1,0 +1,132 @@
+//! Programs of `wasi:http` 0.2: an instance for each request.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use edgec_loader::wasmtime::Result;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use super::instance::{Processor, store};
+use super::{Answer, Entered, Failed};
+use crate::Limit;
+use crate::application::Withheld;
+use crate::guest::{GuestState, Meter, Metered};
+
+/// The export that is called for each request.
+const EXPORT: &str = "wasi:http/incoming-handler@0.2#handle";
+
+/// Makes an instance, and lets it answer.
+pub(super) async fn run(
+    program: &ProxyPre<GuestState>,
+    entered: Entered,
+) -> Result<Answer, Failed> {
+    let Entered {
+        application,
+        version,
+        scheme,
+        request,
+        permits,
+        trace,
+        hit,
+    } = entered;
+    let Some(deployed) = application.deployed() else {
+        return Err(Failed::Withheld(Withheld::Absent));
+    };
+    let meter = Arc::new(Meter::default());
+    let processor = Processor::Metered(Arc::clone(&meter));
+    let turn = application.turn();
+    let mut store = store(&deployed.engine, &application, &hit, processor, &turn);
+    store.data_mut().set_trace(trace);
+    let (sender, receiver) = oneshot::channel();
+    let mut http = store.data_mut().http();
+    let request = http.new_incoming_request(scheme, request);
+    let request = request.map_err(|error| Failed::Malformed(format!("{error:#}")))?;
+    let response = http.new_response_outparam(sender);
+    let response = response.map_err(|error| Failed::of(&error, &hit))?;
+    let program = program.clone();
+    let own = Arc::clone(&application);
+    // A separate task, because the program goes on after it has sent the head of its response.
+    let work = async move {
+        // However the program ends, the instance is dropped first, and then its place is free.
+        let _permits = permits;
+        // The image stays in use as long as its instance.
+        let version = version;
+        let mut store = store;
+        let begin = Instant::now();
+        let proxy = program.instantiate_async(&mut store).await;
+        version.tell_instantiated(begin, &proxy);
+        own.telemetry().instantiated(begin.elapsed());
+        let handler = proxy?;
+        let handler = handler.wasi_http_incoming_handler();
+        handler.call_handle(&mut store, request, response).await
+    };
+    let wall_time = application.limits().wall_time.get();
+    let told = Arc::clone(&application);
+    let task = async move {
+        let work = timeout(wall_time, Metered::new(meter, turn, work));
+        let ended = tokio::select! {
+            biased;
+            ended = work => ended,
+            limit = hit.wait() => return Err(Failed::Limit(limit)),
+        };
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                let failed = Failed::of(&error, &hit);
+                if let Failed::Trap(trap) = failed {
+                    told.telemetry().trapped(&told, EXPORT, trap);
+                }
+                Err(failed)
+            }
+            Err(_) => {
+                hit.set(Limit::WallTime);
+                Err(Failed::Limit(Limit::WallTime))
+            }
+        }
+    };
+    let mut task = AbortOnDrop(Some(tokio::spawn(task)));
+    match receiver.await {
+        Ok(Ok(response)) => {
+            // The program goes on, also if the client does not wait for the whole body.
+            task.0 = None;
+            let permits = None;
+            Ok(Answer { response, permits })
+        }
+        Ok(Err(code)) => Err(Failed::Unanswered(format!(
+            "its response is an error: {code}"
+        ))),
+        // The program ended without a response.
+        Err(_) => Err(task.outcome().await),
+    }
+}
+
+type Task = JoinHandle<Result<(), Failed>>;
+
+/// A program without a response. If the client goes away, it ends.
+struct AbortOnDrop(Option<Task>);
+
+impl AbortOnDrop {
+    /// Why there is no response.
+    async fn outcome(&mut self) -> Failed {
+        let Some(task) = &mut self.0 else {
+            return Failed::Unanswered("the program has ended".to_owned());
+        };
+        match task.await {
+            Ok(Ok(())) => Failed::Unanswered("the program set no response".to_owned()),
+            Ok(Err(failed)) => failed,
+            Err(panic) => Failed::Unanswered(format!("the host failed: {panic}")),
+        }
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}

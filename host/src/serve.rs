@@ -1,0 +1,244 @@
+//! Serves until the host is told to end: accepts connections, refreshes, drains.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::config::LogLevel;
+use crate::host::Host;
+use crate::listener::{Certificates, Listener, Listeners};
+use crate::{HostError, Limit, admin, connection};
+
+/// How often files are read again if no store says it.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// What ends a host.
+#[derive(Debug)]
+pub struct Stop(Ends);
+
+#[derive(Debug)]
+enum Ends {
+    Signals(Signal, Signal),
+    Told(watch::Receiver<bool>),
+}
+
+impl Stop {
+    /// SIGTERM or SIGINT. Call it in a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::System`] if the system refuses the handlers.
+    pub fn on_signals() -> Result<Self, HostError> {
+        let what = "signals cannot be handled";
+        let handler = |kind| signal(kind).map_err(|source| HostError::System { what, source });
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self(Ends::Signals(
+            handler(terminate)?,
+            handler(interrupt)?,
+        )))
+    }
+
+    /// A program's own decision: `true`, or the end of the sender.
+    pub fn told(told: watch::Receiver<bool>) -> Self {
+        Self(Ends::Told(told))
+    }
+
+    async fn wait(&mut self) {
+        match &mut self.0 {
+            Ends::Signals(terminate, interrupt) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            }
+            Ends::Told(told) => {
+                let _ = told.wait_for(|told| *told).await;
+            }
+        }
+    }
+}
+
+/// Listens, and serves until `stop`. Then it answers what runs, and closes the connections.
+/// `listening` gets each address at which the host listens, as text. Call it in a Tokio runtime.
+///
+/// # Errors
+///
+/// [`HostError`] if the host cannot listen.
+pub async fn serve(
+    host: Arc<Host>,
+    mut stop: Stop,
+    listening: impl Fn(&str),
+) -> Result<(), HostError> {
+    let listeners = Listeners::open(&host.config().listen)?;
+    let (tell, told) = watch::channel(false);
+    // Each connection has a sender as long as it lives.
+    let (alive, mut all_gone) = mpsc::channel::<()>(1);
+    let certificates = listeners
+        .public
+        .iter()
+        .filter_map(|it| it.tls.clone())
+        .collect();
+    let refreshing = refresh(Arc::clone(&host), certificates)?;
+    let mut admin = None;
+    if let Some(socket) = listeners.admin {
+        listening(&format!("{} (admin)", socket.address("http")));
+        admin = Some(tokio::spawn(admin::serve(Arc::clone(&host), socket)));
+    }
+    let mut accepting = Vec::new();
+    for listener in listeners.public {
+        let scheme = if listener.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        listening(&listener.socket.address(scheme));
+        let accept = accept(Arc::clone(&host), listener, told.clone(), alive.clone());
+        accepting.push(tokio::spawn(accept));
+    }
+    drop((told, alive));
+    tokio::select! {
+        () = stop.wait() => {}
+        // Otherwise the host would serve programs that were revoked meanwhile.
+        () = refreshing => {
+            let what = "the thread that refreshes has ended";
+            let source = io::Error::other("it failed");
+            return Err(HostError::System { what, source });
+        }
+    }
+    drain(&host, &tell, accepting, &mut all_gone).await;
+    if let Some(admin) = admin {
+        // Its socket goes with it.
+        admin.abort();
+        let _ = admin.await;
+    }
+    Ok(())
+}
+
+/// Like [`serve`], in a runtime of its own, until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// [`HostError`] if the host cannot listen, or the system gives no threads.
+pub fn run_until_signal(host: Arc<Host>, listening: impl Fn(&str)) -> Result<(), HostError> {
+    let what = "no threads can be started";
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|source| HostError::System { what, source })?;
+    let served = runtime.block_on(async { serve(host, Stop::on_signals()?, listening).await });
+    // Programs that compute may still run. They belong to connections that were cut.
+    runtime.shutdown_background();
+    served
+}
+
+/// Lets this process have as many open files as the system allows it. The usual limit is lower than
+/// that of connections. If that fails, connections wait earlier.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
+/// Answers what runs, within a time.
+async fn drain(
+    host: &Host,
+    tell: &watch::Sender<bool>,
+    accepting: Vec<tokio::task::JoinHandle<()>>,
+    all_gone: &mut mpsc::Receiver<()>,
+) {
+    host.drain();
+    for accept in accepting {
+        // This also closes the socket, so that new connections go elsewhere.
+        accept.abort();
+    }
+    tell.send_replace(true);
+    let patience = host.config().limits.drain_time.get();
+    if timeout(patience, all_gone.recv()).await.is_err() {
+        let what = format!("connections were still open after {patience:?}, and were cut");
+        host.telemetry().log(LogLevel::Warn, None, what);
+    }
+}
+
+/// Accepts connections, as many as may be open at one time. Others wait in the system's backlog.
+async fn accept(
+    host: Arc<Host>,
+    listener: Listener,
+    told: watch::Receiver<bool>,
+    alive: mpsc::Sender<()>,
+) {
+    loop {
+        if host.connections().free() == 0 {
+            host.telemetry().limit_hit(None, Limit::Connections);
+        }
+        let permit = host.connections().later().await;
+        let stream = match listener.socket.accept().await {
+            Ok(stream) => stream,
+            // For example, too many files are open. The connections that are served go on.
+            Err(error) => {
+                host.telemetry()
+                    .log(LogLevel::Warn, None, format!("accept: {error}"));
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (host, tls) = (Arc::clone(&host), listener.tls.clone());
+        let (told, alive) = (told.clone(), alive.clone());
+        tokio::spawn(async move {
+            let _held = (permit, alive);
+            connection::serve(host, stream, tls, told).await;
+        });
+    }
+}
+
+/// Reads policy, store and certificates again, in a thread of its own, because that may wait for a
+/// disk. The result ends if the thread ends.
+fn refresh(
+    host: Arc<Host>,
+    certificates: Vec<Arc<Certificates>>,
+) -> Result<impl Future<Output = ()>, HostError> {
+    let store = host.config().store.as_ref();
+    let period = store.map_or(REFRESH, |store| store.refresh.get());
+    let host = Arc::downgrade(&host);
+    // Nothing is sent: if the thread ends, its sender is dropped, and the receiver notices.
+    let (running, mut ended) = mpsc::channel::<()>(1);
+    let work = move || {
+        let _running = running;
+        let mut trouble = None;
+        loop {
+            std::thread::sleep(period.max(Duration::from_millis(10)));
+            let Some(host) = host.upgrade() else {
+                return;
+            };
+            host.refresh();
+            for certificate in &certificates {
+                let (level, what) = match certificate.refresh() {
+                    Ok(false) => continue,
+                    Ok(true) => (LogLevel::Info, "another certificate is in use".to_owned()),
+                    Err(error) => (LogLevel::Error, edgec_loader::error_chain(&error)),
+                };
+                // A trouble that lasts is told once.
+                if trouble.as_ref() != Some(&what) {
+                    host.telemetry().log(level, None, &what);
+                }
+                trouble = (level == LogLevel::Error).then_some(what);
+            }
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("refresh".to_owned())
+        .spawn(work);
+    let what = "no thread can be started";
+    thread.map_err(|source| HostError::System { what, source })?;
+    Ok(async move {
+        let _ = ended.recv().await;
+    })
+}

@@ -1,0 +1,294 @@
+//! What a host tells about its work: metrics, a log, traces and a status page.
+//!
+//! Counting costs a request some additions, without a lock or an allocation. The log has a line for
+//! each request only if the configuration wants it. `docs/telemetry.md` describes everything.
+
+mod exposition;
+mod histogram;
+mod line;
+mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
+mod prometheus;
+mod status;
+mod trace;
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use edgec_loader::wasmtime::Trap;
+use edgec_loader::{AcceptedSignature, LoadTimes};
+use http::{HeaderMap, StatusCode};
+
+use self::line::Line;
+pub use self::metrics::Counted;
+use self::metrics::Metrics;
+pub use self::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+use crate::config::{LogConfig, LogLevel};
+use crate::{Application, Host, HostError, Limit, Outcome};
+
+/// What a host tells about its work.
+#[derive(Debug)]
+pub struct Telemetry {
+    config: LogConfig,
+    metrics: Metrics,
+    #[cfg(feature = "otlp")]
+    collector: Option<otlp::Collector>,
+}
+
+/// A request that runs: when it began, and its place in a trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    /// When it began.
+    pub at: Instant,
+    /// Its place in a trace.
+    pub trace: TraceContext,
+}
+
+/// A page of the admin interface.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Page {
+    /// Its `Content-Type`.
+    pub content_type: &'static str,
+    /// Its body.
+    pub body: String,
+}
+
+impl Telemetry {
+    /// As the configuration wants it.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Service`] if the collector cannot be used, or if this program cannot send
+    /// spans.
+    pub fn new(config: &LogConfig) -> Result<Arc<Self>, HostError> {
+        #[cfg(feature = "otlp")]
+        let collector = match &config.otlp {
+            Some(address) => Some(otlp::Collector::new(address).map_err(no_collector)?),
+            None => None,
+        };
+        #[cfg(not(feature = "otlp"))]
+        if config.otlp.is_some() {
+            return Err(no_collector(NotBuiltIn));
+        }
+        Ok(Arc::new(Self {
+            config: config.clone(),
+            metrics: Metrics::default(),
+            #[cfg(feature = "otlp")]
+            collector,
+        }))
+    }
+
+    /// The counters of an application of this name, in this channel. An application keeps them, so
+    /// that nothing looks for them at a request.
+    pub fn counters(&self, application: &str, channel: Option<&str>) -> Arc<Counted> {
+        match channel {
+            None => self.metrics.application(application),
+            Some(channel) => self
+                .metrics
+                .application(&format!("{application}@{channel}")),
+        }
+    }
+
+    /// A request of an application begins. It has these headers.
+    pub fn request_started(&self, application: &Application, headers: &HeaderMap) -> Begun {
+        application
+            .counted()
+            .started
+            .fetch_add(1, Ordering::Relaxed);
+        let trace = TraceContext::of_request(headers);
+        // Without a client that decides it, the host's spans begin a trace that is recorded.
+        #[cfg(feature = "otlp")]
+        let trace = match (&self.collector, trace.parent()) {
+            (Some(_), None) => trace.sampled(),
+            _ => trace,
+        };
+        let at = Instant::now();
+        Begun { at, trace }
+    }
+
+    /// A request ended: its last byte was sent, or it failed.
+    pub fn request_finished(
+        &self,
+        application: &Application,
+        begun: &Begun,
+        status: StatusCode,
+        outcome: Outcome,
+    ) {
+        let took = begun.at.elapsed();
+        #[cfg(feature = "otlp")]
+        if let Some(collector) = &self.collector {
+            collector.send(&begun.trace, application.name(), status, took, outcome);
+        }
+        application.counted().finished(status, took, outcome);
+        if self.config.requests && self.config.level >= LogLevel::Info {
+            let name = application.name();
+            let mut line = self.line(LogLevel::Info, Some(name), &"request");
+            line.number("status", status.as_u16());
+            line.field("outcome", &outcome.name());
+            if let Outcome::Limited(limit) = outcome {
+                line.field("limit", &limit.name());
+            }
+            line.number("microseconds", took.as_micros());
+            line.field("trace", &format_args!("{:032x}", begun.trace.trace()));
+            write(line);
+        }
+    }
+
+    /// A limit was hit, by an application or by a client that has none yet.
+    pub fn limit_hit(&self, application: Option<&Application>, limit: Limit) {
+        match application {
+            Some(application) => application.counted().limits.add(limit),
+            None => self.metrics.limits.add(limit),
+        }
+    }
+
+    /// A program trapped in a call of this export. The edge profile keeps no backtraces, so this is
+    /// all that is known.
+    pub fn trapped(&self, application: &Application, export: &str, trap: Trap) {
+        // The engine's name for the code, such as `MemoryOutOfBounds`.
+        let code = format!("{trap:?}");
+        application.counted().trapped(&code);
+        if self.config.level >= LogLevel::Warn {
+            let mut line = self.line(LogLevel::Warn, Some(application.name()), &"trap");
+            line.field("code", &code);
+            line.field("export", &export);
+            line.field("says", &trap);
+            write(line);
+        }
+    }
+
+    /// A program wrote a line to one of its streams.
+    pub(crate) fn said(&self, application: &Application, stream: &'static str, line: &str) {
+        if self.config.level >= LogLevel::Info {
+            let mut told = self.line(LogLevel::Info, Some(application.name()), &line);
+            told.field("stream", &stream);
+            write(told);
+        }
+    }
+
+    /// A version of an application was loaded and is in use.
+    pub fn loaded(
+        &self,
+        application: &Application,
+        version: u64,
+        signers: &[AcceptedSignature],
+        times: LoadTimes,
+    ) {
+        self.metrics
+            .loaded(application.counted(), version, signers, times);
+        if self.config.level >= LogLevel::Info {
+            let mut line = self.line(LogLevel::Info, Some(application.name()), &"loaded");
+            line.number("version", version);
+            for signer in signers {
+                line.field("signer", &signer.key_name);
+                line.field("key", &signer.key_id);
+            }
+            for (name, took) in [
+                ("readMicroseconds", times.read),
+                ("verifyMicroseconds", times.verify),
+                ("engineMicroseconds", times.engine),
+            ] {
+                line.number(name, took.as_micros());
+            }
+            write(line);
+        }
+    }
+
+    /// An instance was made.
+    pub fn instantiated(&self, took: Duration) {
+        self.metrics.instantiation.observe(took);
+    }
+
+    /// Requests that wait now.
+    pub fn queue(&self, depth: usize) {
+        self.metrics.queue.store(depth as u64, Ordering::Relaxed);
+    }
+
+    /// Writes a line about an application or about the host.
+    pub fn log(&self, level: LogLevel, application: Option<&str>, what: impl Display) {
+        if level <= self.config.level {
+            write(self.line(level, application, &what));
+        }
+    }
+
+    /// A page of the admin interface. `None`: there is no such page.
+    pub fn page(&self, path: &str, _host: &Host) -> Option<Page> {
+        self.page_at(path)
+    }
+
+    fn page_at(&self, path: &str) -> Option<Page> {
+        match path {
+            "/metrics" => Some(Page {
+                content_type: exposition::CONTENT_TYPE,
+                body: prometheus::text(&self.metrics),
+            }),
+            "/_edgec/" if self.config.status_page => Some(Page {
+                content_type: status::CONTENT_TYPE,
+                body: status::page(&self.metrics),
+            }),
+            _ => None,
+        }
+    }
+
+    fn line(&self, level: LogLevel, application: Option<&str>, message: &dyn Display) -> Line {
+        let (format, now) = (self.config.format, SystemTime::now());
+        Line::new(format, now, level, application, message)
+    }
+}
+
+/// The host cannot start, because spans cannot be sent where the configuration wants them.
+fn no_collector(source: impl std::error::Error + Send + Sync + 'static) -> HostError {
+    HostError::Service {
+        what: "the collector that `otlp` names".to_owned(),
+        source: source.into(),
+    }
+}
+
+/// Why spans cannot be sent without the feature.
+#[cfg(not(feature = "otlp"))]
+#[derive(Debug, thiserror::Error)]
+#[error("this program was built without the feature `otlp`")]
+struct NotBuiltIn;
+
+/// Writes a line to standard error, in one piece.
+fn write(line: Line) {
+    // Not `eprintln!`, which panics if its pipe is closed. A line is not worth a request.
+    let _ = std::io::stderr().write_all(line.finish().as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_page_is_off_by_default() {
+        let mut config = LogConfig::default();
+        let page = |config: &LogConfig, path: &str| {
+            let telemetry = Telemetry::new(config).unwrap();
+            telemetry.page_at(path).map(|page| page.content_type)
+        };
+        assert_eq!(page(&config, "/_edgec/"), None);
+        assert_eq!(page(&config, "/metrics"), Some(exposition::CONTENT_TYPE));
+        config.status_page = true;
+        assert_eq!(page(&config, "/_edgec/"), Some(status::CONTENT_TYPE));
+        assert_eq!(page(&config, "/_edgec"), None);
+    }
+
+    #[cfg(not(feature = "otlp"))]
+    #[test]
+    fn a_program_without_the_feature_sends_no_spans() {
+        let config = LogConfig {
+            otlp: Some("http://127.0.0.1:4317".to_owned()),
+            ..LogConfig::default()
+        };
+        assert!(matches!(
+            Telemetry::new(&config),
+            Err(HostError::Service { .. })
+        ));
+    }
+}

@@ -1,0 +1,274 @@
+//! `edgec serve`: from an artifact to answered requests, and what a client sees of limits, traps,
+//! hosts without an application, and new versions.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use edgec_tests::{Sandbox, programs};
+
+/// How long a host may take for a line, in a debug build on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A host that runs, and the lines that it prints.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let mut command: Command = sandbox.command(&[&["serve"], arguments].concat());
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = channel();
+        let (out, log) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let told = sender.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines() {
+                let _ = told.send(line.unwrap());
+            }
+        });
+        std::thread::spawn(move || {
+            for line in BufReader::new(log).lines() {
+                let _ = sender.send(format!("log: {}", line.unwrap()));
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// Waits for a line that contains this, and returns it.
+    fn line(&self, part: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("no line with {part:?}"));
+            println!("{line}");
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// The address behind `http://` in the next such line.
+    fn address(&self, end: &str) -> String {
+        loop {
+            let line = self.line("http://");
+            if line.ends_with(end) {
+                let address = line.strip_prefix("http://").unwrap();
+                return address.split(' ').next().unwrap().to_owned();
+            }
+        }
+    }
+
+    /// Ends it with SIGTERM, and checks that it ends well.
+    fn end(mut self) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.code(), Some(0), "{status:?}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a host answers: the whole response as text.
+fn request(address: &str, method: &str, head: &str) -> String {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(
+        client,
+        "{method} / HTTP/1.1\r\n{head}Connection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    response
+}
+
+fn status(response: &str) -> u16 {
+    let code = response.split(' ').nth(1);
+    code.unwrap_or_else(|| panic!("{response:?}"))
+        .parse()
+        .unwrap()
+}
+
+fn build(sandbox: &Sandbox, answer: u16, version: &str, profile: &str, output: &str) {
+    sandbox.write("shop.wat", programs::proxy(answer));
+    let (arch, name) = (std::env::consts::ARCH, "acme/shop");
+    sandbox.ok(&[
+        "build",
+        "-q",
+        "shop.wat",
+        "-t",
+        arch,
+        "--profile",
+        profile,
+        "--name",
+        name,
+        "--app-version",
+        version,
+        "--key",
+        "key.pem",
+        "-o",
+        output,
+    ]);
+}
+
+const HOST: &str = "Host: shop.example\r\n";
+
+#[test]
+fn a_file_is_served_by_one_command() {
+    let sandbox = Sandbox::new();
+    build(&sandbox, 207, "7", "edge", "shop.cwasm");
+    let arguments = [
+        "--key",
+        "key.pub.pem",
+        "--addr",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "shop.cwasm",
+    ];
+    let host = Running::start(&sandbox, &arguments);
+    host.line("acme/shop version 7");
+    let admin = host.address("(admin)");
+    let address = host.address("");
+    assert_eq!(status(&request(&address, "GET", HOST)), 207);
+    // A trap and an endless loop end their own requests.
+    let response = request(&address, "POST", HOST);
+    assert_eq!(status(&response), 500, "{response}");
+    assert!(response.contains("\r\n\r\ntrap: "), "{response}");
+    let response = request(&address, "PUT", HOST);
+    assert_eq!(status(&response), 504, "{response}");
+    assert!(response.contains("\r\n\r\ncpu-time: "), "{response}");
+    assert_eq!(status(&request(&address, "GET", HOST)), 207);
+    // A request that does not name one host has no application.
+    assert_eq!(status(&request(&address, "GET", "")), 400);
+    let twice = format!("{HOST}{HOST}");
+    assert_eq!(status(&request(&address, "GET", &twice)), 400);
+    let page = |path: &str| {
+        let mut client = TcpStream::connect(&admin).unwrap();
+        write!(
+            client,
+            "GET {path} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).unwrap();
+        response
+    };
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(status(&page(path)), 200, "{path}");
+    }
+    // Everything was counted, and the status page is off by default.
+    let metrics = page("/metrics");
+    for line in [
+        "edgec_requests_total{application=\"acme/shop\",outcome=\"answered\"} 2",
+        "edgec_requests_total{application=\"acme/shop\",outcome=\"trapped\"} 1",
+        "edgec_requests_total{application=\"acme/shop\",outcome=\"limited\"} 1",
+        "edgec_traps_total{application=\"acme/shop\",code=\"UnreachableCodeReached\"} 1",
+        "edgec_limits_hit_total{application=\"acme/shop\",limit=\"cpu-time\"} 1",
+        "edgec_application_version{application=\"acme/shop\"} 7",
+    ] {
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
+    assert_eq!(status(&page("/_edgec/")), 404);
+    host.end();
+}
+
+#[test]
+fn a_store_is_served_as_its_configuration_says() {
+    let sandbox = Sandbox::new();
+    build(&sandbox, 201, "1", "edge", "one.cwasm");
+    build(&sandbox, 202, "2", "edge", "two.cwasm");
+    let add = |artifact| {
+        sandbox.ok(&[
+            "store",
+            "--store",
+            "store",
+            "add",
+            "--key",
+            "key.pub.pem",
+            artifact,
+        ]);
+    };
+    add("one.cwasm");
+    let config = r#"
+schema = 1
+[listen]
+http = ["127.0.0.1:0"]
+[store]
+path = "store"
+refresh = "50ms"
+[limits]
+request-body = 10
+[[application]]
+name = "acme/shop"
+host = "shop.example"
+"#;
+    sandbox.write("serve.toml", config);
+    let host = Running::start(
+        &sandbox,
+        &["--config", "serve.toml", "--key", "key.pub.pem"],
+    );
+    let address = host.address("");
+    assert_eq!(status(&request(&address, "GET", HOST)), 201);
+    assert_eq!(
+        status(&request(&address, "GET", "Host: other.example\r\n")),
+        421
+    );
+    let large = format!("{HOST}Content-Length: 11\r\n");
+    assert_eq!(status(&request(&address, "GET", &large)), 413);
+    add("two.cwasm");
+    host.line("version 2 in place of 1");
+    assert_eq!(status(&request(&address, "GET", HOST)), 202);
+    host.end();
+}
+
+#[test]
+fn what_cannot_be_served_is_refused() {
+    let sandbox = Sandbox::new();
+    build(&sandbox, 200, "1", "default", "default.cwasm");
+    build(&sandbox, 200, "1", "edge", "edge.cwasm");
+    let addr = ["--addr", "127.0.0.1:0"];
+    let fails = |code, arguments: &[&str]| {
+        let all = [&["serve"], &addr[..], arguments].concat();
+        sandbox.fails(code, &all)
+    };
+    let error = fails(1, &["--key", "key.pub.pem", "default.cwasm"]);
+    assert!(
+        error.contains("error[profile]") && error.contains("acme/shop"),
+        "{error}"
+    );
+    let error = fails(2, &["edge.cwasm"]);
+    assert!(error.contains("error[no-trust]"), "{error}");
+    sandbox.ok(&["keygen", "-o", "other.pem"]);
+    let error = fails(1, &["--key", "other.pub.pem", "edge.cwasm"]);
+    assert!(error.contains("edge.cwasm"), "{error}");
+    sandbox.write("serve.toml", "schema = 1\n[limits]\nmemory = \"much\"\n");
+    let error = fails(1, &["--config", "serve.toml"]);
+    assert!(
+        error.contains("error[serve-config]") && error.contains("3:10"),
+        "{error}"
+    );
+    // Another process has the address.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let arguments = [
+        "serve",
+        "--key",
+        "key.pub.pem",
+        "--addr",
+        &taken,
+        "edge.cwasm",
+    ];
+    let error = sandbox.fails(3, &arguments);
+    assert!(error.contains("error[listen]"), "{error}");
+}

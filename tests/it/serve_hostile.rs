@@ -1,0 +1,198 @@
+//! Hostile programs and clients of `edgec serve`: each meets its limit, and costs nobody else
+//! anything. `tests/serve/run.py hostile` does the same in large numbers, and measures the others.
+
+#![cfg(target_os = "linux")]
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use edgec_tests::{Sandbox, repository};
+
+use crate::hosting::{admit, sandbox};
+
+/// What the hostile program may take.
+const CONFIGURATION: &str = r#"
+schema = 1
+
+[listen]
+http = ["127.0.0.1:0"]
+admin = "127.0.0.1:0"
+
+[store]
+path = "store"
+
+[policy]
+file = "policy.toml"
+
+[limits]
+header-read-time = "500ms"
+request-body-time = "500ms"
+
+[[application]]
+name = "hostile"
+host = "hostile.test"
+
+[application.limits]
+cpu-time = "200ms"
+wall-time = "2s"
+memory = "16MiB"
+response-body = "1MiB"
+resources = 100
+
+[[application]]
+name = "good"
+host = "good.test"
+"#;
+
+/// A running `edgec serve` of [`CONFIGURATION`].
+struct Server {
+    child: Child,
+    public: String,
+    admin: String,
+    log: Arc<Mutex<String>>,
+    _sandbox: Sandbox,
+}
+
+impl Server {
+    fn start() -> Self {
+        let sandbox = sandbox();
+        let guest = repository().join("tests/serve/guests/hostile.wat");
+        for name in ["hostile", "good"] {
+            admit(&sandbox, guest.to_str().unwrap(), name, 1);
+        }
+        sandbox.write("serve.toml", CONFIGURATION);
+        let mut command = sandbox.command(&["serve", "--config", "serve.toml"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (stderr, kept) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines() {
+                *kept.lock().unwrap() += &format!("{}\n", line.unwrap());
+            }
+        });
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut address = |what: &str| loop {
+            let mut line = String::new();
+            let read = stdout.read_line(&mut line).unwrap();
+            assert!(read > 0, "no {what}: {}", log.lock().unwrap());
+            if let Some((_, address)) = line.split_once("http://")
+                && line.contains("(admin)") == (what == "admin")
+            {
+                break address.split_whitespace().next().unwrap().to_owned();
+            }
+        };
+        let (admin, public) = (address("admin"), address("public"));
+        thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+        Self {
+            child,
+            public,
+            admin,
+            log,
+            _sandbox: sandbox,
+        }
+    }
+
+    /// What comes back for these bytes on a new connection, until it is closed.
+    fn answer(&self, request: &str) -> String {
+        answer(&self.public, request)
+    }
+
+    /// The answer to a GET of an application.
+    fn get(&self, application: &str, path: &str) -> String {
+        self.answer(&format!(
+            "GET {path} HTTP/1.1\r\nhost: {application}.test\r\nconnection: close\r\n\r\n"
+        ))
+    }
+
+    /// How often a limit was hit, or what else a line of the metrics with this text counts.
+    fn counted(&self, text: &str) -> f64 {
+        let metrics = answer(
+            &self.admin,
+            "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        );
+        assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
+        let lines = metrics.lines().filter(|line| line.contains(text));
+        let lines = lines.filter(|line| !line.starts_with('#'));
+        let values = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>());
+        values.map(Result::unwrap).sum()
+    }
+
+    /// Expects that something is counted, and that the others are answered.
+    fn meets(&self, limit: &str, attack: impl FnOnce()) {
+        let text = match limit {
+            "trap" => "edgec_traps_total".to_owned(),
+            limit => format!("limit=\"{limit}\""),
+        };
+        let before = self.counted(&text);
+        attack();
+        assert!(self.counted(&text) > before, "{limit} is not counted");
+        let good = self.get("good", "/a");
+        assert!(good.starts_with("HTTP/1.1 200 "), "{limit}: {good}");
+        let log = self.log.lock().unwrap();
+        assert!(!log.contains("panicked"), "{log}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn answer(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(120)))
+        .unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut found = Vec::new();
+    // A host may reset a connection; what came before counts.
+    let _ = stream.read_to_end(&mut found);
+    String::from_utf8_lossy(&found).into_owned()
+}
+
+#[test]
+fn a_hostile_program_meets_its_limits() {
+    let server = Server::start();
+    for (path, limit, status) in [
+        ("/l", "cpu-time", "504"),
+        ("/m", "memory", "500"),
+        ("/h", "resources", "500"),
+        ("/s", "wall-time", "504"),
+        ("/t", "trap", "500"),
+    ] {
+        server.meets(limit, || {
+            let answer = server.get("hostile", path);
+            let begin = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&begin), "{path}: {answer}");
+        });
+    }
+    server.meets("response-body", || {
+        let answer = server.get("hostile", "/b");
+        // Its head is sent before its body is too long. The client sees that the end is missing.
+        assert!(answer.len() <= 2 << 20, "{} bytes", answer.len());
+        assert!(!answer.ends_with("0\r\n\r\n"), "it seems to be whole");
+    });
+    let answer = server.get("hostile", "/a");
+    assert!(answer.contains("ok\n"), "{answer}");
+}
+
+#[test]
+fn a_slow_client_meets_its_limits() {
+    let server = Server::start();
+    server.meets("header-read-time", || {
+        let answer = server.answer("GET /a HTTP/1.1\r\nhost: good.test\r\n");
+        assert!(!answer.contains(" 200 "), "{answer}");
+    });
+    server.meets("request-body-time", || {
+        let head = "POST /r HTTP/1.1\r\nhost: hostile.test\r\ncontent-length: 9\r\n\r\n";
+        let answer = server.answer(&format!("{head}begin"));
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    });
+}
