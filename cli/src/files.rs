@@ -64,6 +64,7 @@ fn durability(kind: Wanted) -> Durability {
         Wanted::Artifact
         | Wanted::DebugFile
         | Wanted::Attestation
+        | Wanted::Report
         | Wanted::HostProfile
         | Wanted::ManualPage => Durability::Rebuildable,
         Wanted::Program

@@ -37,7 +37,7 @@ impl Size {
         let bytes = memories.fold(0u64, |sum, it| sum.saturating_add(it.minimum));
         match bytes {
             ..=4_194_304 => Self::Small,
-            ..=16_777_216 => Self::Medium,
+            4_194_305..=16_777_216 => Self::Medium,
             _ => Self::Large,
         }
     }

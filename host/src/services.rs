@@ -97,13 +97,12 @@ impl Services {
             config: config.config.clone(),
             keyvalue,
             log: Box::new(move |line| log(&*guest, line)),
-            keyvalue_failed: Box::new(move |error: &KeyValueError| match error.rule() {
-                Some(rule) => {
+            keyvalue_failed: Box::new(move |error: &KeyValueError| {
+                // Of everything else, the server's connections have told why.
+                if let Some(rule) = error.rule() {
                     failed.limit(rule);
                     failures.write(LogLevel::Warn, &format_args!("{rule}: {error}"));
                 }
-                // The server's connections have told why.
-                None => {}
             }),
         };
         Ok(Self {

@@ -15,7 +15,6 @@ use edgec_loader::wasmtime::{self, Store, StoreContextMut, Trap};
 use http::Request;
 use http::header::HOST;
 use http::uri::{self, Authority};
-use http_body_util::BodyExt as _;
 use tokio::time::{Sleep, sleep, timeout};
 use wasmtime_wasi_http::handler::{
     ExpirationError, HandlerState, Instance, InstantiationError, Proxy, ProxyHandler, ShouldAccept,
@@ -96,7 +95,7 @@ pub(super) async fn run(
         limit,
         trace,
     };
-    let request = absolute(request.map(|body| body.boxed_unsync()), &scheme);
+    let request = absolute(request.map(http_body_util::BodyExt::boxed_unsync), &scheme);
     let answered = async {
         tokio::select! {
             biased;
