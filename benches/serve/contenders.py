@@ -29,7 +29,7 @@ def milliseconds(text):
 
 def wrk(port, host, seconds, path="/", script=None):
     command = ["wrk", *CONNECTIONS, f"-d{seconds}s", "--latency"]
-    command += ["-s", str(script)] if script else ["-H", f"host: {host}"]
+    command += ["-s", str(script)] if script else ["-H", f"Host: {host}"]
     url = f"http://127.0.0.1:{port}{path}"
     done = subprocess.run([*command, url], capture_output=True, text=True)
     if done.returncode != 0:

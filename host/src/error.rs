@@ -102,7 +102,7 @@ impl HostError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
-            Self::Root { .. } => "key",
+            Self::Root { .. } => "public-key",
             Self::Policy(error) => error.code(),
             Self::NoPolicy => "no-trust",
             Self::Load { source, .. } => source.code(),

@@ -7,12 +7,12 @@ use std::borrow::Cow;
 
 use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
+use crate::ValidComponent;
 use crate::input::features::{LEGACY_EXCEPTIONS, SUPPORTED};
 use crate::input::found::{Found, KnownCode, checked, found};
 use crate::input::invalid::{Function, Location, ValidateError};
 use crate::input::walk::{WalkError, first, is_valid, structure};
 use crate::input::{engine_limits, excerpt, source_line, totals, validator_limits};
-use crate::ValidComponent;
 
 /// Validates a binary with the features that edgec supports.
 ///

@@ -103,9 +103,6 @@ enum Stub {}
 /// resources of which there is none. Returns the names of the functions, as
 /// `interface#function`, sorted.
 ///
-/// An interface that the host lacks and that uses a resource of one that it has (`pollable`)
-/// still does not fit: the types of the resources differ, and instantiation says so.
-///
 /// # Errors
 ///
 /// [`StubError`].
@@ -114,7 +111,7 @@ pub fn stub_missing_imports<T: 'static>(
     component: &Component,
 ) -> Result<Vec<String>, StubError> {
     let engine = linker.engine().clone();
-    let mut stubs = Vec::new();
+    let mut stubs = Stubs::default();
     for (name, import) in component.component_type().imports(&engine) {
         match import.ty {
             ComponentItem::ComponentInstance(interface) => {
@@ -123,20 +120,14 @@ pub fn stub_missing_imports<T: 'static>(
                 };
                 for (member, export) in interface.exports(&engine) {
                     let full = format!("{name}#{member}");
-                    stub(&mut instance, member, full, &export.ty, &mut stubs)?;
+                    stubs.add(&mut instance, member, full, &export.ty)?;
                 }
             }
-            other => stub(
-                &mut linker.root(),
-                name,
-                name.to_owned(),
-                &other,
-                &mut stubs,
-            )?,
+            other => stubs.add(&mut linker.root(), name, name.to_owned(), &other)?,
         }
     }
-    stubs.sort();
-    Ok(stubs)
+    stubs.functions.sort();
+    Ok(stubs.functions)
 }
 
 /// Says which imports of `component` the linker lacks: all of them, where the engine names only the
@@ -162,33 +153,49 @@ pub fn check_imports<T: 'static>(
     }
 }
 
-/// Defines one item, if the instance lacks it: a linker refuses a second definition.
-fn stub<T: 'static>(
-    instance: &mut LinkerInstance<'_, T>,
-    name: &str,
-    full: String,
-    item: &ComponentItem,
-    stubs: &mut Vec<String>,
-) -> Result<(), StubError> {
-    let kind = match item {
-        ComponentItem::ComponentFunc(function) => {
-            if function_stub(instance, name, &full, function).is_ok() {
-                stubs.push(full);
+/// What was defined for a program so far.
+#[derive(Default)]
+struct Stubs {
+    /// The functions, as `interface#function`.
+    functions: Vec<String>,
+    /// The resources of the imports so far, also those that the linker has.
+    resources: Vec<ResourceType>,
+}
+
+impl Stubs {
+    /// Defines one item, if the instance lacks it: a linker refuses a second definition.
+    fn add<T: 'static>(
+        &mut self,
+        instance: &mut LinkerInstance<'_, T>,
+        name: &str,
+        full: String,
+        item: &ComponentItem,
+    ) -> Result<(), StubError> {
+        let kind = match item {
+            ComponentItem::ComponentFunc(function) => {
+                if function_stub(instance, name, &full, function).is_ok() {
+                    self.functions.push(full);
+                }
+                return Ok(());
             }
-            return Ok(());
-        }
-        ComponentItem::Resource(_) => {
-            let _ = instance.resource(name, ResourceType::host::<Stub>(), |_, _| Ok(()));
-            return Ok(());
-        }
-        ComponentItem::Type(_) => return Ok(()),
-        ComponentItem::ComponentInstance(_) => "an instance within an instance",
-        ComponentItem::CoreFunc(_) => "a core function",
-        ComponentItem::Module(_) => "a core module",
-        ComponentItem::Component(_) => "a component",
-    };
-    let name = full;
-    Err(StubError::Kind { name, kind })
+            ComponentItem::Resource(resource) => {
+                // The interface that owns a resource comes first. Those that use it, as
+                // `wasi:io/streams` uses `error`, have it under its name without a definition.
+                if !self.resources.contains(resource) {
+                    self.resources.push(*resource);
+                    let _ = instance.resource(name, ResourceType::host::<Stub>(), |_, _| Ok(()));
+                }
+                return Ok(());
+            }
+            ComponentItem::Type(_) => return Ok(()),
+            ComponentItem::ComponentInstance(_) => "an instance within an instance",
+            ComponentItem::CoreFunc(_) => "a core function",
+            ComponentItem::Module(_) => "a core module",
+            ComponentItem::Component(_) => "a component",
+        };
+        let name = full;
+        Err(StubError::Kind { name, kind })
+    }
 }
 
 fn function_stub<T: 'static>(

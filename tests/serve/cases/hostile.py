@@ -79,7 +79,8 @@ def one(server, idle, attack, counted):
     before = count(server, counted)
     probe, seen = under(server, server.port, attack)
     hits = count(server, counted) - before
-    expect(not probe.failures, f"{len(probe.failures)} honest requests failed: {probe.failures[0]}")
+    failed = probe.failures
+    expect(not failed, f"{len(failed)} honest requests failed: {failed[:1]}")
     expect(hits > 0, f"nothing is counted as {counted}; the attacker saw {seen}")
     expect("held for long" not in seen, f"the host holds attackers: {seen}")
     times = lambda it: f"{it.percentile(0.5):6.1f} {it.percentile(0.99):8.1f} ms"

@@ -46,7 +46,7 @@ def load(server, change, seconds=None):
     wrk = None
     if program := shutil.which("wrk"):
         url = f"http://127.0.0.1:{server.port}/a"
-        command = [program, "-t2", "-c16", "-d600s", "-H", "host: moving.test", "--latency", url]
+        command = [program, "-t2", "-c16", "-d600s", "-H", "Host: moving.test", "--latency", url]
         wrk = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         with Probe(server.port, "moving.test", "/a", clients=4) as probe:
