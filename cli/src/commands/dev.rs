@@ -175,7 +175,7 @@ impl Session {
 
 /// Prints why there is no new version. The process that builds has printed its own errors.
 fn tell(failure: &Failure) {
-    if failure.code() != build::FAILED {
+    if failure.code() != build::CODE {
         failure.print();
     }
     outln!("the old version goes on; edgec builds the file again when it changes");

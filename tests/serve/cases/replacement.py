@@ -60,6 +60,6 @@ def load(server, change, seconds=None):
             said, _ = wrk.communicate(timeout=60)
     if wrk:
         expect("Non-2xx" not in said and "Socket errors" not in said, said)
-        rate, p99 = (re.search(text, said)[1] for text in (r"Requests/sec:\s+(\S+)", r"99%\s+(\S+)"))
+        rate, p99 = (re.search(text, said)[1] for text in (r"Requests/sec:\s+(\S+)", r"99%\s+([\d.]+\w+)"))
         print(f"  wrk, 16 connections: {rate} requests/s, p99 {p99}, none failed")
     return probe

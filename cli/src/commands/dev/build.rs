@@ -10,7 +10,7 @@ use super::key::Trusted;
 use crate::failure::{Exit, Failure};
 
 /// The code of a build that failed. Its process has printed why.
-pub(super) const FAILED: &str = "build-failed";
+pub(super) const CODE: &str = "build-failed";
 
 /// What all builds have in common.
 pub(super) struct Builder {
@@ -68,7 +68,7 @@ impl Builder {
             Some(3) => Exit::Environment,
             _ => Exit::Rejected,
         };
-        Err(Failure::new(exit, FAILED, "the program was not built")
+        Err(Failure::new(exit, CODE, "the program was not built")
             .in_file(&self.input)
             .hint("the lines above say why"))
     }
