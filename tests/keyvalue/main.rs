@@ -4,6 +4,8 @@
 //!
 //!     keyvalue-check FOLDER
 
+#![allow(clippy::print_stdout, reason = "it prints what it has checked")]
+
 use std::error::Error;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
