@@ -154,6 +154,18 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     #[cfg(feature = "serve")]
     (
+        "dev",
+        "Serve a program on this machine, again at each change of its file",
+        "edgec dev app.wasm",
+    ),
+    #[cfg(feature = "serve")]
+    (
+        "dev",
+        "With the permissions that a configuration gives it, and optimized",
+        "edgec dev --config serve.toml app.wasm -- -O1",
+    ),
+    #[cfg(feature = "serve")]
+    (
         "serve",
         "An artifact, at one address",
         "edgec serve --key release.pub.pem --addr 127.0.0.1:8080 app.cwasm",
