@@ -10,6 +10,7 @@ use edgec_loader::{HostEngine, Loaded};
 use crate::Program;
 use crate::config::{ApplicationConfig, Limits, LogLevel};
 use crate::queue::{Permits, Room, Waiting, enter};
+use crate::resident::Finished;
 use crate::services::{Observer, Process, Services};
 use crate::telemetry::{Counted, Telemetry};
 use crate::turn::Turn;
@@ -43,6 +44,8 @@ pub(crate) struct Door {
     pub(crate) waiting: Waiting,
     /// Programs that have computed for long and are ready to run: one for each processor.
     pub(crate) turns: Room,
+    /// Instances that have answered.
+    pub(crate) finished: Finished,
 }
 
 impl Door {
@@ -53,6 +56,7 @@ impl Door {
             requests: Room::new(limits.requests),
             waiting: Waiting::new(limits.queue, Limit::Queue),
             turns: Room::new(u32::try_from(processors).unwrap_or(u32::MAX)),
+            finished: Finished::default(),
         }
     }
 }
@@ -159,6 +163,11 @@ impl Application {
     /// The turns of a new instance.
     pub(crate) fn turn(&self) -> Arc<Turn> {
         Arc::new(Turn::new(&self.door.turns))
+    }
+
+    /// Ends an instance that has answered, with all that it holds.
+    pub(crate) fn finished(&self, instance: impl Send + 'static) {
+        self.door.finished.end(instance);
     }
 
     /// What serves it, if it was ever loaded.

@@ -151,6 +151,10 @@ impl Deployer {
         }
     }
 
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
     /// Loads all applications, several at a time.
     pub(crate) fn deploy_all(&self, applications: &[Arc<Application>]) -> Result<(), HostError> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);

@@ -12,6 +12,7 @@ use crate::config::ServeConfig;
 use crate::deploy::{Deployer, Policy, Source};
 use crate::pools::Pools;
 use crate::queue::Room;
+use crate::resident::Finished;
 use crate::routing::Router;
 use crate::run::TICK;
 use crate::telemetry::Telemetry;
@@ -107,6 +108,14 @@ impl Host {
 
     pub(crate) fn connections(&self) -> &Room {
         &self.connections
+    }
+
+    pub(crate) fn finished(&self) -> &Finished {
+        &self.door.finished
+    }
+
+    pub(crate) fn pools(&self) -> &Pools {
+        self.deployer.pools()
     }
 
     pub(crate) fn drain(&self) {

@@ -42,6 +42,7 @@ pub mod outbound;
 mod outcome;
 mod pools;
 mod queue;
+mod resident;
 mod respond;
 pub mod routing;
 mod run;

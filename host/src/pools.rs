@@ -12,6 +12,7 @@ use edgec_loader::{EngineProfile, HostEngine, Limits as Memory, Manifest, PoolPl
 use crate::HostError;
 use crate::config::{LogLevel, ServeConfig};
 use crate::queue::Room;
+use crate::resident::Share;
 use crate::telemetry::Telemetry;
 
 /// The size of a program, by the memory with which its instances start.
@@ -53,9 +54,9 @@ impl Size {
     /// The bytes of a memory that stay resident in an unused slot, if the budget allows it.
     fn resident(self) -> u64 {
         match self {
-            Self::Small => MIB / 2,
-            Self::Medium => 4 * MIB,
-            Self::Large => 32 * MIB,
+            Self::Small => MIB,
+            Self::Medium => 8 * MIB,
+            Self::Large => 16 * MIB,
         }
     }
 }
@@ -65,6 +66,7 @@ impl Size {
 pub(crate) struct Pool {
     pub(crate) engine: HostEngine,
     pub(crate) slots: Room,
+    share: Share,
 }
 
 /// The engines of a host, by the size of their programs.
@@ -103,6 +105,11 @@ impl Pools {
         Some(pool)
     }
 
+    /// The engine of each pool, and what its unused slots may keep.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (&HostEngine, Share)> {
+        self.0.values().map(|pool| (&pool.engine, pool.share))
+    }
+
     pub(crate) fn engines(&self) -> impl Iterator<Item = &HostEngine> {
         self.0.values().map(|pool| &pool.engine)
     }
@@ -123,13 +130,15 @@ fn pool(
     }
     // A later version, or a program that is not there yet, may have a few tables more.
     let plan = plan.with_room_for(1, TABLES);
-    // As many slots stay warm as the budget allows, and never fewer than processors.
-    let resident = size.resident();
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let warm = usize::try_from(budget / resident).unwrap_or(usize::MAX);
-    let warm = u32::try_from(warm.max(processors))
-        .unwrap_or(u32::MAX)
-        .min(instances);
+    // As many slots stay warm as the budget allows. A small budget is for a slot of each processor.
+    let processors = std::thread::available_parallelism().map_or(1, |it| it.get() as u64);
+    let resident = size.resident().min(budget / processors);
+    let warm = budget.checked_div(resident).unwrap_or_default();
+    let warm = u32::try_from(warm).unwrap_or(u32::MAX).min(instances);
+    let share = Share {
+        slot: resident,
+        all: budget,
+    };
     let plan = plan.keeping_resident(resident).with_warm_slots(warm);
     let engine = HostEngine::builder(EngineProfile::Edge).limits(Memory::Pooled(plan));
     let pool = size.name();
@@ -137,7 +146,11 @@ fn pool(
         .build()
         .map_err(|source| HostError::Engine { pool, source })?;
     let slots = Room::new(instances);
-    Ok(Pool { engine, slots })
+    Ok(Pool {
+        engine,
+        slots,
+        share,
+    })
 }
 
 /// The largest memory that an application may have.

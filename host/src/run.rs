@@ -45,7 +45,7 @@ pub(crate) struct Answer {
 /// Runs the program until it has sent the head of its response. It goes on in a task of its own.
 pub(crate) async fn run(entered: Entered) -> Result<Answer, Failed> {
     let version = Arc::clone(&entered.version);
-    match &version.program().0 {
+    match version.program().form() {
         Form::Proxy(program) => proxy::run(program, entered).await,
         Form::Service(handler, sharing) => service::run(handler, *sharing, entered).await,
     }

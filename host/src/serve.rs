@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::LogLevel;
 use crate::host::Host;
 use crate::listener::{Certificates, Listener, Listeners};
-use crate::{HostError, Limit, admin, connection};
+use crate::{HostError, Limit, admin, connection, resident};
 
 /// How often files are read again if no store says it.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -84,6 +84,7 @@ pub async fn serve(
         .filter_map(|it| it.tls.clone())
         .collect();
     let refreshing = refresh(Arc::clone(&host), certificates)?;
+    resident::keep(&host)?;
     let mut admin = None;
     if let Some(socket) = listeners.admin {
         listening(&format!("{} (admin)", socket.address("http")));

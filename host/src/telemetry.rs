@@ -204,6 +204,11 @@ impl Telemetry {
         self.metrics.instantiation.observe(took);
     }
 
+    /// How many instances were made.
+    pub(crate) fn instances(&self) -> u64 {
+        self.metrics.instantiation.seen().count
+    }
+
     /// Requests that wait now.
     pub fn queue(&self, depth: usize) {
         self.metrics.queue.store(depth as u64, Ordering::Relaxed);

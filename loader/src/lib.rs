@@ -129,6 +129,7 @@
 //! | artifacts from a store or a registry of the host's own | [`store::ArtifactSource`], [`VerifiedFile::from_bytes`] |
 //! | the artifact for this CPU, among several files | [`best_of`] |
 //! | memory that is set up once for many instances | [`Limits::Pooled`], [`PoolPlan`] |
+//! | large programs whose requests take no page faults | [`ResidentPages`] |
 //! | an engine with settings of the host's own, or of a later patch | [`HostEngine::builder`] |
 //! | logs and metrics of loads, refusals, verdicts and instances | [`Observer`], [`Event`] |
 //! | why an artifact was refused | [`LoadError`], [`error_chain`] |
@@ -176,6 +177,9 @@ mod policy_source;
 #[expect(unsafe_code, reason = "hands verified code to the engine")]
 mod private;
 #[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "asks the kernel for pages")]
+mod resident;
+#[cfg(target_os = "linux")]
 #[expect(
     unsafe_code,
     reason = "states that what the kernel sealed stays as it is"
@@ -208,5 +212,7 @@ pub use loaded::{
 #[cfg(feature = "tracing")]
 pub use observer::trace;
 pub use observer::{Event, Observer};
+#[cfg(target_os = "linux")]
+pub use resident::{ResidentPages, Settled};
 /// The engine: the patch of version 48 that the host links.
 pub use wasmtime;

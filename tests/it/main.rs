@@ -109,6 +109,7 @@ mod rebuild;
 mod recipes;
 mod regressions;
 mod report;
+mod resident;
 mod run;
 mod sarif;
 mod schema;

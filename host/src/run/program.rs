@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use edgec_loader::wasmtime::component::InstancePre;
+use edgec_loader::wasmtime::component::{Component, InstancePre};
 use edgec_loader::wasmtime::{Result, format_err};
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -18,7 +18,10 @@ const SERVICE: &str = "wasi:http/handler@0.3.";
 const PROXY: &str = "wasi:http/incoming-handler@0.2.";
 
 /// A version of an application, ready for requests.
-pub struct Program(pub(crate) Form);
+pub struct Program {
+    form: Form,
+    component: Component,
+}
 
 /// How a program gets its requests.
 pub(crate) enum Form {
@@ -34,10 +37,11 @@ impl Program {
         component: InstancePre<GuestState>,
         application: &Weak<Application>,
     ) -> Result<Self> {
-        let ty = component.component().component_type();
+        let code = component.component().clone();
+        let ty = code.component_type();
         let engine = component.engine();
         let exports = |begin: &str| ty.exports(engine).any(|(name, _)| name.starts_with(begin));
-        if exports(SERVICE) {
+        let form = if exports(SERVICE) {
             let program = Arc::new(ServicePre::new(component)?);
             let config = application
                 .upgrade()
@@ -48,27 +52,40 @@ impl Program {
                 None => Sharing::Own,
             };
             let workers = Workers::new(application, program, reuse);
-            Ok(Self(Form::Service(ProxyHandler::new(workers), sharing)))
+            Form::Service(ProxyHandler::new(workers), sharing)
         } else if exports(PROXY) {
-            Ok(Self(Form::Proxy(ProxyPre::new(component)?)))
+            Form::Proxy(ProxyPre::new(component)?)
         } else {
-            Err(format_err!(
+            return Err(format_err!(
                 "it answers no requests: it exports neither `wasi:http/incoming-handler@0.2` nor \
                  `wasi:http/handler@0.3`"
-            ))
-        }
+            ));
+        };
+        Ok(Self {
+            form,
+            component: code,
+        })
     }
 
     /// The version of `wasi:http`.
     pub fn interface(&self) -> &'static str {
-        match &self.0 {
+        match &self.form {
             Form::Proxy(_) => "0.2",
             Form::Service(..) => "0.3",
         }
     }
 
+    pub(crate) fn form(&self) -> &Form {
+        &self.form
+    }
+
+    /// The component itself.
+    pub(crate) fn component(&self) -> &Component {
+        &self.component
+    }
+
     pub(crate) fn sharing(&self) -> Sharing {
-        match &self.0 {
+        match &self.form {
             Form::Proxy(_) => Sharing::Own,
             Form::Service(_, sharing) => *sharing,
         }

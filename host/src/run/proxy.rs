@@ -52,7 +52,7 @@ pub(super) async fn run(
     // A separate task, because the program goes on after it has sent the head of its response.
     let work = async move {
         // However the program ends, the instance is dropped first, and then its place is free.
-        let _permits = permits;
+        let permits = permits;
         // The image stays in use as long as its instance.
         let version = version;
         let mut store = store;
@@ -62,7 +62,9 @@ pub(super) async fn run(
         own.telemetry().instantiated(begin.elapsed());
         let handler = proxy?;
         let handler = handler.wasi_http_incoming_handler();
-        handler.call_handle(&mut store, request, response).await
+        let ended = handler.call_handle(&mut store, request, response).await;
+        own.finished((store, version, permits));
+        ended
     };
     let wall_time = application.limits().wall_time.get();
     let told = Arc::clone(&application);

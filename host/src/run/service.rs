@@ -293,9 +293,9 @@ impl WorkerState for Worker {
                 }
             }
         }
-        // The instance first, and then its place is free.
-        drop(store);
+        // The instance ends first, and then its place is free.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.0.clear();
+        let application = Arc::clone(store.data().application());
+        application.finished((store, std::mem::take(&mut held.0)));
     }
 }

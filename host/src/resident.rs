@@ -1,0 +1,166 @@
+//! Measures which pages large programs write, and keeps them resident in the slots of the pools.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use edgec_loader::ResidentPages;
+use edgec_loader::wasmtime::Engine;
+use edgec_loader::wasmtime::component::Component;
+
+use crate::HostError;
+use crate::config::LogLevel;
+use crate::host::Host;
+
+/// The time between two looks while something changes. A look costs some 50 µs for each slot.
+const SHORTEST: Duration = Duration::from_millis(50);
+/// The time between two looks when all is as before.
+const LONGEST: Duration = Duration::from_secs(2);
+/// After so many looks without a change, looks become rare. Not all requests write the same pages.
+const QUIET: u32 = 20;
+/// A look waits so long for an instance that has answered.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What the unused slots of a pool may keep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    /// Bytes in one slot.
+    pub(crate) slot: u64,
+    /// Bytes in all slots.
+    pub(crate) all: u64,
+}
+
+/// An instance, with all that it holds.
+type Held = Box<dyn Send>;
+
+/// Where a look gets an instance that has answered, before the engine takes its memory back: only
+/// then, all pages that it wrote are there to be seen.
+pub(crate) struct Finished {
+    is_wanted: AtomicBool,
+    sender: SyncSender<Held>,
+    receiver: Mutex<Receiver<Held>>,
+}
+
+impl Default for Finished {
+    fn default() -> Self {
+        let (sender, receiver) = sync_channel(1);
+        Self {
+            is_wanted: AtomicBool::new(false),
+            sender,
+            receiver: Mutex::new(receiver),
+        }
+    }
+}
+
+impl Finished {
+    /// Ends an instance: here, or after the look that waits for one.
+    pub(crate) fn end(&self, instance: impl Send + 'static) {
+        if self.is_wanted.load(Ordering::Relaxed) && self.is_wanted.swap(false, Ordering::Relaxed) {
+            // If the thread that looks has ended, the instance is dropped here.
+            let _ = self.sender.try_send(Box::new(instance));
+        }
+    }
+
+    /// Waits for the next one.
+    fn next(&self) -> Option<Held> {
+        let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_wanted.store(true, Ordering::Relaxed);
+        let next = receiver.recv_timeout(PATIENCE).ok();
+        self.is_wanted.store(false, Ordering::Relaxed);
+        next
+    }
+}
+
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Finished").finish_non_exhaustive()
+    }
+}
+
+/// Looks at the slots as long as the host lives, in a thread of its own.
+pub(crate) fn keep(host: &Arc<Host>) -> Result<(), HostError> {
+    let host = Arc::downgrade(host);
+    let work = move || {
+        let (mut seen, mut quiet, mut pools) = (0, 0, BTreeMap::new());
+        loop {
+            std::thread::sleep(pause(quiet));
+            let Some(host) = host.upgrade() else {
+                return;
+            };
+            // Without instances, no page was written.
+            let made = host.telemetry().instances();
+            if made == seen {
+                continue;
+            }
+            seen = made;
+            // Instances that several requests use do not end soon.
+            let instance = host.finished().next();
+            let looked = look(&host, &mut pools);
+            drop(instance);
+            match looked {
+                Ok(true) => quiet = 0,
+                Ok(false) => quiet = quiet.saturating_add(1),
+                Err(error) => {
+                    let what = format!("pages of slots stay as the engine leaves them: {error}");
+                    host.telemetry().log(LogLevel::Warn, None, what);
+                    return;
+                }
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("resident".to_owned());
+    let what = "no thread can be started";
+    let started = thread.spawn(work);
+    started.map_err(|source| HostError::System { what, source })?;
+    Ok(())
+}
+
+/// The time to the next look after so many without a change.
+fn pause(quiet: u32) -> Duration {
+    let doublings = quiet.saturating_sub(QUIET).min(16);
+    SHORTEST.saturating_mul(1 << doublings).min(LONGEST)
+}
+
+/// Looks once at all pools. Returns whether anything has changed.
+fn look(host: &Host, pools: &mut BTreeMap<usize, ResidentPages>) -> std::io::Result<bool> {
+    let mut changed = false;
+    for (number, (engine, share)) in host.pools().shares().enumerate() {
+        let components = components(host, engine);
+        if share.slot == 0 || components.is_empty() {
+            continue;
+        }
+        let known = match pools.remove(&number) {
+            Some(known) => known,
+            None => ResidentPages::new(share.slot, share.all)?,
+        };
+        let known = pools.entry(number).or_insert(known);
+        let settled = known.settle(&components)?;
+        changed |= settled.changed || settled.added > 0;
+    }
+    Ok(changed)
+}
+
+/// The programs that have instances in a pool.
+fn components(host: &Host, engine: &Engine) -> Vec<Component> {
+    let deployed = host.applications().iter().filter_map(|it| it.version());
+    let components = deployed.map(|it| it.program().component().clone());
+    components
+        .filter(|it| Engine::same(it.engine(), engine))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_become_rare_when_nothing_changes() {
+        assert_eq!(pause(0), SHORTEST);
+        assert_eq!(pause(QUIET), SHORTEST);
+        assert_eq!(pause(QUIET + 1), SHORTEST * 2);
+        assert_eq!(pause(u32::MAX), LONGEST);
+    }
+}
