@@ -107,9 +107,8 @@ impl Pool {
     }
 
     /// Places for a new connection. If all are taken, a connection that waits is closed, and this
-    /// waits for `patience` at most.
-    pub(crate) async fn places(&self, patience: Duration) -> Result<Places, Denial> {
-        let end = Instant::now() + patience;
+    /// waits until `end` at most.
+    pub(crate) async fn places(&self, end: Instant) -> Result<Places, Denial> {
         let _application = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => place,
             Err(_) => {
@@ -253,11 +252,12 @@ mod tests {
         let process = ProcessConnections::new(2, 1);
         let first = Pool::new(Arc::clone(&process), 1, Duration::from_secs(1));
         let second = Pool::new(Arc::clone(&process), 5, Duration::from_secs(1));
-        let held = first.places(Duration::ZERO).await.unwrap();
-        let denial = first.places(Duration::ZERO).await.unwrap_err();
+        let held = first.places(Instant::now()).await.unwrap();
+        let denial = first.places(Instant::now()).await.unwrap_err();
         assert!(matches!(denial, Denial::ApplicationConnections), "{denial}");
         let other = second.try_places().unwrap();
-        let denial = second.places(Duration::from_millis(1)).await.unwrap_err();
+        let soon = Instant::now() + Duration::from_millis(1);
+        let denial = second.places(soon).await.unwrap_err();
         assert!(matches!(denial, Denial::HostConnections), "{denial}");
         assert_eq!(process.free(), 0);
         drop(other);
