@@ -1,7 +1,7 @@
 //! The connections of one application: how many it may have, and those that wait for the next
 //! request. A connection is never used by another application.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -71,6 +71,8 @@ pub(crate) struct Pool {
     /// The oldest first.
     idle: Mutex<Vec<Idle>>,
     idle_time: Duration,
+    /// Whether a task closes connections that have waited for too long.
+    is_swept: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Pool {
             waiting: AtomicUsize::new(0),
             idle: Mutex::new(Vec::new()),
             idle_time,
+            is_swept: AtomicBool::new(false),
             process: Arc::clone(&process),
         });
         lock(&process.pools).push(Arc::downgrade(&pool));
@@ -172,18 +175,30 @@ impl Pool {
             if waiting(&pool.waiting) || waiting(&pool.process.waiting) {
                 return;
             }
-            let idle_time = pool.idle_time;
-            pool.swept().push(Idle {
-                destination,
-                connection,
-                since: Instant::now(),
-            });
-            let pool = Arc::downgrade(&pool);
-            tokio::time::sleep(idle_time).await;
-            if let Some(pool) = pool.upgrade() {
-                drop(pool.swept());
+            let is_swept = {
+                let mut idle = pool.swept();
+                idle.push(Idle {
+                    destination,
+                    connection,
+                    since: Instant::now(),
+                });
+                pool.is_swept.swap(true, Ordering::Relaxed)
+            };
+            let weak = Arc::downgrade(&pool);
+            drop(pool);
+            if !is_swept {
+                sweep(weak).await;
             }
         });
+    }
+
+    /// When the next connection has waited for too long. `None`: none waits, so nothing sweeps.
+    fn next_sweep(&self) -> Option<Instant> {
+        let idle = self.swept();
+        let next = idle.first().map(|oldest| oldest.since + self.idle_time);
+        // Under the lock, so that whoever adds a connection sees it.
+        self.is_swept.store(next.is_some(), Ordering::Relaxed);
+        next
     }
 
     /// The connections that wait, without those that the other side has closed or that have waited
@@ -212,6 +227,13 @@ impl Pool {
             idle.remove(0);
         }
         some
+    }
+}
+
+/// Closes connections that have waited for too long, until none waits.
+async fn sweep(pool: Weak<Pool>) {
+    while let Some(next) = pool.upgrade().and_then(|pool| pool.next_sweep()) {
+        tokio::time::sleep_until(next).await;
     }
 }
 
