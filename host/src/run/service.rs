@@ -39,8 +39,8 @@ use crate::turn::Turn;
 /// The export that is called for each request.
 const EXPORT: &str = "wasi:http/handler@0.3#handle";
 
-/// So much later than a request, its instance runs out of time. The request comes first, because its
-/// answer names the limit.
+/// So much later than a request, its instance runs out of time. The request comes first, because
+/// its answer names the limit.
 const BEHIND: Duration = Duration::from_millis(50);
 
 /// Makes the instances of one version.
