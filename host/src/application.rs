@@ -203,7 +203,8 @@ impl Application {
         let slots = self.deployed.get().map(|deployed| &deployed.slots);
         match (sharing, slots) {
             (Sharing::Own, Some(slots)) => {
-                let rooms = [&self.requests, &self.instances, &door.requests, slots];
+                // A request that waits for a crowded pool takes no place from other pools.
+                let rooms = [&self.requests, &self.instances, slots, &door.requests];
                 enter(&rooms, own, &door.waiting, patience).await
             }
             // An instance is asked for when one is made.
