@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+pub(crate) use edgec_pages::size;
 
 use crate::bounds::MAX_COLUMN;
 use crate::escape::is_escaped;
@@ -72,28 +73,6 @@ pub(crate) fn with_sarif() -> impl TypedValueParser<Value = Format> {
         "sarif" => Format::Sarif,
         _ => Format::Text,
     })
-}
-
-/// A length in bytes, with three significant digits and a binary unit.
-pub(crate) fn size(bytes: u64) -> String {
-    let units = ["KiB", "MiB", "GiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1023.5 && unit + 1 < units.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let digits = if value < 9.995 {
-        2
-    } else if value < 99.95 {
-        1
-    } else {
-        0
-    };
-    format!("{value:.digits$} {}", units.get(unit).unwrap_or(&"GiB"))
 }
 
 /// A duration in a suitable unit.

@@ -210,24 +210,18 @@ impl Application {
         let (own, door) = (&self.waiting, &self.door);
         let patience = self.limits.queue_time.get();
         let slots = self.deployed.get().map(|deployed| &deployed.slots);
-        let entered = match (sharing, slots) {
+        match (sharing, slots) {
             (Sharing::Own, Some(slots)) => {
-                let rooms = [&self.requests, &self.instances, &door.requests, slots];
+                // A request that waits for a crowded pool takes no place from other pools.
+                let rooms = [&self.requests, &self.instances, slots, &door.requests];
                 enter(&rooms, own, &door.waiting, patience).await
             }
             // An instance is asked for when one is made.
             _ => {
-                enter(
-                    &[&self.requests, &door.requests],
-                    own,
-                    &door.waiting,
-                    patience,
-                )
-                .await
+                let rooms = [&self.requests, &door.requests];
+                enter(&rooms, own, &door.waiting, patience).await
             }
-        };
-        self.telemetry.queue(door.waiting.depth());
-        entered
+        }
     }
 
     /// Lets an instance be made that several requests use.

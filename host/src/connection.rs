@@ -135,7 +135,12 @@ async fn protocol_of<I>(
                 // A silent client answers pings, so only the absence of requests shows it.
                 () = busy.silence(limits.header_read_time.get()) => {
                     connection.as_mut().graceful_shutdown();
-                    connection.await
+                    // A client can leave a response in its window for ever, and answer pings.
+                    let Ok(ended) = timeout(limits.wall_time.get(), connection).await else {
+                        host.telemetry().limit_hit(None, Limit::WallTime);
+                        return;
+                    };
+                    ended
                 }
             }
         }

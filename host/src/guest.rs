@@ -32,7 +32,6 @@ pub struct GuestState {
     imports: Imports,
     limiter: Limiter,
     application: Arc<Application>,
-    hit: Arc<Hit>,
 }
 
 impl GuestState {
@@ -60,28 +59,12 @@ impl GuestState {
             table,
             limiter: Limiter::new(limits, hit),
             application: Arc::clone(application),
-            hit: Arc::clone(hit),
         }
     }
 
     /// The application.
     pub fn application(&self) -> &Arc<Application> {
         &self.application
-    }
-
-    /// The resources that the instance holds in the host.
-    pub fn table(&mut self) -> &mut ResourceTable {
-        &mut self.table
-    }
-
-    /// The resources and the application, for an interface that needs both.
-    pub fn parts(&mut self) -> (&mut ResourceTable, &Arc<Application>) {
-        (&mut self.table, &self.application)
-    }
-
-    /// Where an interface reports the limit that ends the request.
-    pub fn hit(&self) -> &Arc<Hit> {
-        &self.hit
     }
 
     /// What the program sends from now on belongs to this trace.

@@ -11,7 +11,7 @@ use crate::application::Application;
 /// The first limit that a request or an instance has hit. The parts that watch limits share it with
 /// the task that runs the program.
 #[derive(Debug)]
-pub struct Hit {
+pub(crate) struct Hit {
     application: Option<Arc<Application>>,
     /// The number of the limit, or 255.
     first: AtomicU8,
@@ -33,7 +33,7 @@ impl Hit {
     }
 
     /// Remembers and counts a limit, if it is the first, and ends the request.
-    pub fn set(&self, limit: Limit) {
+    pub(crate) fn set(&self, limit: Limit) {
         let (none, number) = (u8::MAX, limit.number());
         let order = Ordering::Relaxed;
         if self
@@ -51,7 +51,7 @@ impl Hit {
     }
 
     /// The first limit that was hit.
-    pub fn get(&self) -> Option<Limit> {
+    pub(crate) fn get(&self) -> Option<Limit> {
         let number = usize::from(self.first.load(Ordering::Relaxed));
         Limit::ALL.get(number).copied()
     }

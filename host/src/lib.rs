@@ -56,7 +56,6 @@ pub use self::config::{ConfigError, ServeConfig};
 pub use self::deploy::{Policy, application_in};
 pub use self::error::HostError;
 pub use self::guest::GuestState;
-pub use self::hit::Hit;
 pub use self::host::Host;
 pub use self::limits::{Limit, LimitHit};
 pub use self::outcome::Outcome;

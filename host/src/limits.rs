@@ -37,7 +37,7 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Connections of clients. Further ones wait in the system's backlog.
+    /// Connections of clients. A further one waits until another ends.
     Connections = "connections", SERVICE_UNAVAILABLE, "too many connections";
     /// The size of a request's head.
     HeaderSize = "header-size", REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too large";

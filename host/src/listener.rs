@@ -58,6 +58,8 @@ impl Drop for Made {
 pub(crate) struct Listeners {
     pub(crate) public: Vec<Listener>,
     pub(crate) admin: Option<Socket>,
+    /// The certificate of all listeners with TLS.
+    pub(crate) certificates: Option<Arc<Certificates>>,
 }
 
 impl Listeners {
@@ -89,7 +91,7 @@ impl Listeners {
             for (name, socket) in systemd::passed()? {
                 let tls = match name.as_str() {
                     "admin" => {
-                        admin = Some(socket);
+                        admin = Some(of_this_machine(socket)?);
                         continue;
                     }
                     "https" => Some(needed(certificates.as_ref(), &"https of systemd")?),
@@ -100,7 +102,11 @@ impl Listeners {
         }
         match public.is_empty() {
             true => Err(HostError::NoListener),
-            false => Ok(Self { public, admin }),
+            false => Ok(Self {
+                public,
+                admin,
+                certificates,
+            }),
         }
     }
 }
@@ -114,6 +120,23 @@ fn needed(
         source: io::Error::other("`listen.tls` names no certificate"),
     };
     certificates.map(Arc::clone).ok_or_else(missing)
+}
+
+/// Other machines must not reach the admin interface, whoever made its socket.
+fn of_this_machine(socket: Socket) -> Result<Socket, HostError> {
+    let is_public = match &socket {
+        Socket::Tcp(listener) => !listener
+            .local_addr()
+            .is_ok_and(|address| address.ip().is_loopback()),
+        Socket::Unix { .. } => false,
+    };
+    match is_public {
+        true => Err(HostError::Listen {
+            address: socket.address("http"),
+            source: io::Error::other("other machines can reach this socket for `admin`"),
+        }),
+        false => Ok(socket),
+    }
 }
 
 fn failed(address: &impl fmt::Display) -> impl FnOnce(io::Error) -> HostError {

@@ -14,7 +14,7 @@ use crate::hit::Hit;
 use crate::host::Host;
 use crate::routing::{RouteError, host_of};
 use crate::run::{Answer, Entered, Failed, run};
-use crate::telemetry::Begun;
+use crate::telemetry::TraceContext;
 use crate::{Limit, Outcome};
 
 /// How long a client should wait before it tries again, in seconds.
@@ -33,11 +33,12 @@ impl Host {
         };
         let telemetry = application.telemetry();
         let begin = telemetry.request_started(application, request.headers());
+        let finish = Finish::new(application, begin);
         let head = request.method() == Method::HEAD;
         let hit = Arc::new(Hit::of(application));
-        match answer(application, scheme, request, &begin, &hit).await {
-            Ok(answer) => written(application, answer, head, begin, &hit),
-            Err(failed) => failure(application, &failed, begin),
+        match answer(application, scheme, request, finish.trace(), &hit).await {
+            Ok(answer) => written(application, answer, head, finish, &hit),
+            Err(failed) => failure(application, &failed, finish),
         }
     }
 
@@ -51,7 +52,7 @@ async fn answer(
     application: &Arc<Application>,
     scheme: Scheme,
     mut request: Request<Incoming>,
-    begin: &Begun,
+    trace: TraceContext,
     hit: &Arc<Hit>,
 ) -> Result<Answer, Failed> {
     if request.method() == Method::CONNECT {
@@ -72,7 +73,7 @@ async fn answer(
     })?;
     // After the queue: another version may be in use now, or none.
     let version = application.current().map_err(Failed::Withheld)?;
-    begin.trace.put_into(request.headers_mut());
+    trace.put_into(request.headers_mut());
     let request = request.map(|body| RequestBody::new(body, limits, hit));
     let (application, hit) = (Arc::clone(application), Arc::clone(hit));
     run(Entered {
@@ -81,7 +82,7 @@ async fn answer(
         scheme,
         request,
         permits,
-        trace: begin.trace,
+        trace,
         hit,
     })
     .await
@@ -92,27 +93,31 @@ fn stated(headers: &http::HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+fn has_no_body(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
 /// The program's response, whose body is limited.
 fn written(
     application: &Arc<Application>,
     answer: Answer,
     head: bool,
-    begin: Begun,
+    mut finish: Finish,
     hit: &Arc<Hit>,
 ) -> Response<ResponseBody> {
     let Answer { response, permits } = answer;
     let (parts, body) = response.into_parts();
     let most = application.limits().response_body.get();
-    let promised = match head {
-        // A response to HEAD has no body, whatever its head states.
+    // Such a response has no body, whatever its head states (RFC 9110, section 6.4.1).
+    let promised = match head || has_no_body(parts.status) {
         true => Some(0),
         false => stated(&parts.headers),
     };
     if promised.is_some_and(|length| length > most) {
         hit.set(Limit::ResponseBody);
-        return failure(application, &Failed::Limit(Limit::ResponseBody), begin);
+        return failure(application, &Failed::Limit(Limit::ResponseBody), finish);
     }
-    let finish = Finish::new(application, parts.status, begin, permits);
+    finish.answered(parts.status, permits);
     let body = ResponseBody::of(body, most, promised, hit, finish);
     Response::from_parts(parts, body)
 }
@@ -121,7 +126,7 @@ fn written(
 fn failure(
     application: &Arc<Application>,
     failed: &Failed,
-    begin: Begun,
+    finish: Finish,
 ) -> Response<ResponseBody> {
     let (telemetry, status) = (application.telemetry(), failed.status());
     if let Some(what) = failed.log() {
@@ -133,7 +138,7 @@ fn failure(
         };
         telemetry.log(level, Some(application.name()), what);
     }
-    telemetry.request_finished(application, &begin, status, failed.outcome());
+    finish.failed(status, failed.outcome());
     text(status, failed.text())
 }
 

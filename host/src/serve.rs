@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::config::LogLevel;
@@ -75,22 +76,19 @@ pub async fn serve(
     listening: impl Fn(&str),
 ) -> Result<(), HostError> {
     let listeners = Listeners::open(&host.config().listen)?;
+    // Dropping this ends the host's threads and connections, whatever ends the host.
     let (tell, told) = watch::channel(false);
     // Each connection has a sender as long as it lives.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
-    let certificates = listeners
-        .public
-        .iter()
-        .filter_map(|it| it.tls.clone())
-        .collect();
-    let refreshing = refresh(Arc::clone(&host), certificates)?;
+    let refreshing = refresh(&host, listeners.certificates, told.clone())?;
     resident::keep(&host)?;
-    let mut admin = None;
+    // Dropping a set ends its tasks, and closes their sockets.
+    let mut admin = JoinSet::new();
     if let Some(socket) = listeners.admin {
         listening(&format!("{} (admin)", socket.address("http")));
-        admin = Some(tokio::spawn(admin::serve(Arc::clone(&host), socket)));
+        admin.spawn(admin::serve(Arc::clone(&host), socket));
     }
-    let mut accepting = Vec::new();
+    let mut accepting = JoinSet::new();
     for listener in listeners.public {
         let scheme = if listener.tls.is_some() {
             "https"
@@ -98,8 +96,12 @@ pub async fn serve(
             "http"
         };
         listening(&listener.socket.address(scheme));
-        let accept = accept(Arc::clone(&host), listener, told.clone(), alive.clone());
-        accepting.push(tokio::spawn(accept));
+        accepting.spawn(accept(
+            Arc::clone(&host),
+            listener,
+            told.clone(),
+            alive.clone(),
+        ));
     }
     drop((told, alive));
     tokio::select! {
@@ -111,12 +113,12 @@ pub async fn serve(
             return Err(HostError::System { what, source });
         }
     }
-    drain(&host, &tell, accepting, &mut all_gone).await;
-    if let Some(admin) = admin {
-        // Its socket goes with it.
-        admin.abort();
-        let _ = admin.await;
-    }
+    host.drain();
+    // New connections go elsewhere.
+    accepting.shutdown().await;
+    tell.send_replace(true);
+    drain(&host, &mut all_gone).await;
+    admin.shutdown().await;
     Ok(())
 }
 
@@ -149,19 +151,8 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, raised);
 }
 
-/// Answers what runs, within a time.
-async fn drain(
-    host: &Host,
-    tell: &watch::Sender<bool>,
-    accepting: Vec<tokio::task::JoinHandle<()>>,
-    all_gone: &mut mpsc::Receiver<()>,
-) {
-    host.drain();
-    for accept in accepting {
-        // This also closes the socket, so that new connections go elsewhere.
-        accept.abort();
-    }
-    tell.send_replace(true);
+/// Waits until what runs is answered, within a time.
+async fn drain(host: &Host, all_gone: &mut mpsc::Receiver<()>) {
     let patience = host.config().limits.drain_time.get();
     if timeout(patience, all_gone.recv()).await.is_err() {
         let what = format!("connections were still open after {patience:?}, and were cut");
@@ -169,7 +160,8 @@ async fn drain(
     }
 }
 
-/// Accepts connections, as many as may be open at one time. Others wait in the system's backlog.
+/// Accepts connections, and serves as many as there may be at one time. The next one of each
+/// listener waits here, and those behind it wait in the system's backlog.
 async fn accept(
     host: Arc<Host>,
     listener: Listener,
@@ -177,10 +169,6 @@ async fn accept(
     alive: mpsc::Sender<()>,
 ) {
     loop {
-        if host.connections().free() == 0 {
-            host.telemetry().limit_hit(None, Limit::Connections);
-        }
-        let permit = host.connections().later().await;
         let stream = match listener.socket.accept().await {
             Ok(stream) => stream,
             // For example, too many files are open. The connections that are served go on.
@@ -191,6 +179,11 @@ async fn accept(
                 continue;
             }
         };
+        // After the connection has come: a listener at which nobody connects takes no place.
+        if host.connections().free() == 0 {
+            host.telemetry().limit_hit(None, Limit::Connections);
+        }
+        let permit = host.connections().later().await;
         let (host, tls) = (Arc::clone(&host), listener.tls.clone());
         let (told, alive) = (told.clone(), alive.clone());
         tokio::spawn(async move {
@@ -201,14 +194,15 @@ async fn accept(
 }
 
 /// Reads policy, store and certificates again, in a thread of its own, because that may wait for a
-/// disk. The result ends if the thread ends.
+/// disk. The thread ends after the host has stopped. The result ends if the thread ends.
 fn refresh(
-    host: Arc<Host>,
-    certificates: Vec<Arc<Certificates>>,
-) -> Result<impl Future<Output = ()>, HostError> {
+    host: &Arc<Host>,
+    certificates: Option<Arc<Certificates>>,
+    told: watch::Receiver<bool>,
+) -> Result<impl Future<Output = ()> + use<>, HostError> {
     let store = host.config().store.as_ref();
     let period = store.map_or(REFRESH, |store| store.refresh.get());
-    let host = Arc::downgrade(&host);
+    let host = Arc::downgrade(host);
     // Nothing is sent: if the thread ends, its sender is dropped, and the receiver notices.
     let (running, mut ended) = mpsc::channel::<()>(1);
     let work = move || {
@@ -216,22 +210,28 @@ fn refresh(
         let mut trouble = None;
         loop {
             std::thread::sleep(period.max(Duration::from_millis(10)));
-            let Some(host) = host.upgrade() else {
+            // A drain goes on with refreshes: what runs may still be revoked.
+            let (Some(host), Ok(_)) = (host.upgrade(), told.has_changed()) else {
                 return;
             };
             host.refresh();
-            for certificate in &certificates {
-                let (level, what) = match certificate.refresh() {
-                    Ok(false) => continue,
-                    Ok(true) => (LogLevel::Info, "another certificate is in use".to_owned()),
-                    Err(error) => (LogLevel::Error, edgec_loader::error_chain(&error)),
-                };
-                // A trouble that lasts is told once.
-                if trouble.as_ref() != Some(&what) {
-                    host.telemetry().log(level, None, &what);
+            let refreshed = certificates.as_ref().map(|it| it.refresh());
+            let now = match refreshed {
+                None | Some(Ok(false)) => None,
+                Some(Ok(true)) => {
+                    let what = "another certificate is in use";
+                    host.telemetry().log(LogLevel::Info, None, what);
+                    None
                 }
-                trouble = (level == LogLevel::Error).then_some(what);
+                Some(Err(error)) => Some(edgec_loader::error_chain(&error)),
+            };
+            // A trouble that lasts is told once.
+            if let Some(what) = &now
+                && now != trouble
+            {
+                host.telemetry().log(LogLevel::Error, None, what);
             }
+            trouble = now;
         }
     };
     let thread = std::thread::Builder::new()

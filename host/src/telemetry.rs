@@ -209,11 +209,6 @@ impl Telemetry {
         self.metrics.instantiation.seen().count
     }
 
-    /// Requests that wait now.
-    pub fn queue(&self, depth: usize) {
-        self.metrics.queue.store(depth as u64, Ordering::Relaxed);
-    }
-
     /// Writes a line about an application or about the host.
     pub fn log(&self, level: LogLevel, application: Option<&str>, what: impl Display) {
         if level <= self.config.level {
@@ -222,19 +217,19 @@ impl Telemetry {
     }
 
     /// A page of the admin interface. `None`: there is no such page.
-    pub fn page(&self, path: &str, _host: &Host) -> Option<Page> {
-        self.page_at(path)
+    pub fn page(&self, path: &str, host: &Host) -> Option<Page> {
+        self.page_at(path, host.queue_depth())
     }
 
-    fn page_at(&self, path: &str) -> Option<Page> {
+    fn page_at(&self, path: &str, waiting: usize) -> Option<Page> {
         match path {
             "/metrics" => Some(Page {
                 content_type: exposition::CONTENT_TYPE,
-                body: prometheus::text(&self.metrics),
+                body: prometheus::text(&self.metrics, waiting),
             }),
             "/_edgec/" if self.config.status_page => Some(Page {
                 content_type: status::CONTENT_TYPE,
-                body: status::page(&self.metrics),
+                body: status::page(&self.metrics, waiting),
             }),
             _ => None,
         }
@@ -275,7 +270,7 @@ mod tests {
         let mut config = LogConfig::default();
         let page = |config: &LogConfig, path: &str| {
             let telemetry = Telemetry::new(config).unwrap();
-            telemetry.page_at(path).map(|page| page.content_type)
+            telemetry.page_at(path, 0).map(|page| page.content_type)
         };
         assert_eq!(page(&config, "/_edgec/"), None);
         assert_eq!(page(&config, "/metrics"), Some(exposition::CONTENT_TYPE));

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edgec_tests::{Sandbox, repository};
 
@@ -122,6 +122,15 @@ impl Server {
         values.map(Result::unwrap).sum()
     }
 
+    /// Waits until a line of the metrics with this text has this value.
+    fn wait_for(&self, text: &str, value: f64) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while self.counted(text) != value {
+            assert!(Instant::now() < end, "{text} does not become {value}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Expects that something is counted, and that the others are answered.
     fn meets(&self, limit: &str, attack: impl FnOnce()) {
         let text = match limit {
@@ -181,6 +190,22 @@ fn a_hostile_program_meets_its_limits() {
     });
     let answer = server.get("hostile", "/a");
     assert!(answer.contains("ok\n"), "{answer}");
+}
+
+/// It waits for a program that waits for a minute.
+#[test]
+fn a_client_that_goes_away_leaves_no_request_behind() {
+    let server = Server::start();
+    let running = "edgec_requests_running{application=\"good\"}";
+    let mut client = TcpStream::connect(&server.public).unwrap();
+    client
+        .write_all(b"GET /s HTTP/1.1\r\nhost: good.test\r\n\r\n")
+        .unwrap();
+    server.wait_for(running, 1.0);
+    drop(client);
+    let gone = "edgec_requests_total{application=\"good\",outcome=\"gone\"}";
+    server.wait_for(gone, 1.0);
+    server.wait_for(running, 0.0);
 }
 
 #[test]

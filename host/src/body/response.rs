@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::application::Application;
 use crate::hit::Hit;
 use crate::queue::Permits;
-use crate::telemetry::Begun;
+use crate::telemetry::{Begun, TraceContext};
 use crate::{Limit, Outcome};
 
 /// The body of a response to a client.
@@ -64,6 +64,8 @@ impl ResponseBody {
 impl Written {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // Nothing follows trailers, and the server does not ask again.
+        let is_trailers = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
         let length = match &frame {
             None => {
                 self.finish.with(Outcome::Answered);
@@ -90,7 +92,7 @@ impl Written {
             *promised = promised.saturating_sub(length);
         }
         // The server does not ask again for the end of such a body.
-        if self.promised == Some(0) || self.body.is_end_stream() {
+        if is_trailers || self.promised == Some(0) || self.body.is_end_stream() {
             self.finish.with(Outcome::Answered);
         }
         Poll::Ready(frame)
@@ -129,10 +131,16 @@ impl Body for ResponseBody {
     }
 }
 
+/// The status of a request whose client has gone before there was a response. No client sees it.
+/// Other servers write this number into their logs as well.
+const GONE: u16 = 499;
+
 /// The end of a request. It is told once: with what was found, or else that the client has gone.
+/// The server drops the request of such a client, also while it waits or runs.
 pub(crate) struct Finish {
     application: Arc<Application>,
-    status: StatusCode,
+    /// `None`: there is no response yet.
+    status: Option<StatusCode>,
     begin: Begun,
     /// Places of the request, if they are not held by its instance.
     permits: Option<Permits>,
@@ -140,19 +148,32 @@ pub(crate) struct Finish {
 }
 
 impl Finish {
-    pub(crate) fn new(
-        application: &Arc<Application>,
-        status: StatusCode,
-        begin: Begun,
-        permits: Option<Permits>,
-    ) -> Self {
+    /// Of a request that begins.
+    pub(crate) fn new(application: &Arc<Application>, begin: Begun) -> Self {
         Self {
             application: Arc::clone(application),
-            status,
+            status: None,
             begin,
-            permits,
+            permits: None,
             told: false,
         }
+    }
+
+    /// The trace of the request.
+    pub(crate) fn trace(&self) -> TraceContext {
+        self.begin.trace
+    }
+
+    /// A program has answered. The request holds these places until its response has ended.
+    pub(crate) fn answered(&mut self, status: StatusCode, permits: Option<Permits>) {
+        self.status = Some(status);
+        self.permits = permits;
+    }
+
+    /// The host answers in place of a program.
+    pub(crate) fn failed(mut self, status: StatusCode, outcome: Outcome) {
+        self.status = Some(status);
+        self.with(outcome);
     }
 
     fn with(&mut self, outcome: Outcome) {
@@ -160,7 +181,9 @@ impl Finish {
             self.told = true;
             self.permits = None;
             let telemetry = self.application.telemetry();
-            telemetry.request_finished(&self.application, &self.begin, self.status, outcome);
+            let gone = || StatusCode::from_u16(GONE).unwrap_or(StatusCode::BAD_REQUEST);
+            let status = self.status.unwrap_or_else(gone);
+            telemetry.request_finished(&self.application, &self.begin, status, outcome);
         }
     }
 }

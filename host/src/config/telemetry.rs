@@ -15,8 +15,8 @@ pub struct LogConfig {
     pub requests: bool,
     /// Whether the admin interface has the status page `/_edgec/`.
     pub status_page: bool,
-    /// Where spans and metrics are sent: the address of an OpenTelemetry collector. Only in a
-    /// program with the feature `otlp`.
+    /// Where spans are sent: the address of an OpenTelemetry collector. Only in a program with the
+    /// feature `otlp`.
     pub otlp: Option<String>,
 }
 

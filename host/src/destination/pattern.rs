@@ -161,11 +161,10 @@ impl FromStr for Pattern {
             return Err(InvalidPattern::Url(text.to_owned()));
         }
         // A colon inside of brackets belongs to the address.
-        let colon = match text.rfind([':', ']']) {
-            Some(at) if text[at..].starts_with(':') => at,
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port),
             _ => return Err(InvalidPattern::NoPort(text.to_owned())),
         };
-        let (host, port) = (&text[..colon], &text[colon + 1..]);
         let port = match port {
             "*" => PortPattern::Any,
             digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => match digits.parse() {

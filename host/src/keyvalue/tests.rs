@@ -1,4 +1,4 @@
-//! The bounds of a store, in memory. `tests/serve/` has the same cases on a Redis server.
+//! The bounds of a store, in memory. `tests/keyvalue/` has the same cases on a Redis server.
 
 use super::*;
 

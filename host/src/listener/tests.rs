@@ -26,6 +26,14 @@ async fn an_abandoned_socket_is_replaced_and_no_other_file() {
 }
 
 #[tokio::test]
+async fn a_socket_for_admin_is_of_this_machine() {
+    let socket = |address: &str| tcp(address.parse().unwrap()).unwrap();
+    of_this_machine(socket("127.0.0.1:0")).unwrap();
+    let error = of_this_machine(socket("0.0.0.0:0")).unwrap_err();
+    assert_eq!(error.code(), "listen");
+}
+
+#[tokio::test]
 async fn a_host_needs_a_place_and_tls_a_certificate() {
     let config = ListenConfig::default();
     assert!(matches!(

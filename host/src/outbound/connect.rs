@@ -2,13 +2,13 @@
 //! places that it has among those of its application and of the process.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use hyper::client::conn::http1;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::io::TokioIo;
 
@@ -53,11 +53,11 @@ impl Connection {
         destination: &Destination,
         addresses: &[IpAddr],
         tls: &Tls,
-        timeout: Duration,
+        end: Instant,
         places: Places,
     ) -> Result<Self, Denial> {
         let host = &destination.host;
-        let stream = connect(destination, addresses, timeout).await?;
+        let stream = connect(destination, addresses, end).await?;
         // Small requests must not wait for the acknowledgement of what was sent before.
         let _ = stream.set_nodelay(true);
         if destination.tls {
@@ -95,13 +95,12 @@ impl Connection {
 async fn connect(
     destination: &Destination,
     addresses: &[IpAddr],
-    timeout: Duration,
+    end: Instant,
 ) -> Result<TcpStream, Denial> {
     let host = || destination.host.clone();
-    let end = tokio::time::Instant::now() + timeout;
     let mut last = None;
     for (tried, address) in addresses.iter().enumerate() {
-        let left = end.saturating_duration_since(tokio::time::Instant::now());
+        let left = end.saturating_duration_since(Instant::now());
         let shares = u32::try_from(addresses.len().saturating_sub(tried)).unwrap_or(u32::MAX);
         let share = left / shares.max(1);
         let remote = SocketAddr::new(*address, destination.port);

@@ -1,7 +1,7 @@
 //! The connections of one application: how many it may have, and those that wait for the next
 //! request. A connection is never used by another application.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -71,6 +71,8 @@ pub(crate) struct Pool {
     /// The oldest first.
     idle: Mutex<Vec<Idle>>,
     idle_time: Duration,
+    /// Whether a task closes connections that have waited for too long.
+    is_swept: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Pool {
             waiting: AtomicUsize::new(0),
             idle: Mutex::new(Vec::new()),
             idle_time,
+            is_swept: AtomicBool::new(false),
             process: Arc::clone(&process),
         });
         lock(&process.pools).push(Arc::downgrade(&pool));
@@ -107,9 +110,8 @@ impl Pool {
     }
 
     /// Places for a new connection. If all are taken, a connection that waits is closed, and this
-    /// waits for `patience` at most.
-    pub(crate) async fn places(&self, patience: Duration) -> Result<Places, Denial> {
-        let end = Instant::now() + patience;
+    /// waits until `end` at most.
+    pub(crate) async fn places(&self, end: Instant) -> Result<Places, Denial> {
         let _application = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => place,
             Err(_) => {
@@ -173,18 +175,30 @@ impl Pool {
             if waiting(&pool.waiting) || waiting(&pool.process.waiting) {
                 return;
             }
-            let idle_time = pool.idle_time;
-            pool.swept().push(Idle {
-                destination,
-                connection,
-                since: Instant::now(),
-            });
-            let pool = Arc::downgrade(&pool);
-            tokio::time::sleep(idle_time).await;
-            if let Some(pool) = pool.upgrade() {
-                drop(pool.swept());
+            let is_swept = {
+                let mut idle = pool.swept();
+                idle.push(Idle {
+                    destination,
+                    connection,
+                    since: Instant::now(),
+                });
+                pool.is_swept.swap(true, Ordering::Relaxed)
+            };
+            let weak = Arc::downgrade(&pool);
+            drop(pool);
+            if !is_swept {
+                sweep(weak).await;
             }
         });
+    }
+
+    /// When the next connection has waited for too long. `None`: none waits, so nothing sweeps.
+    fn next_sweep(&self) -> Option<Instant> {
+        let idle = self.swept();
+        let next = idle.first().map(|oldest| oldest.since + self.idle_time);
+        // Under the lock, so that whoever adds a connection sees it.
+        self.is_swept.store(next.is_some(), Ordering::Relaxed);
+        next
     }
 
     /// The connections that wait, without those that the other side has closed or that have waited
@@ -213,6 +227,13 @@ impl Pool {
             idle.remove(0);
         }
         some
+    }
+}
+
+/// Closes connections that have waited for too long, until none waits.
+async fn sweep(pool: Weak<Pool>) {
+    while let Some(next) = pool.upgrade().and_then(|pool| pool.next_sweep()) {
+        tokio::time::sleep_until(next).await;
     }
 }
 
@@ -253,11 +274,12 @@ mod tests {
         let process = ProcessConnections::new(2, 1);
         let first = Pool::new(Arc::clone(&process), 1, Duration::from_secs(1));
         let second = Pool::new(Arc::clone(&process), 5, Duration::from_secs(1));
-        let held = first.places(Duration::ZERO).await.unwrap();
-        let denial = first.places(Duration::ZERO).await.unwrap_err();
+        let held = first.places(Instant::now()).await.unwrap();
+        let denial = first.places(Instant::now()).await.unwrap_err();
         assert!(matches!(denial, Denial::ApplicationConnections), "{denial}");
         let other = second.try_places().unwrap();
-        let denial = second.places(Duration::from_millis(1)).await.unwrap_err();
+        let soon = Instant::now() + Duration::from_millis(1);
+        let denial = second.places(soon).await.unwrap_err();
         assert!(matches!(denial, Denial::HostConnections), "{denial}");
         assert_eq!(process.free(), 0);
         drop(other);

@@ -7,6 +7,7 @@ use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::time::Instant;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody};
 
 use super::Outbound;
@@ -105,16 +106,18 @@ impl Outbound {
         destination: &Destination,
         timeout: Duration,
     ) -> Result<Connection, Denial> {
+        let end = Instant::now() + timeout;
         let open = async {
             let host = &destination.host;
             let addresses = self.resolver().resolve(host).await?;
             // The connection goes to one of these addresses. Nothing looks the name up again, so
             // another answer of the resolver cannot lead elsewhere.
             let addresses = self.rules().permitted(host, addresses)?;
-            let places = self.pool().places(timeout).await?;
-            Connection::open(destination, &addresses, self.tls(), timeout, places).await
+            let places = self.pool().places(end).await?;
+            Connection::open(destination, &addresses, self.tls(), end, places).await
         };
-        match tokio::time::timeout(timeout, open).await {
+        // At the end of the time, the work is asked first: it knows what it waited for.
+        match tokio::time::timeout_at(end, open).await {
             Ok(opened) => opened,
             Err(_) => Err(Denial::ConnectTimeout(destination.host.clone())),
         }

@@ -39,6 +39,10 @@ use crate::turn::Turn;
 /// The export that is called for each request.
 const EXPORT: &str = "wasi:http/handler@0.3#handle";
 
+/// So much later than a request, its instance runs out of time. The request comes first, because
+/// its answer names the limit.
+const BEHIND: Duration = Duration::from_millis(50);
+
 /// Makes the instances of one version.
 pub(crate) struct Workers {
     application: Weak<Application>,
@@ -179,19 +183,22 @@ impl HandlerState for Workers {
         let made = timeout(limits.wall_time.get(), made).await;
         let service = made.map_err(|_| over(Limit::WallTime))??;
         application.telemetry().instantiated(begin.elapsed());
-        let life = self
-            .reuse
-            .map_or(limits.wall_time.get(), |reuse| reuse.life.get());
+        let wall_time = limits.wall_time.get() + BEHIND;
+        let (life, last) = match self.reuse {
+            None => (wall_time, wall_time),
+            // A request that was let in at the end of its life has its own time.
+            Some(reuse) => (reuse.life.get(), reuse.life.get() + wall_time),
+        };
         let idle = self.reuse.map_or(Duration::ZERO, |reuse| reuse.idle.get());
         Ok(Instance {
             store,
             proxy: Proxy::P3(service),
             view: GuestState::http,
             expiration: Expiration {
-                // A request that was let in at the end of its life has its own time.
-                last: begin + life + limits.wall_time.get(),
-                wall_time: limits.wall_time.get(),
+                last: begin + last,
+                wall_time,
                 idle,
+                hit,
                 timer: Box::pin(sleep(idle)),
                 turn,
             },
@@ -212,6 +219,7 @@ pub(crate) struct Expiration {
     wall_time: Duration,
     idle: Duration,
     timer: Pin<Box<Sleep>>,
+    hit: Arc<Hit>,
     turn: Arc<Turn>,
 }
 
@@ -232,7 +240,12 @@ impl WorkerExpiration for Expiration {
         if self.timer.deadline() != deadline {
             self.timer.as_mut().reset(deadline);
         }
-        self.timer.as_mut().poll(cx)
+        let expired = self.timer.as_mut().poll(cx);
+        // A request without a response counts its own deadline.
+        if expired.is_ready() && status == WorkerStatus::PostReturn {
+            self.hit.set(Limit::WallTime);
+        }
+        expired
     }
 }
 

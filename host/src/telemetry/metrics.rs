@@ -42,7 +42,6 @@ pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 pub(super) struct Metrics {
     pub(super) instantiation: Histogram,
     pub(super) load: Histogram,
-    pub(super) queue: AtomicU64,
     /// Limits that clients hit which have no application yet.
     pub(super) limits: Hits,
     applications: Mutex<BTreeMap<String, Arc<Counted>>>,
@@ -84,8 +83,7 @@ impl Default for Hits {
 
 impl Hits {
     pub(super) fn add(&self, limit: Limit) {
-        let place = Limit::ALL.iter().position(|it| *it == limit);
-        if let Some(counter) = place.and_then(|place| self.0.get(place)) {
+        if let Some(counter) = self.0.get(usize::from(limit.number())) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }

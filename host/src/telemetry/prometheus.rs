@@ -85,14 +85,14 @@ const fn family(name: &'static str, kind: Kind, help: &'static str) -> Family {
     Family { name, kind, help }
 }
 
-/// All metrics. Each has its HELP and its TYPE, also without samples.
-pub(super) fn text(metrics: &Metrics) -> String {
+/// All metrics, and the requests that wait. Each has its HELP and its TYPE, also without samples.
+pub(super) fn text(metrics: &Metrics, waiting: usize) -> String {
     let mut out = Exposition::default();
     let applications = metrics.applications();
     out.family(&BUILD);
     out.sample(&BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1);
     out.family(&QUEUE);
-    out.sample(&QUEUE, &[], metrics.queue.load(Ordering::Relaxed));
+    out.sample(&QUEUE, &[], waiting);
     let instantiation = metrics.instantiation.seen();
     out.family(&COLD_STARTS);
     out.sample(&COLD_STARTS, &[], instantiation.count);
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_series_belongs_to_a_family_with_help() {
-        let text = text(&metrics());
+        let text = text(&metrics(), 0);
         let mut families = BTreeSet::new();
         let mut series = BTreeSet::new();
         for line in text.lines() {
@@ -254,7 +254,7 @@ mod tests {
     fn every_metric_is_documented() {
         let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/telemetry.md");
         let document = std::fs::read_to_string(document).unwrap();
-        let text = text(&metrics());
+        let text = text(&metrics(), 0);
         for line in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
             let name = line.split(' ').next().unwrap();
             let row = format!("| `{name}` |");
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn the_text_is_the_golden_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/telemetry/golden.prom");
-        let text = text(&metrics());
+        let text = text(&metrics(), 0);
         if std::env::var_os("BLESS").is_some() {
             std::fs::write(path, &text).unwrap();
         }

@@ -1,7 +1,6 @@
 //! The status page: what a host serves, in which versions, signed by whom, and how fast.
 
 use std::fmt::{self, Write as _};
-use std::sync::atomic::Ordering;
 
 use edgec_pages::{Page, Text};
 
@@ -14,11 +13,11 @@ pub(super) const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 /// From one bar to the next.
 const STEP: usize = 58;
 
-/// The page as it is now.
-pub(super) fn page(metrics: &Metrics) -> String {
+/// The page as it is now, with the requests that wait.
+pub(super) fn page(metrics: &Metrics, waiting: usize) -> String {
     let mut body = String::new();
     // Writing to a string cannot fail.
-    let _ = write(&mut body, metrics);
+    let _ = write(&mut body, metrics, waiting);
     let page = Page {
         title: "edgec serve",
         generator: "edgec serve",
@@ -28,18 +27,17 @@ pub(super) fn page(metrics: &Metrics) -> String {
     page.render()
 }
 
-fn write(out: &mut String, metrics: &Metrics) -> fmt::Result {
+fn write(out: &mut String, metrics: &Metrics, waiting: usize) -> fmt::Result {
     let applications = metrics.applications();
     let instantiation = metrics.instantiation.seen();
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none yet".to_owned());
     writeln!(
         out,
-        "<main>\n<h1>edgec serve {}</h1>\n<p>Applications: {}. Requests that wait: {}. Instances that were \
+        "<main>\n<h1>edgec serve {}</h1>\n<p>Applications: {}. Requests that wait: {waiting}. Instances that were \
          made: {}, half of them in {}.</p>\n<p class=\"dim\">The state when the page was asked for. Reload it for a newer \
          one.</p>",
         Text(env!("CARGO_PKG_VERSION")),
         applications.len(),
-        metrics.queue.load(Ordering::Relaxed),
         instantiation.count,
         or_none(instantiation.quantile(0.5)),
     )?;
@@ -178,6 +176,7 @@ fn buckets(seen: &Seen) -> Vec<(String, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
     use std::time::Duration;
 
     use http::StatusCode;
@@ -216,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_page_shows_every_application_as_text() {
-        let html = page(&metrics());
+        let html = page(&metrics(), 0);
         assert!(!html.contains("<script") && html.contains("&lt;/td&gt;&lt;script&gt;"));
         assert!(html.contains("script-src 'none'"));
         for text in [
@@ -244,7 +243,7 @@ mod tests {
     #[test]
     fn the_page_is_the_golden_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/telemetry/golden.html");
-        let page = page(&metrics());
+        let page = page(&metrics(), 0);
         if std::env::var_os("BLESS").is_some() {
             std::fs::write(path, &page).unwrap();
         }

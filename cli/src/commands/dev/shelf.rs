@@ -59,7 +59,7 @@ impl Shelf {
         Ok(own
             .map(|it| it.version)
             .max()
-            .map_or(1, |newest| newest + 1))
+            .map_or(1, |newest| newest.saturating_add(1)))
     }
 
     /// Takes an artifact into the store, and removes its file.
