@@ -9,11 +9,12 @@ use edgec_loader::{HostEngine, Loaded};
 
 use crate::Program;
 use crate::config::{ApplicationConfig, Limits, LogLevel};
-use crate::queue::{Permits, Room, Waiting, enter};
+use crate::long::Long;
+use crate::queue::{Permits, Room, Rooms, Waiting, enter};
 use crate::resident::Finished;
 use crate::services::{Observer, Process, Services};
 use crate::telemetry::{Counted, Telemetry};
-use crate::turn::Turn;
+use crate::turn::{Turn, Turns};
 use crate::{HostError, Limit};
 
 /// One application of a host.
@@ -27,7 +28,12 @@ pub struct Application {
     teller: Arc<Teller>,
     requests: Room,
     instances: Room,
+    /// Instances that no other application can take.
+    reserve: Room,
+    /// Requests in shared instances that no other application can take.
+    shared_reserve: Room,
     waiting: Waiting,
+    turns: Turns,
     door: Arc<Door>,
     /// What serves it. Empty until a version of it was loaded for the first time.
     deployed: OnceLock<Deployed>,
@@ -42,22 +48,24 @@ pub(crate) struct Door {
     pub(crate) requests: Room,
     /// Requests that wait.
     pub(crate) waiting: Waiting,
-    /// Programs that have computed for long and are ready to run: one for each processor.
-    pub(crate) turns: Room,
+    /// Which programs compute now.
+    turns: Turns,
+    /// Where programs go on that compute for long.
+    pub(crate) long: Long,
     /// Instances that have answered.
     pub(crate) finished: Finished,
 }
 
 impl Door {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
+    pub(crate) fn new(limits: &Limits) -> Result<Self, HostError> {
+        Ok(Self {
             process: Process::new(limits),
             requests: Room::new(limits.requests),
             waiting: Waiting::new(limits.queue, Limit::Queue),
-            turns: Room::new(u32::try_from(processors).unwrap_or(u32::MAX)),
+            turns: Turns::default(),
+            long: Long::new()?,
             finished: Finished::default(),
-        }
+        })
     }
 }
 
@@ -104,7 +112,10 @@ impl Application {
             teller,
             requests: Room::new(limits.application_requests),
             instances: Room::new(limits.application_instances),
+            reserve: Room::new(limits.reserved_instances),
+            shared_reserve: Room::new(limits.reserved_instances),
             waiting: Waiting::new(limits.application_queue, Limit::ApplicationQueue),
+            turns: Turns::default(),
             door: Arc::clone(door),
             telemetry: Arc::clone(telemetry),
             counted: telemetry.counters(&config.name, config.channel.as_deref()),
@@ -162,7 +173,12 @@ impl Application {
 
     /// The turns of a new instance.
     pub(crate) fn turn(&self) -> Arc<Turn> {
-        Arc::new(Turn::new(&self.door.turns))
+        Arc::new(Turn::new(&self.turns, &self.door.turns))
+    }
+
+    /// Where its programs go on that compute for long.
+    pub(crate) fn long(&self) -> &Long {
+        &self.door.long
     }
 
     /// Ends an instance that has answered, with all that it holds.
@@ -212,14 +228,22 @@ impl Application {
         let slots = self.deployed.get().map(|deployed| &deployed.slots);
         match (sharing, slots) {
             (Sharing::Own, Some(slots)) => {
-                // A request that waits for a crowded pool takes no place from other pools.
-                let rooms = [&self.requests, &self.instances, slots, &door.requests];
-                enter(&rooms, own, &door.waiting, patience).await
+                let rooms = Rooms {
+                    own: &[&self.requests, &self.instances],
+                    reserve: &self.reserve,
+                    // A request that waits for a crowded pool takes no place from other pools.
+                    shared: &[slots, &door.requests],
+                };
+                enter(rooms, own, &door.waiting, patience).await
             }
             // An instance is asked for when one is made.
             _ => {
-                let rooms = [&self.requests, &door.requests];
-                enter(&rooms, own, &door.waiting, patience).await
+                let rooms = Rooms {
+                    own: &[&self.requests],
+                    reserve: &self.shared_reserve,
+                    shared: &[&door.requests],
+                };
+                enter(rooms, own, &door.waiting, patience).await
             }
         }
     }
@@ -229,11 +253,12 @@ impl Application {
         // Its requests have passed the queue, so they need no further place in it.
         let unbounded = Waiting::new(u32::MAX, Limit::Instances);
         let slots = self.deployed.get().map(|deployed| &deployed.slots);
-        let rooms: Vec<&Room> = [Some(&self.instances), slots]
-            .into_iter()
-            .flatten()
-            .collect();
-        let entered = enter(&rooms, &unbounded, &unbounded, patience).await;
+        let rooms = Rooms {
+            own: &[&self.instances],
+            reserve: &self.reserve,
+            shared: slots.as_slice(),
+        };
+        let entered = enter(rooms, &unbounded, &unbounded, patience).await;
         entered.map_err(|_| match self.instances.free() {
             0 => Limit::ApplicationInstances,
             _ => Limit::Instances,

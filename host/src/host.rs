@@ -10,6 +10,7 @@ use crate::HostError;
 use crate::application::{Application, Door};
 use crate::config::ServeConfig;
 use crate::deploy::{Deployer, Policy, Source};
+use crate::peers::Peers;
 use crate::pools::Pools;
 use crate::queue::Room;
 use crate::resident::Finished;
@@ -25,6 +26,7 @@ pub struct Host {
     telemetry: Arc<Telemetry>,
     door: Arc<Door>,
     connections: Room,
+    peers: Arc<Peers>,
     deployer: Deployer,
     draining: AtomicBool,
     _tickers: Vec<Ticker>,
@@ -50,7 +52,7 @@ impl Host {
         let source = Source::open(&config)?;
         let needs = source.needs(&config, &policy, &telemetry)?;
         let pools = Pools::new(&config, &needs, &telemetry)?;
-        let door = Arc::new(Door::new(&config.limits));
+        let door = Arc::new(Door::new(&config.limits)?);
         let mut router = Router::default();
         let mut applications = Vec::new();
         for own in &config.applications {
@@ -66,6 +68,7 @@ impl Host {
         deployer.deploy_all(&applications)?;
         Ok(Arc::new(Self {
             connections: Room::new(config.limits.connections),
+            peers: Peers::new(config.limits.address_connections),
             config,
             router,
             applications,
@@ -104,6 +107,11 @@ impl Host {
 
     pub(crate) fn router(&self) -> &Router<Arc<Application>> {
         &self.router
+    }
+
+    /// The connections of each address.
+    pub(crate) fn peers(&self) -> &Arc<Peers> {
+        &self.peers
     }
 
     pub(crate) fn connections(&self) -> &Room {

@@ -39,6 +39,8 @@ macro_rules! limits {
 limits! {
     /// Connections of clients. A further one waits until another ends.
     Connections = "connections", SERVICE_UNAVAILABLE, "too many connections";
+    /// Connections of one address. A further one is closed.
+    AddressConnections = "address-connections", SERVICE_UNAVAILABLE, "too many connections";
     /// The size of a request's head.
     HeaderSize = "header-size", REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too large";
     /// The time for the head of a request.

@@ -5,17 +5,21 @@ mod tls;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use crate::HostError;
 use crate::config::{AdminAddress, ListenConfig};
 
 pub(crate) use self::tls::Certificates;
+
+/// Connections that wait until the host accepts them. The system may allow fewer
+/// (`net.core.somaxconn`). A client whose connection finds no place tries again after a second.
+const BACKLOG: u32 = 4096;
 
 /// A socket at which clients connect.
 #[derive(Debug)]
@@ -145,11 +149,16 @@ fn failed(address: &impl fmt::Display) -> impl FnOnce(io::Error) -> HostError {
 }
 
 fn tcp(address: SocketAddr) -> Result<Socket, HostError> {
-    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        TcpListener::from_std(listener)
-    });
-    listener.map(Socket::Tcp).map_err(failed(&address))
+    let listen = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map(Socket::Tcp).map_err(failed(&address))
 }
 
 fn unix(path: &Path, mode: Option<u32>) -> Result<Socket, HostError> {
@@ -183,6 +192,16 @@ fn remove_abandoned(path: &Path) -> io::Result<()> {
             std::fs::remove_file(path)
         }
         Err(error) => Err(error),
+    }
+}
+
+impl Stream {
+    /// The client's address. A Unix socket has none.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok().map(|address| address.ip()),
+            Self::Unix(_) => None,
+        }
     }
 }
 

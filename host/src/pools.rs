@@ -122,7 +122,15 @@ fn pool(
     manifests: &[&Manifest],
     telemetry: &Telemetry,
 ) -> Result<Pool, HostError> {
-    let (instances, memory) = (config.limits.instances, largest_memory(config));
+    let memory = largest_memory(config);
+    let shared = config.limits.instances;
+    // Every application may have all of its reserve in this pool.
+    let applications = u32::try_from(config.applications.len()).unwrap_or(u32::MAX);
+    let reserved = config
+        .limits
+        .reserved_instances
+        .saturating_mul(applications);
+    let instances = shared.saturating_add(reserved);
     let (plan, left_out) = PoolPlan::fitting_most(instances, memory, manifests.iter().copied());
     for error in left_out {
         let what = format!("no pool for it: {}", error_chain(&error));
@@ -145,7 +153,7 @@ fn pool(
     let engine = engine
         .build()
         .map_err(|source| HostError::Engine { pool, source })?;
-    let slots = Room::new(instances);
+    let slots = Room::new(shared);
     Ok(Pool {
         engine,
         slots,

@@ -24,7 +24,7 @@ impl Room {
         Self(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
     }
 
-    fn now(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn now(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0).try_acquire_owned().ok()
     }
 
@@ -39,13 +39,63 @@ impl Room {
     }
 }
 
-/// The rooms that a request needs: all of them, in this order.
-type Rooms<'r> = &'r [&'r Room];
+/// The rooms that a request needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Rooms<'r> {
+    /// All of them, in this order: those of its application.
+    pub(crate) own: &'r [&'r Room],
+    /// And either this one, in which its application is alone, or all that are shared.
+    pub(crate) reserve: &'r Room,
+    /// Those that applications share, in this order.
+    pub(crate) shared: &'r [&'r Room],
+}
+
+impl Rooms<'_> {
+    /// The permits, if all rooms have one now.
+    fn now(&self, held: &mut Held) -> bool {
+        let mut places = held.iter_mut();
+        let mut enter = |room: &Room| {
+            let Some(permit) = room.now() else {
+                return false;
+            };
+            let place = places.next();
+            place.is_some_and(|place| place.replace(permit).is_none())
+        };
+        self.own.iter().all(|room| enter(room))
+            && (enter(self.reserve) || self.shared.iter().all(|room| enter(room)))
+    }
+
+    /// Waits until all rooms have a permit.
+    async fn later(&self, held: &mut Held) {
+        let mut permits = Vec::with_capacity(MOST);
+        for room in self.own {
+            permits.push(room.later().await);
+        }
+        let shared = async {
+            let mut permits = Vec::with_capacity(MOST);
+            for room in self.shared {
+                permits.push(room.later().await);
+            }
+            permits
+        };
+        tokio::select! {
+            biased;
+            reserve = self.reserve.later() => permits.push(reserve),
+            shared = shared => permits.extend(shared),
+        }
+        for (place, permit) in held.iter_mut().zip(permits) {
+            *place = permit;
+        }
+    }
+}
+
+/// Permits, each of another room.
+type Held = [Option<OwnedSemaphorePermit>; MOST];
 
 /// What a request holds while it runs. Dropping it lets others in.
 #[derive(Debug)]
 pub(crate) struct Permits {
-    _held: [Option<OwnedSemaphorePermit>; MOST],
+    _held: Held,
 }
 
 /// The rooms of a request, at most.
@@ -93,7 +143,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Enters the rooms, at most four. Waits in both queues if one of them is full now.
+/// Enters the rooms, at most four of them. Waits in both queues if one is full now.
 pub(crate) async fn enter(
     rooms: Rooms<'_>,
     own: &Waiting,
@@ -101,26 +151,14 @@ pub(crate) async fn enter(
     patience: Duration,
 ) -> Result<Permits, Limit> {
     let mut held = [const { None }; MOST];
-    let mut entered = 0;
-    for (place, room) in held.iter_mut().zip(rooms) {
-        match room.now() {
-            Some(permit) => *place = Some(permit),
-            None => break,
-        }
-        entered += 1;
-    }
-    if entered == rooms.len() {
+    if rooms.now(&mut held) {
         return Ok(Permits { _held: held });
     }
-    // What was entered stays entered: others of this application wait behind this request.
+    // A request that waits holds nothing, until it gets to its place in each room.
+    held = [const { None }; MOST];
     let _own = own.join()?;
     let _all = all.join()?;
-    let rest = async {
-        for (place, room) in held.iter_mut().zip(rooms).skip(entered) {
-            *place = room.later().await;
-        }
-    };
-    match timeout(patience, rest).await {
+    match timeout(patience, rooms.later(&mut held)).await {
         Ok(()) => Ok(Permits { _held: held }),
         Err(_) => Err(Limit::QueueTime),
     }
@@ -141,10 +179,15 @@ mod tests {
     async fn a_request_waits_until_another_leaves() {
         let (first, second) = (Room::new(1), Room::new(1));
         let (own, all) = queues(1, 1);
-        let rooms = [&first, &second];
-        let permits = enter(&rooms, &own, &all, LONG).await.unwrap();
+        let (rooms, full) = ([&first, &second], Room::new(0));
+        let rooms = Rooms {
+            own: &rooms,
+            reserve: &full,
+            shared: &[],
+        };
+        let permits = enter(rooms, &own, &all, LONG).await.unwrap();
         assert_eq!((first.free(), second.free()), (0, 0));
-        let mut waits = Box::pin(enter(&rooms, &own, &all, LONG));
+        let mut waits = Box::pin(enter(rooms, &own, &all, LONG));
         let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(waits.as_mut().poll(cx)));
         assert!(polled.await.is_pending());
         assert_eq!((own.depth(), all.depth()), (1, 1));
@@ -158,9 +201,15 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_refuses_at_once() {
         for (own, all, limit) in [(0, 1, Limit::ApplicationQueue), (1, 0, Limit::Queue)] {
-            let room = Room::new(0);
+            let (full, free) = (Room::new(0), Room::new(1));
             let (own, all) = queues(own, all);
-            assert_eq!(enter(&[&room], &own, &all, LONG).await.unwrap_err(), limit);
+            let rooms = Rooms {
+                own: &[&free],
+                reserve: &full,
+                shared: &[&full],
+            };
+            assert_eq!(enter(rooms, &own, &all, LONG).await.unwrap_err(), limit);
+            assert_eq!(free.free(), 1);
             // A refused request leaves no trace.
             assert_eq!((own.depth(), all.depth()), (0, 0));
         }
@@ -170,17 +219,52 @@ mod tests {
     async fn patience_ends() {
         let (free, full) = (Room::new(1), Room::new(0));
         let (own, all) = queues(1, 1);
-        let outcome = enter(&[&free, &full], &own, &all, LONG).await;
+        let rooms = Rooms {
+            own: &[&free],
+            reserve: &full,
+            shared: &[&full],
+        };
+        let outcome = enter(rooms, &own, &all, LONG).await;
         assert_eq!(outcome.unwrap_err(), Limit::QueueTime);
         assert_eq!((free.free(), own.depth(), all.depth()), (1, 0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_reserve_is_there_when_others_have_taken_what_is_shared() {
+        let (own_room, reserve, first, second) =
+            (Room::new(9), Room::new(1), Room::new(1), Room::new(1));
+        let (own, all) = queues(1, 1);
+        let (own_rooms, shared) = ([&own_room], [&first, &second]);
+        let rooms = Rooms {
+            own: &own_rooms,
+            reserve: &reserve,
+            shared: &shared,
+        };
+        let one = enter(rooms, &own, &all, LONG).await.unwrap();
+        assert_eq!((reserve.free(), first.free()), (0, 1));
+        let two = enter(rooms, &own, &all, LONG).await.unwrap();
+        assert_eq!((reserve.free(), first.free(), second.free()), (0, 0, 0));
+        // What becomes free first lets the next one in.
+        let mut waits = Box::pin(enter(rooms, &own, &all, LONG));
+        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(waits.as_mut().poll(cx)));
+        assert!(polled.await.is_pending());
+        drop(one);
+        let three = waits.await.unwrap();
+        assert_eq!((reserve.free(), first.free(), own_room.free()), (0, 0, 7));
+        drop((two, three));
+        assert_eq!((reserve.free(), second.free(), own_room.free()), (1, 1, 9));
     }
 
     #[tokio::test]
     async fn a_client_that_goes_leaves_the_queue() {
         let room = Room::new(0);
         let (own, all) = queues(1, 1);
-        let rooms = [&room];
-        let mut waits = Box::pin(enter(&rooms, &own, &all, LONG));
+        let rooms = Rooms {
+            own: &[&room],
+            reserve: &room,
+            shared: &[],
+        };
+        let mut waits = Box::pin(enter(rooms, &own, &all, LONG));
         let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(waits.as_mut().poll(cx)));
         assert!(polled.await.is_pending());
         drop(waits);

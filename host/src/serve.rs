@@ -179,6 +179,13 @@ async fn accept(
                 continue;
             }
         };
+        let peer = match stream.address().map(|address| host.peers().enter(address)) {
+            Some(None) => {
+                host.telemetry().limit_hit(None, Limit::AddressConnections);
+                continue;
+            }
+            peer => peer.flatten(),
+        };
         // After the connection has come: a listener at which nobody connects takes no place.
         if host.connections().free() == 0 {
             host.telemetry().limit_hit(None, Limit::Connections);
@@ -187,7 +194,7 @@ async fn accept(
         let (host, tls) = (Arc::clone(&host), listener.tls.clone());
         let (told, alive) = (told.clone(), alive.clone());
         tokio::spawn(async move {
-            let _held = (permit, alive);
+            let _held = (peer, permit, alive);
             connection::serve(host, stream, tls, told).await;
         });
     }

@@ -1,35 +1,102 @@
-//! The turns of programs that compute for long.
+//! Turns: which programs compute now.
 //!
-//! A program that computes yields its thread at each tick. If many do, each of them runs for a tick
-//! before a short request gets the thread, so the short request waits for all of them. So programs
-//! that have computed for long take turns: at most as many of them are ready to run as there are
-//! processors. A short request then waits for one tick, and no processor is idle.
+//! At most as many programs compute as there are processors, and an application has at most as many
+//! in the line. So applications share the processors evenly, however many requests one of them has,
+//! and a request waits for few pieces of work of others.
+//!
+//! Most requests end within a tick of the engine's epoch. A program that has computed for longer
+//! goes on in threads of a lower priority ([`Long`](crate::long::Long)), where it takes turns of a
+//! tick with others like it. The system interrupts it as soon as a short request comes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
 
 use crate::queue::Room;
 
-/// A program that has computed for so long takes turns from then on.
-pub(crate) const LONG: Duration = Duration::from_millis(20);
+/// The places in the lines of a host, or of one of its applications.
+#[derive(Clone, Debug)]
+pub(crate) struct Turns {
+    short: Room,
+    long: Room,
+}
+
+impl Default for Turns {
+    /// A place for each processor in each line.
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let places = u32::try_from(processors).unwrap_or(u32::MAX);
+        Self {
+            short: Room::new(places),
+            long: Room::new(places),
+        }
+    }
+}
+
+/// The permits of a turn: the application's, and the host's.
+type Held = [Option<OwnedSemaphorePermit>; 2];
 
 /// The turn of one instance.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    room: Room,
-    held: Mutex<Option<OwnedSemaphorePermit>>,
+    own: Turns,
+    all: Turns,
+    is_long: AtomicBool,
+    held: Mutex<Option<Held>>,
 }
 
 impl Turn {
-    /// In a room with a place for each processor.
-    pub(crate) fn new(room: &Room) -> Self {
+    /// In the lines of an application and of its host.
+    pub(crate) fn new(own: &Turns, all: &Turns) -> Self {
         Self {
-            room: room.clone(),
+            own: own.clone(),
+            all: all.clone(),
+            is_long: AtomicBool::new(false),
             held: Mutex::new(None),
         }
+    }
+
+    /// The program has computed for a tick.
+    pub(crate) fn becomes_long(&self) {
+        self.is_long.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_long(&self) -> bool {
+        self.is_long.load(Ordering::Relaxed)
+    }
+
+    /// The lines in which it stands: the application's first, so that an application has few
+    /// programs in the line of the host.
+    fn lines(&self) -> [Room; 2] {
+        let room = |turns: &Turns| match self.is_long() {
+            true => turns.long.clone(),
+            false => turns.short.clone(),
+        };
+        [room(&self.own), room(&self.all)]
+    }
+
+    /// Begins the turn, if nobody stands in line before this instance. Returns whether it is its
+    /// turn.
+    pub(crate) fn now(&self) -> bool {
+        let mut turn = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn.is_none() {
+            let [own, all] = self.lines();
+            // A permit of the first that is dropped lets the next one of the application try.
+            let Some(own) = own.now() else { return false };
+            let Some(all) = all.now() else { return false };
+            *turn = Some([Some(own), Some(all)]);
+        }
+        true
+    }
+
+    /// Waits in line until the turn begins.
+    pub(crate) async fn later(self: Arc<Self>) {
+        let [own, all] = self.lines();
+        let own = own.later().await;
+        let all = all.later().await;
+        self.put(Some([own, all]));
     }
 
     /// Ends the turn, if it is this instance's turn: its tick is over, or it waits.
@@ -37,15 +104,15 @@ impl Turn {
         self.put(None);
     }
 
-    /// Lets others run, and waits for the next turn.
+    /// Lets others run, and waits for the next turn among those that compute for long.
     pub(crate) async fn next(self: Arc<Self>) {
+        self.becomes_long();
         self.end();
         yield_now().await;
-        let turn = self.room.later().await;
-        self.put(turn);
+        self.later().await;
     }
 
-    fn put(&self, turn: Option<OwnedSemaphorePermit>) {
+    fn put(&self, turn: Option<Held>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         *held = turn;
     }
@@ -55,12 +122,20 @@ impl Turn {
 mod tests {
     use super::*;
 
+    fn turns(places: u32) -> Turns {
+        Turns {
+            short: Room::new(places),
+            long: Room::new(places),
+        }
+    }
+
     #[tokio::test]
     async fn a_turn_begins_when_another_ends() {
-        let room = Room::new(1);
-        let (one, two) = (Arc::new(Turn::new(&room)), Arc::new(Turn::new(&room)));
+        let (own, all) = (turns(1), turns(1));
+        let turn = || Arc::new(Turn::new(&own, &all));
+        let (one, two) = (turn(), turn());
         Arc::clone(&one).next().await;
-        assert_eq!(room.free(), 0);
+        assert_eq!((own.long.free(), all.long.free()), (0, 0));
         let next = tokio::spawn(Arc::clone(&two).next());
         for _ in 0..10 {
             yield_now().await;
@@ -68,9 +143,47 @@ mod tests {
         assert!(!next.is_finished());
         one.end();
         next.await.unwrap();
-        assert_eq!(room.free(), 0);
+        assert_eq!(all.long.free(), 0);
         // Dropping an instance ends its turn as well.
         drop(two);
-        assert_eq!(room.free(), 1);
+        assert_eq!((own.long.free(), all.long.free()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn an_application_waits_for_few_of_another() {
+        let (crowd, other, all) = (turns(1), turns(1), turns(1));
+        let runs = Arc::new(Turn::new(&crowd, &all));
+        assert!(runs.now());
+        // Ten requests of one application, and then one of another.
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let line = |own: &Turns, name: &'static str| {
+            let (turn, order) = (Arc::new(Turn::new(own, &all)), Arc::clone(&order));
+            tokio::spawn(async move {
+                Arc::clone(&turn).later().await;
+                order.lock().unwrap().push(name);
+            })
+        };
+        let mut tasks: Vec<_> = (0..10).map(|_| line(&crowd, "crowd")).collect();
+        yield_now().await;
+        tasks.push(line(&other, "other"));
+        yield_now().await;
+        runs.end();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let order = order.lock().unwrap();
+        let place = order.iter().position(|name| *name == "other");
+        assert!(place.is_some_and(|place| place <= 1), "{order:?}");
+    }
+
+    #[test]
+    fn long_programs_take_no_turn_of_short_ones() {
+        let (own, all) = (turns(1), turns(1));
+        let (short, long) = (Turn::new(&own, &all), Turn::new(&own, &all));
+        long.becomes_long();
+        assert!(long.now() && short.now());
+        assert!(!Turn::new(&own, &all).now());
+        short.end();
+        assert!(Turn::new(&own, &all).now());
     }
 }

@@ -12,6 +12,8 @@ use super::values::{ByteSize, Period};
 pub struct Limits {
     /// Connections of clients at one time.
     pub connections: u32,
+    /// Connections at one time of one address of IPv4, or of one /64 network of IPv6.
+    pub address_connections: u32,
     /// Requests that run at one time, in all.
     pub requests: u32,
     /// Requests that run at one time, of one application.
@@ -26,6 +28,9 @@ pub struct Limits {
     pub instances: u32,
     /// Instances at one time, of one application.
     pub application_instances: u32,
+    /// Instances of each application that no other application can take. They come on top of those
+    /// of the host.
+    pub reserved_instances: u32,
     /// How long a client may take for the head of a request, and stay silent between two requests.
     pub header_read_time: Period,
     /// The size of a request's head.
@@ -69,6 +74,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
+            address_connections: 1024,
             requests: 512,
             application_requests: 256,
             queue: 1024,
@@ -76,6 +82,7 @@ impl Default for Limits {
             queue_time: Period::secs(1),
             instances: 256,
             application_instances: 128,
+            reserved_instances: 4,
             header_read_time: Period::secs(10),
             header_size: ByteSize::bytes(32 << 10),
             http2_streams: 100,

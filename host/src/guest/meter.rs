@@ -8,7 +8,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -80,11 +80,14 @@ impl Meter {
     }
 }
 
-/// A future whose polls are measured. While it waits, it is not its turn.
+/// A future that is polled when it is its turn, and whose polls are measured. While it waits, it is
+/// not its turn.
 pub(crate) struct Metered<F> {
     future: Pin<Box<F>>,
     meter: Arc<Meter>,
     turn: Arc<Turn>,
+    /// The place in line.
+    line: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl<F> Metered<F> {
@@ -93,7 +96,26 @@ impl<F> Metered<F> {
             future: Box::pin(future),
             meter,
             turn,
+            line: None,
         }
+    }
+
+    /// Whether the program has computed for long.
+    pub(crate) fn is_long(&self) -> bool {
+        self.turn.is_long()
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.line.is_none() && self.turn.now() {
+            return Poll::Ready(());
+        }
+        let turn = &self.turn;
+        let line = self
+            .line
+            .get_or_insert_with(|| Box::pin(Arc::clone(turn).later()));
+        ready!(line.as_mut().poll(cx));
+        self.line = None;
+        Poll::Ready(())
     }
 }
 
@@ -101,6 +123,7 @@ impl<F: Future> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        ready!(self.poll_turn(cx));
         self.meter.poll_begins();
         let polled = self.future.as_mut().poll(cx);
         self.meter.poll_ends();

@@ -12,10 +12,12 @@ use crate::LimitHit;
 use crate::application::Application;
 use crate::guest::{GuestState, Meter};
 use crate::hit::Hit;
-use crate::turn::{LONG, Turn};
+use crate::turn::Turn;
 
 /// The interval at which a computing program yields its thread.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
+/// An instance that counts ticks has computed for long after so many.
+const LONG: u64 = 4;
 
 /// How an instance's processor time is known.
 pub(super) enum Processor {
@@ -48,37 +50,44 @@ impl Budget {
     }
 
     /// Counts a tick.
-    fn tick(&self) -> Used {
+    fn tick(&self) -> Next {
         let before = self.ticks.fetch_add(1, Ordering::Relaxed);
         let most = self.most.load(Ordering::Relaxed);
         let since = before.saturating_sub(self.renewed.load(Ordering::Relaxed));
         if before >= most {
-            Used::All
-        } else if u128::from(since) * TICK.as_nanos() >= LONG.as_nanos() {
-            Used::Much
+            Next::End
+        } else if since >= LONG {
+            Next::Line
         } else {
-            Used::Some
+            Next::Yield
         }
     }
 }
 
-/// What an instance has used so far.
-enum Used {
-    /// Less than a tick.
-    Little,
-    Some,
-    Much,
-    All,
+/// What comes next for an instance at a tick.
+enum Next {
+    /// It goes on: most requests are short, and end sooner than others that would run before them.
+    /// Their pages are in the processor's caches, and few slots are in use.
+    Continue,
+    /// Others run, and then it goes on. Then the limit of wall time can end it as well.
+    Yield,
+    /// It stands in line with others that have computed for long.
+    Line,
+    /// It has used its processor time.
+    End,
 }
 
 impl Processor {
-    fn used(&self, most: Duration) -> Used {
+    fn next(&self, most: Duration, turn: &Turn) -> Next {
         match self {
             Self::Metered(meter) => match meter.tick() {
-                used if used > most => Used::All,
-                used if used > LONG => Used::Much,
-                used if used < TICK => Used::Little,
-                _ => Used::Some,
+                used if used > most => Next::End,
+                used if used < TICK => Next::Continue,
+                _ => {
+                    // The next poll waits for the turn.
+                    turn.becomes_long();
+                    Next::Yield
+                }
             },
             Self::Counted(budget) => budget.tick(),
         }
@@ -98,20 +107,17 @@ pub(super) fn store(
     store.limiter(|state| state.limiter());
     store.set_hostcall_fuel(limits.hostcall_bytes.as_usize());
     store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
-    // At each tick, a program lets others run. Then the limit of wall time can end it as well. One
-    // that has just begun goes on: most requests are short, and end sooner than others that would
-    // run before them. Their pages are in the processor's caches, and fewer slots are in use.
     store.set_epoch_deadline(1);
     let (most, hit) = (limits.cpu_time.get(), Arc::clone(hit));
     let turn = Arc::clone(turn);
-    store.epoch_deadline_callback(move |_| match processor.used(most) {
-        Used::Little => Ok(UpdateDeadline::Continue(1)),
-        Used::Some => Ok(UpdateDeadline::Yield(1)),
-        Used::Much => {
+    store.epoch_deadline_callback(move |_| match processor.next(most, &turn) {
+        Next::Continue => Ok(UpdateDeadline::Continue(1)),
+        Next::Yield => Ok(UpdateDeadline::Yield(1)),
+        Next::Line => {
             let next = Box::pin(Arc::clone(&turn).next());
             Ok(UpdateDeadline::YieldCustom(1, next))
         }
-        Used::All => {
+        Next::End => {
             hit.set(Limit::CpuTime);
             Err(Error::new(LimitHit(Limit::CpuTime)))
         }
@@ -127,7 +133,7 @@ mod tests {
     fn a_budget_lasts_for_its_ticks() {
         let budget = Budget::default();
         budget.renew(TICK * 2);
-        let is_over = |()| matches!(budget.tick(), Used::All);
+        let is_over = |()| matches!(budget.tick(), Next::End);
         assert_eq!([(); 3].map(is_over), [false, false, true]);
         budget.renew(TICK);
         assert_eq!([(); 2].map(is_over), [false, true]);

@@ -69,7 +69,8 @@ pub(super) async fn run(
     let wall_time = application.limits().wall_time.get();
     let told = Arc::clone(&application);
     let task = async move {
-        let work = timeout(wall_time, Metered::new(meter, turn, work));
+        let work = told.long().run(Metered::new(meter, turn, work));
+        let work = timeout(wall_time, work);
         let ended = tokio::select! {
             biased;
             ended = work => ended,
