@@ -40,8 +40,17 @@ pub struct ResidentPages {
     most_in_slot: u64,
     /// Bytes in all slots.
     most: u64,
-    /// What the instances of each program wrote so far.
-    known: HashMap<Memory, Ranges>,
+    known: HashMap<Memory, Known>,
+}
+
+/// What is known of a program's memory.
+#[derive(Debug, Default)]
+struct Known {
+    /// What its instances wrote so far, with the gaps that were made resident.
+    written: Ranges,
+    /// Whether its instances write to more ranges than the engine resets. With the gaps between
+    /// them, these ranges are few, so this must be remembered.
+    has_many: bool,
 }
 
 /// What [`ResidentPages::settle`] found and did.
@@ -96,7 +105,8 @@ impl ResidentPages {
             settled.slots += 1;
             settled.resident += self.bytes(pages.pages());
             let known = self.known.entry(slot.memory.clone()).or_default();
-            settled.changed |= known.add(&pages);
+            settled.changed |= known.written.add(&pages);
+            known.has_many |= known.written.count() > RANGES;
             written.push((slot, pages));
         }
         let plans = self.plans();
@@ -115,8 +125,8 @@ impl ResidentPages {
     /// engine resets.
     fn plans(&self) -> HashMap<Memory, Ranges> {
         let most = usize::try_from(self.most_in_slot).unwrap_or(usize::MAX) / self.pages.page();
-        let many = self.known.iter().filter(|(_, it)| it.count() > RANGES);
-        many.map(|(memory, it)| (memory.clone(), it.filled(RANGES, most)))
+        let many = self.known.iter().filter(|(_, it)| it.has_many);
+        many.map(|(memory, it)| (memory.clone(), it.written.filled(RANGES, most)))
             .collect()
     }
 

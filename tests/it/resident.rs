@@ -44,12 +44,12 @@ struct Host {
     loaded: LoadedComponent,
 }
 
-/// A host with a pool of one slot.
+/// A host with a pool of two slots.
 fn host() -> Host {
     let stored = Stored::new();
     stored.admit(&program(), 1, &["-t", ARCH, "--profile", "edge"]);
     let manifests = stored.store.manifests().unwrap().manifests;
-    let plan = PoolPlan::fitting(1, 1 << 20, &manifests).unwrap();
+    let plan = PoolPlan::fitting(2, 1 << 20, &manifests).unwrap();
     let engine = edge(&Limits::Pooled(plan.keeping_resident(1 << 20)));
     let loaded = stored.store.load(&engine, "app", &stored.policy).unwrap();
     Host {
@@ -103,6 +103,26 @@ fn what_an_instance_writes_stays_resident_for_the_next() {
     if is_told {
         assert_eq!((second.added, second.resident), (0, first.resident));
     }
+}
+
+/// A slot that is used later gets the same pages.
+#[test]
+fn all_slots_are_alike() {
+    let host = host();
+    let mut pages = ResidentPages::new(1 << 20, 1 << 20).unwrap();
+    let pre = host
+        .loaded
+        .instantiate_pre(&Linker::new(&host.engine))
+        .unwrap();
+    let one = call(&host, &mut pages);
+    assert_eq!(one.slots, 1, "{one:?}");
+    // Two at one time, so one of them is in the other slot.
+    let mut first = request(&host.engine);
+    pre.instantiate(&mut first).unwrap();
+    let two = call(&host, &mut pages);
+    drop(first);
+    assert_eq!((two.slots, two.resident), (2, 2 * one.resident), "{two:?}");
+    assert!(two.added > 0, "{two:?}");
 }
 
 #[test]
