@@ -14,7 +14,7 @@ use crate::queue::{Permits, Room, Rooms, Waiting, enter};
 use crate::resident::Finished;
 use crate::services::{Observer, Process, Services};
 use crate::telemetry::{Counted, Telemetry};
-use crate::turn::{Turn, Turns};
+use crate::turn::{Habit, Turn, Turns};
 use crate::{HostError, Limit};
 
 /// One application of a host.
@@ -34,6 +34,7 @@ pub struct Application {
     shared_reserve: Room,
     waiting: Waiting,
     turns: Turns,
+    habit: Arc<Habit>,
     door: Arc<Door>,
     /// What serves it. Empty until a version of it was loaded for the first time.
     deployed: OnceLock<Deployed>,
@@ -116,6 +117,7 @@ impl Application {
             shared_reserve: Room::new(limits.reserved_instances),
             waiting: Waiting::new(limits.application_queue, Limit::ApplicationQueue),
             turns: Turns::default(),
+            habit: Arc::default(),
             door: Arc::clone(door),
             telemetry: Arc::clone(telemetry),
             counted: telemetry.counters(&config.name, config.channel.as_deref()),
@@ -173,7 +175,12 @@ impl Application {
 
     /// The turns of a new instance.
     pub(crate) fn turn(&self) -> Arc<Turn> {
-        Arc::new(Turn::new(&self.turns, &self.door.turns))
+        Arc::new(Turn::new(&self.turns, &self.door.turns, &self.habit))
+    }
+
+    /// Whether its programs usually compute for long.
+    pub(crate) fn habit(&self) -> &Habit {
+        &self.habit
     }
 
     /// Where its programs go on that compute for long.

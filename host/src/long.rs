@@ -50,13 +50,19 @@ impl Long {
         F: Future + Send + 'static,
         F::Output: Send,
     {
+        let begins_long = work.is_long();
         let mut work = work;
         let short = poll_fn(|cx| match Pin::new(&mut work).poll(cx) {
             Poll::Ready(ended) => Poll::Ready(Some(ended)),
             Poll::Pending if work.is_long() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
-        if let Some(ended) = short.await {
+        // A program that is long from its beginning does not begin here.
+        let ended = match begins_long {
+            true => None,
+            false => short.await,
+        };
+        if let Some(ended) = ended {
             return ended;
         }
         let Some(runtime) = &self.0 else {
@@ -113,7 +119,11 @@ mod tests {
     }
 
     fn turn() -> Arc<Turn> {
-        Arc::new(Turn::new(&Turns::default(), &Turns::default()))
+        Arc::new(Turn::new(
+            &Turns::default(),
+            &Turns::default(),
+            &Arc::default(),
+        ))
     }
 
     fn thread() -> Option<String> {

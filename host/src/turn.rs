@@ -8,7 +8,7 @@
 //! goes on in threads of a lower priority ([`Long`](crate::long::Long)), where it takes turns of a
 //! tick with others like it. The system interrupts it as soon as a short request comes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -35,6 +35,33 @@ impl Default for Turns {
     }
 }
 
+/// What the programs of an application usually are. Those that usually compute for long do so from
+/// their beginning. Otherwise the first tick of each endless loop would delay short requests.
+#[derive(Debug, Default)]
+pub(crate) struct Habit(AtomicU32);
+
+/// After so many long computations in a row, the next one is expected to be long.
+const USUAL: u32 = 3;
+
+impl Habit {
+    fn is_long(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= USUAL
+    }
+
+    fn long(&self) {
+        let order = Ordering::Relaxed;
+        let more = |now: u32| (now < USUAL).then_some(now + 1);
+        let _ = self.0.fetch_update(order, order, more);
+    }
+
+    /// A program has ended, in this turn.
+    pub(crate) fn ended(&self, turn: &Turn) {
+        if !turn.was_long.load(Ordering::Relaxed) {
+            self.0.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The permits of a turn: the application's, and the host's.
 type Held = [Option<OwnedSemaphorePermit>; 2];
 
@@ -43,17 +70,23 @@ type Held = [Option<OwnedSemaphorePermit>; 2];
 pub(crate) struct Turn {
     own: Turns,
     all: Turns,
+    habit: Arc<Habit>,
+    /// Whether it stands in the line of long computations.
     is_long: AtomicBool,
+    /// Whether it has computed for a tick.
+    was_long: AtomicBool,
     held: Mutex<Option<Held>>,
 }
 
 impl Turn {
     /// In the lines of an application and of its host.
-    pub(crate) fn new(own: &Turns, all: &Turns) -> Self {
+    pub(crate) fn new(own: &Turns, all: &Turns, habit: &Arc<Habit>) -> Self {
         Self {
             own: own.clone(),
             all: all.clone(),
-            is_long: AtomicBool::new(false),
+            is_long: AtomicBool::new(habit.is_long()),
+            habit: Arc::clone(habit),
+            was_long: AtomicBool::new(false),
             held: Mutex::new(None),
         }
     }
@@ -61,6 +94,9 @@ impl Turn {
     /// The program has computed for a tick.
     pub(crate) fn becomes_long(&self) {
         self.is_long.store(true, Ordering::Relaxed);
+        if !self.was_long.swap(true, Ordering::Relaxed) {
+            self.habit.long();
+        }
     }
 
     pub(crate) fn is_long(&self) -> bool {
@@ -132,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_turn_begins_when_another_ends() {
         let (own, all) = (turns(1), turns(1));
-        let turn = || Arc::new(Turn::new(&own, &all));
+        let turn = || Arc::new(Turn::new(&own, &all, &Arc::default()));
         let (one, two) = (turn(), turn());
         Arc::clone(&one).next().await;
         assert_eq!((own.long.free(), all.long.free()), (0, 0));
@@ -152,12 +188,15 @@ mod tests {
     #[tokio::test]
     async fn an_application_waits_for_few_of_another() {
         let (crowd, other, all) = (turns(1), turns(1), turns(1));
-        let runs = Arc::new(Turn::new(&crowd, &all));
+        let runs = Arc::new(Turn::new(&crowd, &all, &Arc::default()));
         assert!(runs.now());
         // Ten requests of one application, and then one of another.
         let order = Arc::new(Mutex::new(Vec::new()));
         let line = |own: &Turns, name: &'static str| {
-            let (turn, order) = (Arc::new(Turn::new(own, &all)), Arc::clone(&order));
+            let (turn, order) = (
+                Arc::new(Turn::new(own, &all, &Arc::default())),
+                Arc::clone(&order),
+            );
             tokio::spawn(async move {
                 Arc::clone(&turn).later().await;
                 order.lock().unwrap().push(name);
@@ -179,11 +218,31 @@ mod tests {
     #[test]
     fn long_programs_take_no_turn_of_short_ones() {
         let (own, all) = (turns(1), turns(1));
-        let (short, long) = (Turn::new(&own, &all), Turn::new(&own, &all));
+        let (short, long) = (
+            Turn::new(&own, &all, &Arc::default()),
+            Turn::new(&own, &all, &Arc::default()),
+        );
         long.becomes_long();
         assert!(long.now() && short.now());
-        assert!(!Turn::new(&own, &all).now());
+        assert!(!Turn::new(&own, &all, &Arc::default()).now());
         short.end();
-        assert!(Turn::new(&own, &all).now());
+        assert!(Turn::new(&own, &all, &Arc::default()).now());
+    }
+
+    #[test]
+    fn what_was_often_long_begins_in_the_line_of_long_computations() {
+        let (own, all, habit) = (turns(1), turns(1), Arc::default());
+        let turn = || Turn::new(&own, &all, &habit);
+        for _ in 0..USUAL {
+            let turn = turn();
+            assert!(!turn.is_long());
+            turn.becomes_long();
+            turn.becomes_long();
+            habit.ended(&turn);
+        }
+        let short = turn();
+        assert!(short.is_long());
+        habit.ended(&short);
+        assert!(!turn().is_long());
     }
 }

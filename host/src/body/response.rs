@@ -31,9 +31,15 @@ pub(crate) struct Written {
     /// The bytes that must still come, if the head of the response states its length. The server
     /// asks for no more.
     promised: Option<u64>,
+    /// The bytes since others could run.
+    in_a_row: u64,
     hit: Arc<Hit>,
     finish: Finish,
 }
+
+/// After so many bytes, others run. Otherwise a large response keeps a thread until the client's
+/// socket is full, which takes megabytes.
+const IN_A_ROW: u64 = 128 << 10;
 
 impl ResponseBody {
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
@@ -55,6 +61,7 @@ impl ResponseBody {
             body,
             left: most,
             promised,
+            in_a_row: 0,
             hit: Arc::clone(hit),
             finish,
         }))
@@ -63,6 +70,11 @@ impl ResponseBody {
 
 impl Written {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.in_a_row >= IN_A_ROW {
+            self.in_a_row = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // Nothing follows trailers, and the server does not ask again.
         let is_trailers = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
@@ -79,6 +91,7 @@ impl Written {
             Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
         };
         let length = u64::try_from(length).unwrap_or(u64::MAX);
+        self.in_a_row = self.in_a_row.saturating_add(length);
         match self.left.checked_sub(length) {
             Some(left) => self.left = left,
             // The program's writes fail from now on, and the client sees that the body is cut.

@@ -17,7 +17,7 @@ use crate::turn::Turn;
 
 /// What a program has used at its first tick, at most. It cannot have computed for longer without
 /// one, so more means that it waited for a processor.
-const BEFORE: u64 = 10_000_000;
+const BEFORE: u64 = 5_000_000;
 
 /// The processor time of the program of one instance.
 #[derive(Debug)]

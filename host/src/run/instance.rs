@@ -15,9 +15,9 @@ use crate::hit::Hit;
 use crate::turn::Turn;
 
 /// The interval at which a computing program yields its thread.
-pub(crate) const TICK: Duration = Duration::from_millis(5);
+pub(crate) const TICK: Duration = Duration::from_millis(2);
 /// An instance that counts ticks has computed for long after so many.
-const LONG: u64 = 4;
+const LONG: u64 = 3;
 
 /// How an instance's processor time is known.
 pub(super) enum Processor {

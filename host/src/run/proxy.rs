@@ -39,6 +39,7 @@ pub(super) async fn run(
     let meter = Arc::new(Meter::default());
     let processor = Processor::Metered(Arc::clone(&meter));
     let turn = application.turn();
+    let spent = Arc::clone(&turn);
     let mut store = store(&deployed.engine, &application, &hit, processor, &turn);
     store.data_mut().set_trace(trace);
     let (sender, receiver) = oneshot::channel();
@@ -63,11 +64,13 @@ pub(super) async fn run(
         let handler = proxy?;
         let handler = handler.wasi_http_incoming_handler();
         let ended = handler.call_handle(&mut store, request, response).await;
+        own.habit().ended(&spent);
         own.finished((store, version, permits));
         ended
     };
     let wall_time = application.limits().wall_time.get();
     let told = Arc::clone(&application);
+    let ended = Arc::clone(&hit);
     let task = async move {
         let work = told.long().run(Metered::new(meter, turn, work));
         let work = timeout(wall_time, work);
@@ -92,7 +95,12 @@ pub(super) async fn run(
         }
     };
     let mut task = AbortOnDrop(Some(tokio::spawn(task)));
-    match receiver.await {
+    let response = receiver.await;
+    // The program may answer after its request has hit a limit, for instance without its body.
+    if let Some(limit) = ended.get() {
+        return Err(Failed::Limit(limit));
+    }
+    match response {
         Ok(Ok(response)) => {
             // The program goes on, also if the client does not wait for the whole body.
             task.0 = None;

@@ -1,5 +1,6 @@
 //! Ranges of pages: which were written, and which should be resident.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Pages of a memory, by number. The ranges are sorted, and none touches the next.
@@ -70,17 +71,15 @@ impl Ranges {
             [a, b] => b.start.saturating_sub(a.end),
             _ => 0,
         };
-        let mut gaps: Vec<usize> = self.0.windows(2).map(gap).collect();
+        let mut gaps: Vec<(usize, usize)> = self.0.windows(2).map(gap).zip(1..).collect();
         gaps.sort_unstable();
-        // Of so many gaps, the largest stay.
-        let filled = self.0.len().saturating_sub(most_ranges);
-        let widest = filled.checked_sub(1).and_then(|last| gaps.get(last));
+        gaps.truncate(self.0.len().saturating_sub(most_ranges));
+        // The ranges before which the gap is filled.
+        let filled: HashSet<usize> = gaps.into_iter().map(|(_, range)| range).collect();
         let mut joined: Vec<Range<usize>> = Vec::new();
-        for range in &self.0 {
+        for (number, range) in self.0.iter().enumerate() {
             match joined.last_mut() {
-                Some(last) if widest.is_some_and(|it| range.start - last.end <= *it) => {
-                    last.end = range.end;
-                }
+                Some(last) if filled.contains(&number) => last.end = range.end,
                 _ => joined.push(range.clone()),
             }
         }
@@ -137,9 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn gaps_of_one_width_are_filled_together() {
+    fn no_more_gaps_are_filled_than_necessary() {
         let written = ranges(&[(0, 1), (2, 3), (4, 5), (6, 7)]);
-        assert_eq!(written.filled(3, 100), ranges(&[(0, 7)]));
+        assert_eq!(written.filled(3, 100), ranges(&[(0, 3), (4, 5), (6, 7)]));
     }
 
     #[test]
