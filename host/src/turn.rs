@@ -5,8 +5,8 @@
 //! and a request waits for few pieces of work of others.
 //!
 //! Most requests end within a tick of the engine's epoch. A program that has computed for longer
-//! goes on in threads of a lower priority ([`Long`](crate::long::Long)), where it takes turns of a
-//! tick with others like it. The system interrupts it as soon as a short request comes.
+//! goes on in threads of a lower priority ([`Long`](crate::long::Long)), where it takes turns with
+//! others like it. The system interrupts it as soon as a short request comes.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +40,8 @@ impl Default for Turns {
 #[derive(Debug, Default)]
 pub(crate) struct Habit(AtomicU32);
 
+/// The ticks of a turn of a long computation.
+const TICKS: u32 = 5;
 /// After so many long computations in a row, the next one is expected to be long.
 const USUAL: u32 = 3;
 
@@ -75,6 +77,8 @@ pub(crate) struct Turn {
     is_long: AtomicBool,
     /// Whether it has computed for a tick.
     was_long: AtomicBool,
+    /// The ticks of this turn.
+    ticks: AtomicU32,
     held: Mutex<Option<Held>>,
 }
 
@@ -87,11 +91,22 @@ impl Turn {
             is_long: AtomicBool::new(habit.is_long()),
             habit: Arc::clone(habit),
             was_long: AtomicBool::new(false),
+            ticks: AtomicU32::new(0),
             held: Mutex::new(None),
         }
     }
 
-    /// The program has computed for a tick.
+    /// The program has computed for a tick. Returns whether its turn is over. A short computation
+    /// becomes a long one. The turns of long ones are longer: an application that has many then
+    /// ends one after the other, and has few in the middle of their work.
+    pub(crate) fn tick(&self) -> bool {
+        let was_long = self.is_long();
+        self.becomes_long();
+        let ticks = self.ticks.fetch_add(1, Ordering::Relaxed);
+        !was_long || ticks.saturating_add(1) >= TICKS
+    }
+
+    /// From now on, it stands in the line of long computations.
     pub(crate) fn becomes_long(&self) {
         self.is_long.store(true, Ordering::Relaxed);
         if !self.was_long.swap(true, Ordering::Relaxed) {
@@ -149,6 +164,7 @@ impl Turn {
     }
 
     fn put(&self, turn: Option<Held>) {
+        self.ticks.store(0, Ordering::Relaxed);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         *held = turn;
     }
@@ -213,6 +229,18 @@ mod tests {
         let order = order.lock().unwrap();
         let place = order.iter().position(|name| *name == "other");
         assert!(place.is_some_and(|place| place <= 1), "{order:?}");
+    }
+
+    #[test]
+    fn a_turn_of_a_long_computation_lasts_for_several_ticks() {
+        let turn = Turn::new(&turns(1), &turns(1), &Arc::default());
+        assert!(turn.now());
+        assert!(turn.tick());
+        turn.end();
+        assert!(turn.now());
+        let ends: Vec<bool> = (0..TICKS).map(|_| turn.tick()).collect();
+        assert_eq!(ends.iter().filter(|it| **it).count(), 1);
+        assert_eq!(ends.last(), Some(&true));
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Budget {
 /// What comes next for an instance at a tick.
 enum Next {
     /// It goes on: most requests are short, and end sooner than others that would run before them.
-    /// Their pages are in the processor's caches, and few slots are in use.
+    /// Their pages are in the processor's caches, and few slots are in use. The turn of a long one
+    /// is not over at each tick.
     Continue,
     /// Others run, and then it goes on. Then the limit of wall time can end it as well.
     Yield,
@@ -83,11 +84,9 @@ impl Processor {
             Self::Metered(meter) => match meter.tick() {
                 used if used > most => Next::End,
                 used if used < TICK => Next::Continue,
-                _ => {
-                    // The next poll waits for the turn.
-                    turn.becomes_long();
-                    Next::Yield
-                }
+                // The next poll waits for the turn.
+                _ if turn.tick() => Next::Yield,
+                _ => Next::Continue,
             },
             Self::Counted(budget) => budget.tick(),
         }
