@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 
 from contenders import median, wrk
-from host import Failed, Server, Store, ask, free_port, wait_until
+from host import Failed, Server, Store, ask, expect, wait_until
 
 APPLICATIONS = 200
 # The weight of the application of rank n is 1/n^EXPONENT.
 EXPONENT = 1.0
+
+# The ports of stock processes.
+FIRST_PORT = 21_000
 
 # Clients that choose an application for each request.
 SCRIPT = """
@@ -27,7 +30,7 @@ function request()
     local middle = math.floor((low + high) / 2)
     if sums[middle] < wanted then low = middle + 1 else high = middle end
   end
-  return wrk.format("GET", "/", { host = "app" .. low .. ".test" })
+  return wrk.format("GET", "/", { ["Host"] = "app" .. low .. ".test" })
 end
 """
 
@@ -54,6 +57,7 @@ def one_host(edgec, source, seconds, rounds, say):
         script.write_text(text.replace("EXPONENT", str(EXPONENT)))
         wrk(server.port, "", 2, script=script)
         runs = [wrk(server.port, "", seconds, script=script) for _ in range(rounds)]
+        expect(not any(run.failed for run in runs), "requests failed")
         say(f"  one host: {median([run.rate for run in runs]):,.0f}/s")
         memory, warm = shared(server.process.pid), clients(
             lambda rank: ask(server.port, "/", f"app{rank}.test"), seconds
@@ -67,7 +71,8 @@ def one_host(edgec, source, seconds, rounds, say):
 
 def many_processes(stock, image, seconds, say):
     """A row for a stock `wasmtime serve` for each application."""
-    ports = {rank: free_port() for rank in range(1, APPLICATIONS + 1)}
+    # Clients get ports above these from the system.
+    ports = {rank: FIRST_PORT + rank for rank in range(1, APPLICATIONS + 1)}
     running = []
     begin = time.monotonic()
     try:
