@@ -12,7 +12,7 @@ use std::task::Poll;
 
 use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::HostError;
 use crate::guest::Metered;
@@ -68,8 +68,7 @@ impl Long {
         let Some(runtime) = &self.0 else {
             return work.await;
         };
-        let mut task = AbortOnDrop(runtime.spawn(work));
-        match (&mut task.0).await {
+        match AbortOnDropHandle::new(runtime.spawn(work)).await {
             Ok(ended) => ended,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
@@ -92,14 +91,6 @@ impl Drop for Long {
 impl fmt::Debug for Long {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Long").finish_non_exhaustive()
-    }
-}
-
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -7,6 +7,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::application::Application;
@@ -155,8 +157,8 @@ pub(crate) struct Finish {
     /// `None`: there is no response yet.
     status: Option<StatusCode>,
     begin: Begun,
-    /// Places of the request, if they are not held by its instance.
-    permits: Option<Permits>,
+    /// Holds the places of the request, if its instance does not.
+    places: Option<AbortOnDropHandle<()>>,
     told: bool,
 }
 
@@ -167,7 +169,7 @@ impl Finish {
             application: Arc::clone(application),
             status: None,
             begin,
-            permits: None,
+            places: None,
             told: false,
         }
     }
@@ -177,10 +179,17 @@ impl Finish {
         self.begin.trace
     }
 
-    /// A program has answered. The request holds these places until its response has ended.
+    /// A program has answered. The request holds these places until its response has ended, and no
+    /// longer than its program may run: a client that takes no bytes must not hold them for ever.
     pub(crate) fn answered(&mut self, status: StatusCode, permits: Option<Permits>) {
         self.status = Some(status);
-        self.permits = permits;
+        let wall_time = self.application.limits().wall_time.get();
+        self.places = permits.map(|permits| {
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                sleep(wall_time).await;
+                drop(permits);
+            }))
+        });
     }
 
     /// The host answers in place of a program.
@@ -192,7 +201,7 @@ impl Finish {
     fn with(&mut self, outcome: Outcome) {
         if !self.told {
             self.told = true;
-            self.permits = None;
+            self.places = None;
             let telemetry = self.application.telemetry();
             let gone = || StatusCode::from_u16(GONE).unwrap_or(StatusCode::BAD_REQUEST);
             let status = self.status.unwrap_or_else(gone);

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use edgec_loader::wasmtime::Result;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
@@ -94,7 +94,8 @@ pub(super) async fn run(
             }
         }
     };
-    let mut task = AbortOnDrop(Some(tokio::spawn(task)));
+    // A program without a response ends if the client goes away.
+    let task = AbortOnDropHandle::new(tokio::spawn(task));
     let response = receiver.await;
     // The program may answer after its request has hit a limit, for instance without its body.
     if let Some(limit) = ended.get() {
@@ -103,7 +104,7 @@ pub(super) async fn run(
     match response {
         Ok(Ok(response)) => {
             // The program goes on, also if the client does not wait for the whole body.
-            task.0 = None;
+            task.detach();
             let permits = None;
             Ok(Answer { response, permits })
         }
@@ -111,33 +112,10 @@ pub(super) async fn run(
             "its response is an error: {code}"
         ))),
         // The program ended without a response.
-        Err(_) => Err(task.outcome().await),
-    }
-}
-
-type Task = JoinHandle<Result<(), Failed>>;
-
-/// A program without a response. If the client goes away, it ends.
-struct AbortOnDrop(Option<Task>);
-
-impl AbortOnDrop {
-    /// Why there is no response.
-    async fn outcome(&mut self) -> Failed {
-        let Some(task) = &mut self.0 else {
-            return Failed::Unanswered("the program has ended".to_owned());
-        };
-        match task.await {
+        Err(_) => Err(match task.await {
             Ok(Ok(())) => Failed::Unanswered("the program set no response".to_owned()),
             Ok(Err(failed)) => failed,
             Err(panic) => Failed::Unanswered(format!("the host failed: {panic}")),
-        }
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
+        }),
     }
 }
