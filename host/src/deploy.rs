@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use edgec_loader::store::{
     Application as Named, ArtifactStore, Deployment, PolicyFile, PolicySource, Preparation,
-    RefreshError, Refreshed, Versions,
+    RefreshError, Refreshed, Versions, WHILE_EXHAUSTED,
 };
 use edgec_loader::verifier::read_guarded;
 use edgec_loader::{
@@ -327,10 +327,16 @@ fn refresh(application: &Application, deployment: &Deployment<Program>) -> Resul
         }
         Ok(_) => Ok(()),
         // The rest of the grace time changes at each refresh.
-        Err(RefreshError::Unread { source, .. }) => Err(format!(
-            "the trust policy cannot be read, and the last one holds for {grace:?}: {}",
-            error_chain(&source)
-        )),
+        Err(RefreshError::Unread { source, .. }) => {
+            let holds = match source.is_exhausted() {
+                true => grace.max(WHILE_EXHAUSTED),
+                false => grace,
+            };
+            Err(format!(
+                "the trust policy cannot be read, and the last one holds for {holds:?}: {}",
+                error_chain(&source)
+            ))
+        }
         Err(error) => Err(error_chain(&error)),
     }
 }

@@ -17,7 +17,7 @@ use super::refreshed::{RefreshError, Refreshed};
 use super::trust::{Trust, Trusted};
 use super::versions::Versions;
 use crate::distrust::{Distrust, Distrusted};
-use crate::policy_source::{Followed, PolicySource, PolicySourceError};
+use crate::policy_source::{Followed, PolicySource, PolicySourceError, WHILE_EXHAUSTED};
 use crate::{Event, HostEngine, LoadError, Loaded};
 
 /// The default limit for the age of the last reading of the policy.
@@ -226,6 +226,10 @@ impl<P> Deployment<P> {
     /// written by others, and also at the end of a validity in the last policy. No other version is
     /// loaded during the grace time. A grace time has no effect beyond [`Self::stale_after`].
     ///
+    /// If this machine lacks open files or memory for the reading
+    /// ([`PolicySourceError::is_exhausted`]), the last policy holds for [`WHILE_EXHAUSTED`] at
+    /// least, whatever `grace` is.
+    ///
     /// # Errors
     ///
     /// [`RefreshError`]; [`RefreshError::Unread`] within the grace time.
@@ -292,9 +296,13 @@ impl<P> Deployment<P> {
         source: PolicySourceError,
         grace: Duration,
     ) -> (Trust, Result<Followed, RefreshError>) {
-        let left = |before: &Arc<Trusted>| grace.saturating_sub(before.followed.read.elapsed());
+        let holds = match (source.is_exhausted(), source.is_unread()) {
+            (true, _) => grace.max(self.while_exhausted()),
+            (false, true) => grace,
+            (false, false) => Duration::ZERO,
+        };
+        let left = |before: &Arc<Trusted>| holds.saturating_sub(before.followed.read.elapsed());
         if let Some(before) = before
-            && source.is_unread()
             && !left(before).is_zero()
         {
             let trust = self.judged(at_work, before.followed.clone(), Some(before));
@@ -310,6 +318,12 @@ impl<P> Deployment<P> {
         let distrusted = Distrusted::new(Distrust::NoPolicy(source));
         let error = RefreshError::Distrusted(distrusted.clone());
         (Trust::Distrusted(distrusted), Err(error))
+    }
+
+    /// How long the last policy holds while the machine cannot read it.
+    fn while_exhausted(&self) -> Duration {
+        let limit = self.stale_after.unwrap_or(WHILE_EXHAUSTED);
+        limit.min(WHILE_EXHAUSTED)
     }
 
     /// Checks that the policy of a verdict was read recently.
