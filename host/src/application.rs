@@ -8,7 +8,8 @@ use edgec_loader::store::{Deployment, Distrusted};
 use edgec_loader::{HostEngine, Loaded};
 
 use crate::Program;
-use crate::config::{ApplicationConfig, Limits, LogLevel};
+use crate::config::{ApplicationConfig, ByteSize, Limits, LogLevel};
+use crate::guest::{OwnMemory, SharedMemory};
 use crate::queue::{Permits, Room, Waiting, enter};
 use crate::resident::Finished;
 use crate::services::{Observer, Process, Services};
@@ -27,6 +28,8 @@ pub struct Application {
     teller: Arc<Teller>,
     requests: Room,
     instances: Room,
+    /// The memory of its instances.
+    memory: Arc<SharedMemory>,
     waiting: Waiting,
     door: Arc<Door>,
     /// What serves it. Empty until a version of it was loaded for the first time.
@@ -38,6 +41,8 @@ pub struct Application {
 pub(crate) struct Door {
     /// Connections to other hosts and servers.
     pub(crate) process: Process,
+    /// The memory of all instances.
+    pub(crate) memory: Arc<SharedMemory>,
     /// Requests that run.
     pub(crate) requests: Room,
     /// Requests that wait.
@@ -53,12 +58,18 @@ impl Door {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             process: Process::new(limits),
+            memory: memory(limits.memory_total, Limit::MemoryTotal),
             requests: Room::new(limits.requests),
             waiting: Waiting::new(limits.queue, Limit::Queue),
             turns: Room::new(u32::try_from(processors).unwrap_or(u32::MAX)),
             finished: Finished::default(),
         }
     }
+}
+
+/// The memory of a limit that a host has named ([`Limits::for_machine`]).
+fn memory(most: Option<ByteSize>, limit: Limit) -> Arc<SharedMemory> {
+    SharedMemory::new(most.map_or(u64::MAX, ByteSize::get), limit)
 }
 
 /// What serves an application.
@@ -100,10 +111,14 @@ impl Application {
         });
         let observer: Arc<dyn Observer> = Arc::clone(&teller) as Arc<dyn Observer>;
         Ok(Self {
-            services: Services::new(&config, &door.process, &observer)?,
+            services: Services::new(&config, &limits, &door.process, &observer)?,
             teller,
             requests: Room::new(limits.application_requests),
             instances: Room::new(limits.application_instances),
+            memory: memory(
+                limits.application_memory_total,
+                Limit::ApplicationMemoryTotal,
+            ),
             waiting: Waiting::new(limits.application_queue, Limit::ApplicationQueue),
             door: Arc::clone(door),
             telemetry: Arc::clone(telemetry),
@@ -160,6 +175,11 @@ impl Application {
         self.waiting.depth()
     }
 
+    /// The memory of a new instance.
+    pub(crate) fn memory(&self) -> OwnMemory {
+        OwnMemory::new(&self.memory, &self.door.memory)
+    }
+
     /// The turns of a new instance.
     pub(crate) fn turn(&self) -> Arc<Turn> {
         Arc::new(Turn::new(&self.door.turns))
@@ -210,6 +230,16 @@ impl Application {
         let (own, door) = (&self.waiting, &self.door);
         let patience = self.limits.queue_time.get();
         let slots = self.deployed.get().map(|deployed| &deployed.slots);
+        self.count_full(&[
+            (Some(&self.requests), Limit::ApplicationRequests),
+            (Some(&door.requests), Limit::Requests),
+        ]);
+        if sharing == Sharing::Own {
+            self.count_full(&[
+                (Some(&self.instances), Limit::ApplicationInstances),
+                (slots, Limit::Instances),
+            ]);
+        }
         let entered = match (sharing, slots) {
             (Sharing::Own, Some(slots)) => {
                 let rooms = [&self.requests, &self.instances, &door.requests, slots];
@@ -228,6 +258,15 @@ impl Application {
         };
         self.telemetry.queue(door.waiting.depth());
         entered
+    }
+
+    /// Counts the limits because of which a request has to wait.
+    fn count_full(&self, rooms: &[(Option<&Room>, Limit)]) {
+        for (room, limit) in rooms {
+            if room.is_some_and(|room| room.free() == 0) {
+                self.telemetry.limit_hit(Some(self), *limit);
+            }
+        }
     }
 
     /// Lets an instance be made that several requests use.

@@ -2,6 +2,7 @@
 
 mod hooks;
 mod limiter;
+mod memory;
 mod meter;
 mod output;
 
@@ -13,6 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use self::hooks::Hooks;
 pub(crate) use self::limiter::Limiter;
+pub(crate) use self::memory::{OwnMemory, SharedMemory};
 pub(crate) use self::meter::{Meter, Metered};
 use self::output::Output;
 use crate::application::Application;
@@ -58,7 +60,7 @@ impl GuestState {
             hooks: Hooks::new(services.outbound()),
             imports: Imports::new(Arc::clone(services.shared()), sockets),
             table,
-            limiter: Limiter::new(limits, hit),
+            limiter: Limiter::new(limits, application.memory(), hit),
             application: Arc::clone(application),
             hit: Arc::clone(hit),
         }

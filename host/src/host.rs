@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use edgec_loader::{HostEngine, Ticker};
+use edgec_loader::{HostEngine, Ticker, machine_memory};
 
-use crate::HostError;
 use crate::application::{Application, Door};
 use crate::config::ServeConfig;
 use crate::deploy::{Deployer, Policy, Source};
@@ -16,6 +15,10 @@ use crate::resident::Finished;
 use crate::routing::Router;
 use crate::run::TICK;
 use crate::telemetry::Telemetry;
+use crate::{HostError, open_files};
+
+/// The memory that is assumed if the system does not say how much it has, in bytes (4 GiB).
+const ASSUMED: u64 = 4 << 30;
 
 /// A host that serves applications.
 pub struct Host {
@@ -33,15 +36,19 @@ pub struct Host {
 impl Host {
     /// Opens the store, makes the engines, and loads the current version of each application, in
     /// parallel. An application that cannot be loaded is not served yet, and the log says why. The
-    /// work blocks.
+    /// work blocks. The process may have as many open files as the system allows it from then on.
     ///
     /// `policy` decides what is loaded. `None`: the policy of the configuration.
     ///
     /// # Errors
     ///
     /// [`HostError`], also if a single file cannot be loaded: there is nothing to wait for.
-    pub fn open(config: ServeConfig, policy: Option<Policy>) -> Result<Arc<Self>, HostError> {
+    pub fn open(mut config: ServeConfig, policy: Option<Policy>) -> Result<Arc<Self>, HostError> {
         let telemetry = Telemetry::new(&config.log)?;
+        open_files::divide(&mut config, &telemetry)?;
+        let memory = machine_memory::total().unwrap_or(ASSUMED);
+        let applications = config.applications.len();
+        config.limits.for_machine(memory, applications);
         let policy = match (policy, &config.policy) {
             (Some(policy), _) => policy,
             (None, Some(file)) => Policy::of(file)?,

@@ -38,6 +38,7 @@ pub mod keyvalue;
 mod limits;
 mod linker;
 mod listener;
+mod open_files;
 pub mod outbound;
 mod outcome;
 mod pools;

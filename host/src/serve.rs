@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -127,7 +126,6 @@ pub async fn serve(
 /// [`HostError`] if the host cannot listen, or the system gives no threads.
 pub fn run_until_signal(host: Arc<Host>, listening: impl Fn(&str)) -> Result<(), HostError> {
     let what = "no threads can be started";
-    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -136,17 +134,6 @@ pub fn run_until_signal(host: Arc<Host>, listening: impl Fn(&str)) -> Result<(),
     // Programs that compute may still run. They belong to connections that were cut.
     runtime.shutdown_background();
     served
-}
-
-/// Lets this process have as many open files as the system allows it. The usual limit is lower than
-/// that of connections. If that fails, connections wait earlier.
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 /// Answers what runs, within a time.

@@ -40,9 +40,12 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let (connections, lookups) = (limits.outbound_connections, limits.dns_lookups);
         Self {
-            connections: ProcessConnections::new(count(connections), count(lookups)),
+            connections: ProcessConnections::new(
+                count(limits.outbound_connections),
+                count(limits.sockets),
+                count(limits.dns_lookups),
+            ),
             redis: Mutex::default(),
         }
     }
@@ -77,13 +80,14 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// The services of an application.
+    /// The services of an application, with its limits.
     ///
     /// # Errors
     ///
     /// [`HostError::Service`] if certificates or a Redis server's address cannot be used.
     pub(crate) fn new(
         config: &ApplicationConfig,
+        limits: &Limits,
         process: &Process,
         observer: &Arc<dyn Observer>,
     ) -> Result<Self, HostError> {
@@ -106,7 +110,7 @@ impl Services {
             }),
         };
         Ok(Self {
-            outbound: outbound(&config.outbound, process, observer)?,
+            outbound: outbound(&config.outbound, limits, process, observer)?,
             shared: Arc::new(shared),
         })
     }
@@ -129,6 +133,7 @@ impl Services {
 
 fn outbound(
     config: &OutboundConfig,
+    limits: &Limits,
     process: &Process,
     observer: &Arc<dyn Observer>,
 ) -> Result<Arc<Outbound>, HostError> {
@@ -146,6 +151,7 @@ fn outbound(
     let kinds: &[SocketKind] = &config.sockets;
     let settings = Settings {
         connections: count(config.max_connections),
+        open_sockets: count(limits.application_sockets),
         lookups: count(config.max_lookups),
         dns_timeout: config.dns_timeout.get(),
         connect_timeout: config.connect_timeout.get(),
@@ -294,6 +300,8 @@ mod tests {
             Denial::LookupTimeout(host()),
             Denial::ApplicationConnections,
             Denial::HostConnections,
+            Denial::ApplicationSockets,
+            Denial::HostSockets,
             Denial::ConnectTimeout(host()),
             Denial::FirstByteTimeout(host()),
             Denial::BetweenBytesTimeout(host()),
@@ -352,7 +360,7 @@ mod tests {
         let observer: Arc<dyn Observer> = Arc::new(Heard::default());
         let mut config = ApplicationConfig::new("acme/app");
         config.outbound.ca_file = Some("/nonexistent/ca.pem".into());
-        let error = Services::new(&config, &process, &observer).unwrap_err();
+        let error = Services::new(&config, &Limits::default(), &process, &observer).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/ca.pem"), "{error}");
     }
 }

@@ -39,6 +39,16 @@ pub struct Limits {
     pub drain_time: Period,
     /// Outbound connections at one time, in all.
     pub outbound_connections: u32,
+    /// Sockets of programs at one time, in all, from their creation until they are closed.
+    pub sockets: u32,
+    /// Sockets of programs at one time, of one application.
+    pub application_sockets: u32,
+    /// The bytes of the memories of all instances together. `None`: three quarters of what the
+    /// machine or its control group (container) has.
+    pub memory_total: Option<ByteSize>,
+    /// The bytes of the memories of all instances of one application. `None`: half of
+    /// `memory_total`, or all of it if there is one application.
+    pub application_memory_total: Option<ByteSize>,
     /// Name lookups at one time, in all.
     pub dns_lookups: u32,
     /// The processor time of a request: the time for which it computes.
@@ -82,6 +92,10 @@ impl Default for Limits {
             http2_resets: 20,
             drain_time: Period::secs(30),
             outbound_connections: 1024,
+            sockets: 1024,
+            application_sockets: 64,
+            memory_total: None,
+            application_memory_total: None,
             dns_lookups: 32,
             cpu_time: Period::secs(1),
             wall_time: Period::secs(30),
@@ -107,6 +121,8 @@ pub struct ApplicationLimits {
     pub requests: Option<u32>,
     pub queue: Option<u32>,
     pub instances: Option<u32>,
+    pub sockets: Option<u32>,
+    pub memory_total: Option<ByteSize>,
     pub cpu_time: Option<Period>,
     pub wall_time: Option<Period>,
     pub memory: Option<ByteSize>,
@@ -121,12 +137,26 @@ pub struct ApplicationLimits {
 }
 
 impl Limits {
+    /// Names the limits of memory that the configuration leaves open, for a host of so many
+    /// applications on a machine with so much memory, in bytes.
+    pub(crate) fn for_machine(&mut self, memory: u64, applications: usize) {
+        let all = ByteSize::bytes(memory / 4 * 3);
+        let all = *self.memory_total.get_or_insert(all);
+        let share = match applications {
+            0 | 1 => all,
+            _ => ByteSize::bytes(all.get() / 2),
+        };
+        self.application_memory_total.get_or_insert(share);
+    }
+
     /// The limits of an application.
     pub(crate) fn of(&self, own: &ApplicationLimits) -> Self {
         Self {
             application_requests: own.requests.unwrap_or(self.application_requests),
             application_queue: own.queue.unwrap_or(self.application_queue),
             application_instances: own.instances.unwrap_or(self.application_instances),
+            application_sockets: own.sockets.unwrap_or(self.application_sockets),
+            application_memory_total: own.memory_total.or(self.application_memory_total),
             cpu_time: own.cpu_time.unwrap_or(self.cpu_time),
             wall_time: own.wall_time.unwrap_or(self.wall_time),
             memory: own.memory.unwrap_or(self.memory),
