@@ -97,11 +97,13 @@ pub(crate) enum Sharing {
 }
 
 impl Application {
+    /// `before` is the same application by an earlier configuration.
     pub(crate) fn new(
         config: ApplicationConfig,
         limits: &Limits,
         door: &Arc<Door>,
         telemetry: &Arc<Telemetry>,
+        before: Option<&Self>,
     ) -> Result<Self, HostError> {
         let limits = limits.of(&config.limits);
         let teller = Arc::new(Teller {
@@ -111,7 +113,13 @@ impl Application {
         });
         let observer: Arc<dyn Observer> = Arc::clone(&teller) as Arc<dyn Observer>;
         Ok(Self {
-            services: Services::new(&config, &limits, &door.process, &observer)?,
+            services: Services::new(
+                &config,
+                &limits,
+                &door.process,
+                &observer,
+                before.map(Self::services),
+            )?,
             teller,
             requests: Room::new(limits.application_requests),
             instances: Room::new(limits.application_instances),

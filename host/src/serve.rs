@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::LogLevel;
 use crate::host::Host;
 use crate::listener::{Certificates, Listener, Listeners};
+use crate::wake::Wake;
 use crate::{HostError, Limit, admin, connection, resident};
 
 /// How often files are read again if no store says it.
@@ -33,8 +34,6 @@ impl Stop {
     ///
     /// [`HostError::System`] if the system refuses the handlers.
     pub fn on_signals() -> Result<Self, HostError> {
-        let what = "signals cannot be handled";
-        let handler = |kind| signal(kind).map_err(|source| HostError::System { what, source });
         let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
         Ok(Self(Ends::Signals(
             handler(terminate)?,
@@ -119,7 +118,8 @@ pub async fn serve(
     Ok(())
 }
 
-/// Like [`serve`], in a runtime of its own, until SIGTERM or SIGINT.
+/// Like [`serve`], in a runtime of its own, until SIGTERM or SIGINT. SIGHUP begins a refresh at
+/// once.
 ///
 /// # Errors
 ///
@@ -130,10 +130,29 @@ pub fn run_until_signal(host: Arc<Host>, listening: impl Fn(&str)) -> Result<(),
         .enable_all()
         .build();
     let runtime = runtime.map_err(|source| HostError::System { what, source })?;
-    let served = runtime.block_on(async { serve(host, Stop::on_signals()?, listening).await });
+    let served = runtime.block_on(async {
+        tokio::spawn(refresh_on(
+            handler(SignalKind::hangup())?,
+            Arc::clone(host.wake()),
+        ));
+        serve(host, Stop::on_signals()?, listening).await
+    });
     // Programs that compute may still run. They belong to connections that were cut.
     runtime.shutdown_background();
     served
+}
+
+/// Handles a signal from now on.
+fn handler(kind: SignalKind) -> Result<Signal, HostError> {
+    let what = "signals cannot be handled";
+    signal(kind).map_err(|source| HostError::System { what, source })
+}
+
+/// Begins a refresh at each of these signals.
+async fn refresh_on(mut signal: Signal, wake: Arc<Wake>) {
+    while signal.recv().await.is_some() {
+        wake.ring();
+    }
 }
 
 /// Answers what runs, within a time.
@@ -187,7 +206,7 @@ async fn accept(
     }
 }
 
-/// Reads policy, store and certificates again, in a thread of its own, because that may wait for a
+/// Reads configuration, policy, store and certificates again, in a thread of its own, because that may wait for a
 /// disk. The result ends if the thread ends.
 fn refresh(
     host: Arc<Host>,
@@ -195,14 +214,14 @@ fn refresh(
 ) -> Result<impl Future<Output = ()>, HostError> {
     let store = host.config().store.as_ref();
     let period = store.map_or(REFRESH, |store| store.refresh.get());
-    let host = Arc::downgrade(&host);
+    let (host, wake) = (Arc::downgrade(&host), Arc::clone(host.wake()));
     // Nothing is sent: if the thread ends, its sender is dropped, and the receiver notices.
     let (running, mut ended) = mpsc::channel::<()>(1);
     let work = move || {
         let _running = running;
         let mut trouble = None;
         loop {
-            std::thread::sleep(period.max(Duration::from_millis(10)));
+            wake.wait(period.max(Duration::from_millis(10)));
             let Some(host) = host.upgrade() else {
                 return;
             };

@@ -200,6 +200,15 @@ impl PolicySource {
         }))
     }
 
+    /// The policy now.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicySourceError`].
+    pub fn policy(&self) -> Result<TrustPolicy, PolicySourceError> {
+        self.read().map(|followed| followed.policy)
+    }
+
     pub(crate) fn read(&self) -> Result<Followed, PolicySourceError> {
         // This is before the reading, which may take long: the policy may be as old as this time.
         let read = Instant::now();

@@ -11,7 +11,7 @@ use super::outbound::OutboundConfig;
 use super::values::{HostPattern, PathPrefix, Period, Word, word};
 
 /// One application: its artifact, the requests that it gets, and what it may use.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct ApplicationConfig {
@@ -59,7 +59,7 @@ pub struct ApplicationConfig {
 
 /// `[application.reuse]`: how long one instance is used. Requests in one instance share its memory,
 /// so one of them can see what another left behind, and a trap ends all of them.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct Reuse {

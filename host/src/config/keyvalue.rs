@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::values::{ByteSize, Period, Word, words};
 
 /// Where the buckets of `wasi:keyvalue` are. Each application has a namespace of its own.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct KeyValueConfig {

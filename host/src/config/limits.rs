@@ -6,7 +6,7 @@ use super::values::{ByteSize, Period};
 
 /// The limits of a host, and those that each application has unless it names its own
 /// ([`ApplicationLimits`]). [`Limit`](crate::Limit) has a name for each.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct Limits {
@@ -113,7 +113,7 @@ impl Default for Limits {
 }
 
 /// `[application.limits]`: what differs from [`Limits`].
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields of `Limits` have the same names")]
@@ -149,6 +149,54 @@ impl Limits {
         self.application_memory_total.get_or_insert(share);
     }
 
+    /// These limits, with those of a running host that it cannot change: the sizes of its rooms,
+    /// and the settings of its connections.
+    pub(crate) fn with_rooms_of(&self, running: &Self) -> Self {
+        Self {
+            connections: running.connections,
+            requests: running.requests,
+            queue: running.queue,
+            instances: running.instances,
+            header_read_time: running.header_read_time,
+            header_size: running.header_size,
+            http2_streams: running.http2_streams,
+            http2_resets: running.http2_resets,
+            drain_time: running.drain_time,
+            outbound_connections: running.outbound_connections,
+            sockets: running.sockets,
+            memory_total: running.memory_total,
+            dns_lookups: running.dns_lookups,
+            ..self.clone()
+        }
+    }
+
+    /// The names of the limits that a running host cannot change and that differ.
+    pub(crate) fn rooms_that_differ(&self, other: &Self) -> Vec<&'static str> {
+        let differ = [
+            ("connections", self.connections != other.connections),
+            ("requests", self.requests != other.requests),
+            ("queue", self.queue != other.queue),
+            ("instances", self.instances != other.instances),
+            (
+                "header-read-time",
+                self.header_read_time != other.header_read_time,
+            ),
+            ("header-size", self.header_size != other.header_size),
+            ("http2-streams", self.http2_streams != other.http2_streams),
+            ("http2-resets", self.http2_resets != other.http2_resets),
+            ("drain-time", self.drain_time != other.drain_time),
+            (
+                "outbound-connections",
+                self.outbound_connections != other.outbound_connections,
+            ),
+            ("sockets", self.sockets != other.sockets),
+            ("memory-total", self.memory_total != other.memory_total),
+            ("dns-lookups", self.dns_lookups != other.dns_lookups),
+        ];
+        let differ = differ.into_iter().filter(|(_, differs)| *differs);
+        differ.map(|(name, _)| name).collect()
+    }
+
     /// The limits of an application.
     pub(crate) fn of(&self, own: &ApplicationLimits) -> Self {
         Self {
@@ -174,7 +222,7 @@ impl Limits {
 }
 
 /// `[pools]`: the memory that stays resident for the next requests.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct PoolsConfig {

@@ -11,7 +11,7 @@ pub use crate::destination::{AddressRange, Pattern as HostPort};
 use crate::destination::{Host, InvalidPattern, InvalidRange};
 
 /// What an application may connect to, through `wasi:http` and `wasi:sockets`. By default, nothing.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct OutboundConfig {

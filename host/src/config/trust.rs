@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::values::Period;
 
 /// `[store]`: the store that `edgec store add` fills.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct StoreConfig {
@@ -19,7 +19,7 @@ pub struct StoreConfig {
 }
 
 /// `[policy]`: the trust policy (`docs/policy.md`). It is read again at each refresh.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct PolicyConfig {
