@@ -9,7 +9,7 @@ use edgec_loader::{HostEngine, Loaded};
 
 use crate::Program;
 use crate::config::{ApplicationConfig, ByteSize, Limits, LogLevel};
-use crate::guest::{OwnMemory, SharedMemory};
+use crate::memory::{OwnMemory, SharedMemory};
 use crate::queue::{Permits, Room, Waiting, enter};
 use crate::resident::Finished;
 use crate::services::{Observer, Process, Services};

@@ -5,6 +5,7 @@
 //! so an error has a line and a column.
 
 mod application;
+mod bounds;
 mod error;
 mod file;
 mod host_name;

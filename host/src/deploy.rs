@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use edgec_loader::store::{
     Application as Named, ArtifactStore, Deployment, PolicyFile, PolicySource, Preparation,
-    RefreshError, Refreshed, Versions, WHILE_EXHAUSTED,
+    RefreshError, Refreshed, StoreError, Versions, WHILE_EXHAUSTED,
 };
 use edgec_loader::verifier::read_guarded;
 use edgec_loader::{
@@ -199,9 +199,19 @@ impl Deployer {
     fn deploy(&self, application: &Arc<Application>) -> Result<(), HostError> {
         let config = application.config();
         let name = || application.name().to_owned();
-        let failed = |source| HostError::Load {
-            application: name(),
-            source,
+        let failed = |source| match source {
+            // This speaks of a store, which a single file does not have.
+            LoadError::Store(StoreError::NoFit { targets, .. }) if config.artifact.is_some() => {
+                let application = name();
+                HostError::NoFit {
+                    application,
+                    targets,
+                }
+            }
+            source => HostError::Load {
+                application: name(),
+                source,
+            },
         };
         let (versions, size) = match &config.artifact {
             Some(path) => {

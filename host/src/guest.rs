@@ -2,7 +2,6 @@
 
 mod hooks;
 mod limiter;
-mod memory;
 mod meter;
 mod output;
 
@@ -14,7 +13,6 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use self::hooks::Hooks;
 pub(crate) use self::limiter::Limiter;
-pub(crate) use self::memory::{OwnMemory, SharedMemory};
 pub(crate) use self::meter::{Meter, Metered};
 use self::output::Output;
 use crate::application::Application;

@@ -40,6 +40,7 @@ pub mod keyvalue;
 mod limits;
 mod linker;
 mod listener;
+mod memory;
 mod open_files;
 pub mod outbound;
 mod outcome;

@@ -84,27 +84,27 @@ fn reserve(config: &ServeConfig) -> u64 {
     needs.into_iter().fold(OWN, u64::saturating_add)
 }
 
-/// Lowers these limits in proportion, so that they take at most `left` open files. Returns what
-/// has changed.
-fn fit(limits: &mut Limits, left: u64) -> Option<String> {
+/// Lowers these limits so that they take at most `left` open files. The smallest ones stay as they
+/// are, and the others get equal shares: none of them can squeeze another out. Returns what has
+/// changed.
+fn fit(limits: &mut Limits, mut left: u64) -> Option<String> {
     let mut shares = [
         ("connections", &mut limits.connections),
         ("outbound-connections", &mut limits.outbound_connections),
         ("sockets", &mut limits.sockets),
     ];
-    let wanted: u64 = shares.iter().map(|(_, limit)| u64::from(**limit)).sum();
-    if wanted <= left {
-        return None;
-    }
+    shares.sort_by_key(|(_, limit)| **limit);
     let mut changes = Vec::new();
-    for (name, limit) in &mut shares {
+    for (rest, (name, limit)) in (1..=3u64).rev().zip(&mut shares) {
         let before = **limit;
-        // All three together fit in 34 bits, and `left` is less than their sum.
-        let share = (u64::from(before) * left) / wanted;
-        **limit = u32::try_from(share).unwrap_or(before).max(before.min(1));
-        changes.push(format!("{name} {} (not {before})", **limit));
+        let share = u64::from(before).min(left / rest);
+        left = left.saturating_sub(share);
+        **limit = u32::try_from(share).unwrap_or(before);
+        if **limit != before {
+            changes.push(format!("{name} {} (not {before})", **limit));
+        }
     }
-    Some(changes.join(", "))
+    (!changes.is_empty()).then(|| changes.join(", "))
 }
 
 #[cfg(test)]
@@ -119,8 +119,8 @@ mod tests {
         let what = fit(&mut limits, 600).unwrap();
         assert_eq!(
             what,
-            "connections 400 (not 4096), outbound-connections 100 (not 1024), sockets 100 (not \
-             1024)"
+            "outbound-connections 200 (not 1024), sockets 200 (not 1024), connections 200 (not \
+             4096)"
         );
         let sum = limits.connections + limits.outbound_connections + limits.sockets;
         assert_eq!(sum, 600);

@@ -20,23 +20,28 @@ impl Host {
         let Some(follows) = self.follows() else {
             return;
         };
-        let (level, what) = match follows.file.changed() {
-            Ok(None) => {
-                // The file may have been out of reach for a while.
-                follows.unread(None);
-                return;
-            }
+        let outcome = match follows.file.changed() {
+            Ok(None) => Ok(None),
             Ok(Some(config)) => match self.take(&config) {
-                Ok(changes) => (LogLevel::Info, changes.line()),
-                Err(error) => (LogLevel::Error, kept(&error_chain(&error))),
-            },
-            Err(error) => {
-                let line = error.line();
-                if !follows.unread(Some(&line)) {
-                    return;
+                Ok(changes) => Ok(Some(changes)),
+                Err(error) => {
+                    // What is missing may come, such as a file of certificates.
+                    follows.file.forget();
+                    Err(error_chain(&error))
                 }
-                (LogLevel::Error, kept(&line))
-            }
+            },
+            Err(error) => Err(error.line()),
+        };
+        let new = follows.unread(outcome.as_ref().err().map(String::as_str));
+        let (level, what) = match outcome {
+            Ok(None) => return,
+            Ok(Some(changes)) => (LogLevel::Info, changes.line()),
+            // A trouble that lasts is told once.
+            Err(_) if !new => return,
+            Err(why) => (
+                LogLevel::Error,
+                format!("the configuration stays as it was: {why}"),
+            ),
         };
         self.telemetry().log(level, None, what);
     }
@@ -82,10 +87,6 @@ impl Host {
         machine_limits(&mut limits, applications);
         limits
     }
-}
-
-fn kept(why: &str) -> String {
-    format!("the configuration stays as it was: {why}")
 }
 
 /// Whether an application has this name and channel.

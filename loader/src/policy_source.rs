@@ -59,6 +59,19 @@ impl PolicySourceError {
         }
     }
 
+    /// How long after its reading the last policy holds, if this error is the reason that there is
+    /// no newer one.
+    pub(crate) fn last_holds(&self, grace: Duration, stale_after: Option<Duration>) -> Duration {
+        if self.is_exhausted() {
+            let limit = stale_after.unwrap_or(WHILE_EXHAUSTED);
+            grace.max(limit.min(WHILE_EXHAUSTED))
+        } else if self.is_unread() {
+            grace
+        } else {
+            Duration::ZERO
+        }
+    }
+
     /// Whether this machine lacks what a reading takes: open files or memory. Then the last policy
     /// holds for [`WHILE_EXHAUSTED`].
     pub fn is_exhausted(&self) -> bool {

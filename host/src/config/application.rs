@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::bounds::positive;
 use super::keyvalue::KeyValueConfig;
 use super::limits::ApplicationLimits;
 use super::outbound::OutboundConfig;
@@ -64,10 +65,13 @@ pub struct ApplicationConfig {
 #[non_exhaustive]
 pub struct Reuse {
     /// Requests of one instance in its life, at most.
+    #[serde(deserialize_with = "positive")]
     pub requests: u32,
     /// Requests of one instance at one time, at most.
+    #[serde(deserialize_with = "positive")]
     pub concurrent: u32,
     /// The life of an instance from its first request, at most.
+    #[serde(deserialize_with = "positive")]
     pub life: Period,
     /// How long an instance waits for another request.
     pub idle: Period,

@@ -97,6 +97,11 @@ impl ConfigFile {
         self.decode(bytes).map(Some)
     }
 
+    /// Takes the bytes of the next reading as new, whatever they are.
+    pub(crate) fn forget(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn bytes(&self) -> Result<Vec<u8>, ConfigFileError> {
         read_guarded(&self.path).map_err(|source| ConfigFileError::Guard {
             path: self.path.clone(),

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::bounds::{memory, positive, some_memory, some_positive};
 use super::values::{ByteSize, Period};
 
 /// The limits of a host, and those that each application has unless it names its own
@@ -11,10 +12,13 @@ use super::values::{ByteSize, Period};
 #[non_exhaustive]
 pub struct Limits {
     /// Connections of clients at one time.
+    #[serde(deserialize_with = "positive")]
     pub connections: u32,
     /// Requests that run at one time, in all.
+    #[serde(deserialize_with = "positive")]
     pub requests: u32,
     /// Requests that run at one time, of one application.
+    #[serde(deserialize_with = "positive")]
     pub application_requests: u32,
     /// Requests that wait, in all. Further ones are answered with 503 at once.
     pub queue: u32,
@@ -23,14 +27,19 @@ pub struct Limits {
     /// How long a request waits.
     pub queue_time: Period,
     /// Instances at one time, in each pool.
+    #[serde(deserialize_with = "positive")]
     pub instances: u32,
     /// Instances at one time, of one application.
+    #[serde(deserialize_with = "positive")]
     pub application_instances: u32,
     /// How long a client may take for the head of a request, and stay silent between two requests.
+    #[serde(deserialize_with = "positive")]
     pub header_read_time: Period,
     /// The size of a request's head.
+    #[serde(deserialize_with = "positive")]
     pub header_size: ByteSize,
     /// Requests at one time in one HTTP/2 connection.
+    #[serde(deserialize_with = "positive")]
     pub http2_streams: u32,
     /// Requests of one HTTP/2 connection that the client reset and that are not yet forgotten. A
     /// connection with more is closed.
@@ -45,33 +54,43 @@ pub struct Limits {
     pub application_sockets: u32,
     /// The bytes of the memories of all instances together. `None`: three quarters of what the
     /// machine or its control group (container) has.
+    #[serde(deserialize_with = "some_positive")]
     pub memory_total: Option<ByteSize>,
     /// The bytes of the memories of all instances of one application. `None`: half of
     /// `memory_total`, or all of it if there is one application.
+    #[serde(deserialize_with = "some_positive")]
     pub application_memory_total: Option<ByteSize>,
     /// Name lookups at one time, in all.
     pub dns_lookups: u32,
     /// The processor time of a request: the time for which it computes.
+    #[serde(deserialize_with = "positive")]
     pub cpu_time: Period,
     /// The time of a request, from its start to the end of its response.
+    #[serde(deserialize_with = "positive")]
     pub wall_time: Period,
     /// The bytes of all memories of an instance.
+    #[serde(deserialize_with = "memory")]
     pub memory: ByteSize,
     /// The elements of all tables of an instance.
     pub table_elements: u32,
     /// The size of a request's body.
     pub request_body: ByteSize,
     /// How long a client may take for the next part of a request's body.
+    #[serde(deserialize_with = "positive")]
     pub request_body_time: Period,
     /// The size of a response's body.
     pub response_body: ByteSize,
     /// The size of a set of header fields of a program, in memory.
+    #[serde(deserialize_with = "positive")]
     pub fields: ByteSize,
     /// The bytes that a program passes to the host in one call.
+    #[serde(deserialize_with = "positive")]
     pub hostcall_bytes: ByteSize,
     /// Component handles of an instance at one time.
+    #[serde(deserialize_with = "positive")]
     pub handles: u32,
     /// Resources that an instance holds in the host at one time.
+    #[serde(deserialize_with = "positive")]
     pub resources: u32,
 }
 
@@ -118,21 +137,32 @@ impl Default for Limits {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields of `Limits` have the same names")]
 pub struct ApplicationLimits {
+    #[serde(deserialize_with = "some_positive")]
     pub requests: Option<u32>,
     pub queue: Option<u32>,
+    #[serde(deserialize_with = "some_positive")]
     pub instances: Option<u32>,
     pub sockets: Option<u32>,
+    #[serde(deserialize_with = "some_positive")]
     pub memory_total: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub cpu_time: Option<Period>,
+    #[serde(deserialize_with = "some_positive")]
     pub wall_time: Option<Period>,
+    #[serde(deserialize_with = "some_memory")]
     pub memory: Option<ByteSize>,
     pub table_elements: Option<u32>,
     pub request_body: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub request_body_time: Option<Period>,
     pub response_body: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub fields: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub hostcall_bytes: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub handles: Option<u32>,
+    #[serde(deserialize_with = "some_positive")]
     pub resources: Option<u32>,
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::bounds::positive;
 use super::values::Period;
 
 /// `[store]`: the store that `edgec store add` fills.
@@ -14,7 +15,7 @@ pub struct StoreConfig {
     /// Its folder.
     pub path: PathBuf,
     /// How often the store and the policy are read again.
-    #[serde(default = "refresh")]
+    #[serde(default = "refresh", deserialize_with = "positive")]
     pub refresh: Period,
 }
 

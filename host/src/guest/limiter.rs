@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use edgec_loader::wasmtime::{Error, ResourceLimiter, Result};
 
-use super::memory::OwnMemory;
 use crate::Limit;
 use crate::LimitHit;
 use crate::config::Limits;
 use crate::hit::Hit;
+use crate::memory::OwnMemory;
 
 /// What an instance has taken, and what it may take. The sums are over all its memories and tables:
 /// a limit of each alone would grow with the number of memories.
@@ -96,8 +96,8 @@ impl ResourceLimiter for Limiter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory::SharedMemory;
     use super::*;
+    use crate::memory::SharedMemory;
 
     fn limiter(limits: &Limits, host: &Arc<SharedMemory>, hit: &Arc<Hit>) -> Limiter {
         let application = SharedMemory::new(u64::MAX, Limit::ApplicationMemoryTotal);

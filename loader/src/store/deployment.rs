@@ -17,7 +17,7 @@ use super::refreshed::{RefreshError, Refreshed};
 use super::trust::{Trust, Trusted};
 use super::versions::Versions;
 use crate::distrust::{Distrust, Distrusted};
-use crate::policy_source::{Followed, PolicySource, PolicySourceError, WHILE_EXHAUSTED};
+use crate::policy_source::{Followed, PolicySource, PolicySourceError};
 use crate::{Event, HostEngine, LoadError, Loaded};
 
 /// The default limit for the age of the last reading of the policy.
@@ -223,12 +223,9 @@ impl<P> Deployment<P> {
     /// A policy cannot be read if the system does not give its file, or the host's own source fails
     /// ([`PolicySourceError::is_unread`]). The version in use is distrusted at once if the policy
     /// is there but has expired, is older than an earlier one, has no valid signature, or can be
-    /// written by others, and also at the end of a validity in the last policy. No other version is
-    /// loaded during the grace time. A grace time has no effect beyond [`Self::stale_after`].
-    ///
-    /// If this machine lacks open files or memory for the reading
-    /// ([`PolicySourceError::is_exhausted`]), the last policy holds for [`WHILE_EXHAUSTED`] at
-    /// least, whatever `grace` is.
+    /// written by others, and at the end of a validity in the last policy. No other version is
+    /// loaded during the grace time. It has no effect beyond [`Self::stale_after`], and is a minute
+    /// at least if this machine lacks open files or memory.
     ///
     /// # Errors
     ///
@@ -296,11 +293,7 @@ impl<P> Deployment<P> {
         source: PolicySourceError,
         grace: Duration,
     ) -> (Trust, Result<Followed, RefreshError>) {
-        let holds = match (source.is_exhausted(), source.is_unread()) {
-            (true, _) => grace.max(self.while_exhausted()),
-            (false, true) => grace,
-            (false, false) => Duration::ZERO,
-        };
+        let holds = source.last_holds(grace, self.stale_after);
         let left = |before: &Arc<Trusted>| holds.saturating_sub(before.followed.read.elapsed());
         if let Some(before) = before
             && !left(before).is_zero()
@@ -318,12 +311,6 @@ impl<P> Deployment<P> {
         let distrusted = Distrusted::new(Distrust::NoPolicy(source));
         let error = RefreshError::Distrusted(distrusted.clone());
         (Trust::Distrusted(distrusted), Err(error))
-    }
-
-    /// How long the last policy holds while the machine cannot read it.
-    fn while_exhausted(&self) -> Duration {
-        let limit = self.stale_after.unwrap_or(WHILE_EXHAUSTED);
-        limit.min(WHILE_EXHAUSTED)
     }
 
     /// Checks that the policy of a verdict was read recently.
