@@ -295,9 +295,7 @@ impl<P> Deployment<P> {
     ) -> (Trust, Result<Followed, RefreshError>) {
         let holds = source.last_holds(grace, self.stale_after);
         let left = |before: &Arc<Trusted>| holds.saturating_sub(before.followed.read.elapsed());
-        if let Some(before) = before
-            && !left(before).is_zero()
-        {
+        if let Some(before) = before.filter(|it| !left(it).is_zero()) {
             let trust = self.judged(at_work, before.followed.clone(), Some(before));
             let error = match &trust {
                 Trust::Trusted(_) => {
