@@ -343,7 +343,14 @@ fn what_cannot_be_served_is_refused() {
         "x86_64" => "aarch64",
         _ => "x86_64",
     };
-    let name = ["--name", "acme/shop", "--key", "key.pem"];
+    let name = [
+        "--name",
+        "acme/shop",
+        "--app-version",
+        "1",
+        "--key",
+        "key.pem",
+    ];
     let target = ["build", "-q", "shop.wat", "-t", other, "--profile", "edge"];
     sandbox.ok(&[&target[..], &name, &["-o", "other.cwasm"]].concat());
     let error = fails(1, &["--key", "key.pub.pem", "other.cwasm"]);
