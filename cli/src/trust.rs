@@ -14,7 +14,7 @@ use crate::{files, keys, render, time};
 pub(crate) const STATE_VARIABLE: &str = "EDGEC_TRUST_STATE";
 
 /// Whose signatures count, and what an artifact must be.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct TrustArguments {
     /// A public key whose signature is required: a file, `-`, or `env:NAME`; if repeated, all are
     /// required

@@ -8,8 +8,9 @@ use edgec_loader::store::{Deployment, Distrusted};
 use edgec_loader::{HostEngine, Loaded};
 
 use crate::Program;
-use crate::config::{ApplicationConfig, Limits, LogLevel};
+use crate::config::{ApplicationConfig, ByteSize, Limits, LogLevel};
 use crate::long::Long;
+use crate::memory::{OwnMemory, SharedMemory};
 use crate::queue::{Permits, Room, Rooms, Waiting, enter};
 use crate::resident::Finished;
 use crate::services::{Observer, Process, Services};
@@ -32,6 +33,8 @@ pub struct Application {
     reserve: Room,
     /// Requests in shared instances that no other application can take.
     shared_reserve: Room,
+    /// The memory of its instances.
+    memory: Arc<SharedMemory>,
     waiting: Waiting,
     turns: Turns,
     habit: Arc<Habit>,
@@ -45,6 +48,8 @@ pub struct Application {
 pub(crate) struct Door {
     /// Connections to other hosts and servers.
     pub(crate) process: Process,
+    /// The memory of all instances.
+    pub(crate) memory: Arc<SharedMemory>,
     /// Requests that run.
     pub(crate) requests: Room,
     /// Requests that wait.
@@ -61,6 +66,7 @@ impl Door {
     pub(crate) fn new(limits: &Limits) -> Result<Self, HostError> {
         Ok(Self {
             process: Process::new(limits),
+            memory: memory(limits.memory_total, Limit::MemoryTotal),
             requests: Room::new(limits.requests),
             waiting: Waiting::new(limits.queue, Limit::Queue),
             turns: Turns::default(),
@@ -68,6 +74,11 @@ impl Door {
             finished: Finished::default(),
         })
     }
+}
+
+/// The memory of a limit that a host has named ([`Limits::for_machine`]).
+fn memory(most: Option<ByteSize>, limit: Limit) -> Arc<SharedMemory> {
+    SharedMemory::new(most.map_or(u64::MAX, ByteSize::get), limit)
 }
 
 /// What serves an application.
@@ -95,11 +106,13 @@ pub(crate) enum Sharing {
 }
 
 impl Application {
+    /// `before` is the same application by an earlier configuration.
     pub(crate) fn new(
         config: ApplicationConfig,
         limits: &Limits,
         door: &Arc<Door>,
         telemetry: &Arc<Telemetry>,
+        before: Option<&Self>,
     ) -> Result<Self, HostError> {
         let limits = limits.of(&config.limits);
         let teller = Arc::new(Teller {
@@ -109,12 +122,22 @@ impl Application {
         });
         let observer: Arc<dyn Observer> = Arc::clone(&teller) as Arc<dyn Observer>;
         Ok(Self {
-            services: Services::new(&config, &door.process, &observer)?,
+            services: Services::new(
+                &config,
+                &limits,
+                &door.process,
+                &observer,
+                before.map(Self::services),
+            )?,
             teller,
             requests: Room::new(limits.application_requests),
             instances: Room::new(limits.application_instances),
             reserve: Room::new(limits.reserved_instances),
             shared_reserve: Room::new(limits.reserved_instances),
+            memory: memory(
+                limits.application_memory_total,
+                Limit::ApplicationMemoryTotal,
+            ),
             waiting: Waiting::new(limits.application_queue, Limit::ApplicationQueue),
             turns: Turns::default(),
             habit: Arc::default(),
@@ -171,6 +194,11 @@ impl Application {
     /// The requests of it that wait.
     pub fn queue_depth(&self) -> usize {
         self.waiting.depth()
+    }
+
+    /// The memory of a new instance.
+    pub(crate) fn memory(&self) -> OwnMemory {
+        OwnMemory::new(&self.memory, &self.door.memory)
     }
 
     /// The turns of a new instance.
@@ -233,6 +261,20 @@ impl Application {
         let (own, door) = (&self.waiting, &self.door);
         let patience = self.limits.queue_time.get();
         let slots = self.deployed.get().map(|deployed| &deployed.slots);
+        let (reserve, instances, crowded) = match sharing {
+            Sharing::Own => (&self.reserve, Some(&self.instances), slots),
+            Sharing::Shared => (&self.shared_reserve, None, None),
+        };
+        self.count_full(&[
+            (Some(&self.requests), Limit::ApplicationRequests),
+            (instances, Limit::ApplicationInstances),
+        ]);
+        if reserve.free() == 0 {
+            self.count_full(&[
+                (Some(&door.requests), Limit::Requests),
+                (crowded, Limit::Instances),
+            ]);
+        }
         match (sharing, slots) {
             (Sharing::Own, Some(slots)) => {
                 let rooms = Rooms {
@@ -251,6 +293,15 @@ impl Application {
                     shared: &[&door.requests],
                 };
                 enter(rooms, own, &door.waiting, patience).await
+            }
+        }
+    }
+
+    /// Counts the limits because of which a request has to wait.
+    fn count_full(&self, rooms: &[(Option<&Room>, Limit)]) {
+        for (room, limit) in rooms {
+            if room.is_some_and(|room| room.free() == 0) {
+                self.telemetry.limit_hit(Some(self), *limit);
             }
         }
     }

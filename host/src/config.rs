@@ -5,7 +5,9 @@
 //! so an error has a line and a column.
 
 mod application;
+mod bounds;
 mod error;
+mod file;
 mod host_name;
 mod keyvalue;
 mod limits;
@@ -23,6 +25,7 @@ use toml::Spanned;
 
 pub use self::application::{ApplicationConfig, Reuse};
 pub use self::error::{ConfigError, TextPlace};
+pub use self::file::{ConfigFile, ConfigFileError};
 pub(crate) use self::host_name::is_host;
 pub use self::keyvalue::{KeyValueConfig, RedisUrl};
 pub use self::limits::{ApplicationLimits, Limits, PoolsConfig};
@@ -32,8 +35,9 @@ pub use self::telemetry::{LogConfig, LogFormat, LogLevel};
 pub use self::trust::{PolicyConfig, StoreConfig};
 pub use self::values::{ByteSize, HostPattern, PathPrefix, Period};
 
-/// The longest configuration, in bytes (4 MiB).
-const MAX_LEN: usize = 4 << 20;
+/// The longest configuration, in bytes (1 MiB): no longer file is read that must be safe from other
+/// users.
+const MAX_LEN: usize = 1 << 20;
 
 /// The only schema so far.
 const SCHEMA: u32 = 1;

@@ -101,10 +101,18 @@ async fn protocol_of<I>(
 {
     let limits = host.config().limits.clone();
     let busy = Arc::new(Busy::new());
+    let streams = match protocol {
+        Protocol::Http1 => usize::MAX,
+        Protocol::Http2 => usize::try_from(limits.http2_streams).unwrap_or(usize::MAX),
+    };
     let (served, counted) = (Arc::clone(&host), Arc::clone(&busy));
     let service = service_fn(move |request: Request<Incoming>| {
         let (host, scheme) = (Arc::clone(&served), scheme_of(&scheme));
         let request_runs = Busy::begin(&counted);
+        // The protocol refuses further ones, which nobody sees here.
+        if counted.running() >= streams {
+            host.telemetry().limit_hit(None, Limit::Http2Streams);
+        }
         async move {
             let response = host.respond(scheme, request).await;
             drop(request_runs);
@@ -231,6 +239,10 @@ impl Busy {
         Runs(Arc::clone(busy))
     }
 
+    fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
+    }
+
     fn since_begin(&self) -> usize {
         usize::try_from(self.begin.elapsed().as_millis()).unwrap_or(usize::MAX)
     }
@@ -243,7 +255,7 @@ impl Busy {
             let idle = self
                 .since_begin()
                 .saturating_sub(self.last.load(Ordering::Relaxed));
-            if self.running.load(Ordering::Relaxed) == 0 && idle >= period_ms {
+            if self.running() == 0 && idle >= period_ms {
                 return;
             }
         }

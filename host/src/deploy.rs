@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use edgec_loader::store::{
     Application as Named, ArtifactStore, Deployment, PolicyFile, PolicySource, Preparation,
-    RefreshError, Refreshed, Versions,
+    RefreshError, Refreshed, StoreError, Versions, WHILE_EXHAUSTED,
 };
 use edgec_loader::verifier::read_guarded;
 use edgec_loader::{
@@ -128,7 +128,7 @@ pub(crate) struct Deployer {
     /// A version is not trusted any more if the policy was not read for so long.
     stale_after: Duration,
     /// The last trouble of each application, so that the log has it once.
-    troubles: Mutex<HashMap<usize, String>>,
+    troubles: Mutex<HashMap<String, String>>,
 }
 
 impl Deployer {
@@ -161,14 +161,14 @@ impl Deployer {
         let length = applications.len().div_ceil(processors).max(1);
         let failures = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
-            for (number, part) in applications.chunks(length).enumerate() {
-                let (failures, first) = (&failures, number * length);
+            for part in applications.chunks(length) {
+                let failures = &failures;
                 scope.spawn(move || {
-                    for (place, application) in part.iter().enumerate() {
+                    for application in part {
                         if let Err(error) = self.deploy(application) {
                             // A file does not come by itself, so its failure ends the host.
                             if application.config().artifact.is_none() {
-                                self.note(first + place, application, error_chain(&error));
+                                self.note(application, error_chain(&error));
                                 continue;
                             }
                             let failures = failures.lock();
@@ -184,17 +184,40 @@ impl Deployer {
         failures.into_iter().next().map_or(Ok(()), Err)
     }
 
+    /// Loads these applications. The log says which of them cannot be loaded. The next refresh
+    /// tries again.
+    pub(crate) fn deploy_or_note(&self, applications: &[Arc<Application>]) {
+        for application in applications {
+            match self.deploy(application) {
+                Ok(()) => self.well(application),
+                Err(error) => self.note(application, error_chain(&error)),
+            }
+        }
+    }
+
     /// Loads an application for the first time.
     fn deploy(&self, application: &Arc<Application>) -> Result<(), HostError> {
         let config = application.config();
         let name = || application.name().to_owned();
-        let failed = |source| HostError::Load {
-            application: name(),
-            source,
+        let failed = |source| match source {
+            // This speaks of a store, which a single file does not have.
+            LoadError::Store(StoreError::NoFit { targets, .. }) if config.artifact.is_some() => {
+                let application = name();
+                HostError::NoFit {
+                    application,
+                    targets,
+                }
+            }
+            source => HostError::Load {
+                application: name(),
+                source,
+            },
         };
         let (versions, size) = match &config.artifact {
             Some(path) => {
-                let manifest = ArtifactFile::manifest(path, config, &self.policy.first)?;
+                let policy = self.policy.source.policy();
+                let policy = policy.map_err(|error| failed(LoadError::Policy(error)))?;
+                let manifest = ArtifactFile::manifest(path, config, &policy)?;
                 let size = Size::of(&manifest);
                 let expected = expected(&manifest.name, config);
                 let source = ArtifactFile::new(path, &manifest);
@@ -275,7 +298,7 @@ impl Deployer {
 
     /// Refreshes all applications, and loads those that could not be loaded before.
     pub(crate) fn refresh_all(&self, applications: &[Arc<Application>]) {
-        for (number, application) in applications.iter().enumerate() {
+        for application in applications {
             let outcome = match application.deployed() {
                 None => self
                     .deploy(application)
@@ -283,25 +306,27 @@ impl Deployer {
                 Some(deployed) => refresh(application, &deployed.deployment),
             };
             match outcome {
-                Ok(()) => self.well(number, application),
-                Err(what) => self.note(number, application, what),
+                Ok(()) => self.well(application),
+                Err(what) => self.note(application, what),
             }
         }
     }
 
     /// Logs a trouble, if it is new.
-    fn note(&self, number: usize, application: &Application, what: String) {
+    fn note(&self, application: &Application, what: String) {
+        let name = name(application);
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        if troubles.get(&number) != Some(&what) {
+        if troubles.get(&name) != Some(&what) {
             let telemetry = application.telemetry();
             telemetry.log(LogLevel::Error, Some(application.name()), &what);
-            troubles.insert(number, what);
+            troubles.insert(name, what);
         }
     }
 
-    fn well(&self, number: usize, application: &Application) {
+    fn well(&self, application: &Application) {
+        let name = name(application);
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        if troubles.remove(&number).is_some() {
+        if troubles.remove(&name).is_some() {
             let telemetry = application.telemetry();
             telemetry.log(
                 LogLevel::Info,
@@ -310,6 +335,13 @@ impl Deployer {
             );
         }
     }
+}
+
+/// What tells an application from all others.
+fn name(application: &Application) -> String {
+    let config = application.config();
+    let channel = config.channel.as_deref().unwrap_or_default();
+    format!("{}@{channel}", config.name)
 }
 
 /// Takes the version that is current now.
@@ -327,10 +359,16 @@ fn refresh(application: &Application, deployment: &Deployment<Program>) -> Resul
         }
         Ok(_) => Ok(()),
         // The rest of the grace time changes at each refresh.
-        Err(RefreshError::Unread { source, .. }) => Err(format!(
-            "the trust policy cannot be read, and the last one holds for {grace:?}: {}",
-            error_chain(&source)
-        )),
+        Err(RefreshError::Unread { source, .. }) => {
+            let holds = match source.is_exhausted() {
+                true => grace.max(WHILE_EXHAUSTED),
+                false => grace,
+            };
+            Err(format!(
+                "the trust policy cannot be read, and the last one holds for {holds:?}: {}",
+                error_chain(&source)
+            ))
+        }
         Err(error) => Err(error_chain(&error)),
     }
 }

@@ -49,6 +49,14 @@ pub enum HostError {
         /// Its profile.
         profile: String,
     },
+    /// A single file is for another CPU, or for one with more features.
+    #[error("the artifact of `{application}` is for {}, which does not run on this CPU", targets.join(", "))]
+    NoFit {
+        /// The application.
+        application: String,
+        /// What the artifact is for.
+        targets: Vec<String>,
+    },
     /// The engine cannot be made, for example because there is no address space for its pool.
     #[error("the engine for {pool} programs cannot be made: {source:#}")]
     Engine {
@@ -107,6 +115,7 @@ impl HostError {
             Self::NoPolicy => "no-trust",
             Self::Load { source, .. } => source.code(),
             Self::NotEdge { .. } => "profile",
+            Self::NoFit { .. } => "no-fit",
             Self::Engine { .. } => "engine",
             Self::Listen { .. } | Self::NoListener => "listen",
             Self::Tls { .. } => "tls",

@@ -57,7 +57,7 @@ impl GuestState {
             hooks: Hooks::new(services.outbound()),
             imports: Imports::new(Arc::clone(services.shared()), sockets),
             table,
-            limiter: Limiter::new(limits, hit),
+            limiter: Limiter::new(limits, application.memory(), hit),
             application: Arc::clone(application),
         }
     }

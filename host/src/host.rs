@@ -1,41 +1,90 @@
 //! A host: its applications, and the work of its whole life.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use edgec_loader::{HostEngine, Ticker};
+use edgec_loader::{HostEngine, Ticker, machine_memory};
 
-use crate::HostError;
 use crate::application::{Application, Door};
-use crate::config::ServeConfig;
+use crate::config::{ApplicationConfig, ConfigFile, Limits, ServeConfig};
 use crate::deploy::{Deployer, Policy, Source};
 use crate::peers::Peers;
-use crate::pools::Pools;
+use crate::pools::{Pools, largest_memory};
 use crate::queue::Room;
 use crate::resident::Finished;
 use crate::routing::Router;
 use crate::run::TICK;
 use crate::telemetry::Telemetry;
+use crate::wake::Wake;
+use crate::{HostError, open_files};
+
+/// The memory that is assumed if the system does not say how much it has, in bytes (4 GiB).
+const ASSUMED: u64 = 4 << 30;
 
 /// A host that serves applications.
 pub struct Host {
+    /// The configuration at the start, as it was written.
+    written: ServeConfig,
+    /// The same, with the limits that fit this machine.
     config: ServeConfig,
-    router: Router<Arc<Application>>,
-    applications: Vec<Arc<Application>>,
+    served: RwLock<Arc<Served>>,
     telemetry: Arc<Telemetry>,
     door: Arc<Door>,
     connections: Room,
     peers: Arc<Peers>,
     deployer: Deployer,
     draining: AtomicBool,
+    follows: OnceLock<Follows>,
+    /// A refresh holds this lock.
+    refreshing: Mutex<()>,
+    wake: Arc<Wake>,
     _tickers: Vec<Ticker>,
+}
+
+/// What is served: all of it changes at one moment.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) router: Router<Arc<Application>>,
+    pub(crate) applications: Vec<Arc<Application>>,
+}
+
+impl Served {
+    pub(crate) fn new(applications: Vec<Arc<Application>>) -> Self {
+        let mut router = Router::default();
+        for application in &applications {
+            let own = application.config();
+            router.add(&own.host, &own.path, application);
+        }
+        Self {
+            router,
+            applications,
+        }
+    }
+}
+
+/// The file whose changes take effect.
+#[derive(Debug)]
+pub(crate) struct Follows {
+    pub(crate) file: ConfigFile,
+    /// Why it could not be read the last time.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Follows {
+    /// Remembers why the file cannot be read now. Returns whether that is new.
+    pub(crate) fn unread(&self, why: Option<&str>) -> bool {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = trouble.as_deref() != why;
+        *trouble = why.map(str::to_owned);
+        new
+    }
 }
 
 impl Host {
     /// Opens the store, makes the engines, and loads the current version of each application, in
     /// parallel. An application that cannot be loaded is not served yet, and the log says why. The
-    /// work blocks.
+    /// work blocks. The process may have as many open files as the system allows it from then on.
     ///
     /// `policy` decides what is loaded. `None`: the policy of the configuration.
     ///
@@ -44,6 +93,10 @@ impl Host {
     /// [`HostError`], also if a single file cannot be loaded: there is nothing to wait for.
     pub fn open(config: ServeConfig, policy: Option<Policy>) -> Result<Arc<Self>, HostError> {
         let telemetry = Telemetry::new(&config.log)?;
+        let (written, mut config) = (config.clone(), config);
+        open_files::divide(&mut config, &telemetry)?;
+        let applications = config.applications.len();
+        machine_limits(&mut config.limits, applications);
         let policy = match (policy, &config.policy) {
             (Some(policy), _) => policy,
             (None, Some(file)) => Policy::of(file)?,
@@ -52,42 +105,46 @@ impl Host {
         let source = Source::open(&config)?;
         let needs = source.needs(&config, &policy, &telemetry)?;
         let pools = Pools::new(&config, &needs, &telemetry)?;
-        let door = Arc::new(Door::new(&config.limits)?);
-        let mut router = Router::default();
-        let mut applications = Vec::new();
-        for own in &config.applications {
-            let application = Application::new(own.clone(), &config.limits, &door, &telemetry)?;
-            let application = Arc::new(application);
-            application.known();
-            router.add(&own.host, &own.path, &application);
-            applications.push(application);
-        }
         let tickers = pools.engines().map(|engine: &HostEngine| engine.tick(TICK));
         let tickers = tickers.collect();
-        let deployer = Deployer::new(&config, source, policy, pools, needs);
-        deployer.deploy_all(&applications)?;
-        Ok(Arc::new(Self {
+        let host = Self {
+            written,
+            served: RwLock::new(Arc::new(Served::new(Vec::new()))),
+            telemetry,
+            door: Arc::new(Door::new(&config.limits)?),
             connections: Room::new(config.limits.connections),
             peers: Peers::new(config.limits.address_connections),
+            deployer: Deployer::new(&config, source, policy, pools, needs),
             config,
-            router,
-            applications,
-            telemetry,
-            door,
-            deployer,
             draining: AtomicBool::new(false),
+            follows: OnceLock::new(),
+            refreshing: Mutex::default(),
+            wake: Arc::default(),
             _tickers: tickers,
-        }))
+        };
+        let applications = host.config.applications.iter();
+        let applications = applications.map(|own| host.application(own, &host.config.limits, None));
+        let applications: Vec<_> = applications.collect::<Result<_, HostError>>()?;
+        host.deployer.deploy_all(&applications)?;
+        host.serve_from_now(Served::new(applications));
+        Ok(Arc::new(host))
     }
 
-    /// The configuration.
+    /// Follows the file of its configuration: each refresh reads it again, and what has changed in
+    /// its applications takes effect (`docs/serve.md`). Only the first call has an effect.
+    pub fn follow(&self, file: ConfigFile) {
+        let trouble = Mutex::default();
+        let _ = self.follows.set(Follows { file, trouble });
+    }
+
+    /// The configuration at the start, with the limits that fit this machine.
     pub fn config(&self) -> &ServeConfig {
         &self.config
     }
 
-    /// All applications, whether they are served now or not.
-    pub fn applications(&self) -> &[Arc<Application>] {
-        &self.applications
+    /// All applications of the configuration now, whether they are served or not.
+    pub fn applications(&self) -> Vec<Arc<Application>> {
+        self.served().applications.clone()
     }
 
     /// What the host tells about its work.
@@ -105,8 +162,51 @@ impl Host {
         !self.draining.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn router(&self) -> &Router<Arc<Application>> {
-        &self.router
+    /// What is served now.
+    pub(crate) fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Serves this from now on.
+    pub(crate) fn serve_from_now(&self, served: Served) {
+        let mut now = self.served.write().unwrap_or_else(PoisonError::into_inner);
+        *now = Arc::new(served);
+    }
+
+    /// An application of this host, which is not loaded yet.
+    pub(crate) fn application(
+        &self,
+        config: &ApplicationConfig,
+        limits: &Limits,
+        before: Option<&Application>,
+    ) -> Result<Arc<Application>, HostError> {
+        let (door, telemetry) = (&self.door, &self.telemetry);
+        let application = Application::new(config.clone(), limits, door, telemetry, before)?;
+        let application = Arc::new(application);
+        application.known();
+        Ok(application)
+    }
+
+    pub(crate) fn as_written(&self) -> &ServeConfig {
+        &self.written
+    }
+
+    /// The largest memory for which the pools have room.
+    pub(crate) fn largest_memory(&self) -> u64 {
+        largest_memory(&self.config)
+    }
+
+    pub(crate) fn follows(&self) -> Option<&Follows> {
+        self.follows.get()
+    }
+
+    pub(crate) fn deployer(&self) -> &Deployer {
+        &self.deployer
+    }
+
+    /// Wakes the thread that refreshes.
+    pub(crate) fn wake(&self) -> &Arc<Wake> {
+        &self.wake
     }
 
     /// The connections of each address.
@@ -130,16 +230,26 @@ impl Host {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Reads the policy and the store again, once for all applications. The work blocks.
+    /// Reads the configuration (if the host [follows](Self::follow) a file), the policy and the
+    /// store again, once for all applications. The work blocks.
     pub fn refresh(&self) {
-        self.deployer.refresh_all(&self.applications);
+        let refreshing = self.refreshing.lock();
+        let _refreshing = refreshing.unwrap_or_else(PoisonError::into_inner);
+        self.reload();
+        self.deployer.refresh_all(&self.served().applications);
     }
+}
+
+/// Names the limits of memory that a configuration leaves open.
+pub(crate) fn machine_limits(limits: &mut Limits, applications: usize) {
+    let memory = machine_memory::total().unwrap_or(ASSUMED);
+    limits.for_machine(memory, applications);
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host")
-            .field("applications", &self.applications)
+            .field("applications", &self.applications())
             .finish_non_exhaustive()
     }
 }

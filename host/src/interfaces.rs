@@ -6,7 +6,7 @@
 //! | `wasi:config/store` | `0.2.0-rc.1`, `0.2.0-draft-2024-09-27` |
 //! | `wasi:keyvalue/{store,atomics,batch}` | `0.2.0-draft`, `0.2.0-draft2` |
 //! | `wasi:logging/logging` | `0.1.0-draft`, none |
-//! | `wasi:sockets/ip-name-lookup` | 0.2, 0.3 |
+//! | `wasi:sockets`: lookups, and the creation and end of sockets | 0.2, 0.3 |
 //! | `fermyon:spin/{key-value,variables}` | `2.0.0` |
 //! | `spin:key-value/key-value`, `spin:variables/variables` | `3.0.0` |
 //!
@@ -17,6 +17,7 @@ mod keyvalue;
 mod keyvalue_draft;
 mod logging;
 mod lookup;
+mod sockets;
 mod spin;
 mod spin_3;
 mod stubs;
@@ -112,9 +113,10 @@ pub fn add_to_linker<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
-    // In place of the lookups that are there now, which know no rules.
+    // In place of what is there now, which knows no rules and no limits.
     linker.allow_shadowing(true);
     lookup::add_to_linker(linker)?;
+    sockets::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     config::add_to_linker(linker)?;
     keyvalue::add_to_linker(linker)?;

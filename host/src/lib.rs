@@ -5,11 +5,13 @@
 //! that it loads went through the verifier of `edgec-loader`; there is no other way in.
 //!
 //! ```no_run
-//! use edgec_host::{Host, ServeConfig, run_until_signal};
+//! use edgec_host::{ConfigFile, Host, run_until_signal};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = ServeConfig::from_toml(&std::fs::read_to_string("serve.toml")?)?;
-//! let host = Host::open(config, None)?;
+//! let file = ConfigFile::new("serve.toml");
+//! let host = Host::open(file.read()?, None)?;
+//! // Changes of the file take effect while it runs.
+//! host.follow(file);
 //! run_until_signal(host, |address| println!("{address}"))?;
 //! # Ok(())
 //! # }
@@ -39,11 +41,14 @@ mod limits;
 mod linker;
 mod listener;
 mod long;
+mod memory;
+mod open_files;
 pub mod outbound;
 mod outcome;
 mod peers;
 mod pools;
 mod queue;
+mod reload;
 mod resident;
 mod respond;
 pub mod routing;
@@ -52,9 +57,10 @@ mod serve;
 mod services;
 pub mod telemetry;
 mod turn;
+mod wake;
 
 pub use self::application::Application;
-pub use self::config::{ConfigError, ServeConfig};
+pub use self::config::{ConfigError, ConfigFile, ConfigFileError, ServeConfig};
 pub use self::deploy::{Policy, application_in};
 pub use self::error::HostError;
 pub use self::guest::GuestState;

@@ -37,6 +37,13 @@ macro_rules! limits {
 }
 
 limits! {
+    /// Requests that run, in all. Further ones wait in the queue.
+    Requests = "requests", SERVICE_UNAVAILABLE, "too many requests";
+    /// Requests of one application that run. Further ones wait in the queue.
+    ApplicationRequests = "application-requests", SERVICE_UNAVAILABLE,
+        "too many requests for this application";
+    /// Requests at one time in one HTTP/2 connection. Further ones are refused in the protocol.
+    Http2Streams = "http2-streams", SERVICE_UNAVAILABLE, "too many requests in this connection";
     /// Connections of clients. A further one waits until another ends.
     Connections = "connections", SERVICE_UNAVAILABLE, "too many connections";
     /// Connections of one address. A further one is closed.
@@ -65,6 +72,11 @@ limits! {
     WallTime = "wall-time", GATEWAY_TIMEOUT, "the application took too long";
     /// The memory of an instance.
     Memory = "memory", INTERNAL_SERVER_ERROR, "the application needs too much memory";
+    /// The memory of all instances together.
+    MemoryTotal = "memory-total", SERVICE_UNAVAILABLE, "the host has no memory left for it";
+    /// The memory of all instances of one application.
+    ApplicationMemoryTotal = "application-memory-total", SERVICE_UNAVAILABLE,
+        "the application's requests need too much memory together";
     /// The tables of an instance.
     TableElements = "table-elements", INTERNAL_SERVER_ERROR, "the application's tables are too large";
     /// The stack of an instance.
@@ -75,6 +87,8 @@ limits! {
     RequestBodyTime = "request-body-time", REQUEST_TIMEOUT, "the request's body took too long";
     /// The size of a response's body.
     ResponseBody = "response-body", BAD_GATEWAY, "the application's response is too large";
+    /// The size of a set of header fields of a program.
+    Fields = "fields", INTERNAL_SERVER_ERROR, "the application's header fields are too large";
     /// The bytes that a program passes to the host in one call.
     HostcallBytes = "hostcall-bytes", INTERNAL_SERVER_ERROR,
         "the application passed too much to the host at a time";
@@ -87,6 +101,11 @@ limits! {
     /// Outbound connections of one application.
     ApplicationConnections = "application-connections", BAD_GATEWAY,
         "too many outbound connections of this application";
+    /// Sockets of the programs of all applications.
+    Sockets = "sockets", BAD_GATEWAY, "too many sockets";
+    /// Sockets of the programs of one application.
+    ApplicationSockets = "application-sockets", BAD_GATEWAY,
+        "too many sockets of this application";
     /// An outbound connection that is not allowed.
     OutboundDenied = "outbound-denied", BAD_GATEWAY, "the application may not connect there";
     /// An address that is not public.

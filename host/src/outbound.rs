@@ -45,6 +45,8 @@ use self::tls::Tls;
 pub struct Settings {
     /// Connections at a time, of HTTP and of sockets together.
     pub connections: usize,
+    /// Sockets of programs at a time, from their creation until they are closed.
+    pub open_sockets: usize,
     /// Name lookups at a time.
     pub lookups: usize,
     /// Addresses of a name that are looked at, at most.
@@ -71,6 +73,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             connections: 16,
+            open_sockets: 64,
             lookups: 8,
             addresses: 8,
             dns_timeout: Duration::from_secs(2),
@@ -122,6 +125,7 @@ impl Outbound {
         let pool = Pool::new(
             Arc::clone(process),
             settings.connections,
+            settings.open_sockets,
             settings.idle_time,
         );
         Ok(Arc::new(Self {

@@ -162,7 +162,7 @@ fn pool(
 }
 
 /// The largest memory that an application may have.
-fn largest_memory(config: &ServeConfig) -> u64 {
+pub(crate) fn largest_memory(config: &ServeConfig) -> u64 {
     let own = config.applications.iter().filter_map(|it| it.limits.memory);
     own.fold(config.limits.memory, Ord::max).get()
 }

@@ -145,7 +145,10 @@ fn look(host: &Host, pools: &mut BTreeMap<usize, ResidentPages>) -> std::io::Res
 
 /// The programs that have instances in a pool.
 fn components(host: &Host, engine: &Engine) -> Vec<Component> {
-    let deployed = host.applications().iter().filter_map(|it| it.version());
+    let deployed = host
+        .applications()
+        .into_iter()
+        .filter_map(|it| it.version());
     let components = deployed.map(|it| it.program().component().clone());
     components
         .filter(|it| Engine::same(it.engine(), engine))

@@ -31,6 +31,7 @@ impl Host {
             Ok(application) => application,
             Err(error) => return refusal(error),
         };
+        let application = &application;
         let telemetry = application.telemetry();
         let begin = telemetry.request_started(application, request.headers());
         let finish = Finish::new(application, begin);
@@ -42,9 +43,10 @@ impl Host {
         }
     }
 
-    fn route<B>(&self, request: &Request<B>) -> Result<&Arc<Application>, RouteError> {
+    fn route<B>(&self, request: &Request<B>) -> Result<Arc<Application>, RouteError> {
         let host = host_of(request.version(), request.uri(), request.headers())?;
-        self.router().find(&host, request.uri().path())
+        let served = self.served();
+        served.router.find(&host, request.uri().path()).cloned()
     }
 }
 

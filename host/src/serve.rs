@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -13,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::LogLevel;
 use crate::host::Host;
 use crate::listener::{Certificates, Listener, Listeners};
+use crate::wake::Wake;
 use crate::{HostError, Limit, admin, connection, resident};
 
 /// How often files are read again if no store says it.
@@ -35,8 +35,6 @@ impl Stop {
     ///
     /// [`HostError::System`] if the system refuses the handlers.
     pub fn on_signals() -> Result<Self, HostError> {
-        let what = "signals cannot be handled";
-        let handler = |kind| signal(kind).map_err(|source| HostError::System { what, source });
         let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
         Ok(Self(Ends::Signals(
             handler(terminate)?,
@@ -122,33 +120,41 @@ pub async fn serve(
     Ok(())
 }
 
-/// Like [`serve`], in a runtime of its own, until SIGTERM or SIGINT.
+/// Like [`serve`], in a runtime of its own, until SIGTERM or SIGINT. SIGHUP begins a refresh at
+/// once.
 ///
 /// # Errors
 ///
 /// [`HostError`] if the host cannot listen, or the system gives no threads.
 pub fn run_until_signal(host: Arc<Host>, listening: impl Fn(&str)) -> Result<(), HostError> {
     let what = "no threads can be started";
-    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|source| HostError::System { what, source })?;
-    let served = runtime.block_on(async { serve(host, Stop::on_signals()?, listening).await });
+    let served = runtime.block_on(async {
+        tokio::spawn(refresh_on(
+            handler(SignalKind::hangup())?,
+            Arc::clone(host.wake()),
+        ));
+        serve(host, Stop::on_signals()?, listening).await
+    });
     // Programs that compute may still run. They belong to connections that were cut.
     runtime.shutdown_background();
     served
 }
 
-/// Lets this process have as many open files as the system allows it. The usual limit is lower than
-/// that of connections. If that fails, connections wait earlier.
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let _ = setrlimit(Resource::Nofile, raised);
+/// Handles a signal from now on.
+fn handler(kind: SignalKind) -> Result<Signal, HostError> {
+    let what = "signals cannot be handled";
+    signal(kind).map_err(|source| HostError::System { what, source })
+}
+
+/// Begins a refresh at each of these signals.
+async fn refresh_on(mut signal: Signal, wake: Arc<Wake>) {
+    while signal.recv().await.is_some() {
+        wake.ring();
+    }
 }
 
 /// Waits until what runs is answered, within a time.
@@ -200,8 +206,9 @@ async fn accept(
     }
 }
 
-/// Reads policy, store and certificates again, in a thread of its own, because that may wait for a
-/// disk. The thread ends after the host has stopped. The result ends if the thread ends.
+/// Reads configuration, policy, store and certificates again, in a thread of its own, because that
+/// may wait for a disk. The thread ends after the host has stopped. The result ends if the thread
+/// ends.
 fn refresh(
     host: &Arc<Host>,
     certificates: Option<Arc<Certificates>>,
@@ -209,14 +216,14 @@ fn refresh(
 ) -> Result<impl Future<Output = ()> + use<>, HostError> {
     let store = host.config().store.as_ref();
     let period = store.map_or(REFRESH, |store| store.refresh.get());
-    let host = Arc::downgrade(host);
+    let (host, wake) = (Arc::downgrade(host), Arc::clone(host.wake()));
     // Nothing is sent: if the thread ends, its sender is dropped, and the receiver notices.
     let (running, mut ended) = mpsc::channel::<()>(1);
     let work = move || {
         let _running = running;
         let mut trouble = None;
         loop {
-            std::thread::sleep(period.max(Duration::from_millis(10)));
+            wake.wait(period.max(Duration::from_millis(10)));
             // A drain goes on with refreshes: what runs may still be revoked.
             let (Some(host), Ok(_)) = (host.upgrade(), told.has_changed()) else {
                 return;

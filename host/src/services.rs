@@ -40,9 +40,12 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let (connections, lookups) = (limits.outbound_connections, limits.dns_lookups);
         Self {
-            connections: ProcessConnections::new(count(connections), count(lookups)),
+            connections: ProcessConnections::new(
+                count(limits.outbound_connections),
+                count(limits.sockets),
+                count(limits.dns_lookups),
+            ),
             redis: Mutex::default(),
         }
     }
@@ -74,20 +77,27 @@ impl Process {
 pub(crate) struct Services {
     outbound: Arc<Outbound>,
     shared: Arc<Shared>,
+    /// The configuration of its buckets.
+    keyvalue: Option<KeyValueConfig>,
 }
 
 impl Services {
-    /// The services of an application.
+    /// The services of an application, with its limits. `before` are its services by an earlier
+    /// configuration: if the buckets are the same, it keeps what is in them.
     ///
     /// # Errors
     ///
     /// [`HostError::Service`] if certificates or a Redis server's address cannot be used.
     pub(crate) fn new(
         config: &ApplicationConfig,
+        limits: &Limits,
         process: &Process,
         observer: &Arc<dyn Observer>,
+        before: Option<&Self>,
     ) -> Result<Self, HostError> {
+        let before = before.filter(|before| before.keyvalue == config.keyvalue);
         let keyvalue = match &config.keyvalue {
+            _ if let Some(before) = before => before.shared.keyvalue.clone(),
             Some(own) => Some(keyvalue(&config.name, own, process, observer)?),
             None => None,
         };
@@ -106,8 +116,9 @@ impl Services {
             }),
         };
         Ok(Self {
-            outbound: outbound(&config.outbound, process, observer)?,
+            outbound: outbound(&config.outbound, limits, process, observer)?,
             shared: Arc::new(shared),
+            keyvalue: config.keyvalue.clone(),
         })
     }
 
@@ -129,6 +140,7 @@ impl Services {
 
 fn outbound(
     config: &OutboundConfig,
+    limits: &Limits,
     process: &Process,
     observer: &Arc<dyn Observer>,
 ) -> Result<Arc<Outbound>, HostError> {
@@ -146,6 +158,7 @@ fn outbound(
     let kinds: &[SocketKind] = &config.sockets;
     let settings = Settings {
         connections: count(config.max_connections),
+        open_sockets: count(limits.application_sockets),
         lookups: count(config.max_lookups),
         dns_timeout: config.dns_timeout.get(),
         connect_timeout: config.connect_timeout.get(),
@@ -294,6 +307,8 @@ mod tests {
             Denial::LookupTimeout(host()),
             Denial::ApplicationConnections,
             Denial::HostConnections,
+            Denial::ApplicationSockets,
+            Denial::HostSockets,
             Denial::ConnectTimeout(host()),
             Denial::FirstByteTimeout(host()),
             Denial::BetweenBytesTimeout(host()),
@@ -347,12 +362,37 @@ mod tests {
     }
 
     #[test]
+    fn buckets_stay_if_their_configuration_does() {
+        let process = Process::new(&Limits::default());
+        let observer: Arc<dyn Observer> = Arc::new(Heard::default());
+        let services = |config: &ApplicationConfig, before: Option<&Services>| {
+            Services::new(config, &Limits::default(), &process, &observer, before).unwrap()
+        };
+        let mut config = ApplicationConfig::new("acme/app");
+        config.keyvalue = Some(KeyValueConfig::default());
+        let first = services(&config, None);
+        config.stub_imports = true;
+        let second = services(&config, Some(&first));
+        let buckets = |it: &Services| it.shared().keyvalue.clone().unwrap();
+        assert!(Arc::ptr_eq(&buckets(&first), &buckets(&second)));
+        config.keyvalue = Some(KeyValueConfig {
+            max_keys: 1,
+            ..KeyValueConfig::default()
+        });
+        let third = services(&config, Some(&second));
+        assert!(!Arc::ptr_eq(&buckets(&second), &buckets(&third)));
+        config.keyvalue = None;
+        assert!(services(&config, Some(&third)).shared().keyvalue.is_none());
+    }
+
+    #[test]
     fn certificates_that_are_not_there_are_an_error() {
         let process = Process::new(&Limits::default());
         let observer: Arc<dyn Observer> = Arc::new(Heard::default());
         let mut config = ApplicationConfig::new("acme/app");
         config.outbound.ca_file = Some("/nonexistent/ca.pem".into());
-        let error = Services::new(&config, &process, &observer).unwrap_err();
+        let error = Services::new(&config, &Limits::default(), &process, &observer, None);
+        let error = error.unwrap_err();
         assert!(error.to_string().contains("/nonexistent/ca.pem"), "{error}");
     }
 }

@@ -168,6 +168,7 @@ mod error;
 mod limits;
 mod load;
 mod loaded;
+pub mod machine_memory;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "hands verified code to the engine")]
 mod mapped;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,11 @@ use edgec_verifier::{
     Clock, ClockError, GuardError, NewestPolicy, PolicyFileError, PolicyStateError, PublicKey,
     SystemClock, TrustPolicy, remember,
 };
+
+/// How long the last policy holds, at most, while this machine lacks the open files or the memory
+/// for reading it ([`PolicySourceError::is_exhausted`]). Others may cause that, such as programs
+/// that open many files. It says nothing about the policy, so it does not stop what runs at once.
+pub const WHILE_EXHAUSTED: Duration = Duration::from_secs(60);
 
 /// Why a host has no policy. Then nothing is trusted.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +58,41 @@ impl PolicySourceError {
             _ => false,
         }
     }
+
+    /// How long after its reading the last policy holds, if this error is the reason that there is
+    /// no newer one.
+    pub(crate) fn last_holds(&self, grace: Duration, stale_after: Option<Duration>) -> Duration {
+        if self.is_exhausted() {
+            let limit = stale_after.unwrap_or(WHILE_EXHAUSTED);
+            grace.max(limit.min(WHILE_EXHAUSTED))
+        } else if self.is_unread() {
+            grace
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Whether this machine lacks what a reading takes: open files or memory. Then the last policy
+    /// holds for [`WHILE_EXHAUSTED`].
+    pub fn is_exhausted(&self) -> bool {
+        of_exhaustion(self)
+    }
+}
+
+/// Whether an error of the system is behind this error which says that there are too many open
+/// files, in this process or in all (`EMFILE`, `ENFILE`), or too little memory (`ENOMEM`).
+fn of_exhaustion(error: &(dyn Error + 'static)) -> bool {
+    use rustix::io::Errno;
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let system = error.downcast_ref::<io::Error>();
+        let errno = system.and_then(Errno::from_io_error);
+        if matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// A policy's file. It is read again each time that a host asks for the policy.
@@ -172,6 +213,15 @@ impl PolicySource {
         }))
     }
 
+    /// The policy now.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicySourceError`].
+    pub fn policy(&self) -> Result<TrustPolicy, PolicySourceError> {
+        self.read().map(|followed| followed.policy)
+    }
+
     pub(crate) fn read(&self) -> Result<Followed, PolicySourceError> {
         // This is before the reading, which may take long: the policy may be as old as this time.
         let read = Instant::now();
@@ -233,6 +283,30 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
         let first = shared.read().unwrap().policy;
         assert_eq!(shared.read().unwrap().policy.digest(), first.digest());
         assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_lack_of_files_or_memory_is_told_apart() {
+        let path = PathBuf::from("trust.toml");
+        let of = |errno: i32| {
+            let path = path.clone();
+            let source = GuardError::Io(io::Error::from_raw_os_error(errno));
+            PolicySourceError::File(PolicyFileError::Guard { path, source })
+        };
+        // EMFILE, ENFILE, ENOMEM.
+        assert!(
+            [24, 23, 12]
+                .into_iter()
+                .all(|errno| of(errno).is_exhausted())
+        );
+        // ENOENT, EACCES, EIO.
+        assert!(![2, 13, 5].into_iter().any(|errno| of(errno).is_exhausted()));
+        let path = path.clone();
+        let source = io::Error::from_raw_os_error(24);
+        let state = PolicySourceError::State(PolicyStateError::Io { path, source });
+        assert!(state.is_exhausted() && !state.is_unread());
+        let host = PolicySourceError::Host(io::Error::from_raw_os_error(24).into());
+        assert!(host.is_exhausted());
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use edgec_store::{
 };
 
 pub use crate::distrust::{Distrust, Distrusted};
-pub use crate::policy_source::{PolicyFile, PolicySource, PolicySourceError};
+pub use crate::policy_source::{PolicyFile, PolicySource, PolicySourceError, WHILE_EXHAUSTED};
 
 pub use self::deployment::Deployment;
 pub use self::load_from_store::LoadFromStore;

@@ -4,13 +4,13 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use edgec_loader::store::{
-    ArtifactSource, Candidate, Deployment, Distrust, PolicyFile, Preparation, RefreshError,
-    Refreshed, SourceFailure, Versions,
+    ArtifactSource, Candidate, Deployment, Distrust, PolicyFile, PolicySource, Preparation,
+    RefreshError, Refreshed, SourceFailure, Versions, WHILE_EXHAUSTED,
 };
 use edgec_loader::{Expected, HostEngine, Limits, LoadError, LoadMode};
 use edgec_tests::programs;
@@ -244,6 +244,35 @@ fn a_policy_out_of_reach_has_a_grace_time() {
     stored.follow(Some(stored.policy.clone()));
     let replaced = Refreshed::Replaced { from: 1, to: 2 };
     assert_eq!(deployment.refresh_within(LONG).unwrap(), replaced);
+}
+
+/// A machine that lacks open files says nothing about the policy: the last one holds for a while.
+#[test]
+fn a_lack_of_open_files_does_not_stop_what_runs_at_once() {
+    let stored = Stored::new();
+    stored.admit_answer(1);
+    let engine = edge(&Limits::OnDemand);
+    let (policy, errno) = (stored.policy.clone(), Arc::new(AtomicI32::new(0)));
+    let now = Arc::clone(&errno);
+    let source = PolicySource::by(move || match now.load(Ordering::Relaxed) {
+        0 => Ok(policy.clone()),
+        errno => Err(std::io::Error::from_raw_os_error(errno)),
+    });
+    let linker = Linker::<()>::new(&engine);
+    let deployment = Deployment::new(&stored.store, &engine, "app", source, linker).unwrap();
+    // EMFILE.
+    errno.store(24, Ordering::Relaxed);
+    let error = deployment.refresh().unwrap_err();
+    let RefreshError::Unread { left, source } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(*left <= WHILE_EXHAUSTED && source.is_exhausted());
+    assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
+    // EACCES: the policy is withdrawn, and no lack brings it back.
+    errno.store(13, Ordering::Relaxed);
+    assert_eq!(distrusted(&deployment), "policy-source");
+    errno.store(24, Ordering::Relaxed);
+    assert_eq!(distrusted(&deployment), "policy-source");
 }
 
 /// The grace time does not apply to a policy that can be read but must not be followed.

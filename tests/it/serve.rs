@@ -232,6 +232,78 @@ host = "shop.example"
     host.end();
 }
 
+/// Sends the host a signal.
+fn signal(host: &Running, signal: rustix::process::Signal) {
+    let process = rustix::process::Pid::from_child(&host.child);
+    rustix::process::kill_process(process, signal).unwrap();
+}
+
+#[test]
+fn changes_of_the_configuration_take_effect() {
+    let sandbox = Sandbox::new();
+    build(&sandbox, 201, "1", "edge", "shop.cwasm");
+    let write = |head: &str, host: &str, more: &str| {
+        let head = format!("schema = 1\n[listen]\nhttp = [\"127.0.0.1:0\"]\n{head}");
+        let shop = format!("name = \"acme/shop\"\nartifact = \"shop.cwasm\"\nhost = \"{host}\"\n");
+        let text = format!("{head}[[application]]\n{shop}{more}");
+        // In one step, so that the host never reads a part.
+        let new = sandbox.write("serve.toml.new", text);
+        std::fs::rename(&new, new.with_file_name("serve.toml")).unwrap();
+    };
+    write("", "shop.example", "");
+    let arguments = ["--config", "serve.toml", "--key", "key.pub.pem"];
+    let host = Running::start(&sandbox, &arguments);
+    let address = host.address("");
+    let of = |host: &str| status(&request(&address, "GET", &format!("Host: {host}\r\n")));
+    assert_eq!((of("shop.example"), of("new.example")), (201, 421));
+    write("", "new.example", "");
+    host.line("the configuration was read again; changed: acme/shop");
+    assert_eq!((of("shop.example"), of("new.example")), (421, 201));
+    // What cannot be used changes nothing.
+    write("", "shop.example", "zzz = 1\n");
+    let line = host.line("the configuration stays as it was");
+    assert!(
+        line.contains("line 8, column 1: unknown name `zzz`"),
+        "{line}"
+    );
+    write(
+        "",
+        "shop.example",
+        "outbound = { ca-file = \"none.pem\" }\n",
+    );
+    let line = host.line("the configuration stays as it was");
+    assert!(line.contains("none.pem"), "{line}");
+    assert_eq!((of("shop.example"), of("new.example")), (421, 201));
+    let more = "[limits]\nconnections = 9\ncpu-time = \"500ms\"\n";
+    write(more, "shop.example", "");
+    host.line("changed: acme/shop; after a restart only: limits.connections");
+    assert_eq!((of("shop.example"), of("new.example")), (201, 421));
+    host.end();
+}
+
+#[test]
+fn a_signal_makes_the_host_read_its_configuration_at_once() {
+    let sandbox = Sandbox::new();
+    build(&sandbox, 201, "1", "edge", "shop.cwasm");
+    let add = ["store", "--store", "store", "add", "--key", "key.pub.pem"];
+    sandbox.ok(&[&add[..], &["shop.cwasm"]].concat());
+    let write = |host: &str| {
+        let head = "schema = 1\n[listen]\nhttp = [\"127.0.0.1:0\"]\n[store]\npath = \"store\"\n";
+        let shop = format!("[[application]]\nname = \"acme/shop\"\nhost = \"{host}\"\n");
+        sandbox.write("serve.toml", format!("{head}refresh = \"1h\"\n{shop}"));
+    };
+    write("shop.example");
+    let arguments = ["--config", "serve.toml", "--key", "key.pub.pem"];
+    let host = Running::start(&sandbox, &arguments);
+    let address = host.address("");
+    write("new.example");
+    signal(&host, rustix::process::Signal::HUP);
+    host.line("the configuration was read again; changed: acme/shop");
+    let new = request(&address, "GET", "Host: new.example\r\n");
+    assert_eq!(status(&new), 201);
+    host.end();
+}
+
 #[test]
 fn what_cannot_be_served_is_refused() {
     let sandbox = Sandbox::new();
@@ -256,6 +328,35 @@ fn what_cannot_be_served_is_refused() {
     let error = fails(1, &["--config", "serve.toml"]);
     assert!(
         error.contains("error[serve-config]") && error.contains("3:10"),
+        "{error}"
+    );
+    // Others could give programs access to private networks.
+    let path = sandbox.write("serve.toml", "schema = 1\n");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(path, mode).unwrap();
+    let error = fails(1, &["--config", "serve.toml"]);
+    assert!(
+        error.contains("error[trust-file]") && error.contains("chmod go-w"),
+        "{error}"
+    );
+    let other = match std::env::consts::ARCH {
+        "x86_64" => "aarch64",
+        _ => "x86_64",
+    };
+    let name = [
+        "--name",
+        "acme/shop",
+        "--app-version",
+        "1",
+        "--key",
+        "key.pem",
+    ];
+    let target = ["build", "-q", "shop.wat", "-t", other, "--profile", "edge"];
+    sandbox.ok(&[&target[..], &name, &["-o", "other.cwasm"]].concat());
+    let error = fails(1, &["--key", "key.pub.pem", "other.cwasm"]);
+    let hint = format!("--target {}", std::env::consts::ARCH);
+    assert!(
+        error.contains("error[no-fit]") && error.contains(other) && error.contains(&hint),
         "{error}"
     );
     // Another process has the address.

@@ -42,6 +42,10 @@ wall-time = "2s"
 memory = "16MiB"
 response-body = "1MiB"
 resources = 100
+sockets = 5
+
+[application.outbound]
+sockets = ["tcp"]
 
 [[application]]
 name = "good"
@@ -59,12 +63,16 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::with(CONFIGURATION)
+    }
+
+    fn with(configuration: &str) -> Self {
         let sandbox = sandbox();
         let guest = repository().join("tests/serve/guests/hostile.wat");
         for name in ["hostile", "good"] {
             admit(&sandbox, guest.to_str().unwrap(), name, 1);
         }
-        sandbox.write("serve.toml", CONFIGURATION);
+        sandbox.write("serve.toml", configuration);
         let mut command = sandbox.command(&["serve", "--config", "serve.toml"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -175,6 +183,9 @@ fn a_hostile_program_meets_its_limits() {
         ("/h", "resources", "500"),
         ("/s", "wall-time", "504"),
         ("/t", "trap", "500"),
+        ("/f", "fields", "500"),
+        // The program is told, and goes on.
+        ("/c", "application-sockets", "200"),
     ] {
         server.meets(limit, || {
             let answer = server.get("hostile", path);
@@ -206,6 +217,26 @@ fn a_client_that_goes_away_leaves_no_request_behind() {
     let gone = "edgec_requests_total{application=\"good\",outcome=\"gone\"}";
     server.wait_for(gone, 1.0);
     server.wait_for(running, 0.0);
+}
+
+/// What one program holds is not there for another one, and comes back when it ends.
+#[test]
+fn memory_and_sockets_of_all_programs_are_bounded() {
+    let limits = "[limits]\nmemory-total = \"24MiB\"\nsockets = 3\n";
+    let server = Server::with(&CONFIGURATION.replace("[limits]\n", limits));
+    for (path, limit, status) in [
+        // An application has half of the memory of several.
+        ("/m", "application-memory-total", "503"),
+        ("/c", "sockets", "200"),
+        ("/c", "sockets", "200"),
+    ] {
+        server.meets(limit, || {
+            let answer = server.get("hostile", path);
+            let begin = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&begin), "{path}: {answer}");
+            assert_eq!(answer.contains("retry-after"), status == "503", "{answer}");
+        });
+    }
 }
 
 #[test]

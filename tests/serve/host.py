@@ -145,6 +145,14 @@ class Server:
             text += "[[application]]\n"
             text += "".join(f"{key} = {toml(value)}\n" for key, value in application.items())
         self.config.write_text(text)
+        self.config.chmod(0o600)
+
+    def replace(self):
+        """Replaces the configuration in one step, as for a running host."""
+        place, self.config = self.config, self.config.with_suffix(".new")
+        self.write()
+        self.config.replace(place)
+        self.config = place
 
     def command(self):
         return [str(self.store.edgec.program), "serve", "--config", str(self.config)]

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use edgec_host::config::{AdminAddress, ApplicationConfig, PolicyConfig, StoreConfig, TlsConfig};
-use edgec_host::{Host, Policy, ServeConfig, application_in, run_until_signal};
+use edgec_host::{ConfigFile, Host, Policy, ServeConfig, application_in, run_until_signal};
 use edgec_loader::store::ArtifactStore;
 use edgec_loader::{LoadError, verifier};
 
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::failures::loader::{file_failure, store_failure};
-use crate::failures::serve::{config_failure, host_failure};
+use crate::failures::serve::{config_file_failure, host_failure};
 use crate::render::outln;
 use crate::trust::{Trust, TrustArguments};
-use crate::{files, render, signals};
+use crate::{render, signals};
 
 /// Serve programs of wasi:http, from artifact files or from a store
 ///
@@ -26,8 +26,9 @@ use crate::{files, render, signals};
 /// With `--config`, a file says what is served, where, and within which limits (docs/serve.md).
 /// Without it, the named artifacts are served. With `--store` and without `--config`, they are
 /// admitted to the store first, a name stands for what the store has, and newer versions in the
-/// store are taken while requests run.
-#[derive(clap::Args)]
+/// store are taken while requests run. Changes of the file take effect while the host runs, and
+/// SIGHUP makes it read the file at once.
+#[derive(Clone, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
@@ -81,8 +82,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let (config, policy) = configured(arguments)?;
+    let (config, policy, file) = configured(arguments)?;
     let host = Host::open(config, policy).map_err(|error| host_failure(&error))?;
+    if let Some(file) = file {
+        host.follow(file);
+    }
     for application in host.applications() {
         if let Some(version) = application.version() {
             let (name, number) = (render::safe(application.name()), version.manifest().version);
@@ -96,26 +100,28 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The configuration, and the policy if the command line names one.
-fn configured(arguments: &Arguments) -> Result<(ServeConfig, Option<Policy>), Failure> {
+/// The configuration, the policy if the command line names one, and the file of the configuration.
+fn configured(
+    arguments: &Arguments,
+) -> Result<(ServeConfig, Option<Policy>, Option<ConfigFile>), Failure> {
     let trust = match arguments.trust.is_named() || arguments.config.is_none() {
         true => Some(arguments.trust.resolve()?),
         false => None,
     };
-    let mut config = match &arguments.config {
-        Some(file) => {
-            let text = files::read_text(file)?;
-            let mut config = ServeConfig::from_toml(&text);
-            if let Ok(config) = &mut config {
-                config.in_folder(file.parent().unwrap_or(Path::new("")));
-            }
-            config.map_err(|error| config_failure(&error, file))?
+    let own = arguments.clone();
+    let file = arguments.config.as_ref();
+    let file = file.map(|file| ConfigFile::new(file).adjusted(move |it| adjust(&own, it)));
+    let mut config = match (&file, &arguments.config) {
+        (Some(file), Some(path)) => {
+            let config = file.read();
+            config.map_err(|error| config_file_failure(&error, path))?
         }
-        None => ServeConfig::default(),
+        _ => {
+            let mut config = ServeConfig::default();
+            adjust(arguments, &mut config);
+            config
+        }
     };
-    if let Some(store) = &arguments.store {
-        config.store = Some(StoreConfig::new(store));
-    }
     if let Some(trust) = &trust {
         for artifact in &arguments.artifacts {
             config
@@ -123,24 +129,25 @@ fn configured(arguments: &Arguments) -> Result<(ServeConfig, Option<Policy>), Fa
                 .push(application(arguments, artifact, trust)?);
         }
     }
-    listen(arguments, &mut config);
     let policy = match (trust, arguments.trust.file()) {
-        // The file is read again while the host runs.
-        (Some(_), Some((file, roots))) => {
-            let mut followed = PolicyConfig::new(file);
-            followed.roots = roots.to_vec();
-            followed.state = arguments.trust.state();
-            config.policy = Some(followed);
-            None
-        }
         (Some(trust), None) => Some(Policy::fixed(trust.policy)),
-        (None, _) => None,
+        // The file is read again while the host runs.
+        (Some(_), Some(_)) | (None, _) => None,
     };
-    Ok((config, policy))
+    Ok((config, policy, file))
 }
 
-/// What the command line says about addresses.
-fn listen(arguments: &Arguments, config: &mut ServeConfig) {
+/// What the command line says about store, policy and addresses.
+fn adjust(arguments: &Arguments, config: &mut ServeConfig) {
+    if let Some(store) = &arguments.store {
+        config.store = Some(StoreConfig::new(store));
+    }
+    if let Some((file, roots)) = arguments.trust.file() {
+        let mut followed = PolicyConfig::new(file);
+        followed.roots = roots.to_vec();
+        followed.state = arguments.trust.state();
+        config.policy = Some(followed);
+    }
     let listen = &mut config.listen;
     listen.http.extend(&arguments.addr);
     listen.https.extend(&arguments.tls_addr);

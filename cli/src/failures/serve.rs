@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use edgec_host::{ConfigError, HostError};
+use edgec_host::{ConfigError, ConfigFileError, HostError};
+use edgec_verifier::GuardError;
 
 use super::loader::{load_failure, store_failure};
+use super::verifier::guard_failure;
 use crate::failure::{Exit, Failure, chain};
+use crate::file_kind::Wanted;
 use crate::files::remedy;
 use crate::place::Place;
 
@@ -23,6 +26,20 @@ pub(crate) fn config_failure(error: &ConfigError, file: &Path) -> Failure {
     }
 }
 
+/// Why a file with a configuration cannot be used.
+pub(crate) fn config_file_failure(error: &ConfigFileError, file: &Path) -> Failure {
+    match error {
+        ConfigFileError::Guard { source, .. } => match source {
+            GuardError::TooLong => Failure::rejected("serve-config", source)
+                .in_file(file)
+                .hint(DESCRIBED),
+            source => guard_failure(source, file, Wanted::Policy),
+        },
+        ConfigFileError::Config { source, .. } => config_failure(source, file),
+        error => Failure::rejected("not-text", error),
+    }
+}
+
 /// Why a host cannot start.
 pub(crate) fn host_failure(error: &HostError) -> Failure {
     match error {
@@ -33,6 +50,10 @@ pub(crate) fn host_failure(error: &HostError) -> Failure {
         } => load_failure(source).or_about(application),
         HostError::NotEdge { .. } => Failure::rejected(error.code(), error)
             .hint("build it with `edgec build --profile edge`"),
+        HostError::NoFit { .. } => Failure::rejected(error.code(), error).hint(format!(
+            "build it for this one: `edgec build --profile edge --target {}`",
+            std::env::consts::ARCH
+        )),
         HostError::Engine { .. } => Failure::new(Exit::Environment, error.code(), chain(error))
             .hint("a pool reserves address space: lower `limits.instances` or `limits.memory`"),
         HostError::Listen { source, .. } => {

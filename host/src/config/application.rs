@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::bounds::positive;
 use super::keyvalue::KeyValueConfig;
 use super::limits::ApplicationLimits;
 use super::outbound::OutboundConfig;
 use super::values::{HostPattern, PathPrefix, Period, Word, word};
 
 /// One application: its artifact, the requests that it gets, and what it may use.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct ApplicationConfig {
@@ -59,15 +60,18 @@ pub struct ApplicationConfig {
 
 /// `[application.reuse]`: how long one instance is used. Requests in one instance share its memory,
 /// so one of them can see what another left behind, and a trap ends all of them.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct Reuse {
     /// Requests of one instance in its life, at most.
+    #[serde(deserialize_with = "positive")]
     pub requests: u32,
     /// Requests of one instance at one time, at most.
+    #[serde(deserialize_with = "positive")]
     pub concurrent: u32,
     /// The life of an instance from its first request, at most.
+    #[serde(deserialize_with = "positive")]
     pub life: Period,
     /// How long an instance waits for another request.
     pub idle: Period,

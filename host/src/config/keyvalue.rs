@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::bounds::positive;
 use super::values::{ByteSize, Period, Word, words};
 
 /// Where the buckets of `wasi:keyvalue` are. Each application has a namespace of its own.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct KeyValueConfig {
@@ -24,10 +25,13 @@ pub struct KeyValueConfig {
     /// The length of a key, at most.
     pub key: ByteSize,
     /// Operations at one time, at most.
+    #[serde(deserialize_with = "positive")]
     pub max_operations: u32,
     /// Connections to the Redis server, at most. Applications with the same address share them.
+    #[serde(deserialize_with = "positive")]
     pub max_connections: u32,
     /// How long an operation may take.
+    #[serde(deserialize_with = "positive")]
     pub timeout: Period,
 }
 

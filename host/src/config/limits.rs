@@ -2,21 +2,25 @@
 
 use serde::Deserialize;
 
+use super::bounds::{memory, positive, some_memory, some_positive};
 use super::values::{ByteSize, Period};
 
 /// The limits of a host, and those that each application has unless it names its own
 /// ([`ApplicationLimits`]). [`Limit`](crate::Limit) has a name for each.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct Limits {
     /// Connections of clients at one time.
+    #[serde(deserialize_with = "positive")]
     pub connections: u32,
     /// Connections at one time of one address of IPv4, or of one /64 network of IPv6.
     pub address_connections: u32,
     /// Requests that run at one time, in all.
+    #[serde(deserialize_with = "positive")]
     pub requests: u32,
     /// Requests that run at one time, of one application.
+    #[serde(deserialize_with = "positive")]
     pub application_requests: u32,
     /// Requests that wait, in all. Further ones are answered with 503 at once.
     pub queue: u32,
@@ -25,17 +29,22 @@ pub struct Limits {
     /// How long a request waits.
     pub queue_time: Period,
     /// Instances at one time, in each pool.
+    #[serde(deserialize_with = "positive")]
     pub instances: u32,
     /// Instances at one time, of one application.
+    #[serde(deserialize_with = "positive")]
     pub application_instances: u32,
     /// Instances of each application that no other application can take. They come on top of those
     /// of the host.
     pub reserved_instances: u32,
     /// How long a client may take for the head of a request, and stay silent between two requests.
+    #[serde(deserialize_with = "positive")]
     pub header_read_time: Period,
     /// The size of a request's head.
+    #[serde(deserialize_with = "positive")]
     pub header_size: ByteSize,
     /// Requests at one time in one HTTP/2 connection.
+    #[serde(deserialize_with = "positive")]
     pub http2_streams: u32,
     /// Requests of one HTTP/2 connection that the client reset and that are not yet forgotten. A
     /// connection with more is closed.
@@ -44,29 +53,49 @@ pub struct Limits {
     pub drain_time: Period,
     /// Outbound connections at one time, in all.
     pub outbound_connections: u32,
+    /// Sockets of programs at one time, in all, from their creation until they are closed.
+    pub sockets: u32,
+    /// Sockets of programs at one time, of one application.
+    pub application_sockets: u32,
+    /// The bytes of the memories of all instances together. `None`: three quarters of what the
+    /// machine or its control group (container) has.
+    #[serde(deserialize_with = "some_positive")]
+    pub memory_total: Option<ByteSize>,
+    /// The bytes of the memories of all instances of one application. `None`: half of
+    /// `memory_total`, or all of it if there is one application.
+    #[serde(deserialize_with = "some_positive")]
+    pub application_memory_total: Option<ByteSize>,
     /// Name lookups at one time, in all.
     pub dns_lookups: u32,
     /// The processor time of a request: the time for which it computes.
+    #[serde(deserialize_with = "positive")]
     pub cpu_time: Period,
     /// The time of a request, from its start to the end of its response.
+    #[serde(deserialize_with = "positive")]
     pub wall_time: Period,
     /// The bytes of all memories of an instance.
+    #[serde(deserialize_with = "memory")]
     pub memory: ByteSize,
     /// The elements of all tables of an instance.
     pub table_elements: u32,
     /// The size of a request's body.
     pub request_body: ByteSize,
     /// How long a client may take for the next part of a request's body.
+    #[serde(deserialize_with = "positive")]
     pub request_body_time: Period,
     /// The size of a response's body.
     pub response_body: ByteSize,
     /// The size of a set of header fields of a program, in memory.
+    #[serde(deserialize_with = "positive")]
     pub fields: ByteSize,
     /// The bytes that a program passes to the host in one call.
+    #[serde(deserialize_with = "positive")]
     pub hostcall_bytes: ByteSize,
     /// Component handles of an instance at one time.
+    #[serde(deserialize_with = "positive")]
     pub handles: u32,
     /// Resources that an instance holds in the host at one time.
+    #[serde(deserialize_with = "positive")]
     pub resources: u32,
 }
 
@@ -89,6 +118,10 @@ impl Default for Limits {
             http2_resets: 20,
             drain_time: Period::secs(30),
             outbound_connections: 1024,
+            sockets: 1024,
+            application_sockets: 64,
+            memory_total: None,
+            application_memory_total: None,
             dns_lookups: 32,
             cpu_time: Period::secs(1),
             wall_time: Period::secs(30),
@@ -106,34 +139,117 @@ impl Default for Limits {
 }
 
 /// `[application.limits]`: what differs from [`Limits`].
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields of `Limits` have the same names")]
 pub struct ApplicationLimits {
+    #[serde(deserialize_with = "some_positive")]
     pub requests: Option<u32>,
     pub queue: Option<u32>,
+    #[serde(deserialize_with = "some_positive")]
     pub instances: Option<u32>,
+    pub sockets: Option<u32>,
+    #[serde(deserialize_with = "some_positive")]
+    pub memory_total: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub cpu_time: Option<Period>,
+    #[serde(deserialize_with = "some_positive")]
     pub wall_time: Option<Period>,
+    #[serde(deserialize_with = "some_memory")]
     pub memory: Option<ByteSize>,
     pub table_elements: Option<u32>,
     pub request_body: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub request_body_time: Option<Period>,
     pub response_body: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub fields: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub hostcall_bytes: Option<ByteSize>,
+    #[serde(deserialize_with = "some_positive")]
     pub handles: Option<u32>,
+    #[serde(deserialize_with = "some_positive")]
     pub resources: Option<u32>,
 }
 
 impl Limits {
+    /// Names the limits of memory that the configuration leaves open, for a host of so many
+    /// applications on a machine with so much memory, in bytes.
+    pub(crate) fn for_machine(&mut self, memory: u64, applications: usize) {
+        let all = ByteSize::bytes(memory / 4 * 3);
+        let all = *self.memory_total.get_or_insert(all);
+        let share = match applications {
+            0 | 1 => all,
+            _ => ByteSize::bytes(all.get() / 2),
+        };
+        self.application_memory_total.get_or_insert(share);
+    }
+
+    /// These limits, with those of a running host that it cannot change: the sizes of its rooms,
+    /// and the settings of its connections.
+    pub(crate) fn with_rooms_of(&self, running: &Self) -> Self {
+        Self {
+            connections: running.connections,
+            requests: running.requests,
+            queue: running.queue,
+            instances: running.instances,
+            header_read_time: running.header_read_time,
+            header_size: running.header_size,
+            http2_streams: running.http2_streams,
+            http2_resets: running.http2_resets,
+            drain_time: running.drain_time,
+            outbound_connections: running.outbound_connections,
+            sockets: running.sockets,
+            memory_total: running.memory_total,
+            dns_lookups: running.dns_lookups,
+            ..self.clone()
+        }
+    }
+
+    /// The names of the limits that a running host cannot change and that differ.
+    pub(crate) fn rooms_that_differ(&self, other: &Self) -> Vec<&'static str> {
+        let differ = [
+            ("connections", self.connections != other.connections),
+            (
+                "address-connections",
+                self.address_connections != other.address_connections,
+            ),
+            ("requests", self.requests != other.requests),
+            ("queue", self.queue != other.queue),
+            ("instances", self.instances != other.instances),
+            (
+                "reserved-instances",
+                self.reserved_instances != other.reserved_instances,
+            ),
+            (
+                "header-read-time",
+                self.header_read_time != other.header_read_time,
+            ),
+            ("header-size", self.header_size != other.header_size),
+            ("http2-streams", self.http2_streams != other.http2_streams),
+            ("http2-resets", self.http2_resets != other.http2_resets),
+            ("drain-time", self.drain_time != other.drain_time),
+            (
+                "outbound-connections",
+                self.outbound_connections != other.outbound_connections,
+            ),
+            ("sockets", self.sockets != other.sockets),
+            ("memory-total", self.memory_total != other.memory_total),
+            ("dns-lookups", self.dns_lookups != other.dns_lookups),
+        ];
+        let differ = differ.into_iter().filter(|(_, differs)| *differs);
+        differ.map(|(name, _)| name).collect()
+    }
+
     /// The limits of an application.
     pub(crate) fn of(&self, own: &ApplicationLimits) -> Self {
         Self {
             application_requests: own.requests.unwrap_or(self.application_requests),
             application_queue: own.queue.unwrap_or(self.application_queue),
             application_instances: own.instances.unwrap_or(self.application_instances),
+            application_sockets: own.sockets.unwrap_or(self.application_sockets),
+            application_memory_total: own.memory_total.or(self.application_memory_total),
             cpu_time: own.cpu_time.unwrap_or(self.cpu_time),
             wall_time: own.wall_time.unwrap_or(self.wall_time),
             memory: own.memory.unwrap_or(self.memory),
@@ -151,7 +267,7 @@ impl Limits {
 }
 
 /// `[pools]`: the memory that stays resident for the next requests.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct PoolsConfig {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::values::{Word, words};
 
 /// Where a host listens. A host with nothing here listens only at the sockets that systemd passes.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct ListenConfig {
@@ -30,7 +30,7 @@ pub struct ListenConfig {
 }
 
 /// `[listen.tls]`: a certificate and its key. Both files are read again when they change.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct TlsConfig {

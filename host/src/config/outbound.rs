@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::bounds::positive;
 use super::values::{ByteSize, Period, Word, words};
 pub use crate::destination::{AddressRange, Pattern as HostPort};
 use crate::destination::{Host, InvalidPattern, InvalidRange};
 
 /// What an application may connect to, through `wasi:http` and `wasi:sockets`. By default, nothing.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct OutboundConfig {
@@ -25,10 +26,13 @@ pub struct OutboundConfig {
     /// Name lookups at one time, at most.
     pub max_lookups: u32,
     /// How long the names of hosts may take to resolve.
+    #[serde(deserialize_with = "positive")]
     pub dns_timeout: Period,
     /// How long a connection may take: a free place, the lookup, TCP and TLS.
+    #[serde(deserialize_with = "positive")]
     pub connect_timeout: Period,
     /// How long the first byte of a response may take, and every further one.
+    #[serde(deserialize_with = "positive")]
     pub response_timeout: Period,
     /// How long a connection waits for another request.
     pub idle_time: Period,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// What a host writes about its work, to standard error.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[non_exhaustive]
 pub struct LogConfig {

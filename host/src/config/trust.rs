@@ -4,22 +4,23 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::bounds::positive;
 use super::values::Period;
 
 /// `[store]`: the store that `edgec store add` fills.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct StoreConfig {
     /// Its folder.
     pub path: PathBuf,
     /// How often the store and the policy are read again.
-    #[serde(default = "refresh")]
+    #[serde(default = "refresh", deserialize_with = "positive")]
     pub refresh: Period,
 }
 
 /// `[policy]`: the trust policy (`docs/policy.md`). It is read again at each refresh.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct PolicyConfig {

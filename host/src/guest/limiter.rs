@@ -1,4 +1,5 @@
-//! Limits what an instance takes: the bytes of its memories, the elements of its tables.
+//! Limits what an instance takes: the bytes of its memories, the elements of its tables. The bytes
+//! also count for all instances together.
 
 use std::sync::Arc;
 
@@ -8,11 +9,13 @@ use crate::Limit;
 use crate::LimitHit;
 use crate::config::Limits;
 use crate::hit::Hit;
+use crate::memory::OwnMemory;
 
 /// What an instance has taken, and what it may take. The sums are over all its memories and tables:
 /// a limit of each alone would grow with the number of memories.
 pub(crate) struct Limiter {
     memory: Share,
+    own: OwnMemory,
     elements: Share,
     hit: Arc<Hit>,
 }
@@ -33,11 +36,12 @@ impl Share {
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: &Limits, hit: &Arc<Hit>) -> Self {
+    pub(crate) fn new(limits: &Limits, own: OwnMemory, hit: &Arc<Hit>) -> Self {
         let share = |most| Share { taken: 0, most };
         let elements = usize::try_from(limits.table_elements).unwrap_or(usize::MAX);
         Self {
             memory: share(limits.memory.as_usize()),
+            own,
             elements: share(elements),
             hit: Arc::clone(hit),
         }
@@ -64,6 +68,10 @@ impl ResourceLimiter for Limiter {
         // Beyond its own maximum, the program's growth fails as the specification says.
         let grows = maximum.is_none_or(|maximum| desired <= maximum);
         if grows {
+            // An instance that starts comes here too, with `current` of 0.
+            if let Err(limit) = self.own.take(desired.saturating_sub(current)) {
+                return self.end(limit);
+            }
             self.memory.taken = sum;
         }
         Ok(grows)
@@ -89,6 +97,39 @@ impl ResourceLimiter for Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::SharedMemory;
+
+    fn limiter(limits: &Limits, host: &Arc<SharedMemory>, hit: &Arc<Hit>) -> Limiter {
+        let application = SharedMemory::new(u64::MAX, Limit::ApplicationMemoryTotal);
+        Limiter::new(limits, OwnMemory::new(&application, host), hit)
+    }
+
+    fn much() -> Arc<SharedMemory> {
+        SharedMemory::new(u64::MAX, Limit::MemoryTotal)
+    }
+
+    #[test]
+    fn all_instances_share_the_memory_of_the_host() {
+        let (limits, host) = (
+            Limits::default(),
+            SharedMemory::new(100, Limit::MemoryTotal),
+        );
+        let (first, second): (Arc<Hit>, Arc<Hit>) = Default::default();
+        let mut one = limiter(&limits, &host, &first);
+        let mut two = limiter(&limits, &host, &second);
+        assert!(one.memory_growing(0, 60, None).unwrap());
+        // A growth that the program's own maximum forbids takes nothing.
+        assert!(!one.memory_growing(60, 200, Some(70)).unwrap());
+        assert!(two.memory_growing(0, 41, None).is_err());
+        assert_eq!(
+            (first.get(), second.get()),
+            (None, Some(Limit::MemoryTotal))
+        );
+        drop(one);
+        assert!(two.memory_growing(0, 100, None).unwrap());
+        drop(two);
+        assert_eq!(host.taken(), 0);
+    }
 
     #[test]
     fn memories_share_one_limit() {
@@ -97,7 +138,7 @@ mod tests {
             memory: crate::config::ByteSize::bytes(100),
             ..Limits::default()
         };
-        let mut limiter = Limiter::new(&limits, &hit);
+        let mut limiter = limiter(&limits, &much(), &hit);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(0, 30, Some(1000)).unwrap());
         assert!(limiter.memory_growing(30, 40, None).unwrap());
@@ -109,7 +150,7 @@ mod tests {
     #[test]
     fn a_program_s_own_maximum_is_no_limit_of_the_host() {
         let hit: Arc<Hit> = Arc::default();
-        let mut limiter = Limiter::new(&Limits::default(), &hit);
+        let mut limiter = limiter(&Limits::default(), &much(), &hit);
         assert!(!limiter.table_growing(0, 11, Some(10)).unwrap());
         assert_eq!(hit.get(), None);
     }

@@ -49,7 +49,7 @@ impl Guest for State {
 }
 
 fn state(keyvalue: Option<Arc<KeyValue>>, log: Arc<Mutex<Vec<String>>>) -> State {
-    let process = ProcessConnections::new(1, 1);
+    let process = ProcessConnections::new(1, 2, 1);
     let (rules, settings) = (Rules::default(), Settings::default());
     let outbound = Outbound::new(rules, settings, &Roots::public(), &process, |_| {}).unwrap();
     let failures = Arc::clone(&log);

@@ -61,6 +61,12 @@ pub enum Denial {
     /// All connections of the process are in use.
     #[error("the host has as many outbound connections as it may have")]
     HostConnections,
+    /// The application has as many open sockets as it may have.
+    #[error("the application has as many open sockets as it may have")]
+    ApplicationSockets,
+    /// All applications together have as many open sockets as they may have.
+    #[error("the host has as many open sockets of programs as it may have")]
+    HostSockets,
     /// No connection within the time for it.
     #[error("no connection to {0} in time")]
     ConnectTimeout(Host),
@@ -120,6 +126,8 @@ impl Denial {
             Self::Unresolved { .. } => "dns-answer",
             Self::ApplicationConnections => "application-connections",
             Self::HostConnections => "outbound-connections",
+            Self::ApplicationSockets => "application-sockets",
+            Self::HostSockets => "sockets",
             Self::ConnectTimeout(_) => "connect-time",
             Self::Connect { .. } => "outbound-connect",
             Self::Certificate { .. } | Self::Tls { .. } => "outbound-tls",
@@ -156,9 +164,10 @@ impl From<Denial> for HttpError {
             Denial::LookupTimeout(_) => Self::DnsTimeout,
             Denial::LookupsInFlight => dns("too many lookups"),
             Denial::Unresolved { .. } => dns("address not available"),
-            Denial::ApplicationConnections | Denial::HostConnections => {
-                Self::ConnectionLimitReached
-            }
+            Denial::ApplicationConnections
+            | Denial::HostConnections
+            | Denial::ApplicationSockets
+            | Denial::HostSockets => Self::ConnectionLimitReached,
             Denial::ConnectTimeout(_) => Self::ConnectionTimeout,
             Denial::Connect { error, .. } => match error.kind() {
                 std::io::ErrorKind::ConnectionRefused => Self::ConnectionRefused,

@@ -1,5 +1,6 @@
 //! The connections of one application: how many it may have, and those that wait for the next
-//! request. A connection is never used by another application.
+//! request. A connection is never used by another application. Also how many sockets its programs
+//! may have, whether they are connected or not: each takes a file descriptor of the process.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -19,6 +20,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct ProcessConnections {
     places: Arc<Semaphore>,
+    sockets: Arc<Semaphore>,
     lookups: Arc<Semaphore>,
     /// Requests that wait for a place.
     waiting: AtomicUsize,
@@ -26,15 +28,13 @@ pub struct ProcessConnections {
 }
 
 impl ProcessConnections {
-    /// At most this many connections and name lookups at a time, in all applications together.
+    /// At most this many connections, sockets of programs, and name lookups at a time, in all
+    /// applications together.
     #[must_use]
-    pub fn new(connections: usize, lookups: usize) -> Arc<Self> {
-        let semaphore = |permits: usize| {
-            let permits = permits.min(Semaphore::MAX_PERMITS);
-            Arc::new(Semaphore::new(permits))
-        };
+    pub fn new(connections: usize, sockets: usize, lookups: usize) -> Arc<Self> {
         Arc::new(Self {
             places: semaphore(connections),
+            sockets: semaphore(sockets),
             lookups: semaphore(lookups),
             waiting: AtomicUsize::new(0),
             pools: Mutex::new(Vec::new()),
@@ -66,6 +66,7 @@ impl ProcessConnections {
 pub(crate) struct Pool {
     process: Arc<ProcessConnections>,
     places: Arc<Semaphore>,
+    sockets: Arc<Semaphore>,
     /// Requests that wait for a place of the application.
     waiting: AtomicUsize,
     /// The oldest first.
@@ -86,10 +87,12 @@ impl Pool {
     pub(crate) fn new(
         process: Arc<ProcessConnections>,
         connections: usize,
+        sockets: usize,
         idle_time: Duration,
     ) -> Arc<Self> {
         let pool = Arc::new(Self {
-            places: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            places: semaphore(connections),
+            sockets: semaphore(sockets),
             waiting: AtomicUsize::new(0),
             idle: Mutex::new(Vec::new()),
             idle_time,
@@ -154,6 +157,17 @@ impl Pool {
         Ok(Places {
             _application,
             _process,
+        })
+    }
+
+    /// Places for a new socket of a program, if they are free now. They are held until the socket
+    /// is closed.
+    pub(crate) fn try_socket(&self) -> Result<Places, Denial> {
+        let own = Arc::clone(&self.sockets).try_acquire_owned();
+        let process = Arc::clone(&self.process.sockets).try_acquire_owned();
+        Ok(Places {
+            _application: own.map_err(|_| Denial::ApplicationSockets)?,
+            _process: process.map_err(|_| Denial::HostSockets)?,
         })
     }
 
@@ -253,6 +267,10 @@ impl Drop for Waits<'_> {
     }
 }
 
+fn semaphore(permits: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
+}
+
 async fn acquire(places: &Arc<Semaphore>, end: Instant) -> Option<OwnedSemaphorePermit> {
     let place = Arc::clone(places).acquire_owned();
     tokio::time::timeout_at(end, place).await.ok()?.ok()
@@ -271,9 +289,9 @@ mod tests {
     /// The place of a connection is free again when it is gone, and not before.
     #[tokio::test]
     async fn places_are_counted_for_the_application_and_for_the_process() {
-        let process = ProcessConnections::new(2, 1);
-        let first = Pool::new(Arc::clone(&process), 1, Duration::from_secs(1));
-        let second = Pool::new(Arc::clone(&process), 5, Duration::from_secs(1));
+        let process = ProcessConnections::new(2, 2, 1);
+        let first = Pool::new(Arc::clone(&process), 1, 1, Duration::from_secs(1));
+        let second = Pool::new(Arc::clone(&process), 5, 5, Duration::from_secs(1));
         let held = first.places(Instant::now()).await.unwrap();
         let denial = first.places(Instant::now()).await.unwrap_err();
         assert!(matches!(denial, Denial::ApplicationConnections), "{denial}");
@@ -286,5 +304,22 @@ mod tests {
         drop(held);
         assert_eq!(process.free(), 2);
         first.try_places().unwrap();
+    }
+
+    #[test]
+    fn sockets_are_counted_for_the_application_and_for_the_process() {
+        let process = ProcessConnections::new(9, 2, 1);
+        let first = Pool::new(Arc::clone(&process), 9, 1, Duration::from_secs(1));
+        let second = Pool::new(Arc::clone(&process), 9, 5, Duration::from_secs(1));
+        let held = first.try_socket().unwrap();
+        let denial = first.try_socket().unwrap_err();
+        assert!(matches!(denial, Denial::ApplicationSockets), "{denial}");
+        let other = second.try_socket().unwrap();
+        let denial = second.try_socket().unwrap_err();
+        assert!(matches!(denial, Denial::HostSockets), "{denial}");
+        drop(held);
+        second.try_socket().unwrap();
+        drop(other);
+        first.try_socket().unwrap();
     }
 }

@@ -37,7 +37,7 @@ impl SocketKinds {
 }
 
 /// The sockets of one instance. When it is dropped, with the instance's store, the places of its
-/// connections are free again.
+/// sockets and of its connections are free again.
 #[derive(Clone, Debug)]
 pub struct Sockets(Arc<Instance>);
 
@@ -51,8 +51,16 @@ struct Instance {
 struct State {
     /// Addresses from lookups, and the patterns whose ports they may be used with.
     granted: BTreeMap<IpAddr, Vec<Pattern>>,
+    /// The places of connections. Those of a socket that is closed stay until the end: its streams
+    /// may outlive it.
     places: Vec<Places>,
+    /// The places of open sockets, by their number in the instance's table of resources.
+    open: BTreeMap<u32, Places>,
 }
+
+/// Places for a socket that is about to be created.
+#[derive(Debug)]
+pub(crate) struct NewSocket(Places);
 
 /// Why a lookup has no answer.
 #[derive(Debug)]
@@ -93,6 +101,25 @@ impl Sockets {
                 .is_some_and(|instance| instance.allows(address, reason));
             Box::pin(std::future::ready(allowed))
         });
+    }
+
+    /// Places for a new socket. Each takes a file descriptor of the process from its creation, not
+    /// only from its connection. `None`: there are too many, which is reported.
+    pub(crate) fn create(&self) -> Option<NewSocket> {
+        let outbound = &self.0.outbound;
+        let places = outbound.pool().try_socket();
+        let places = places.inspect_err(|denial| outbound.report(denial));
+        places.ok().map(NewSocket)
+    }
+
+    /// The socket was created with this number in the instance's table of resources.
+    pub(crate) fn created(&self, number: u32, NewSocket(places): NewSocket) {
+        self.0.state().open.insert(number, places);
+    }
+
+    /// The socket with this number was closed.
+    pub(crate) fn closed(&self, number: u32) {
+        self.0.state().open.remove(&number);
     }
 
     /// Looks a name up for the guest. An address is returned as it is: it is checked when it is
@@ -214,7 +241,7 @@ mod tests {
             allow.iter().map(|text| text.parse().unwrap()).collect(),
             networks.iter().map(|text| text.parse().unwrap()).collect(),
         );
-        let process = ProcessConnections::new(100, 100);
+        let process = ProcessConnections::new(100, 100, 100);
         let outbound = Outbound::new(rules, settings, &Roots::public(), &process, move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
         });
@@ -283,6 +310,26 @@ mod tests {
         assert!(!allows(&next, "1.1.1.1:4", connect));
         drop(sockets);
         assert!(allows(&next, "1.1.1.1:4", connect));
+    }
+
+    #[tokio::test]
+    async fn open_sockets_are_bounded_until_they_are_closed() {
+        let settings = Settings {
+            open_sockets: 2,
+            ..settings()
+        };
+        let (sockets, denials) = sockets(&[], &[], settings);
+        for number in [7, 8] {
+            sockets.created(number, sockets.create().unwrap());
+        }
+        let next = Sockets::new(Arc::clone(&sockets.0.outbound));
+        assert!(sockets.create().is_none() && next.create().is_none());
+        assert_eq!(denials.load(Ordering::Relaxed), 2);
+        sockets.closed(7);
+        next.created(1, next.create().unwrap());
+        assert!(next.create().is_none());
+        drop(sockets);
+        assert!(next.create().is_some());
     }
 
     #[tokio::test]

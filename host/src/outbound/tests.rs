@@ -88,7 +88,7 @@ impl Client {
         );
         let heard = Arc::new(Mutex::new(Vec::new()));
         let observer = Arc::clone(&heard);
-        let process = ProcessConnections::new(4, 4);
+        let process = ProcessConnections::new(4, 4, 4);
         let outbound = Outbound::new(rules, settings, roots, &process, move |denial| {
             observer.lock().unwrap().push(denial.rule());
         });

@@ -5,6 +5,7 @@ use edgec_loader::store::Distrust;
 use edgec_loader::wasmtime::component::ResourceTableError;
 use edgec_loader::wasmtime::{Error, PoolConcurrencyLimitError, Trap};
 use http::StatusCode;
+use wasmtime_wasi_http::FieldMapError;
 
 use crate::LimitHit;
 use crate::application::Withheld;
@@ -103,6 +104,11 @@ fn of_engine(error: &Error) -> Option<Limit> {
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         return Some(Limit::Resources);
     }
+    if let Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig) =
+        error.downcast_ref()
+    {
+        return Some(Limit::Fields);
+    }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return (*trap == Trap::StackOverflow).then_some(Limit::Stack);
     }
@@ -119,3 +125,28 @@ fn of_engine(error: &Error) -> Option<Limit> {
 const FUEL: &str = "fuel allocated for hostcalls has been exhausted";
 /// A part of the engine's message if an instance has too many handles.
 const HANDLES: &str = "store handle limit exceeded";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_the_engine_watches_has_its_name() {
+        for (error, limit) in [
+            (
+                Error::new(FieldMapError::TotalSizeTooBig),
+                Some(Limit::Fields),
+            ),
+            (
+                Error::new(FieldMapError::TooManyFields),
+                Some(Limit::Fields),
+            ),
+            (Error::new(FieldMapError::Immutable), None),
+            (Error::new(ResourceTableError::Full), Some(Limit::Resources)),
+            (Error::new(Trap::StackOverflow), Some(Limit::Stack)),
+            (Error::new(Trap::UnreachableCodeReached), None),
+        ] {
+            assert_eq!(of_engine(&error), limit, "{error:#}");
+        }
+    }
+}

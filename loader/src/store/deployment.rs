@@ -223,8 +223,9 @@ impl<P> Deployment<P> {
     /// A policy cannot be read if the system does not give its file, or the host's own source fails
     /// ([`PolicySourceError::is_unread`]). The version in use is distrusted at once if the policy
     /// is there but has expired, is older than an earlier one, has no valid signature, or can be
-    /// written by others, and also at the end of a validity in the last policy. No other version is
-    /// loaded during the grace time. A grace time has no effect beyond [`Self::stale_after`].
+    /// written by others, and at the end of a validity in the last policy. No other version is
+    /// loaded during the grace time. It has no effect beyond [`Self::stale_after`], and is a minute
+    /// at least if this machine lacks open files or memory.
     ///
     /// # Errors
     ///
@@ -292,11 +293,9 @@ impl<P> Deployment<P> {
         source: PolicySourceError,
         grace: Duration,
     ) -> (Trust, Result<Followed, RefreshError>) {
-        let left = |before: &Arc<Trusted>| grace.saturating_sub(before.followed.read.elapsed());
-        if let Some(before) = before
-            && source.is_unread()
-            && !left(before).is_zero()
-        {
+        let holds = source.last_holds(grace, self.stale_after);
+        let left = |before: &Arc<Trusted>| holds.saturating_sub(before.followed.read.elapsed());
+        if let Some(before) = before.filter(|it| !left(it).is_zero()) {
             let trust = self.judged(at_work, before.followed.clone(), Some(before));
             let error = match &trust {
                 Trust::Trusted(_) => {

@@ -8,7 +8,18 @@ import time
 
 import components
 from cases.sockets import ask_on, certificate, over_tls
-from host import HERE, Edgec, Failed, Server, Store, application, expect, free_port, wait_until
+from host import (
+    HERE,
+    Edgec,
+    Failed,
+    Server,
+    Store,
+    application,
+    ask,
+    expect,
+    free_port,
+    wait_until,
+)
 from probe import Probe
 
 
@@ -19,6 +30,8 @@ def run(edgec):
     redis(edgec)
     certificate_replaced(store)
     policy_expired(store)
+    configuration_changed(store)
+    few_open_files(store)
     disk_full(edgec)
     killed(store)
 
@@ -114,6 +127,55 @@ def policy_expired(store):
         store.write_policy()
         back = wait_until(lambda: seen(server, ask) == "200", "a good policy changes nothing")
         print(f"  policy expired: {status} after {took:.2f} s; replaced: 200 after {back:.2f} s")
+
+
+def configuration_changed(store):
+    """Routes come and go while clients ask, and a bad file changes nothing."""
+    with Server(store, [application("good")]) as server:
+        other = application("good") | {"host": ["good.test", "other.test"]}
+        asks = lambda host: ask(server.port, "/a", host)[0]
+        with Probe(server.port, "good.test", "/a") as probe:
+            for hosts, is_there in [(other, 200), (application("good"), 421)] * 3:
+                server.applications = [hosts]
+                server.replace()
+                wait_until(lambda: asks("other.test") == is_there, "a route does not change")
+            server.applications = []
+            server.replace()
+            wait_until(lambda: "stays as it was" in server.logged(), "a bad file is not told")
+            time.sleep(0.5)
+        told = server.logged().count("stays as it was")
+        expect(told == 1, f"a bad file is told {told} times")
+        expect(not probe.failures, f"failed: {probe.failures[:3]}")
+        server.config.chmod(0o666)
+        wait_until(lambda: "can write it" in server.logged(), "a file that all can write")
+        expect(asks("good.test") == 200, "the old configuration is gone")
+        expect(server.stop() == 0, "it does not end well")
+        server.config.chmod(0o600)
+        print(f"  configuration changed 6 times: {probe.line()}; a bad file changes nothing")
+
+
+def few_open_files(store):
+    """A program that takes all the sockets that it can get, in a process with few open files."""
+    outbound = {"sockets": ["tcp"]}
+    limits = {"sockets": 100_000}
+    hostile = application("hostile", outbound=outbound, limits=limits)
+    guest = HERE / "guests" / "hostile.wat"
+    store.add(store.edgec.build(guest, "hostile"))
+    applications = [hostile, application("good")]
+    server = Server(store, applications, limits={"sockets": 100_000}, start=False)
+    with server:
+        server.start(["bash", "-c", 'ulimit -n 1024; exec "$@"', "bash", *server.command()])
+        expect("may have 1024 open files" in server.logged(), "the lower limits are not told")
+        with Probe(server.port, "good.test", "/a") as probe:
+            for _ in range(20):
+                status, text = server.ask("hostile", "/c")
+                expect(status == 200, f"the program is answered with {status}: {text}")
+        hits = server.count('limit="(application-)?sockets"')
+        expect(hits >= 20, f"{hits} hits are counted")
+        expect("Too many open files" not in server.logged(), server.logged())
+        expect(not probe.failures, f"failed: {probe.failures[:3]}")
+        expect(server.stop() == 0, "it does not end well")
+    print(f"  1024 open files, all sockets taken 20 times: {probe.line()}; {hits:.0f} hits")
 
 
 def disk_full(edgec):

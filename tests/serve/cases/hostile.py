@@ -14,7 +14,7 @@ from probe import Probe
 # Each attack, and the name that counts it in the metrics.
 ATTACKS = {
     "endless loop": "cpu.time",
-    "memory to the limit": "memory",
+    "memory to the limit": "memory|memory.total|application.memory.total",
     "huge response": "response.body",
     "trap": "traps|trapped",
     "handle storm": "resources|handles",

@@ -5,6 +5,7 @@
 ;;   /b  writes a body for ever               /t  traps
 ;;   /s  waits for a minute                   /w  waits for a quarter of a second, then answers
 ;;   /r  reads the whole request, then answers
+;;   /f  adds header fields for ever          /c  makes sockets until it gets no more, then does /w
 (component $hostile
   (import "wasi:io/poll@0.2.0" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
@@ -32,6 +33,30 @@
         (result (result (list u8) (error $stream-error)))))))
   (alias export $streams "output-stream" (type $output-stream))
   (alias export $streams "input-stream" (type $input-stream))
+  (import "wasi:sockets/network@0.2.0" (instance $network
+    (type $code-type (enum "unknown" "access-denied" "not-supported" "invalid-argument"
+      "out-of-memory" "timeout" "concurrency-conflict" "not-in-progress" "would-block"
+      "invalid-state" "new-socket-limit" "address-not-bindable" "address-in-use"
+      "remote-unreachable" "connection-refused" "connection-reset" "connection-aborted"
+      "datagram-too-large" "name-unresolvable" "temporary-resolver-failure"
+      "permanent-resolver-failure"))
+    (export "error-code" (type (eq $code-type)))
+    (type $family-type (enum "ipv4" "ipv6"))
+    (export "ip-address-family" (type (eq $family-type)))))
+  (alias export $network "error-code" (type $socket-error))
+  (alias export $network "ip-address-family" (type $family))
+  (import "wasi:sockets/tcp@0.2.0" (instance $tcp
+    (export "tcp-socket" (type (sub resource)))))
+  (alias export $tcp "tcp-socket" (type $tcp-socket))
+  (import "wasi:sockets/tcp-create-socket@0.2.0" (instance $tcp-create-socket
+    (alias outer $hostile $socket-error (type $outer-error))
+    (export "error-code" (type $error-code (eq $outer-error)))
+    (alias outer $hostile $family (type $outer-family))
+    (export "ip-address-family" (type $address-family (eq $outer-family)))
+    (alias outer $hostile $tcp-socket (type $outer-socket))
+    (export "tcp-socket" (type $socket (eq $outer-socket)))
+    (export "create-tcp-socket" (func (param "address-family" $address-family)
+      (result (result (own $socket) (error $error-code)))))))
   (import "wasi:http/types@0.2.0" (instance $types
     (alias outer $hostile $output-stream (type $outer))
     (export "output-stream" (type $output-stream (eq $outer)))
@@ -78,6 +103,11 @@
     (export "[method]incoming-body.stream"
       (func (param "self" (borrow $incoming-body)) (result (result (own $input-stream)))))
     (export "[constructor]fields" (func (result (own $fields))))
+    (type $header-type (variant (case "invalid-syntax") (case "forbidden") (case "immutable")))
+    (export "header-error" (type $header-error (eq $header-type)))
+    (export "[method]fields.append"
+      (func (param "self" (borrow $fields)) (param "name" string) (param "value" (list u8))
+        (result (result (error $header-error)))))
     (export "[method]incoming-request.path-with-query"
       (func (param "self" (borrow $incoming-request)) (result (option string))))
     (export "[constructor]outgoing-response"
@@ -113,6 +143,9 @@
   (core func $content (canon lower (func $types "[method]incoming-body.stream")
     (memory $memory)))
   (core func $drop-stream (canon resource.drop $output-stream))
+  (core func $socket (canon lower (func $tcp-create-socket "create-tcp-socket")
+    (memory $memory)))
+  (core func $append (canon lower (func $types "[method]fields.append") (memory $memory)))
   (core func $fields (canon lower (func $types "[constructor]fields")))
   (core func $path (canon lower (func $types "[method]incoming-request.path-with-query")
     (memory $memory) (realloc $realloc)))
@@ -131,6 +164,8 @@
     (import "host" "consume" (func $consume (param i32 i32)))
     (import "host" "content" (func $content (param i32 i32)))
     (import "host" "drop-stream" (func $drop-stream (param i32)))
+    (import "host" "socket" (func $socket (param i32 i32)))
+    (import "host" "append" (func $append (param i32 i32 i32 i32 i32 i32)))
     (import "host" "fields" (func $fields (result i32)))
     (import "host" "path" (func $path (param i32 i32)))
     (import "host" "response" (func $response (param i32) (result i32)))
@@ -139,6 +174,7 @@
     (import "host" "finish" (func $finish (param i32 i32 i32 i32)))
     (import "host" "set" (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
     (data (i32.const 1024) "ok\n")
+    (data (i32.const 1032) "x-field")
     ;; Sends the head of an answer. Its body is returned, and the body's stream is in the global.
     (global $out (mut i32) (i32.const 0))
     (func $begin (param $outparam i32) (result i32)
@@ -152,7 +188,7 @@
         (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
       (local.get $body))
     (func (export "handle") (param $request i32) (param $outparam i32)
-      (local $what i32) (local $body i32)
+      (local $what i32) (local $body i32) (local $headers i32)
       (call $path (local.get $request) (i32.const 0))
       (local.set $what (i32.load8_u offset=1 (i32.load (i32.const 4))))
       (if (i32.eq (local.get $what) (i32.const 0x6c)) (then (loop (br 0))))
@@ -166,6 +202,18 @@
           (br $more))))
       (if (i32.eq (local.get $what) (i32.const 0x68)) (then
         (loop $more (drop (call $fields)) (br $more))))
+      (if (i32.eq (local.get $what) (i32.const 0x66)) (then
+        (local.set $headers (call $fields))
+        (loop $more
+          (call $append (local.get $headers) (i32.const 1032) (i32.const 7) (i32.const 1032)
+            (i32.const 7) (i32.const 0))
+          (br $more))))
+      (if (i32.eq (local.get $what) (i32.const 0x63)) (then
+        (loop $more
+          ;; IPv4. It keeps what it gets.
+          (call $socket (i32.const 0) (i32.const 0))
+          (br_if $more (i32.eqz (i32.load8_u (i32.const 0)))))
+        (local.set $what (i32.const 0x77))))
       (if (i32.eq (local.get $what) (i32.const 0x73)) (then
         (call $block (call $subscribe (i64.const 60_000_000_000)))))
       (if (i32.eq (local.get $what) (i32.const 0x77)) (then
@@ -197,6 +245,8 @@
     (export "consume" (func $consume))
     (export "content" (func $content))
     (export "drop-stream" (func $drop-stream))
+    (export "socket" (func $socket))
+    (export "append" (func $append))
     (export "fields" (func $fields))
     (export "path" (func $path))
     (export "response" (func $response))

@@ -73,7 +73,7 @@ impl Serving {
         let mut current = self
             .host
             .applications()
-            .iter()
+            .into_iter()
             .filter_map(|it| it.version());
         match current.any(|current| current.manifest().version == version) {
             true => Ok(()),
