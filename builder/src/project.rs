@@ -11,7 +11,6 @@ mod excess;
 mod file;
 mod message;
 mod model;
-mod near;
 mod previous;
 mod read;
 mod template;

@@ -36,7 +36,7 @@ pub(crate) async fn serve(host: Arc<Host>, socket: Socket) -> Infallible {
         tokio::spawn(async move {
             let _permit = permit;
             match stream {
-                Stream::Tcp(stream) => connection(host, stream).await,
+                Stream::Tcp(stream, _) => connection(host, stream).await,
                 Stream::Unix(stream) => connection(host, stream).await,
             }
         });
@@ -75,19 +75,30 @@ fn respond<B>(host: &Host, request: &Request<B>) -> Response<Full<Bytes>> {
     }
 }
 
-/// Ready: the host takes requests. Below, the applications that are not served: a load balancer
-/// must not take the whole host away because of one of them.
+/// Ready: the host takes requests, and serves an application. Below, those that it does not serve.
 fn ready(host: &Host) -> Response<Full<Bytes>> {
-    let (status, mut text) = match host.is_ready() {
-        true => (StatusCode::OK, "ready\n".to_owned()),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned()),
-    };
-    for application in host.applications() {
-        if application.version().is_none() {
-            text.push_str(&format!("not served: {}\n", application.name()));
-        }
-    }
+    let applications = host.applications();
+    let served = applications
+        .iter()
+        .map(|it| (it.label(), it.version().is_some()));
+    let (status, text) = readiness(host.is_ready(), &served.collect::<Vec<_>>());
     page(status, TEXT, text)
+}
+
+/// A load balancer must not take the whole host away because of one application. If the host serves
+/// none, another host may.
+fn readiness(takes_requests: bool, served: &[(&str, bool)]) -> (StatusCode, String) {
+    let (status, first) = match (takes_requests, served.iter().any(|(_, it)| *it)) {
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "nothing is served\n"),
+        (true, true) => (StatusCode::OK, "ready\n"),
+    };
+    let absent = served.iter().filter(|(_, is_served)| !is_served);
+    let absent = absent.map(|(name, _)| format!("not served: {name}\n"));
+    (
+        status,
+        [first.to_owned()].into_iter().chain(absent).collect(),
+    )
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -99,4 +110,40 @@ fn page(status: StatusCode, content_type: &'static str, body: String) -> Respons
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_serves_nothing_is_not_ready() {
+        let (shop, blog) = (("acme/shop", true), ("acme/blog@next", false));
+        let none = [("acme/shop", false), blog];
+        for (takes_requests, served, status, text) in [
+            (true, &[shop][..], 200, "ready\n"),
+            (
+                true,
+                &[shop, blog],
+                200,
+                "ready\nnot served: acme/blog@next\n",
+            ),
+            (
+                true,
+                &none,
+                503,
+                "nothing is served\nnot served: acme/shop\nnot served: acme/blog@next\n",
+            ),
+            (false, &[shop], 503, "draining\n"),
+            (
+                false,
+                &[blog],
+                503,
+                "draining\nnot served: acme/blog@next\n",
+            ),
+        ] {
+            let (found, said) = readiness(takes_requests, served);
+            assert_eq!((found.as_u16(), &*said), (status, text));
+        }
+    }
 }

@@ -9,10 +9,10 @@ use edgec_loader::{HostEngine, Loaded};
 
 use crate::Program;
 use crate::config::{ApplicationConfig, ByteSize, Limits, LogLevel};
+use crate::finished::Finished;
 use crate::long::Long;
 use crate::memory::{OwnMemory, SharedMemory};
 use crate::queue::{Permits, Room, Rooms, Waiting, enter};
-use crate::resident::Finished;
 use crate::services::{Observer, Process, Services};
 use crate::telemetry::{Counted, Telemetry};
 use crate::turn::{Habit, Turn, Turns};
@@ -21,6 +21,7 @@ use crate::{HostError, Limit};
 /// One application of a host.
 pub struct Application {
     config: ApplicationConfig,
+    label: String,
     limits: Limits,
     telemetry: Arc<Telemetry>,
     /// Its own counters in `telemetry`.
@@ -115,9 +116,13 @@ impl Application {
         before: Option<&Self>,
     ) -> Result<Self, HostError> {
         let limits = limits.of(&config.limits);
+        let label = match &config.channel {
+            Some(channel) => format!("{}@{channel}", config.name),
+            None => config.name.clone(),
+        };
         let teller = Arc::new(Teller {
             telemetry: Arc::clone(telemetry),
-            name: config.name.clone(),
+            name: label.clone(),
             application: OnceLock::new(),
         });
         let observer: Arc<dyn Observer> = Arc::clone(&teller) as Arc<dyn Observer>;
@@ -143,9 +148,10 @@ impl Application {
             habit: Arc::default(),
             door: Arc::clone(door),
             telemetry: Arc::clone(telemetry),
-            counted: telemetry.counters(&config.name, config.channel.as_deref()),
+            counted: telemetry.counters(&label),
             deployed: OnceLock::new(),
             config,
+            label,
             limits,
         })
     }
@@ -153,6 +159,12 @@ impl Application {
     /// Its name in the store and in its artifacts.
     pub fn name(&self) -> &str {
         &self.config.name
+    }
+
+    /// Its name, with `@` and its channel if its configuration names one. Metrics and the log tell
+    /// applications apart by it.
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// Its configuration.

@@ -17,13 +17,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
-use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 use self::io::{ClientIo, Protocol};
 use crate::Limit;
+use crate::client::Client;
 use crate::config::{Limits, LogLevel};
 use crate::host::Host;
 use crate::listener::{Certificates, Stream};
+use crate::telemetry::Refused;
 
 /// Serves a connection until the client or the host ends it.
 pub(crate) async fn serve(
@@ -32,9 +33,15 @@ pub(crate) async fn serve(
     tls: Option<Arc<Certificates>>,
     stop: watch::Receiver<bool>,
 ) {
+    let is_over_tls = tls.is_some();
     match stream {
-        Stream::Tcp(stream) => begin(host, stream, tls, stop).await,
-        Stream::Unix(stream) => begin(host, stream, tls, stop).await,
+        Stream::Tcp(stream, address) => {
+            let client = Client::new(Some(address), is_over_tls);
+            begin(host, stream, client, tls, stop).await;
+        }
+        Stream::Unix(stream) => {
+            begin(host, stream, Client::new(None, is_over_tls), tls, stop).await;
+        }
     }
 }
 
@@ -42,6 +49,7 @@ pub(crate) async fn serve(
 async fn begin<I>(
     host: Arc<Host>,
     stream: I,
+    client: Client,
     tls: Option<Arc<Certificates>>,
     stop: watch::Receiver<bool>,
 ) where
@@ -54,7 +62,7 @@ async fn begin<I>(
         let mut io = ClientIo::new(stream, stall);
         let found = within(&host, patience, io.protocol()).await;
         if let Some(protocol) = found {
-            protocol_of(host, io, Scheme::Http, protocol, stop).await;
+            protocol_of(host, io, client, protocol, stop).await;
         }
         return;
     };
@@ -67,7 +75,7 @@ async fn begin<I>(
         _ => Protocol::Http1,
     };
     let io = ClientIo::new(stream, stall);
-    protocol_of(host, io, Scheme::Https, protocol, stop).await;
+    protocol_of(host, io, client, protocol, stop).await;
 }
 
 /// The result, unless the client is too slow or breaks off.
@@ -93,7 +101,7 @@ async fn within<T>(
 async fn protocol_of<I>(
     host: Arc<Host>,
     io: ClientIo<I>,
-    scheme: Scheme,
+    client: Client,
     protocol: Protocol,
     mut stop: watch::Receiver<bool>,
 ) where
@@ -107,14 +115,14 @@ async fn protocol_of<I>(
     };
     let (served, counted) = (Arc::clone(&host), Arc::clone(&busy));
     let service = service_fn(move |request: Request<Incoming>| {
-        let (host, scheme) = (Arc::clone(&served), scheme_of(&scheme));
+        let host = Arc::clone(&served);
         let request_runs = Busy::begin(&counted);
         // The protocol refuses further ones, which nobody sees here.
         if counted.running() >= streams {
             host.telemetry().limit_hit(None, Limit::Http2Streams);
         }
         async move {
-            let response = host.respond(scheme, request).await;
+            let response = host.respond(client, request).await;
             drop(request_runs);
             Ok::<_, Infallible>(response)
         }
@@ -154,15 +162,7 @@ async fn protocol_of<I>(
         }
     };
     if let Err(error) = ended {
-        tell(&host, &error);
-    }
-}
-
-/// Scheme is not `Clone`.
-fn scheme_of(scheme: &Scheme) -> Scheme {
-    match scheme {
-        Scheme::Https => Scheme::Https,
-        _ => Scheme::Http,
+        tell(&host, client, &error);
     }
 }
 
@@ -197,13 +197,16 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Counts the limits that the server itself watches.
-fn tell(host: &Host, error: &hyper::Error) {
+/// Counts what the server itself answers or ends: limits that it watches, and what is no HTTP.
+fn tell(host: &Host, client: Client, error: &hyper::Error) {
     let telemetry = host.telemetry();
     if error.is_timeout() {
         telemetry.limit_hit(None, Limit::HeaderReadTime);
     } else if error.is_parse_too_large() {
         telemetry.limit_hit(None, Limit::HeaderSize);
+        telemetry.head_refused(client, Refused::Limit(Limit::HeaderSize));
+    } else if error.is_parse() {
+        telemetry.head_refused(client, Refused::Syntax);
     } else if is_reset_flood(error) {
         telemetry.limit_hit(None, Limit::Http2Resets);
     }

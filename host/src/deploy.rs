@@ -63,7 +63,11 @@ impl Policy {
             Some(state) => file.remembered_in(state),
             None => file,
         };
-        let first = file.read()?;
+        let first = file.read().map_err(|source| HostError::Policy {
+            path: config.file.clone(),
+            state: config.state.clone(),
+            source: Box::new(source),
+        })?;
         // All applications of a refresh follow one reading.
         let source = PolicySource::from(file).at_most_every(SHARED);
         Ok(Self { source, first })
@@ -229,7 +233,8 @@ impl Deployer {
         let link = linker(&pool.engine);
         let link = link.map_err(|error| failed(LoadError::Link(error)))?;
         let (weak, stubs) = (Arc::downgrade(application), config.stub_imports);
-        let (telemetry, name) = (Arc::clone(application.telemetry()), config.name.clone());
+        let telemetry = Arc::clone(application.telemetry());
+        let name = application.label().to_owned();
         let preparation = Preparation::component_with(
             move |component| {
                 let mut link = link.clone();
@@ -318,7 +323,7 @@ impl Deployer {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         if troubles.get(&name) != Some(&what) {
             let telemetry = application.telemetry();
-            telemetry.log(LogLevel::Error, Some(application.name()), &what);
+            telemetry.log(LogLevel::Error, Some(application.label()), &what);
             troubles.insert(name, what);
         }
     }
@@ -330,7 +335,7 @@ impl Deployer {
             let telemetry = application.telemetry();
             telemetry.log(
                 LogLevel::Info,
-                Some(application.name()),
+                Some(application.label()),
                 "all is well again",
             );
         }
@@ -351,7 +356,7 @@ fn refresh(application: &Application, deployment: &Deployment<Program>) -> Resul
         Ok(Refreshed::Replaced { from, to }) => {
             let what = format!("version {to} in place of {from}");
             let telemetry = application.telemetry();
-            telemetry.log(LogLevel::Info, Some(application.name()), what);
+            telemetry.log(LogLevel::Info, Some(application.label()), what);
             if let Ok(loaded) = deployment.current() {
                 application.tell_loaded(&loaded);
             }

@@ -24,8 +24,16 @@ pub enum HostError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The policy cannot be read.
-    #[error(transparent)]
-    Policy(#[from] PolicySourceError),
+    #[error("the trust policy {} cannot be followed", path.display())]
+    Policy {
+        /// Its file.
+        path: PathBuf,
+        /// The file that remembers the newest policy, if one is named.
+        state: Option<PathBuf>,
+        /// Why not.
+        #[source]
+        source: Box<PolicySourceError>,
+    },
     /// There is no policy, so nothing could be loaded.
     #[error("nothing says whose signatures count")]
     NoPolicy,
@@ -77,9 +85,22 @@ pub enum HostError {
     /// There is nothing to listen at.
     #[error("the host listens nowhere")]
     NoListener,
+    /// The file of a certificate or of its key cannot be read.
+    #[error("the {role} {} cannot be read", path.display())]
+    TlsFile {
+        /// What the file is.
+        role: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
     /// A certificate or its key cannot be used.
-    #[error("the certificate {} cannot be used: {what}", path.display())]
+    #[error("the {role} {} cannot be used: {what}", path.display())]
     Tls {
+        /// What the file is.
+        role: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong.
@@ -111,7 +132,7 @@ impl HostError {
         match self {
             Self::Store(error) => error.code(),
             Self::Root { .. } => "public-key",
-            Self::Policy(error) => error.code(),
+            Self::Policy { source, .. } => source.code(),
             Self::NoPolicy => "no-trust",
             Self::Load { source, .. } => source.code(),
             Self::NotEdge { .. } => "profile",
@@ -119,7 +140,7 @@ impl HostError {
             Self::Engine { .. } => "engine",
             Self::Listen { .. } | Self::NoListener => "listen",
             Self::Tls { .. } => "tls",
-            Self::System { .. } => "io",
+            Self::TlsFile { .. } | Self::System { .. } => "io",
             Self::Service { .. } => "service",
         }
     }

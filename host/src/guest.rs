@@ -2,7 +2,6 @@
 
 mod hooks;
 mod limiter;
-mod meter;
 mod output;
 
 use std::sync::Arc;
@@ -13,7 +12,6 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use self::hooks::Hooks;
 pub(crate) use self::limiter::Limiter;
-pub(crate) use self::meter::{Meter, Metered};
 use self::output::Output;
 use crate::application::Application;
 use crate::hit::Hit;

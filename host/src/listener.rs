@@ -10,16 +10,17 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use crate::HostError;
-use crate::config::{AdminAddress, ListenConfig};
+use crate::config::{AdminAddress, ListenConfig, SocketMode};
 
 pub(crate) use self::tls::Certificates;
 
 /// Connections that wait until the host accepts them. The system may allow fewer
 /// (`net.core.somaxconn`). A client whose connection finds no place tries again after a second.
-const BACKLOG: u32 = 4096;
+const BACKLOG: u16 = 4096;
 
 /// A socket at which clients connect.
 #[derive(Debug)]
@@ -43,7 +44,8 @@ pub(crate) enum Socket {
 /// A connection of either family.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    Tcp(TcpStream),
+    /// With the client's address.
+    Tcp(TcpStream, SocketAddr),
     Unix(UnixStream),
 }
 
@@ -82,7 +84,8 @@ impl Listeners {
             public.push(Listener { socket, tls });
         }
         for path in &config.unix {
-            let (socket, tls) = (unix(path, None)?, None);
+            let mode = config.unix_mode.map(SocketMode::bits);
+            let (socket, tls) = (unix(path, mode)?, None);
             public.push(Listener { socket, tls });
         }
         let mut admin = match &config.admin {
@@ -156,24 +159,31 @@ fn tcp(address: SocketAddr) -> Result<Socket, HostError> {
         };
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        socket.listen(BACKLOG)
+        socket.listen(BACKLOG.into())
     };
     listen().map(Socket::Tcp).map_err(failed(&address))
 }
 
 fn unix(path: &Path, mode: Option<u32>) -> Result<Socket, HostError> {
-    let shown = path.display();
-    remove_abandoned(path).map_err(failed(&shown))?;
-    let listener = UnixListener::bind(path).map_err(failed(&shown))?;
-    let made = Some(Made(path.to_owned()));
-    if let Some(mode) = mode {
-        let permissions = std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(path, permissions).map_err(failed(&shown))?;
-    }
-    Ok(Socket::Unix {
-        listener,
-        _made: made,
-    })
+    let listen = || -> io::Result<Socket> {
+        remove_abandoned(path)?;
+        let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = net::socket_with(family, kind, flags, None)?;
+        net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+        let made = Some(Made(path.to_owned()));
+        // Nobody can connect before it listens, so nobody comes before the mode is set.
+        if let Some(mode) = mode {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        }
+        net::listen(&socket, BACKLOG.into())?;
+        let listener = std::os::unix::net::UnixListener::from(socket);
+        Ok(Socket::Unix {
+            listener: UnixListener::from_std(listener)?,
+            _made: made,
+        })
+    };
+    listen().map_err(failed(&path.display()))
 }
 
 /// Removes a socket at which nobody listens, such as one of a host that was killed.
@@ -199,7 +209,7 @@ impl Stream {
     /// The client's address. A Unix socket has none.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         match self {
-            Self::Tcp(stream) => stream.peer_addr().ok().map(|address| address.ip()),
+            Self::Tcp(_, address) => Some(address.ip()),
             Self::Unix(_) => None,
         }
     }
@@ -210,10 +220,10 @@ impl Socket {
     pub(crate) async fn accept(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, client) = listener.accept().await?;
                 // Responses are written as a whole, so waiting for more only delays them.
                 stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
+                Ok(Stream::Tcp(stream, client))
             }
             Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;

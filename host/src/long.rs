@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::HostError;
-use crate::guest::Metered;
+use crate::meter::Metered;
 
 /// So much is added to the nice value of the process (`nice(2)`, from -20 to 19). A thread with 10
 /// more gets about a tenth of the time of one that competes with it.
@@ -102,7 +102,7 @@ mod tests {
     use tokio::sync::oneshot;
     use tokio::task::yield_now;
 
-    use crate::guest::Meter;
+    use crate::meter::Meter;
     use crate::turn::{Turn, Turns};
 
     fn metered<F: Future>(turn: &Arc<Turn>, work: F) -> Metered<F> {

@@ -12,7 +12,6 @@ use edgec_loader::{EngineProfile, HostEngine, Limits as Memory, Manifest, PoolPl
 use crate::HostError;
 use crate::config::{LogLevel, ServeConfig};
 use crate::queue::Room;
-use crate::resident::Share;
 use crate::telemetry::Telemetry;
 
 /// The size of a program, by the memory with which its instances start.
@@ -59,6 +58,15 @@ impl Size {
             Self::Large => 16 * MIB,
         }
     }
+}
+
+/// What the unused slots of a pool may keep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    /// Bytes in one slot.
+    pub(crate) slot: u64,
+    /// Bytes in all slots.
+    pub(crate) all: u64,
 }
 
 /// An engine, and the instances that its pool has room for.

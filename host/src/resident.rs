@@ -1,10 +1,7 @@
 //! Measures which pages large programs write, and keeps them resident in the slots of the pools.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use edgec_loader::ResidentPages;
@@ -21,64 +18,6 @@ const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
 /// After so many looks without a change, looks become rare. Not all requests write the same pages.
 const QUIET: u32 = 20;
-/// A look waits so long for an instance that has answered.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// What the unused slots of a pool may keep.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Share {
-    /// Bytes in one slot.
-    pub(crate) slot: u64,
-    /// Bytes in all slots.
-    pub(crate) all: u64,
-}
-
-/// An instance, with all that it holds.
-type Held = Box<dyn Send>;
-
-/// Where a look gets an instance that has answered, before the engine takes its memory back: only
-/// then, all pages that it wrote are there to be seen.
-pub(crate) struct Finished {
-    is_wanted: AtomicBool,
-    sender: SyncSender<Held>,
-    receiver: Mutex<Receiver<Held>>,
-}
-
-impl Default for Finished {
-    fn default() -> Self {
-        let (sender, receiver) = sync_channel(1);
-        Self {
-            is_wanted: AtomicBool::new(false),
-            sender,
-            receiver: Mutex::new(receiver),
-        }
-    }
-}
-
-impl Finished {
-    /// Ends an instance: here, or after the look that waits for one.
-    pub(crate) fn end(&self, instance: impl Send + 'static) {
-        if self.is_wanted.load(Ordering::Relaxed) && self.is_wanted.swap(false, Ordering::Relaxed) {
-            // If the thread that looks has ended, the instance is dropped here.
-            let _ = self.sender.try_send(Box::new(instance));
-        }
-    }
-
-    /// Waits for the next one.
-    fn next(&self) -> Option<Held> {
-        let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
-        self.is_wanted.store(true, Ordering::Relaxed);
-        let next = receiver.recv_timeout(PATIENCE).ok();
-        self.is_wanted.store(false, Ordering::Relaxed);
-        next
-    }
-}
-
-impl fmt::Debug for Finished {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Finished").finish_non_exhaustive()
-    }
-}
 
 /// Looks at the slots as long as the host lives, in a thread of its own.
 pub(crate) fn keep(host: &Arc<Host>) -> Result<(), HostError> {

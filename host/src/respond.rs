@@ -9,7 +9,9 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 use crate::application::Application;
 use crate::body::{Finish, RequestBody, ResponseBody};
+use crate::client::Client;
 use crate::config::LogLevel;
+use crate::head;
 use crate::hit::Hit;
 use crate::host::Host;
 use crate::routing::{RouteError, host_of};
@@ -24,20 +26,30 @@ impl Host {
     /// Answers a request. It always has an answer.
     pub(crate) async fn respond(
         &self,
-        scheme: Scheme,
-        request: Request<Incoming>,
+        client: Client,
+        mut request: Request<Incoming>,
     ) -> Response<ResponseBody> {
         let application = match self.route(&request) {
             Ok(application) => application,
-            Err(error) => return refusal(error),
+            Err(error) => {
+                let status = status_of(error);
+                let telemetry = self.telemetry();
+                telemetry.request_refused(&request, client, error.into(), status);
+                return text(status, format!("{error}\n"));
+            }
         };
         let application = &application;
+        head::prepare(
+            request.headers_mut(),
+            client,
+            self.config().listen.forwarded,
+        );
         let telemetry = application.telemetry();
-        let begin = telemetry.request_started(application, request.headers());
+        let begin = telemetry.request_started(application, &request, client);
         let finish = Finish::new(application, begin);
         let head = request.method() == Method::HEAD;
         let hit = Arc::new(Hit::of(application));
-        match answer(application, scheme, request, finish.trace(), &hit).await {
+        match answer(application, client.scheme(), request, finish.trace(), &hit).await {
             Ok(answer) => written(application, answer, head, finish, &hit),
             Err(failed) => failure(application, &failed, finish),
         }
@@ -138,21 +150,20 @@ fn failure(
             Outcome::Malformed => LogLevel::Debug,
             _ => LogLevel::Warn,
         };
-        telemetry.log(level, Some(application.name()), what);
+        telemetry.log(level, Some(application.label()), what);
     }
     finish.failed(status, failed.outcome());
     text(status, failed.text())
 }
 
-/// The answer to a request for no application.
-fn refusal(error: RouteError) -> Response<ResponseBody> {
-    let status = match error {
-        RouteError::Host => StatusCode::BAD_REQUEST,
+/// The status of the answer to a request for no application.
+fn status_of(error: RouteError) -> StatusCode {
+    match error {
+        RouteError::Host | RouteError::Scheme => StatusCode::BAD_REQUEST,
         // Source: RFC 9110, section 15.5.20.
         RouteError::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
         RouteError::UnknownPath => StatusCode::NOT_FOUND,
-    };
-    text(status, format!("{error}\n"))
+    }
 }
 
 /// A response of the host itself.

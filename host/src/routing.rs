@@ -35,6 +35,9 @@ pub enum RouteError {
     /// The request does not name exactly one host.
     #[error("the request does not name one host")]
     Host,
+    /// The target of the request has a scheme that this host does not serve.
+    #[error("the scheme of the request's target is neither http nor https")]
+    Scheme,
     /// No application answers for the host.
     #[error("no application answers for this host")]
     UnknownHost,
@@ -114,8 +117,16 @@ fn begins(path: &str, prefix: &str) -> bool {
 ///
 /// # Errors
 ///
-/// [`RouteError::Host`] if the request does not name exactly one host.
+/// [`RouteError::Host`] if the request does not name exactly one host, and [`RouteError::Scheme`]
+/// if its target has another scheme than `http` and `https`.
 pub fn host_of(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<String, RouteError> {
+    // The port that a target without one means. A target that is only a path has no scheme.
+    let usual_port = match uri.scheme_str() {
+        None => None,
+        Some(scheme) if scheme.eq_ignore_ascii_case("http") => Some(80),
+        Some(scheme) if scheme.eq_ignore_ascii_case("https") => Some(443),
+        Some(_) => return Err(RouteError::Scheme),
+    };
     let mut fields = headers.get_all(HOST).iter();
     let field = fields.next();
     if fields.next().is_some() {
@@ -128,7 +139,7 @@ pub fn host_of(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<Strin
     let named = match (authority, field) {
         // HTTP/1.1 needs the field, also beside an authority.
         (Some(_), None) if version == Version::HTTP_11 => return Err(RouteError::Host),
-        (Some(authority), Some(field)) if !authority.eq_ignore_ascii_case(field) => {
+        (Some(authority), Some(field)) if !is_same(authority, field, usual_port) => {
             return Err(RouteError::Host);
         }
         (Some(authority), _) => authority,
@@ -138,22 +149,39 @@ pub fn host_of(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<Strin
     host_in(named).ok_or(RouteError::Host)
 }
 
+/// Whether two authorities are the same. One may name the usual port that the other leaves out.
+fn is_same(one: &str, other: &str, usual_port: Option<u16>) -> bool {
+    if one.eq_ignore_ascii_case(other) {
+        return true;
+    }
+    let (Some((one, port)), Some((other, other_port))) = (parts(one), parts(other)) else {
+        return false;
+    };
+    one.eq_ignore_ascii_case(other) && port.or(usual_port) == other_port.or(usual_port)
+}
+
 /// The host in `host[:port]`, in lower case.
 fn host_in(text: &str) -> Option<String> {
-    // The port follows the last colon, and an IPv6 address ends with a bracket.
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
-    let number = |port: &str| port.is_empty() || (port.len() <= 5 && port.parse::<u16>().is_ok());
-    let plain = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-    if !port.is_none_or(|port| plain(port) && number(port)) {
-        return None;
-    }
+    let (host, _) = parts(text)?;
     let host = host.to_ascii_lowercase();
     // A name may end with a dot, which means the root of the names.
     let short = host.strip_suffix('.').unwrap_or(&host);
     is_host(short).then(|| short.to_owned())
+}
+
+/// The host and the port of `host[:port]`. An empty port is none (RFC 3986, section 3.2.3).
+fn parts(text: &str) -> Option<(&str, Option<u16>)> {
+    // The port follows the last colon, and an IPv6 address ends with a bracket.
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !text.ends_with(']') => (host, port),
+        _ => (text, ""),
+    };
+    let is_plain = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    match port {
+        "" => Some((host, None)),
+        _ if is_plain => Some((host, Some(port.parse().ok()?))),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -159,10 +159,20 @@ async fn refresh_on(mut signal: Signal, wake: Arc<Wake>) {
 
 /// Waits until what runs is answered, within a time.
 async fn drain(host: &Host, all_gone: &mut mpsc::Receiver<()>) {
-    let patience = host.config().limits.drain_time.get();
-    if timeout(patience, all_gone.recv()).await.is_err() {
-        let what = format!("connections were still open after {patience:?}, and were cut");
-        host.telemetry().log(LogLevel::Warn, None, what);
+    let (log, limits) = (host.telemetry(), &host.config().limits);
+    let patience = limits.drain_time.get();
+    let what = format!("a drain begins; connections have {patience:?} to end");
+    log.log(LogLevel::Info, None, what);
+    match timeout(patience, all_gone.recv()).await {
+        Ok(_) => log.log(
+            LogLevel::Info,
+            None,
+            "the drain has ended: all connections are closed",
+        ),
+        Err(_) => {
+            let what = format!("connections were still open after {patience:?}, and were cut");
+            log.log(LogLevel::Warn, None, what);
+        }
     }
 }
 

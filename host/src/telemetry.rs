@@ -10,6 +10,7 @@ mod metrics;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod prometheus;
+mod requests;
 mod status;
 mod trace;
 
@@ -21,12 +22,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use edgec_loader::wasmtime::Trap;
 use edgec_loader::{AcceptedSignature, LoadTimes};
-use http::{HeaderMap, StatusCode};
+use http::{Request, StatusCode};
 
 use self::line::Line;
 pub use self::metrics::Counted;
 use self::metrics::Metrics;
+use self::requests::Asked;
+pub(crate) use self::requests::Refused;
 pub use self::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+use crate::client::Client;
 use crate::config::{LogConfig, LogLevel};
 use crate::{Application, Host, HostError, Limit, Outcome};
 
@@ -40,12 +44,13 @@ pub struct Telemetry {
 }
 
 /// A request that runs: when it began, and its place in a trace.
-#[derive(Clone, Copy, Debug)]
-pub struct Begun {
-    /// When it began.
-    pub at: Instant,
+#[derive(Clone, Debug)]
+pub(crate) struct Begun {
+    at: Instant,
     /// Its place in a trace.
-    pub trace: TraceContext,
+    pub(crate) trace: TraceContext,
+    /// For its line in the log. `None`: it has none.
+    asked: Option<Box<Asked>>,
 }
 
 /// A page of the admin interface.
@@ -83,36 +88,39 @@ impl Telemetry {
         }))
     }
 
-    /// The counters of an application of this name, in this channel. An application keeps them, so
-    /// that nothing looks for them at a request.
-    pub fn counters(&self, application: &str, channel: Option<&str>) -> Arc<Counted> {
-        match channel {
-            None => self.metrics.application(application),
-            Some(channel) => self
-                .metrics
-                .application(&format!("{application}@{channel}")),
-        }
+    /// The counters of the application with this [label](Application::label). An application keeps
+    /// them, so that nothing looks for them at a request.
+    pub fn counters(&self, label: &str) -> Arc<Counted> {
+        self.metrics.application(label)
     }
 
-    /// A request of an application begins. It has these headers.
-    pub fn request_started(&self, application: &Application, headers: &HeaderMap) -> Begun {
+    /// A request of an application begins.
+    pub(crate) fn request_started<B>(
+        &self,
+        application: &Application,
+        request: &Request<B>,
+        client: Client,
+    ) -> Begun {
         application
             .counted()
             .started
             .fetch_add(1, Ordering::Relaxed);
-        let trace = TraceContext::of_request(headers);
+        let trace = TraceContext::of_request(request.headers());
         // Without a client that decides it, the host's spans begin a trace that is recorded.
         #[cfg(feature = "otlp")]
         let trace = match (&self.collector, trace.parent()) {
             (Some(_), None) => trace.sampled(),
             _ => trace,
         };
+        let asked = self
+            .has_lines_of_requests()
+            .then(|| Box::new(self.asked(request, client)));
         let at = Instant::now();
-        Begun { at, trace }
+        Begun { at, trace, asked }
     }
 
     /// A request ended: its last byte was sent, or it failed.
-    pub fn request_finished(
+    pub(crate) fn request_finished(
         &self,
         application: &Application,
         begun: &Begun,
@@ -125,18 +133,50 @@ impl Telemetry {
             collector.send(&begun.trace, application.name(), status, took, outcome);
         }
         application.counted().finished(status, took, outcome);
-        if self.config.requests && self.config.level >= LogLevel::Info {
-            let name = application.name();
-            let mut line = self.line(LogLevel::Info, Some(name), &"request");
-            line.number("status", status.as_u16());
-            line.field("outcome", &outcome.name());
-            if let Outcome::Limited(limit) = outcome {
-                line.field("limit", &limit.name());
-            }
+        if let Some(asked) = &begun.asked {
+            let mut line = self.line(LogLevel::Info, Some(application.label()), &"request");
+            asked.put_into(&mut line);
+            requests::put_outcome(&mut line, status, outcome);
             line.number("microseconds", took.as_micros());
             line.field("trace", &format_args!("{:032x}", begun.trace.trace()));
             write(line);
         }
+    }
+
+    /// A request was answered with this status, because it has no application.
+    pub(crate) fn request_refused<B>(
+        &self,
+        request: &Request<B>,
+        client: Client,
+        refused: Refused,
+        status: StatusCode,
+    ) {
+        self.metrics.refused(refused);
+        if self.has_lines_of_requests() {
+            let mut line = self.line(LogLevel::Info, None, &"request");
+            self.asked(request, client).put_into(&mut line);
+            refused.put_into(&mut line, Some(status));
+            write(line);
+        }
+    }
+
+    /// A client sent something that is no head of a request, or too long for one.
+    pub(crate) fn head_refused(&self, client: Client, refused: Refused) {
+        self.metrics.refused(refused);
+        if self.has_lines_of_requests() {
+            let mut line = self.line(LogLevel::Info, None, &"request");
+            line.field("client", &client);
+            refused.put_into(&mut line, None);
+            write(line);
+        }
+    }
+
+    fn has_lines_of_requests(&self) -> bool {
+        self.config.requests && self.config.level >= LogLevel::Info
+    }
+
+    fn asked<B>(&self, request: &Request<B>, client: Client) -> Asked {
+        Asked::of(request, client, self.config.request_query)
     }
 
     /// A limit was hit, by an application or by a client that has none yet.
@@ -154,7 +194,7 @@ impl Telemetry {
         let code = format!("{trap:?}");
         application.counted().trapped(&code);
         if self.config.level >= LogLevel::Warn {
-            let mut line = self.line(LogLevel::Warn, Some(application.name()), &"trap");
+            let mut line = self.line(LogLevel::Warn, Some(application.label()), &"trap");
             line.field("code", &code);
             line.field("export", &export);
             line.field("says", &trap);
@@ -165,7 +205,7 @@ impl Telemetry {
     /// A program wrote a line to one of its streams.
     pub(crate) fn said(&self, application: &Application, stream: &'static str, line: &str) {
         if self.config.level >= LogLevel::Info {
-            let mut told = self.line(LogLevel::Info, Some(application.name()), &line);
+            let mut told = self.line(LogLevel::Info, Some(application.label()), &line);
             told.field("stream", &stream);
             write(told);
         }
@@ -182,7 +222,7 @@ impl Telemetry {
         self.metrics
             .loaded(application.counted(), version, signers, times);
         if self.config.level >= LogLevel::Info {
-            let mut line = self.line(LogLevel::Info, Some(application.name()), &"loaded");
+            let mut line = self.line(LogLevel::Info, Some(application.label()), &"loaded");
             line.number("version", version);
             for signer in signers {
                 line.field("signer", &signer.key_name);

@@ -8,8 +8,8 @@
 //! page that was read before.
 //!
 //! Here the kernel says which pages were written. The smallest gaps between them are made resident
-//! too, until few ranges are left. Then the engine resets all of them, and the next request takes no
-//! page fault.
+//! too, until few ranges are left. Then the engine resets all of them, and the next request takes
+//! no page fault.
 
 mod ranges;
 mod slots;

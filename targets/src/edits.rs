@@ -2,7 +2,7 @@
 
 /// Levenshtein distance: single-byte insertions, deletions and substitutions. It costs the product
 /// of the lengths.
-pub fn edits(a: &str, b: &str) -> usize {
+pub(crate) fn edits(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
         let mut diagonal = i;

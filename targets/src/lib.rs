@@ -5,8 +5,8 @@
 //! two. The crate also has what compiler and verifier must spell alike: [`EngineProfile`] names
 //! engine settings, [`EngineSettings`] lists them, [`ProgramKind`] is the kind of a program,
 //! [`import_text`] writes a core module's imports, [`pattern_matches`] compares names with
-//! patterns, and [`edits()`] compares them with each other. It contains data and comparisons. It
-//! touches no files, and knows neither the engine nor signatures.
+//! patterns, and [`nearest_name`] finds the name that was probably meant. It contains data and
+//! comparisons. It touches no files, and knows neither the engine nor signatures.
 //!
 //! To add a target, add one constant in `x86_64.rs` or `aarch64.rs`.
 
@@ -18,6 +18,7 @@ mod edits;
 mod host;
 mod import;
 mod kind;
+mod near;
 mod pattern;
 mod profile;
 mod registry;
@@ -25,10 +26,10 @@ mod settings;
 mod x86_64;
 
 pub use cover::{Assignment, Cover, Uncovered, cover};
-pub use edits::edits;
 pub use host::{HostCpu, Misfit};
 pub use import::import_text;
 pub use kind::ProgramKind;
+pub use near::nearest_name;
 pub use pattern::pattern_matches;
 pub use profile::{EngineProfile, UnknownProfile};
 pub use registry::{Rank, UnknownTarget, all, default_targets, find};

@@ -199,6 +199,20 @@ fn an_error_changes_nothing() {
 }
 
 #[test]
+fn a_file_that_is_gone_is_told() {
+    let sandbox = Sandbox::new();
+    write(&sandbox, &programs::proxy(201));
+    let dev = Dev::start(&sandbox, &[]);
+    let address = dev.address();
+    fs::remove_file(sandbox.path().join("app.wat")).unwrap();
+    dev.wait_for("app.wat is gone; the old version goes on");
+    assert_eq!(status(&address), 201);
+    write(&sandbox, &programs::proxy(202));
+    dev.wait_for("version 2: ");
+    assert_eq!(status(&address), 202);
+}
+
+#[test]
 fn the_store_keeps_one_version() {
     let sandbox = Sandbox::new();
     let images = || {

@@ -117,6 +117,7 @@ mod scripts;
 mod secret_places;
 mod secret_search;
 mod serve;
+mod serve_clients;
 mod serve_hostile;
 mod shared_cache;
 mod signers;

@@ -66,6 +66,8 @@ impl Running {
     fn end(mut self) {
         let process = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        self.line("a drain begins");
+        self.line("the drain has ended");
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), Some(0), "{status:?}");
     }
@@ -100,8 +102,19 @@ fn status(response: &str) -> u16 {
 }
 
 fn build(sandbox: &Sandbox, answer: u16, version: &str, profile: &str, output: &str) {
+    build_as(sandbox, "acme/shop", answer, version, profile, output);
+}
+
+fn build_as(
+    sandbox: &Sandbox,
+    name: &str,
+    answer: u16,
+    version: &str,
+    profile: &str,
+    output: &str,
+) {
     sandbox.write("shop.wat", programs::proxy(answer));
-    let (arch, name) = (std::env::consts::ARCH, "acme/shop");
+    let arch = std::env::consts::ARCH;
     sandbox.ok(&[
         "build",
         "-q",
@@ -372,4 +385,95 @@ fn what_cannot_be_served_is_refused() {
     ];
     let error = sandbox.fails(3, &arguments);
     assert!(error.contains("error[listen]"), "{error}");
+}
+
+#[test]
+fn several_artifacts_have_a_url_each() {
+    let sandbox = Sandbox::new();
+    build_as(&sandbox, "acme/shop", 201, "1", "edge", "shop.cwasm");
+    build_as(&sandbox, "acme/shop", 202, "2", "edge", "newer.cwasm");
+    build_as(&sandbox, "acme/blog", 203, "1", "edge", "blog.cwasm");
+    let own = ["--key", "key.pub.pem", "--addr", "127.0.0.1:0"];
+    let host = Running::start(
+        &sandbox,
+        &[&own[..], &["shop.cwasm", "blog.cwasm"]].concat(),
+    );
+    for (path, answer) in [("/acme/shop", 201), ("/acme/blog", 203)] {
+        let line = host.line(path);
+        let address = line
+            .strip_prefix("http://")
+            .and_then(|url| url.strip_suffix(path));
+        let address = address.unwrap_or_else(|| panic!("{line}"));
+        let mut client = TcpStream::connect(address).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n");
+        client.write_all(head.as_bytes()).unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).unwrap();
+        assert_eq!(status(&response), answer, "{response}");
+    }
+    host.end();
+    // Two of one application would answer for one path. The store is not touched.
+    let store = ["--store", "store"];
+    for second in ["newer.cwasm", "shop.cwasm"] {
+        let files = ["shop.cwasm", second];
+        for more in [&[][..], &store] {
+            let error = sandbox.fails(2, &[&["serve"], &own[..], more, &files].concat());
+            assert!(
+                error.contains("this is `acme/shop`, and so is shop.cwasm"),
+                "{error}"
+            );
+        }
+    }
+    assert!(!sandbox.path().join("store").exists());
+}
+
+/// Files that a host needs, and that are not there or are something else: exit code 3 or 1, with
+/// the name of the file.
+#[test]
+fn an_error_names_the_file_and_says_what_to_do() {
+    let sandbox = Sandbox::new();
+    build(&sandbox, 200, "1", "edge", "edge.cwasm");
+    let config = |more: &str| {
+        sandbox.write(
+            "serve.toml",
+            format!(
+                "schema = 1\n[listen]\nhttp = [\"127.0.0.1:0\"]\n{more}\n\
+                 [[application]]\nname = \"acme/shop\"\nartifact = \"edge.cwasm\"\n"
+            ),
+        );
+    };
+    sandbox.write("broken.toml", "threshold = \"many\"\n");
+    for (policy, exit, code) in [
+        ("none.toml", 3, "error[io]: none.toml"),
+        ("broken.toml", 1, "error[trust-policy]: broken.toml"),
+    ] {
+        config(&format!("[policy]\nfile = \"{policy}\""));
+        let error = sandbox.fails(exit, &["serve", "--config", "serve.toml"]);
+        assert!(error.contains(code), "{error}");
+    }
+    let tls = |cert: &str, key: &str, exit| {
+        let line = format!("tls = {{ cert = \"{cert}\", key = \"{key}\" }}");
+        config(&line);
+        let own = ["serve", "--config", "serve.toml", "--key", "key.pub.pem"];
+        sandbox.fails(exit, &own)
+    };
+    sandbox.write("garbage.pem", "garbage\n");
+    let error = tls("garbage.pem", "key.pem", 1);
+    assert!(
+        error.contains("certificate garbage.pem cannot be used: it has no certificate in PEM"),
+        "{error}"
+    );
+    let error = tls("none.pem", "key.pem", 3);
+    assert!(
+        error.contains("error[io]: none.pem: cannot read"),
+        "{error}"
+    );
+    assert!(error.contains("this is the certificate that"), "{error}");
+    let error = tls("garbage.pem", "none.pem", 3);
+    assert!(error.contains("this is the private key that"), "{error}");
+    // The command line.
+    let error = sandbox.fails(2, &["serve"]);
+    assert!(error.contains("--config"), "{error}");
+    let error = sandbox.fails(2, &["serve", "--addr", "8080", "edge.cwasm"]);
+    assert!(error.contains("127.0.0.1:8080"), "{error}");
 }

@@ -14,6 +14,9 @@ use edgec_tests::{Sandbox, repository};
 
 use crate::hosting::{admit, sandbox};
 
+/// After this time, a test stops waiting.
+const NEVER: Duration = Duration::from_secs(120);
+
 /// What the hostile program may take.
 const CONFIGURATION: &str = r#"
 schema = 1
@@ -52,25 +55,26 @@ name = "good"
 host = "good.test"
 "#;
 
-/// A running `edgec serve` of [`CONFIGURATION`].
-struct Server {
+/// A running `edgec serve`.
+pub(crate) struct Server {
     child: Child,
     public: String,
     admin: String,
     log: Arc<Mutex<String>>,
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
 }
 
 impl Server {
+    /// A host of [`CONFIGURATION`].
     fn start() -> Self {
-        Self::with(CONFIGURATION)
+        Self::of(CONFIGURATION, &["hostile", "good"])
     }
 
-    fn with(configuration: &str) -> Self {
+    /// A host of a configuration. Its store has the hostile program under these names.
+    pub(crate) fn of(configuration: &str, names: &[&str]) -> Self {
         let sandbox = sandbox();
-        let guest = repository().join("tests/serve/guests/hostile.wat");
-        for name in ["hostile", "good"] {
-            admit(&sandbox, guest.to_str().unwrap(), name, 1);
+        for name in names {
+            admit(&sandbox, &guest(), name, 1);
         }
         sandbox.write("serve.toml", configuration);
         let mut command = sandbox.command(&["serve", "--config", "serve.toml"]);
@@ -101,12 +105,39 @@ impl Server {
             public,
             admin,
             log,
-            _sandbox: sandbox,
+            sandbox,
         }
     }
 
+    /// Puts the hostile program into the store under a name.
+    pub(crate) fn admit(&self, name: &str) {
+        admit(&self.sandbox, &guest(), name, 1);
+    }
+
+    /// Waits until the log has this text, and returns the line.
+    pub(crate) fn logged(&self, text: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let log = self.log.lock().unwrap().clone();
+            if let Some(line) = log.lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(begin.elapsed() < NEVER, "no {text:?}: {log}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The answer of the admin interface.
+    pub(crate) fn admin(&self, path: &str) -> String {
+        let head = "host: localhost\r\nconnection: close";
+        answer(
+            &self.admin,
+            &format!("GET {path} HTTP/1.1\r\n{head}\r\n\r\n"),
+        )
+    }
+
     /// What comes back for these bytes on a new connection, until it is closed.
-    fn answer(&self, request: &str) -> String {
+    pub(crate) fn answer(&self, request: &str) -> String {
         answer(&self.public, request)
     }
 
@@ -118,11 +149,8 @@ impl Server {
     }
 
     /// How often a limit was hit, or what else a line of the metrics with this text counts.
-    fn counted(&self, text: &str) -> f64 {
-        let metrics = answer(
-            &self.admin,
-            "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
-        );
+    pub(crate) fn counted(&self, text: &str) -> f64 {
+        let metrics = self.admin("/metrics");
         assert!(metrics.starts_with("HTTP/1.1 200 "), "{metrics}");
         let lines = metrics.lines().filter(|line| line.contains(text));
         let lines = lines.filter(|line| !line.starts_with('#'));
@@ -162,6 +190,12 @@ impl Drop for Server {
     }
 }
 
+/// The program that does what its path says.
+fn guest() -> String {
+    let guest = repository().join("tests/serve/guests/hostile.wat");
+    guest.to_str().unwrap().to_owned()
+}
+
 fn answer(address: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
@@ -183,7 +217,7 @@ fn a_hostile_program_meets_its_limits() {
         ("/h", "resources", "500"),
         ("/s", "wall-time", "504"),
         ("/t", "trap", "500"),
-        ("/f", "fields", "500"),
+        ("/g", "fields", "500"),
         // The program is told, and goes on.
         ("/c", "application-sockets", "200"),
     ] {
@@ -223,7 +257,10 @@ fn a_client_that_goes_away_leaves_no_request_behind() {
 #[test]
 fn memory_and_sockets_of_all_programs_are_bounded() {
     let limits = "[limits]\nmemory-total = \"24MiB\"\nsockets = 3\n";
-    let server = Server::with(&CONFIGURATION.replace("[limits]\n", limits));
+    let server = Server::of(
+        &CONFIGURATION.replace("[limits]\n", limits),
+        &["hostile", "good"],
+    );
     for (path, limit, status) in [
         // An application has half of the memory of several.
         ("/m", "application-memory-total", "503"),

@@ -132,7 +132,9 @@ pub use edgec_artifact::{
     VerityDigest, check_name,
 };
 pub use edgec_files::{GuardError, MAX_GUARDED_LEN, WayError, read_guarded};
-pub use edgec_targets::{Cover, EngineProfile, HostCpu, Misfit, UnknownProfile, import_text};
+pub use edgec_targets::{
+    Cover, EngineProfile, HostCpu, Misfit, UnknownProfile, import_text, nearest_name,
+};
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
 pub use expected::Expected;

@@ -1,7 +1,8 @@
 //! The parser's errors in the words of users.
 
+use edgec_targets::nearest_name;
+
 use super::error::{ProjectError, TextPlace};
-use super::near::nearest;
 
 /// The parser's error about a project. It says what to write, not which types the parser knows.
 pub(super) fn explained(text: &str, error: &toml::de::Error) -> ProjectError {
@@ -13,7 +14,7 @@ pub(super) fn explained(text: &str, error: &toml::de::Error) -> ProjectError {
         let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
         return ProjectError::UnknownName {
             name: name.to_owned(),
-            nearest: nearest(name, &known).map(str::to_owned),
+            nearest: nearest_name(name, &known).map(str::to_owned),
             known: known.into_iter().map(str::to_owned).collect(),
             at,
         };

@@ -134,6 +134,12 @@ impl Session {
         let mut current = first;
         while serving.is_running() {
             if !watched.has_changed() {
+                if watched.is_newly_gone() {
+                    outln!(
+                        "{} is gone; the old version goes on until the file is there again",
+                        render::safe(&watched.path().display().to_string())
+                    );
+                }
                 sleep(INTERVAL);
                 continue;
             }

@@ -1,5 +1,6 @@
 //! `edgec serve`: a host of `wasi:http` programs.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,7 +25,8 @@ use crate::{render, signals};
 /// SIGTERM ends it, after the requests that run are answered.
 ///
 /// With `--config`, a file says what is served, where, and within which limits (docs/serve.md).
-/// Without it, the named artifacts are served. With `--store` and without `--config`, they are
+/// Without it, the named artifacts are served: one answers for all paths, and several answer each
+/// for the path of its name, such as /acme/shop. With `--store` and without `--config`, they are
 /// admitted to the store first, a name stands for what the store has, and newer versions in the
 /// store are taken while requests run. Changes of the file take effect while the host runs, and
 /// SIGHUP makes it read the file at once.
@@ -39,12 +41,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR", help_heading = "What is served")]
     store: Option<PathBuf>,
     /// An address for HTTP, such as 127.0.0.1:8080; repeatable
-    #[arg(long, value_name = "ADDRESS", help_heading = "Where")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, help_heading = "Where")]
     addr: Vec<SocketAddr>,
     /// An address for HTTP over TLS; repeatable
     #[arg(
         long,
         value_name = "ADDRESS",
+        value_parser = address,
         requires = "tls_cert",
         help_heading = "Where"
     )]
@@ -71,10 +74,9 @@ pub(crate) struct Arguments {
     /// The admin interface: a loopback address, or unix:/PATH
     #[arg(long, value_name = "ADDRESS", help_heading = "Where")]
     admin: Option<AdminAddress>,
-    /// Artifacts; with --store, also names of applications in the store
+    /// Artifacts, each of another application; with --store, also names of applications in it
     #[arg(
         value_name = "ARTIFACT",
-        required_unless_present = "config",
         conflicts_with = "config",
         help_heading = None::<&str>
     )]
@@ -89,21 +91,58 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     for application in host.applications() {
         if let Some(version) = application.version() {
-            let (name, number) = (render::safe(application.name()), version.manifest().version);
+            let (name, number) = (
+                render::safe(application.label()),
+                version.manifest().version,
+            );
             let (mode, interface) = (version.report().mode, version.program().interface());
             outln!("{name} version {number} ({mode}, wasi:http {interface})");
         }
     }
-    let listening = |address: &str| outln!("{}", render::safe(address));
+    let paths = paths(arguments, &host);
+    let listening = |address: &str| {
+        for line in lines(address, &paths) {
+            outln!("{}", render::safe(&line));
+        }
+    };
     let ended = signals::handled_by_work(|| run_until_signal(host, listening));
     ended.map_err(|error| host_failure(&error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The paths of the artifacts that the command line names, if there are several.
+fn paths(arguments: &Arguments, host: &Host) -> Vec<String> {
+    let applications = match arguments.artifacts.len() {
+        0 | 1 => &[][..],
+        _ => host.applications(),
+    };
+    let paths = applications.iter().map(|it| it.config().path.as_str());
+    paths.map(str::to_owned).collect()
+}
+
+/// The lines about an address at which the host listens: the URL of each path, if there are some.
+fn lines(address: &str, paths: &[String]) -> Vec<String> {
+    if paths.is_empty() || address.ends_with("(admin)") {
+        return vec![address.to_owned()];
+    }
+    let url = |path: &String| match address.contains("://") {
+        true => format!("{address}{path}"),
+        // The address of a Unix socket is a path too.
+        false => format!("{address} at {path}"),
+    };
+    paths.iter().map(url).collect()
 }
 
 /// The configuration, the policy if the command line names one, and the file of the configuration.
 fn configured(
     arguments: &Arguments,
 ) -> Result<(ServeConfig, Option<Policy>, Option<ConfigFile>), Failure> {
+    if arguments.artifacts.is_empty() && arguments.config.is_none() {
+        return Err(
+            Failure::usage("usage", "nothing is named that could be served")
+                .hint("name artifacts, or a configuration with --config"),
+        );
+    }
     let trust = match arguments.trust.is_named() || arguments.config.is_none() {
         true => Some(arguments.trust.resolve()?),
         false => None,
@@ -123,11 +162,7 @@ fn configured(
         }
     };
     if let Some(trust) = &trust {
-        for artifact in &arguments.artifacts {
-            config
-                .applications
-                .push(application(arguments, artifact, trust)?);
-        }
+        config.applications.extend(applications(arguments, trust)?);
     }
     let policy = match (trust, arguments.trust.file()) {
         (Some(trust), None) => Some(Policy::fixed(trust.policy)),
@@ -160,43 +195,113 @@ fn adjust(arguments: &Arguments, config: &mut ServeConfig) {
     }
 }
 
-/// An application of the command line. With several, each answers for its own path: its name.
+/// The applications of the command line. With several, each answers for its own path: its name.
+fn applications(arguments: &Arguments, trust: &Trust) -> Result<Vec<ApplicationConfig>, Failure> {
+    let artifacts = &arguments.artifacts;
+    let mut applications = Vec::new();
+    let mut seen: BTreeMap<String, &Path> = BTreeMap::new();
+    for artifact in artifacts {
+        let mut config = application(arguments, artifact, trust)?;
+        if let Some(first) = seen.insert(config.name.clone(), artifact) {
+            let name = &config.name;
+            let message = format!("this is `{name}`, and so is {}", first.display());
+            let failure = Failure::usage("serve-config", message).about(artifact.display());
+            return Err(failure.hint(
+                "name each application once; with --config, each channel of it can have a host or \
+                 a path of its own",
+            ));
+        }
+        if artifacts.len() > 1 {
+            let path = format!("/{}", config.name).parse();
+            config.path = path.map_err(|what: String| {
+                let failure = Failure::usage("serve-config", what).about(artifact.display());
+                failure.hint("several artifacts answer for the paths of their names; use --config")
+            })?;
+        }
+        applications.push(config);
+    }
+    // Only now: a command line that is refused changes nothing.
+    if let Some(store) = &arguments.store {
+        for (config, artifact) in applications.iter_mut().zip(artifacts) {
+            if config.artifact.take().is_some() {
+                admit(store, artifact, trust)?;
+            }
+        }
+    }
+    Ok(applications)
+}
+
+/// An application in a file, or in the store if a name is given.
 fn application(
     arguments: &Arguments,
     artifact: &Path,
     trust: &Trust,
 ) -> Result<ApplicationConfig, Failure> {
-    let mut config = match &arguments.store {
-        Some(store) => in_store(store, artifact, trust)?,
-        None => application_in(artifact, &trust.policy, &trust.expected)
-            .map_err(|error| file_failure(&error, artifact))?,
-    };
-    if arguments.artifacts.len() > 1 {
-        let path = format!("/{}", config.name).parse();
-        config.path = path.map_err(|what: String| {
-            let failure = Failure::usage("serve-config", what).about(artifact.display());
-            failure.hint("several artifacts answer for the paths of their names; use --config")
-        })?;
-    }
-    Ok(config)
-}
-
-/// Admits a file, or takes a name.
-fn in_store(at: &Path, artifact: &Path, trust: &Trust) -> Result<ApplicationConfig, Failure> {
     let name = artifact
         .to_str()
         .filter(|name| verifier::check_name(name).is_ok());
-    if let (Some(name), false) = (name, artifact.exists()) {
-        return Ok(ApplicationConfig::new(name));
+    match (name, &arguments.store) {
+        (Some(name), Some(_)) if !artifact.exists() => Ok(ApplicationConfig::new(name)),
+        _ => application_in(artifact, &trust.policy, &trust.expected)
+            .map_err(|error| file_failure(&error, artifact)),
     }
+}
+
+/// Admits a file to the store.
+fn admit(at: &Path, artifact: &Path, trust: &Trust) -> Result<(), Failure> {
     let opened = ArtifactStore::create_new(at);
     let (store, new) = opened.map_err(|error| store_failure(&error))?;
     let added = store.add(artifact, &trust.policy, &trust.expected);
-    let added = added.map_err(|error| file_failure(&LoadError::from(error), artifact))?;
+    added.map_err(|error| file_failure(&LoadError::from(error), artifact))?;
     if let Some(new) = new {
         new.keep();
     }
-    let mut config = ApplicationConfig::new(added.manifest.name);
-    config.channel = added.manifest.channel;
-    Ok(config)
+    Ok(())
+}
+
+/// An address with its port.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let port = text.rsplit(':').next().and_then(|port| port.parse().ok());
+        let port: u16 = port.unwrap_or(8080);
+        format!(
+            "write an IP address and a port, such as 127.0.0.1:{port} for this machine, or \
+             0.0.0.0:{port} for others too"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_artifact_has_its_own_url() {
+        let paths = ["/acme/shop".to_owned(), "/blog".to_owned()];
+        let http = "http://127.0.0.1:8080";
+        let urls = [
+            "http://127.0.0.1:8080/acme/shop",
+            "http://127.0.0.1:8080/blog",
+        ];
+        assert_eq!(lines(http, &paths), urls);
+        assert_eq!(lines(http, &[]), [http]);
+        let at = ["unix:/run/x at /acme/shop", "unix:/run/x at /blog"];
+        assert_eq!(lines("unix:/run/x", &paths), at);
+        let admin = "http://127.0.0.1:9090 (admin)";
+        assert_eq!(lines(admin, &paths), [admin]);
+    }
+
+    #[test]
+    fn an_address_without_a_number_is_explained() {
+        assert!(address("127.0.0.1:8080").is_ok() && address("[::1]:80").is_ok());
+        for (text, says) in [
+            ("8080", "127.0.0.1:8080"),
+            (":9000", "127.0.0.1:9000"),
+            ("localhost:81", "0.0.0.0:81"),
+            ("here", "127.0.0.1:8080"),
+        ] {
+            let error = address(text).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use edgec_loader::verifier::nearest_name;
+
 /// A text that is not a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -110,12 +112,24 @@ fn what(message: &str) -> String {
         Some((_, expected)) if expected.starts_with("struct ") => "write a table".to_owned(),
         Some((_, expected)) => format!("write {expected}"),
         None => match message.strip_prefix("unknown field ") {
-            Some(rest) => format!("unknown name {rest}"),
+            Some(rest) => unknown(rest),
             None => match message.strip_prefix("missing field ") {
                 Some(name) => format!("{name} is missing"),
                 None => message.to_owned(),
             },
         },
+    }
+}
+
+/// What to write for an unknown name: the one that was probably meant, or else all known names. The
+/// parser writes names in backticks, the unknown one first.
+fn unknown(rest: &str) -> String {
+    let mut names = rest.split('`').skip(1).step_by(2);
+    let name = names.next().unwrap_or_default();
+    let known: Vec<&str> = names.collect();
+    match nearest_name(name, &known) {
+        Some(meant) => format!("unknown name `{name}`; did you mean `{meant}`?"),
+        None => format!("unknown name {rest}"),
     }
 }
 

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use super::forwarded::Forwarded;
+use super::socket_mode::SocketMode;
 use super::values::{Word, words};
 
 /// Where a host listens. A host with nothing here listens only at the sockets that systemd passes.
@@ -20,6 +22,10 @@ pub struct ListenConfig {
     pub https: Vec<SocketAddr>,
     /// Unix sockets, without TLS. A socket that a former process left behind is replaced.
     pub unix: Vec<PathBuf>,
+    /// The mode of `unix`. `None`: what the process's mask leaves of 0777.
+    pub unix_mode: Option<SocketMode>,
+    /// What happens to the fields that say who the client is.
+    pub forwarded: Forwarded,
     /// The certificate for `https`.
     pub tls: Option<TlsConfig>,
     /// The address of the admin interface: health, metrics, status. It is never a public one.

@@ -13,6 +13,8 @@ pub struct LogConfig {
     pub level: LogLevel,
     /// Whether there is a line for each request.
     pub requests: bool,
+    /// Whether such a line has the query of the target. A query may hold secrets.
+    pub request_query: bool,
     /// Whether the admin interface has the status page `/_edgec/`.
     pub status_page: bool,
     /// Where spans are sent: the address of an OpenTelemetry collector. Only in a program with the
@@ -26,6 +28,7 @@ impl Default for LogConfig {
             format: LogFormat::Text,
             level: LogLevel::Info,
             requests: false,
+            request_query: false,
             status_page: false,
             otlp: None,
         }

@@ -68,6 +68,8 @@ schema = 1
 http = ["127.0.0.1:8080"]
 https = ["[::1]:8443"]
 unix = ["/run/edgec/http.sock"]
+unix-mode = "0660"
+forwarded = "append"
 admin = "unix:/run/edgec/admin.sock"
 systemd = true
 tls = { cert = "cert.pem", key = "key.pem" }
@@ -86,6 +88,8 @@ memory-budget = "1GiB"
 [log]
 format = "json"
 level = "warn"
+requests = true
+request-query = true
 [[application]]
 name = "acme/shop"
 channel = "stable"
@@ -116,12 +120,50 @@ grace = "5min"
     assert!(!range.contains("10.2.0.1".parse().unwrap()));
     assert!(!range.contains("::1".parse().unwrap()));
     assert!(!format!("{config:?}").contains("secret"));
+    assert_eq!(config.listen.forwarded, Forwarded::Append);
+    assert_eq!(config.listen.unix_mode.unwrap().bits(), 0o660);
+    assert!(config.log.request_query);
 }
 
 #[test]
 fn an_error_has_a_place_and_says_what_to_write() {
     for (from, to, place, message) in [
-        ("[store]", "[stores]", "2:2", "unknown name `stores`"),
+        (
+            "[store]",
+            "[stores]",
+            "2:2",
+            "unknown name `stores`; did you mean `store`?",
+        ),
+        (
+            "[store]",
+            "[limits]\nmemroy = \"64MiB\"\n[store]",
+            "3:1",
+            "unknown name `memroy`; did you mean `memory`?",
+        ),
+        (
+            "[store]",
+            "[listen]\nunix-mode = 432\n[store]",
+            "3:13",
+            "\"0660\"",
+        ),
+        (
+            "[store]",
+            "[listen]\nunix-mode = \"rw\"\n[store]",
+            "3:13",
+            "\"0660\"",
+        ),
+        (
+            "[store]",
+            "[listen]\nforwarded = \"trust\"\n[store]",
+            "3:13",
+            "`append`",
+        ),
+        (
+            "name = \"acme/shop\"",
+            "name = \"acme/shop\"\nhost = \"http://a.example\"",
+            "6:8",
+            "without `http://`",
+        ),
         (
             "name = \"acme/shop\"",
             "names = 1",

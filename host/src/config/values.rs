@@ -225,6 +225,13 @@ impl Word for HostPattern {
         if super::host_name::is_host(name) {
             return Ok(Self(pattern));
         }
+        if let Some((scheme, _)) = text.split_once("://") {
+            let scheme: String = scheme.chars().take(20).collect();
+            return Err(format!(
+                "a host has no scheme: write {}, without `{scheme}://`",
+                Self::WRITE
+            ));
+        }
         let port = "the port does not belong here: an application answers at every port";
         match text.rsplit_once(':') {
             Some((name, _)) if super::host_name::is_host(name) => Err(port.to_owned()),

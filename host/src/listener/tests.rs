@@ -34,6 +34,23 @@ async fn a_socket_for_admin_is_of_this_machine() {
 }
 
 #[tokio::test]
+async fn a_unix_socket_has_the_mode_that_is_asked_for() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("http.sock");
+    for (mode, bits) in [("0600", 0o600), ("0666", 0o666)] {
+        let config =
+            toml::from_str::<ListenConfig>(&format!("unix = [{path:?}]\nunix-mode = \"{mode}\"\n"));
+        let listeners = Listeners::open(&config.unwrap()).unwrap();
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, bits);
+        // It listens.
+        let client = UnixStream::connect(&path).await.unwrap();
+        let accepted = listeners.public[0].socket.accept().await.unwrap();
+        assert!(matches!(accepted, Stream::Unix(_)), "{client:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_host_needs_a_place_and_tls_a_certificate() {
     let config = ListenConfig::default();
     assert!(matches!(
@@ -51,7 +68,25 @@ async fn a_host_needs_a_place_and_tls_a_certificate() {
     ));
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    for (cert, key) in [(None, None), (Some(""), None), (Some(""), Some("no key"))] {
+    let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n";
+    for (cert, key, code, says) in [
+        (None, None, "io", "the certificate "),
+        (Some(""), None, "io", "the private key "),
+        (
+            Some(""),
+            Some("no key"),
+            "tls",
+            "it has no certificate in PEM",
+        ),
+        (
+            Some(damaged),
+            Some("no key"),
+            "tls",
+            "it has no private key in PEM",
+        ),
+        (Some(damaged), Some(encrypted), "tls", "it is encrypted"),
+    ] {
         for (name, content) in [("cert.pem", cert), ("key.pem", key)] {
             if let Some(content) = content {
                 std::fs::write(at(name), content).unwrap();
@@ -61,9 +96,8 @@ async fn a_host_needs_a_place_and_tls_a_certificate() {
             tls: Some(TlsConfig::new(at("cert.pem"), at("key.pem"))),
             ..config.clone()
         };
-        assert!(matches!(
-            Listeners::open(&config),
-            Err(HostError::Tls { .. })
-        ));
+        let error = Listeners::open(&config).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
     }
 }

@@ -73,38 +73,68 @@ impl fmt::Debug for Certificates {
 }
 
 fn files(config: &TlsConfig) -> Result<[Vec<u8>; 2], HostError> {
-    Ok([file(&config.cert)?, file(&config.key)?])
+    Ok([file(CERTIFICATE, &config.cert)?, file(KEY, &config.key)?])
 }
 
-fn file(path: &Path) -> Result<Vec<u8>, HostError> {
+fn file(role: &'static str, path: &Path) -> Result<Vec<u8>, HostError> {
     let read = std::fs::metadata(path).and_then(|metadata| match metadata.len() {
         ..=MAX_LEN => std::fs::read(path),
         _ => Err(std::io::Error::other("the file is too long")),
     });
-    read.map_err(|error| unusable(path, &error))
+    let path = path.to_owned();
+    read.map_err(|source| HostError::TlsFile { role, path, source })
 }
 
-fn unusable(path: &Path, what: &dyn fmt::Display) -> HostError {
-    let (path, what) = (PathBuf::from(path), what.to_string());
-    HostError::Tls { path, what }
+/// What the files are called in messages.
+const CERTIFICATE: &str = "certificate";
+const KEY: &str = "private key";
+
+fn unusable(role: &'static str, path: &Path, what: impl Into<String>) -> HostError {
+    let (path, what) = (PathBuf::from(path), what.into());
+    HostError::Tls { role, path, what }
+}
+
+/// What is wrong with a private key. The messages of parsers may quote it, so they are left out.
+fn wrong_key(pem: &[u8]) -> &'static str {
+    let begins = |marker: &str| pem.windows(marker.len()).any(|it| it == marker.as_bytes());
+    if begins("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+        "it is encrypted, and a host cannot ask for its passphrase"
+    } else {
+        "it has no private key in PEM, which begins with `-----BEGIN PRIVATE KEY-----`"
+    }
 }
 
 impl Current {
     fn read(config: &TlsConfig, files: [Vec<u8>; 2]) -> Result<Self, HostError> {
         let [cert, key] = &files;
+        let wrong = |what: String| unusable(CERTIFICATE, &config.cert, what);
         let chain: Result<Vec<CertificateDer<'static>>, _> =
             CertificateDer::pem_slice_iter(cert).collect();
-        let chain = chain.map_err(|error| unusable(&config.cert, &error))?;
-        // The message of an error about a key does not quote it.
-        let key = PrivateKeyDer::from_pem_slice(key);
-        let key = key.map_err(|_| unusable(&config.key, &"it is no private key in PEM"))?;
+        let chain = chain.map_err(|error| wrong(error.to_string()))?;
+        if chain.is_empty() {
+            let begin = "it has no certificate in PEM, which begins with \
+                         `-----BEGIN CERTIFICATE-----`";
+            return Err(wrong(begin.to_owned()));
+        }
+        let found = PrivateKeyDer::from_pem_slice(key);
+        let key = found.map_err(|_| unusable(KEY, &config.key, wrong_key(key)))?;
         let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| unusable(&config.cert, &error))?
+            .map_err(|error| wrong(error.to_string()))?
             .with_no_client_auth()
             .with_single_cert(chain, key);
         // This also compares the certificate with the key.
-        let mut server = server.map_err(|error| unusable(&config.cert, &error))?;
+        let mut server = server.map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                let cert = config.cert.display();
+                let what = format!("it does not belong to the certificate {cert}");
+                unusable(KEY, &config.key, what)
+            }
+            rustls::Error::InvalidCertificate(error) => {
+                wrong(format!("its first certificate is damaged: {error:?}"))
+            }
+            error => unusable(KEY, &config.key, error.to_string()),
+        })?;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
             server: Arc::new(server),

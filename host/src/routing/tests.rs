@@ -109,3 +109,42 @@ fn a_request_names_one_host() {
         Err(RouteError::Host)
     );
 }
+
+/// Source: RFC 9110, sections 4.2.1 and 4.2.2 (usual ports); RFC 9112, section 3.2.2.
+#[test]
+fn a_whole_target_names_the_same_host_as_its_field() {
+    let host = |uri: &str, field: &str| {
+        let mut headers = HeaderMap::new();
+        headers.append(HOST, HeaderValue::from_str(field).unwrap());
+        host_of(Version::HTTP_11, &uri.parse().unwrap(), &headers)
+    };
+    for (uri, field) in [
+        ("http://shop.example/", "shop.example"),
+        ("http://shop.example:80/", "shop.example"),
+        ("http://shop.example/", "Shop.Example:80"),
+        ("http://shop.example:/", "shop.example"),
+        ("HTTPS://shop.example:443/", "shop.example"),
+        ("https://shop.example/", "shop.example:443"),
+        ("http://shop.example:8080/", "shop.example:8080"),
+    ] {
+        assert_eq!(
+            host(uri, field).as_deref(),
+            Ok("shop.example"),
+            "{uri} {field}"
+        );
+    }
+    for (uri, field) in [
+        ("http://shop.example:443/", "shop.example"),
+        ("https://shop.example:80/", "shop.example"),
+        ("http://shop.example:81/", "shop.example"),
+        ("http://shop.example/", "shop.example:x"),
+        ("http://shop.example/", "other.example:80"),
+        ("http://user@shop.example/", "shop.example"),
+    ] {
+        assert_eq!(host(uri, field), Err(RouteError::Host), "{uri} {field}");
+    }
+    for scheme in ["ftp", "file", "ws"] {
+        let uri = format!("{scheme}://shop.example/");
+        assert_eq!(host(&uri, "shop.example"), Err(RouteError::Scheme), "{uri}");
+    }
+}

@@ -10,8 +10,9 @@ use edgec_loader::wasmtime::{Error, Store, UpdateDeadline};
 use crate::Limit;
 use crate::LimitHit;
 use crate::application::Application;
-use crate::guest::{GuestState, Meter};
+use crate::guest::GuestState;
 use crate::hit::Hit;
+use crate::meter::Meter;
 use crate::turn::Turn;
 
 /// The interval at which a computing program yields its thread.

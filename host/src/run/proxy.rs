@@ -14,7 +14,8 @@ use super::instance::{Processor, store};
 use super::{Answer, Entered, Failed};
 use crate::Limit;
 use crate::application::Withheld;
-use crate::guest::{GuestState, Meter, Metered};
+use crate::guest::GuestState;
+use crate::meter::{Meter, Metered};
 
 /// The export that is called for each request.
 const EXPORT: &str = "wasi:http/incoming-handler@0.2#handle";

@@ -302,7 +302,7 @@ impl WorkerState for Worker {
                 Some(trap) => telemetry.trapped(application, EXPORT, *trap),
                 None => {
                     let what = format!("an instance ended: {error:#}");
-                    telemetry.log(LogLevel::Warn, Some(application.name()), what);
+                    telemetry.log(LogLevel::Warn, Some(application.label()), what);
                 }
             }
         }

@@ -71,6 +71,19 @@ impl Line {
         }
     }
 
+    /// Adds a value that a client has written. In text, it stands in quotes, so that it cannot look
+    /// like other fields.
+    pub(super) fn quoted(&mut self, name: &'static str, value: &dyn fmt::Display) {
+        match self.format {
+            LogFormat::Text => {
+                self.plain(format_args!(" {name}=\""));
+                self.escaped(value, Style::Quoted);
+                self.text.push('"');
+            }
+            LogFormat::Json => self.field(name, value),
+        }
+    }
+
     /// Adds a number with a name.
     pub(super) fn number(&mut self, name: &'static str, value: impl fmt::Display) {
         match self.format {
@@ -94,8 +107,16 @@ impl Line {
     }
 
     fn value(&mut self, value: &dyn fmt::Display) {
+        let style = match self.format {
+            LogFormat::Text => Style::Plain,
+            LogFormat::Json => Style::Json,
+        };
+        self.escaped(value, style);
+    }
+
+    fn escaped(&mut self, value: &dyn fmt::Display, style: Style) {
         let mut escaped = Escaped {
-            format: self.format,
+            style,
             room: MAX_VALUE,
             text: &mut self.text,
         };
@@ -105,9 +126,20 @@ impl Line {
     }
 }
 
+/// How a value stands in a line.
+#[derive(Clone, Copy)]
+enum Style {
+    /// As it is.
+    Plain,
+    /// In quotes, in a line of text.
+    Quoted,
+    /// In quotes, in JSON.
+    Json,
+}
+
 /// Escapes what is written to it, until there is no room.
 struct Escaped<'t> {
-    format: LogFormat,
+    style: Style,
     room: usize,
     text: &'t mut String,
 }
@@ -116,17 +148,17 @@ impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, more: &str) -> fmt::Result {
         for c in more.chars() {
             self.room = self.room.checked_sub(c.len_utf8()).ok_or(fmt::Error)?;
-            match (self.format, c) {
-                (LogFormat::Json, '"' | '\\') => {
+            match (self.style, c) {
+                (Style::Json | Style::Quoted, '"' | '\\') => {
                     self.text.push('\\');
                     self.text.push(c);
                 }
-                (LogFormat::Json, c) if edgec_pages::is_hidden(c) => {
+                (Style::Json, c) if edgec_pages::is_hidden(c) => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
                         write!(self.text, "\\u{unit:04x}")?;
                     }
                 }
-                (LogFormat::Text, c) if edgec_pages::is_hidden(c) => {
+                (Style::Plain | Style::Quoted, c) if edgec_pages::is_hidden(c) => {
                     self.text.extend(c.escape_unicode());
                 }
                 (_, c) => self.text.push(c),

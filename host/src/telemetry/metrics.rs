@@ -10,6 +10,7 @@ use edgec_loader::{AcceptedSignature, LoadTimes};
 use http::StatusCode;
 
 use super::histogram::Histogram;
+use super::requests::Refused;
 use crate::{Limit, Outcome};
 
 /// The most applications with metrics of their own. Each has some forty time series, which the
@@ -44,6 +45,8 @@ pub(super) struct Metrics {
     pub(super) load: Histogram,
     /// Limits that clients hit which have no application yet.
     pub(super) limits: Hits,
+    /// Requests without an application, in the order of [`Refused::COUNTED`].
+    refused: [AtomicU64; Refused::COUNTED.len()],
     applications: Mutex<BTreeMap<String, Arc<Counted>>>,
 }
 
@@ -96,6 +99,20 @@ impl Hits {
 }
 
 impl Metrics {
+    /// Counts a request without an application.
+    pub(super) fn refused(&self, refused: Refused) {
+        let place = Refused::COUNTED.iter().position(|it| *it == refused);
+        if let Some(counter) = place.and_then(|place| self.refused.get(place)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Each reason to refuse a request, with how often that was done.
+    pub(super) fn all_refused(&self) -> impl Iterator<Item = (Refused, u64)> {
+        let counters = Refused::COUNTED.iter().zip(&self.refused);
+        counters.map(|(refused, counter)| (*refused, counter.load(Ordering::Relaxed)))
+    }
+
     /// The counters of an application. They are the same each time that it is named.
     pub(super) fn application(&self, name: &str) -> Arc<Counted> {
         let mut all = lock(&self.applications);

@@ -20,6 +20,11 @@ const REQUESTS: Family = family(
     Kind::Counter,
     "Requests that ended, by outcome.",
 );
+const REFUSED: Family = family(
+    "edgec_requests_refused_total",
+    Kind::Counter,
+    "Requests that were refused before their application was known, by reason.",
+);
 const RESPONSES: Family = family(
     "edgec_responses_total",
     Kind::Counter,
@@ -112,6 +117,10 @@ pub(super) fn text(metrics: &Metrics, waiting: usize) -> String {
             out.sample(&REQUESTS, &labels, count);
         }
     }
+    out.family(&REFUSED);
+    for (refused, count) in metrics.all_refused() {
+        out.sample(&REFUSED, &[("reason", refused.name())], count);
+    }
     out.family(&RESPONSES);
     for it in &applications {
         for (class, count) in CLASSES.iter().zip(&it.classes) {
@@ -193,6 +202,7 @@ mod tests {
     use http::StatusCode;
 
     use super::super::metrics::InUse;
+    use super::super::requests::Refused;
     use super::*;
     use crate::{Limit, Outcome};
 
@@ -209,6 +219,8 @@ mod tests {
         }
         metrics.instantiation.observe(Duration::from_micros(80));
         metrics.limits.add(Limit::HeaderSize);
+        metrics.refused(Refused::UnknownHost);
+        metrics.refused(Refused::Limit(Limit::HeaderSize));
         metrics
     }
 
@@ -236,7 +248,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(families.len(), 15);
+        assert_eq!(families.len(), 16);
         for line in [
             "edgec_requests_total{application=\"acme/shop\",outcome=\"answered\"} 1",
             "edgec_requests_running{application=\"acme/shop\"} 1",
@@ -244,6 +256,8 @@ mod tests {
             "edgec_limits_hit_total{application=\"\",limit=\"header-size\"} 1",
             "edgec_application_version{application=\"a\\\"\\n\\\\\"} 7",
             "edgec_cold_starts_total 1",
+            "edgec_requests_refused_total{reason=\"unknown-host\"} 1",
+            "edgec_requests_refused_total{reason=\"syntax\"} 0",
         ] {
             assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }

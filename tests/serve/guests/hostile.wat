@@ -5,7 +5,8 @@
 ;;   /b  writes a body for ever               /t  traps
 ;;   /s  waits for a minute                   /w  waits for a quarter of a second, then answers
 ;;   /r  reads the whole request, then answers
-;;   /f  adds header fields for ever          /c  makes sockets until it gets no more, then does /w
+;;   /g  adds header fields for ever          /c  makes sockets until it gets no more, then does /w
+;;   /f  answers with the fields of the request, one a line
 (component $hostile
   (import "wasi:io/poll@0.2.0" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
@@ -108,6 +109,10 @@
     (export "[method]fields.append"
       (func (param "self" (borrow $fields)) (param "name" string) (param "value" (list u8))
         (result (result (error $header-error)))))
+    (export "[method]fields.entries"
+      (func (param "self" (borrow $fields)) (result (list (tuple string (list u8))))))
+    (export "[method]incoming-request.headers"
+      (func (param "self" (borrow $incoming-request)) (result (own $fields))))
     (export "[method]incoming-request.path-with-query"
       (func (param "self" (borrow $incoming-request)) (result (option string))))
     (export "[constructor]outgoing-response"
@@ -126,9 +131,18 @@
   (alias export $types "incoming-request" (type $incoming-request))
   (alias export $types "response-outparam" (type $response-outparam))
   (core module $libc
-    ;; What a host writes into the memory begins at 4096, and is never needed twice.
+    ;; What a host writes into the memory begins at 4096. If there is no more room, it begins there
+    ;; again.
     (memory (export "memory") 1)
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 4096))
+    (global $next (mut i32) (i32.const 4096))
+    (func (export "realloc") (param i32 i32 i32) (param $size i32) (result i32)
+      (local $at i32)
+      (if (i32.gt_u (i32.add (global.get $next) (local.get $size)) (i32.const 65536)) (then
+        (global.set $next (i32.const 4096))))
+      (local.set $at (global.get $next))
+      (global.set $next (i32.and (i32.const -8)
+        (i32.add (i32.add (local.get $at) (local.get $size)) (i32.const 7))))
+      (local.get $at)))
   (core instance $libc (instantiate $libc))
   (alias core export $libc "memory" (core memory $memory))
   (alias core export $libc "realloc" (core func $realloc))
@@ -147,6 +161,9 @@
     (memory $memory)))
   (core func $append (canon lower (func $types "[method]fields.append") (memory $memory)))
   (core func $fields (canon lower (func $types "[constructor]fields")))
+  (core func $entries (canon lower (func $types "[method]fields.entries")
+    (memory $memory) (realloc $realloc)))
+  (core func $headers (canon lower (func $types "[method]incoming-request.headers")))
   (core func $path (canon lower (func $types "[method]incoming-request.path-with-query")
     (memory $memory) (realloc $realloc)))
   (core func $response (canon lower (func $types "[constructor]outgoing-response")))
@@ -167,13 +184,15 @@
     (import "host" "socket" (func $socket (param i32 i32)))
     (import "host" "append" (func $append (param i32 i32 i32 i32 i32 i32)))
     (import "host" "fields" (func $fields (result i32)))
+    (import "host" "entries" (func $entries (param i32 i32)))
+    (import "host" "headers" (func $headers (param i32) (result i32)))
     (import "host" "path" (func $path (param i32 i32)))
     (import "host" "response" (func $response (param i32) (result i32)))
     (import "host" "body" (func $body (param i32 i32)))
     (import "host" "stream" (func $stream (param i32 i32)))
     (import "host" "finish" (func $finish (param i32 i32 i32 i32)))
     (import "host" "set" (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
-    (data (i32.const 1024) "ok\n")
+    (data (i32.const 1024) "ok\n: \n")
     (data (i32.const 1032) "x-field")
     ;; Sends the head of an answer. Its body is returned, and the body's stream is in the global.
     (global $out (mut i32) (i32.const 0))
@@ -187,8 +206,10 @@
       (call $set (local.get $outparam) (i32.const 0) (local.get $response) (i32.const 0)
         (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
       (local.get $body))
+    (func $say (param $text i32) (param $length i32)
+      (call $write (global.get $out) (local.get $text) (local.get $length) (i32.const 0)))
     (func (export "handle") (param $request i32) (param $outparam i32)
-      (local $what i32) (local $body i32) (local $headers i32)
+      (local $what i32) (local $body i32) (local $headers i32) (local $field i32) (local $end i32)
       (call $path (local.get $request) (i32.const 0))
       (local.set $what (i32.load8_u offset=1 (i32.load (i32.const 4))))
       (if (i32.eq (local.get $what) (i32.const 0x6c)) (then (loop (br 0))))
@@ -202,7 +223,7 @@
           (br $more))))
       (if (i32.eq (local.get $what) (i32.const 0x68)) (then
         (loop $more (drop (call $fields)) (br $more))))
-      (if (i32.eq (local.get $what) (i32.const 0x66)) (then
+      (if (i32.eq (local.get $what) (i32.const 0x67)) (then
         (local.set $headers (call $fields))
         (loop $more
           (call $append (local.get $headers) (i32.const 1032) (i32.const 7) (i32.const 1032)
@@ -226,14 +247,28 @@
           (call $read (local.get $body) (i64.const 4096) (i32.const 0))
           ;; It ends with an error, which is the end of the body or a failure.
           (br_if $more (i32.eqz (i32.load8_u (i32.const 0)))))))
+      (if (i32.eq (local.get $what) (i32.const 0x66)) (then
+        (call $entries (call $headers (local.get $request)) (i32.const 0))
+        (local.set $field (i32.load (i32.const 0)))
+        ;; A name and a value: four numbers of four bytes.
+        (local.set $end (i32.add (local.get $field)
+          (i32.mul (i32.load (i32.const 4)) (i32.const 16))))))
       (local.set $body (call $begin (local.get $outparam)))
+      (block $all (loop $more
+        (br_if $all (i32.ge_u (local.get $field) (local.get $end)))
+        (call $say (i32.load (local.get $field)) (i32.load offset=4 (local.get $field)))
+        (call $say (i32.const 1027) (i32.const 2))
+        (call $say (i32.load offset=8 (local.get $field)) (i32.load offset=12 (local.get $field)))
+        (call $say (i32.const 1029) (i32.const 1))
+        (local.set $field (i32.add (local.get $field) (i32.const 16)))
+        (br $more)))
       (if (i32.eq (local.get $what) (i32.const 0x62)) (then
         (loop $more
           (call $write (global.get $out) (i32.const 8192) (i32.const 4096) (i32.const 0))
           ;; The client or the host has closed it.
           (if (i32.load8_u (i32.const 0)) (then unreachable))
           (br $more))))
-      (call $write (global.get $out) (i32.const 1024) (i32.const 3) (i32.const 0))
+      (call $say (i32.const 1024) (i32.const 3))
       (call $drop-stream (global.get $out))
       (call $finish (local.get $body) (i32.const 0) (i32.const 0) (i32.const 256))))
   (core instance $main (instantiate $main (with "host" (instance
@@ -248,6 +283,8 @@
     (export "socket" (func $socket))
     (export "append" (func $append))
     (export "fields" (func $fields))
+    (export "entries" (func $entries))
+    (export "headers" (func $headers))
     (export "path" (func $path))
     (export "response" (func $response))
     (export "body" (func $body))

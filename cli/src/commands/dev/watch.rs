@@ -23,7 +23,12 @@ pub(super) struct Watched {
     taken: Option<State>,
     /// Its state at the last look.
     seen: Option<State>,
+    /// Looks in a row at which there was no file.
+    missed: u32,
 }
+
+/// After so many looks without a file, it is gone. Tools that replace a file remove it for a moment.
+const GONE: u32 = 20;
 
 impl Watched {
     pub(super) fn new(path: &Path) -> Self {
@@ -31,6 +36,7 @@ impl Watched {
             path: path.to_owned(),
             taken: None,
             seen: None,
+            missed: 0,
         }
     }
 
@@ -47,7 +53,20 @@ impl Watched {
     pub(super) fn has_changed(&mut self) -> bool {
         let now = State::of(&self.path);
         let before = std::mem::replace(&mut self.seen, now);
+        self.missed = match now {
+            Some(_) => 0,
+            None => self.missed.saturating_add(1),
+        };
         now.is_some() && now != self.taken && now == before
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file has been gone for a while, once each time.
+    pub(super) fn is_newly_gone(&self) -> bool {
+        self.missed == GONE
     }
 }
 
@@ -103,10 +122,16 @@ mod tests {
         assert!(watched.has_changed());
         watched.mark();
 
-        fs::remove_file(&path).unwrap();
-        assert!(
-            !watched.has_changed() && !watched.has_changed(),
-            "it is gone"
-        );
+        for _ in 0..2 {
+            fs::remove_file(&path).unwrap();
+            let mut told = 0;
+            for _ in 0..GONE * 3 {
+                assert!(!watched.has_changed(), "it is gone");
+                told += u32::from(watched.is_newly_gone());
+            }
+            assert_eq!(told, 1);
+            fs::write(&path, "again").unwrap();
+            assert!(!watched.has_changed() && !watched.is_newly_gone());
+        }
     }
 }

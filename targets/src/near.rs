@@ -1,10 +1,10 @@
 //! The known name that an unknown one was probably meant to be.
 
-use edgec_targets::edits;
+use crate::edits::edits;
 
-/// The nearest of these names, if at most half of its letters differ. Names in a project are
+/// The nearest of these names, if at most half of its letters differ. Names in configurations are
 /// short, so the work is little.
-pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn nearest_name<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     // The distance costs the product of the lengths, and no name is this long.
     if name.len() > 64 {
         return None;
@@ -32,8 +32,8 @@ mod tests {
             ("nonsense", None),
             ("", None),
         ] {
-            assert_eq!(nearest(name, &known), near, "{name}");
+            assert_eq!(nearest_name(name, &known), near, "{name}");
         }
-        assert_eq!(nearest(&"x".repeat(65), &known), None);
+        assert_eq!(nearest_name(&"x".repeat(65), &known), None);
     }
 }
