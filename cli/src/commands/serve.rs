@@ -113,11 +113,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 /// The paths of the artifacts that the command line names, if there are several.
 fn paths(arguments: &Arguments, host: &Host) -> Vec<String> {
     let applications = match arguments.artifacts.len() {
-        0 | 1 => &[][..],
+        0 | 1 => Vec::new(),
         _ => host.applications(),
     };
-    let paths = applications.iter().map(|it| it.config().path.as_str());
-    paths.map(str::to_owned).collect()
+    let paths = applications.iter();
+    paths
+        .map(|it| it.config().path.as_str().to_owned())
+        .collect()
 }
 
 /// The lines about an address at which the host listens: the URL of each path, if there are some.
