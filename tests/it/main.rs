@@ -119,6 +119,7 @@ mod secret_search;
 mod serve;
 mod serve_clients;
 mod serve_hostile;
+mod serve_refusals;
 mod shared_cache;
 mod signers;
 mod stock;

@@ -40,8 +40,8 @@ const LIES: &str = "host: good.test\r\nforwarded: for=10.0.0.1\r\nx-forwarded-fo
                     x-forwarded-proto: https\r\nx-real-ip: 10.0.0.1\r\nx-a: 1\r\nx-b: 2\r\n\
                     connection: close, x-a\r\n";
 
-/// The lines that the program answers: the fields that it sees. The body of an answer of HTTP/1.0 is
-/// not in chunks.
+/// The lines that the program answers: the fields that it sees. The body of an answer of HTTP/1.0
+/// is not in chunks.
 fn seen(server: &Server) -> Vec<String> {
     let answer = server.answer(&format!("GET /f HTTP/1.0\r\n{LIES}\r\n"));
     assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");

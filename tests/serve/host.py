@@ -121,8 +121,11 @@ def application(name, **more):
 class Server:
     """A running `edgec serve`. It ends at the end of the block."""
 
-    def __init__(self, store, applications, listen=(), limits=(), start=True, **tables_):
+    def __init__(
+        self, store, applications, listen=(), limits=(), start=True, serves=True, **tables_
+    ):
         self.store, self.folder = store, store.edgec.folder
+        self.serves = serves
         self.port, self.admin = free_port(), free_port()
         self.applications = applications
         self.tables = {
@@ -177,7 +180,8 @@ class Server:
             if self.process.poll() is not None:
                 raise Failed(f"the host ended with {self.process.returncode}:\n{self.logged()}")
             try:
-                return self.ask_admin("/readyz")[0] == 200
+                # A host is not ready as long as it serves nothing.
+                return self.ask_admin("/readyz" if self.serves else "/healthz")[0] == 200
             except OSError:
                 return False
 

@@ -8,7 +8,7 @@ def run(edgec):
     store = Store(edgec)
     store.add(edgec.build(components.spin(), "spin"))
     known = {"config": {"greeting": "good morning"}, "keyvalue": {}}
-    with Server(store, [application("spin", **known)]) as server:
+    with Server(store, [application("spin", **known)], serves=False) as server:
         status, _ = server.ask("spin", "/")
         expect(status == 503, f"it has imports that no host has, and is served: {status}")
         expect("fermyon:spin/" in server.logged(), "the log names no import that is missing")

@@ -27,7 +27,8 @@ pub(super) struct Watched {
     missed: u32,
 }
 
-/// After so many looks without a file, it is gone. Tools that replace a file remove it for a moment.
+/// After so many looks without a file, it is gone. Tools that replace a file remove it for a
+/// moment.
 const GONE: u32 = 20;
 
 impl Watched {
