@@ -15,7 +15,7 @@ class Measured:
 
     def __init__(self, said):
         self.rate = float(re.search(r"Requests/sec:\s+(\S+)", said)[1])
-        self.p99 = milliseconds(re.search(r"99%\s+(\S+)", said)[1])
+        self.p99 = milliseconds(re.search(r"^\s+99%\s+(\S+)", said, re.MULTILINE)[1])
         errors = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
         sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
         self.failed = int(errors[1]) if errors else 0
