@@ -117,7 +117,7 @@ async fn protocol_of<I>(
     let service = service_fn(move |request: Request<Incoming>| {
         let host = Arc::clone(&served);
         let request_runs = Busy::begin(&counted);
-        // The protocol refuses further ones, which nobody sees here.
+        // The protocol refuses further ones. They are not seen here.
         if counted.running() >= streams {
             host.telemetry().limit_hit(None, Limit::Http2Streams);
         }

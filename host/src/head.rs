@@ -64,7 +64,7 @@ fn is_about_client(name: &HeaderName) -> bool {
     *name == FORWARDED || *name == X_REAL_IP || name.as_str().starts_with("x-forwarded-")
 }
 
-/// The host says who the client is, and nobody else.
+/// Only the host says who the client is.
 fn replace(headers: &mut HeaderMap, client: Client) {
     let sent = headers.keys().filter(|name| is_about_client(name));
     let sent: Vec<HeaderName> = sent.cloned().collect();

@@ -129,7 +129,7 @@ fn needed(
     certificates.map(Arc::clone).ok_or_else(missing)
 }
 
-/// Other machines must not reach the admin interface, whoever made its socket.
+/// Other machines must not reach the admin interface, also if systemd made its socket.
 fn of_this_machine(socket: Socket) -> Result<Socket, HostError> {
     let is_public = match &socket {
         Socket::Tcp(listener) => !listener
@@ -172,7 +172,7 @@ fn unix(path: &Path, mode: Option<u32>) -> Result<Socket, HostError> {
         let socket = net::socket_with(family, kind, flags, None)?;
         net::bind(&socket, &SocketAddrUnix::new(path)?)?;
         let made = Some(Made(path.to_owned()));
-        // Nobody can connect before it listens, so nobody comes before the mode is set.
+        // The mode is set before the socket listens, so no client connects before that.
         if let Some(mode) = mode {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         }

@@ -72,7 +72,7 @@ impl Long {
             Ok(ended) => ended,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // The host ends, and nobody waits any more.
+                // The host ends, and no request waits any more.
                 Err(_) => pending().await,
             },
         }

@@ -122,7 +122,7 @@ fn written(
     let Answer { response, permits } = answer;
     let (parts, body) = response.into_parts();
     let most = application.limits().response_body.get();
-    // Such a response has no body, whatever its head states (RFC 9110, section 6.4.1).
+    // Such a response has no body, also if its head states one (RFC 9110, section 6.4.1).
     let promised = match head || has_no_body(parts.status) {
         true => Some(0),
         false => stated(&parts.headers),

@@ -74,7 +74,7 @@ pub async fn serve(
     listening: impl Fn(&str),
 ) -> Result<(), HostError> {
     let listeners = Listeners::open(&host.config().listen)?;
-    // Dropping this ends the host's threads and connections, whatever ends the host.
+    // Dropping this ends the host's threads and connections.
     let (tell, told) = watch::channel(false);
     // Each connection has a sender as long as it lives.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
@@ -202,7 +202,7 @@ async fn accept(
             }
             peer => peer.flatten(),
         };
-        // After the connection has come: a listener at which nobody connects takes no place.
+        // After the connection has come: a listener without clients takes no place.
         if host.connections().free() == 0 {
             host.telemetry().limit_hit(None, Limit::Connections);
         }

@@ -128,7 +128,7 @@ impl Turn {
         [room(&self.own), room(&self.all)]
     }
 
-    /// Begins the turn, if nobody stands in line before this instance. Returns whether it is its
+    /// Begins the turn, if no other instance stands in line. Returns whether it is its
     /// turn.
     pub(crate) fn now(&self) -> bool {
         let mut turn = self.held.lock().unwrap_or_else(PoisonError::into_inner);

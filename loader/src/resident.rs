@@ -146,8 +146,8 @@ impl ResidentPages {
                 break;
             }
             let place = std::ptr::with_exposed_provenance_mut(start);
-            // SAFETY: the kernel changes no byte and no right of any page, whoever uses it and
-            // whatever is there now: it does what a write of the same byte does
+            // SAFETY: the kernel changes no byte and no right of any page, also if another thread
+            // uses it, or it has another mapping now: it does what a write of the same byte does
             // (`MADV_POPULATE_WRITE` in `madvise(2)`).
             let populated = unsafe { madvise(place, len, Advice::LinuxPopulateWrite) };
             if populated.is_err() {

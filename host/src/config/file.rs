@@ -97,7 +97,7 @@ impl ConfigFile {
         self.decode(bytes).map(Some)
     }
 
-    /// Takes the bytes of the next reading as new, whatever they are.
+    /// Takes the bytes of the next reading as new.
     pub(crate) fn forget(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

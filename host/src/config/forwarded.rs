@@ -12,7 +12,7 @@ pub enum Forwarded {
     /// themselves.
     #[default]
     Replace,
-    /// The host adds the address of whoever asked it. For a host behind a proxy that sets them.
+    /// The host adds the address of its peer. For a host behind a proxy that sets them.
     Append,
     /// They stay as they are.
     Keep,

@@ -210,7 +210,7 @@ impl Pool {
     fn next_sweep(&self) -> Option<Instant> {
         let idle = self.swept();
         let next = idle.first().map(|oldest| oldest.since + self.idle_time);
-        // Under the lock, so that whoever adds a connection sees it.
+        // Under the lock, so that a task that adds a connection sees it.
         self.is_swept.store(next.is_some(), Ordering::Relaxed);
         next
     }

@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(written, Ranges::of([false, false, true, false]));
     }
 
-    /// Memory that nobody has touched, for the rest of the test's process.
+    /// Memory that was never touched, for the rest of the test's process.
     #[expect(
         unsafe_code,
         reason = "only the kernel gives pages that were never touched"
