@@ -18,6 +18,11 @@ use crate::worker::threads::{NO_MEMORY, NO_STACK, NO_START, NO_THREADS};
 const OUT_OF_MEMORY: &[&str] = &[
     "memory allocation of",
     "terminate called after throwing an instance of 'std::bad_alloc'",
+    // The runtime prints a mangled name if it gets no memory to make it readable.
+    "terminate called after throwing an instance of 'St9bad_alloc'",
+    "terminate called after throwing an instance of 'St12",
+    "terminate called after throwing an instance of 'NSt",
+    "terminate called after throwing an instance of 'N4wasm",
     "libc++abi: terminating due to uncaught exception of type std::bad_alloc",
     // From Binaryen's reader, whose exceptions are caught.
     "std::bad_alloc",
@@ -34,6 +39,9 @@ const NO_THREAD: &[&str] = &[
     // Its threads run while the exception of one that did not start destroys them.
     "terminate called without an active exception",
 ];
+
+/// Two threads throw, and the second one ends the process before the first one has said what.
+const UNKNOWN: &[&str] = &["terminate called recursively"];
 
 /// The beginnings of messages if the machine prevented the work of a process in another way.
 const NO_WORK: &[&str] = &[
@@ -101,7 +109,7 @@ pub(super) fn judge(
     if says(OUT_OF_MEMORY)
         || (is_silent_abort && held.is_near(memory))
         || panics("failed to allocate an alternative stack")
-        || (no_thread && limits::has_little_memory(memory))
+        || ((no_thread || says(UNKNOWN)) && limits::has_little_memory(memory))
     {
         return match limits::allows_less_memory_than(memory) {
             true => Err(Limit::Memory.into()),

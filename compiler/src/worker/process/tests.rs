@@ -143,15 +143,18 @@ fn want_of_memory_is_seen() {
     for says in [
         "memory allocation of 9 bytes failed",
         "terminate called after throwing an instance of 'std::bad_alloc'",
+        "terminate called after throwing an instance of 'St9bad_alloc'",
+        "terminate called after throwing an instance of 'N4wasm14ParseExceptionE'",
         "panicked at std/src/sys.rs:1: failed to allocate an alternative stack: error 12",
     ] {
         let full = shell(&format!("echo \"{says}\" >&2; kill -ABRT $$"), bounds());
         assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");
     }
-    // Threads do not start because memory for their stacks is missing.
+    // Threads do not start because memory for their stacks is missing, or two of them throw.
     for says in [
         "terminate called after throwing an instance of 'std::system_error'",
         "terminate called without an active exception",
+        "terminate called recursively",
     ] {
         let little = Bounds {
             memory: 64 << 20,
