@@ -158,7 +158,7 @@ impl Attestation {
     }
 
     /// Whether this key has made one of the signatures. Key ids do not matter, and neither do
-    /// signatures of other lengths, which other algorithms make.
+    /// signatures of other algorithms. For a signer with several keys, ask for each.
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
         let pae = self.pae();
         self.signatures
@@ -176,7 +176,7 @@ impl Attestation {
     pub fn attach(
         &mut self,
         signer: &PublicKey,
-        bytes: [u8; 64],
+        bytes: Vec<u8>,
         hint: KeyIdHint,
     ) -> Result<(), BadSignature> {
         let key_id = signer.id();
@@ -187,7 +187,7 @@ impl Attestation {
         self.signatures.retain(|known| !is_by(known, signer, &pae));
         self.signatures.push(Signed {
             key_id: (hint == KeyIdHint::Stated).then(|| key_id.to_string()),
-            bytes: bytes.to_vec(),
+            bytes,
         });
         Ok(())
     }
@@ -207,8 +207,7 @@ impl Attestation {
 }
 
 fn is_by(signature: &Signed, key: &PublicKey, pae: &[u8]) -> bool {
-    let bytes: Result<&[u8; 64], _> = signature.bytes.as_slice().try_into();
-    bytes.is_ok_and(|bytes| key.accepts(pae, bytes))
+    key.accepts(pae, &signature.bytes)
 }
 
 fn bytes_of(text: &str, field: &'static str) -> Result<Vec<u8>, AttestationError> {
@@ -260,11 +259,13 @@ mod tests {
     #[test]
     fn a_signature_is_checked_and_replaces_that_of_the_same_key() {
         let mut read = Attestation::decode(SIGNED.as_bytes()).unwrap();
-        let bytes: [u8; 64] = read.signatures[0].bytes.as_slice().try_into().unwrap();
-        read.attach(&signer(), bytes, KeyIdHint::LeftOut).unwrap();
+        let bytes = read.signatures[0].bytes.clone();
+        read.attach(&signer(), bytes.clone(), KeyIdHint::LeftOut)
+            .unwrap();
         assert_eq!(read.signatures(), 1);
         assert!(!String::from_utf8(read.encode()).unwrap().contains("keyid"));
-        read.attach(&signer(), bytes, KeyIdHint::Stated).unwrap();
+        read.attach(&signer(), bytes.clone(), KeyIdHint::Stated)
+            .unwrap();
         let encoded = read.encode();
         let id = format!("\"keyid\":\"{}\"", signer().id());
         assert!(String::from_utf8_lossy(&encoded).contains(&id));

@@ -72,6 +72,14 @@ impl Sha256Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of `front`, and that of `front` and `rest` together. No byte is read twice.
+    pub(crate) fn of_both(front: &[u8], rest: &[u8]) -> (Self, Self) {
+        let mut hasher = Sha256::new_with_prefix(front);
+        let of_front = Self(hasher.clone().finalize().into());
+        hasher.update(rest);
+        (of_front, Self(hasher.finalize().into()))
+    }
+
     /// The digest of everything that `source` gives until its end, and how many bytes that was. It
     /// keeps 64 KiB in memory, whatever the length.
     ///
@@ -121,6 +129,16 @@ mod tests {
         assert_eq!(text.parse(), Ok(digest));
         for other in [&text.to_uppercase(), &text[1..], &format!("{text}0"), ""] {
             assert_eq!(other.parse::<Sha256Digest>(), Err(ParseDigestError));
+        }
+    }
+
+    #[test]
+    fn a_front_and_the_whole_have_their_digests() {
+        for (front, rest) in [("", ""), ("abc", ""), ("", "abc"), ("abc", "def")] {
+            let whole = format!("{front}{rest}");
+            let found = Sha256Digest::of_both(front.as_bytes(), rest.as_bytes());
+            let of = |text: &str| Sha256Digest::of(text.as_bytes());
+            assert_eq!(found, (of(front), of(&whole)));
         }
     }
 

@@ -1,16 +1,15 @@
 //! Public keys as text, in three common encodings.
 //!
 //! SubjectPublicKeyInfo in PEM (RFC 8410, RFC 7468); the 32 bytes of RFC 8032 in base64; and
-//! OpenSSH's line (RFC 4253, section 6.6; RFC 8709, section 4). Each is read strictly: one spelling
+//! OpenSSH's line (RFC 4253, section 6.6; RFC 8709, section 4). A key for ML-DSA-65 (RFC 9881) is
+//! written in PEM only. Each is read strictly: one spelling
 //! of the base64, lengths that fit, nothing after the key. In every encoding, weak keys are
 //! refused.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{KeyError, PublicKey, tidy_pem};
-
-/// RFC 7468's label of a public key.
-const PUBLIC_KEY: &str = "PUBLIC KEY";
+use crate::key::PEM_LABEL;
+use crate::{Algorithm, KeyError, PublicKey, tidy_pem};
 
 /// The type of an Ed25519 key in OpenSSH's text and inside of its blob (RFC 8709, section 4).
 const SSH_ED25519: &str = "ssh-ed25519";
@@ -53,11 +52,11 @@ impl PublicKey {
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.starts_with("-----BEGIN") {
             let mut tidy = String::new();
-            tidy_pem(text, PUBLIC_KEY, |label| label == PUBLIC_KEY, &mut tidy).map_err(
-                |error| KeyError::Pem {
+            tidy_pem(text, PEM_LABEL, |label| label == PEM_LABEL, &mut tidy).map_err(|error| {
+                KeyError::Pem {
                     reason: error.to_string(),
-                },
-            )?;
+                }
+            })?;
             Ok((Self::from_pem(&tidy)?, KeyEncoding::Pem))
         } else if text.contains("\n-----BEGIN") {
             // This fails, and the error says that there is text before the document.
@@ -69,14 +68,17 @@ impl PublicKey {
         }
     }
 
-    /// The key as text with a final newline; an OpenSSH line has no comment.
-    pub fn to_text(&self, encoding: KeyEncoding) -> String {
-        match encoding {
-            KeyEncoding::Pem => self.to_pem(),
-            KeyEncoding::Raw => format!("{}\n", STANDARD.encode(self.as_bytes())),
-            KeyEncoding::OpenSsh => {
-                format!("{SSH_ED25519} {}\n", STANDARD.encode(self.openssh_blob()))
-            }
+    /// The key as text with a final newline; an OpenSSH line has no comment. `None` if keys of this
+    /// algorithm are not written like this: an ML-DSA-65 key is written in PEM only.
+    pub fn to_text(&self, encoding: KeyEncoding) -> Option<String> {
+        match (encoding, self.algorithm()) {
+            (KeyEncoding::Pem, _) => Some(self.to_pem()),
+            (_, Algorithm::MlDsa65) => None,
+            (KeyEncoding::Raw, _) => Some(format!("{}\n", STANDARD.encode(self.as_bytes()))),
+            (KeyEncoding::OpenSsh, _) => Some(format!(
+                "{SSH_ED25519} {}\n",
+                STANDARD.encode(self.openssh_blob())
+            )),
         }
     }
 
@@ -99,7 +101,10 @@ fn from_raw(text: &str) -> Result<PublicKey, KeyError> {
     let bytes = bytes
         .as_slice()
         .try_into()
-        .map_err(|_| KeyError::RawLength { len: bytes.len() })?;
+        .map_err(|_| KeyError::RawLength {
+            algorithm: Algorithm::Ed25519,
+            len: bytes.len(),
+        })?;
     PublicKey::from_bytes(bytes)
 }
 
@@ -125,9 +130,10 @@ fn from_openssh(line: &str) -> Result<PublicKey, KeyError> {
     if !rest.is_empty() {
         return Err(malformed("bytes after the key"));
     }
-    let key = key
-        .try_into()
-        .map_err(|_| KeyError::RawLength { len: key.len() })?;
+    let key = key.try_into().map_err(|_| KeyError::RawLength {
+        algorithm: Algorithm::Ed25519,
+        len: key.len(),
+    })?;
     PublicKey::from_bytes(key)
 }
 
@@ -150,17 +156,30 @@ mod tests {
     #[test]
     fn every_encoding_survives_a_round_trip() {
         let (key, _) = PublicKey::from_text(RAW).unwrap();
-        assert_eq!(key.to_text(KeyEncoding::OpenSsh).trim_end(), OPENSSH);
-        assert_eq!(key.to_text(KeyEncoding::Raw).trim_end(), RAW);
+        assert_eq!(
+            key.to_text(KeyEncoding::OpenSsh).unwrap().trim_end(),
+            OPENSSH
+        );
+        assert_eq!(key.to_text(KeyEncoding::Raw).unwrap().trim_end(), RAW);
         for encoding in [KeyEncoding::Pem, KeyEncoding::Raw, KeyEncoding::OpenSsh] {
-            let text = format!("\n {} \n", key.to_text(encoding));
-            assert_eq!(PublicKey::from_text(&text), Ok((key, encoding)));
+            let text = format!("\n {} \n", key.to_text(encoding).unwrap());
+            assert_eq!(PublicKey::from_text(&text), Ok((key.clone(), encoding)));
         }
         let commented = format!("{OPENSSH} you@example.com, and more");
         assert_eq!(
             PublicKey::from_text(&commented),
             Ok((key, KeyEncoding::OpenSsh))
         );
+    }
+
+    #[test]
+    fn a_key_of_ml_dsa_is_written_in_pem_only() {
+        let key = PublicKey::ml_dsa_65(&[3; 1952]).unwrap();
+        for encoding in [KeyEncoding::Raw, KeyEncoding::OpenSsh] {
+            assert_eq!(key.to_text(encoding), None);
+        }
+        let pem = key.to_text(KeyEncoding::Pem).unwrap();
+        assert_eq!(PublicKey::from_text(&pem), Ok((key, KeyEncoding::Pem)));
     }
 
     #[test]
@@ -173,9 +192,12 @@ mod tests {
             format!("{pem}a comment\n"),
             pem.replace("MCow", "MC\now"),
         ] {
-            assert_eq!(PublicKey::from_text(&text), Ok((key, KeyEncoding::Pem)));
+            assert_eq!(
+                PublicKey::from_text(&text),
+                Ok((key.clone(), KeyEncoding::Pem))
+            );
             // A policy's PEM has one spelling, so that all readers agree.
-            assert_eq!(PublicKey::from_pem(&pem), Ok(key));
+            assert_eq!(PublicKey::from_pem(&pem), Ok(key.clone()));
         }
         for (text, says) in [
             (format!("a comment\n{pem}"), "does not begin with"),
@@ -261,7 +283,10 @@ mod tests {
             );
         }
         for bytes in [&key[..31], &[0; 33]] {
-            let error = Err(KeyError::RawLength { len: bytes.len() });
+            let error = Err(KeyError::RawLength {
+                algorithm: Algorithm::Ed25519,
+                len: bytes.len(),
+            });
             assert_eq!(
                 PublicKey::from_text(&line(b"ssh-ed25519", bytes, b"")),
                 error

@@ -2,7 +2,10 @@
 //!
 //! Source: DSSE v1.0.2, `protocol.md` and `envelope.md`
 //! (<https://github.com/secure-systems-lab/dsse>). It is stricter where DSSE leaves room: standard
-//! base64 with padding, one spelling of the JSON, Ed25519 only.
+//! base64 with padding, one spelling of the JSON.
+//!
+//! A signature does not state its algorithm: the key under whose id it stands decides how it is
+//! read. So a reader skips signatures of algorithms that it does not know, within bounds.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -14,8 +17,12 @@ use crate::{KeyId, PublicKey};
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// More signatures than this are refused before any is checked, because each check costs time.
 const MAX_SIGNATURES: usize = 64;
+/// The longest signature, in bytes (32 KiB). A reader skips a signature of a kind that it does not
+/// know, up to this length. It has room for every signature of FIPS 204, and for the small ones of
+/// FIPS 205.
+pub const MAX_SIGNATURE_LEN: usize = 1 << 15;
 
-/// A DSSE envelope with Ed25519 signatures. The payload type of an artifact's envelope is
+/// A DSSE envelope with signatures of any kind. The payload type of an artifact's envelope is
 /// [`PAYLOAD_TYPE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -28,15 +35,15 @@ pub struct Envelope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     key_id: String,
-    bytes: [u8; 64],
+    bytes: Vec<u8>,
 }
 
 impl Signature {
-    /// A signature (RFC 8032, 64 bytes) and the id of its key as a hint.
-    pub fn new(key_id: &str, bytes: [u8; 64]) -> Self {
+    /// A signature and the id of its key as a hint.
+    pub fn new(key_id: &str, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             key_id: key_id.to_owned(),
-            bytes,
+            bytes: bytes.into(),
         }
     }
 
@@ -45,8 +52,8 @@ impl Signature {
         &self.key_id
     }
 
-    /// The signature, `R` and `S` as in RFC 8032, section 5.1.6.
-    pub fn bytes(&self) -> &[u8; 64] {
+    /// The signature. Only its key says of which algorithm it is, and how long it must be.
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
@@ -72,8 +79,8 @@ pub enum EnvelopeError {
         /// The field's name.
         field: &'static str,
     },
-    /// A signature is not 64 bytes long.
-    #[error("signature {index} has {len} bytes, an Ed25519 signature has 64")]
+    /// A signature is empty, or longer than any that a reader skips.
+    #[error("signature {index} has {len} bytes: at least 1 and at most {MAX_SIGNATURE_LEN} may be")]
     SignatureLength {
         /// Its place in the list, from 0.
         index: usize,
@@ -177,23 +184,21 @@ impl Envelope {
         let payload = STANDARD
             .decode(&wire.payload)
             .map_err(|_| EnvelopeError::Base64 { field: "payload" })?;
-        let signatures =
-            wire.signatures
-                .iter()
-                .enumerate()
-                .map(|(index, signature)| {
-                    let bytes = STANDARD
-                        .decode(&signature.sig)
-                        .map_err(|_| EnvelopeError::Base64 { field: "sig" })?;
-                    let bytes: [u8; 64] = bytes.try_into().map_err(|bytes: Vec<u8>| {
-                        EnvelopeError::SignatureLength {
-                            index,
-                            len: bytes.len(),
-                        }
-                    })?;
-                    Ok(Signature::new(&signature.keyid, bytes))
-                })
-                .collect::<Result<_, EnvelopeError>>()?;
+        let signatures = wire
+            .signatures
+            .iter()
+            .enumerate()
+            .map(|(index, signature)| {
+                let bytes = STANDARD
+                    .decode(&signature.sig)
+                    .map_err(|_| EnvelopeError::Base64 { field: "sig" })?;
+                let len = bytes.len();
+                if len == 0 || len > MAX_SIGNATURE_LEN {
+                    return Err(EnvelopeError::SignatureLength { index, len });
+                }
+                Ok(Signature::new(&signature.keyid, bytes))
+            })
+            .collect::<Result<_, EnvelopeError>>()?;
         Ok(Self {
             payload_type,
             payload,
@@ -230,7 +235,7 @@ impl Envelope {
     ///
     /// [`BadSignature`] if it is not `signer`'s signature over these bytes. The check is as strict
     /// as a verifier's.
-    pub fn attach(&mut self, signer: &PublicKey, bytes: [u8; 64]) -> Result<(), BadSignature> {
+    pub fn attach(&mut self, signer: &PublicKey, bytes: Vec<u8>) -> Result<(), BadSignature> {
         let key_id = signer.id();
         if !signer.accepts(&self.pae(), &bytes) {
             return Err(BadSignature { key_id });
@@ -251,7 +256,7 @@ impl Envelope {
                 .iter()
                 .map(|signature| WireSignature {
                     keyid: signature.key_id.clone(),
-                    sig: STANDARD.encode(signature.bytes),
+                    sig: STANDARD.encode(&signature.bytes),
                 })
                 .collect(),
         })
@@ -291,6 +296,15 @@ mod tests {
         assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));
     }
 
+    /// A reader of version 1 skips what it does not know.
+    #[test]
+    fn signatures_of_every_length_are_read() {
+        let lens = [1, 63, 64, 65, 3309, MAX_SIGNATURE_LEN];
+        let signatures = lens.map(|len| Signature::new(&len.to_string(), vec![7; len]));
+        let envelope = Envelope::new(b"{}".to_vec(), signatures.to_vec());
+        assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));
+    }
+
     #[test]
     fn only_signatures_over_the_same_payload_are_taken_over() {
         let of = |payload: &str, ids: &[&str]| {
@@ -307,7 +321,6 @@ mod tests {
 
     #[test]
     fn each_error_has_a_case() {
-        let sig = STANDARD.encode([0u8; 64]);
         let decode = |text: String| Envelope::decode(text.as_bytes()).unwrap_err();
         assert!(matches!(decode("{}".into()), EnvelopeError::Json(_)));
         assert!(matches!(
@@ -330,13 +343,15 @@ mod tests {
             with("e30=", r#"{"keyid":"","sig":"-_-_"}"#),
             EnvelopeError::Base64 { field: "sig" }
         );
+        for len in [0, MAX_SIGNATURE_LEN + 1] {
+            let sig = STANDARD.encode(vec![0; len]);
+            let one = format!(r#"{{"keyid":"","sig":"{sig}"}}"#);
+            let error = EnvelopeError::SignatureLength { index: 0, len };
+            assert_eq!(with("e30=", &one), error);
+        }
+        let one = r#"{"keyid":"","sig":"AA=="}"#;
         assert_eq!(
-            with("e30=", r#"{"keyid":"","sig":"e30="}"#),
-            EnvelopeError::SignatureLength { index: 0, len: 2 }
-        );
-        let one = format!(r#"{{"keyid":"","sig":"{sig}"}}"#);
-        assert_eq!(
-            with("e30=", &[one.as_str()].repeat(65).join(",")),
+            with("e30=", &[one].repeat(65).join(",")),
             EnvelopeError::TooManySignatures { count: 65 }
         );
     }

@@ -1,23 +1,42 @@
 //! Public keys and their names.
 //!
-//! Ed25519 (RFC 8032), keys as SubjectPublicKeyInfo (RFC 8410), PEM (RFC 7468). A [`PublicKey`] is
-//! never weak and has one encoding. Verification is strict: it also refuses a small-order `R`, and
-//! an `S` that is not below the group order.
+//! Ed25519 (RFC 8032) and ML-DSA-65 (FIPS 204), keys as SubjectPublicKeyInfo (RFC 8410, RFC 9881),
+//! PEM (RFC 7468). An Ed25519 [`PublicKey`] is never weak and has one encoding. Its verification is
+//! strict: it also refuses a small-order `R`, and an `S` that is not below the group order.
 
 use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
-use ed25519_dalek::pkcs8::{
-    DecodePublicKey as _, EncodePublicKey as _, PublicKeyBytes, spki::der::pem::LineEnding,
-};
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePublicKey as _, Document, PublicKeyBytes};
+use ml_dsa::{EncodedVerifyingKey, MlDsa65, Verifier as _};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Sha256Digest;
+use crate::{Algorithm, ParseDigestError, Sha256Digest};
 
-/// An Ed25519 public key that is fit for trust: on the curve, canonical, not weak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PublicKey(VerifyingKey);
+/// The label of a public key (RFC 7468, section 13).
+pub(crate) const PEM_LABEL: &str = "PUBLIC KEY";
+
+/// A public key that is fit for trust. An Ed25519 key is on the curve, canonical and not weak;
+/// every key of ML-DSA-65 with the right length is fit.
+#[derive(Clone)]
+pub struct PublicKey(Key);
+
+#[derive(Clone)]
+enum Key {
+    Ed25519(VerifyingKey),
+    // Shared, because it is large: a verification needs a matrix that is computed from the key.
+    MlDsa65(Arc<MlDsaKey>),
+}
+
+struct MlDsaKey {
+    bytes: Vec<u8>,
+    id: KeyId,
+    key: ml_dsa::VerifyingKey<MlDsa65>,
+}
 
 /// SHA-256 of a key's SubjectPublicKeyInfo (DER). It names a key, and proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,8 +47,8 @@ pub struct KeyId(Sha256Digest);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The text is not the PEM of an Ed25519 SubjectPublicKeyInfo.
-    #[error("not an Ed25519 public key in PEM (`BEGIN PUBLIC KEY`): {reason}")]
+    /// The text is not the PEM of a SubjectPublicKeyInfo with a known algorithm.
+    #[error("not an Ed25519 or ML-DSA-65 public key in PEM (`BEGIN PUBLIC KEY`): {reason}")]
     Pem {
         /// What the parser said.
         reason: String,
@@ -41,8 +60,14 @@ pub enum KeyError {
     )]
     Text,
     /// The key has another length.
-    #[error("the public key has {len} bytes, an Ed25519 key has 32")]
+    #[error(
+        "the public key has {len} bytes, {} key has {}",
+        with_article(*algorithm),
+        algorithm.public_key_len()
+    )]
     RawLength {
+        /// Its algorithm.
+        algorithm: Algorithm,
         /// Its length in bytes.
         len: usize,
     },
@@ -61,10 +86,16 @@ pub enum KeyError {
     /// For this key, one signature fits many messages.
     #[error("the public key is weak: its point has small order")]
     Weak,
+    /// Two keys of one signer have the same algorithm.
+    #[error("two keys of one signer are for {algorithm}: a signer has one key of each algorithm")]
+    SameAlgorithm {
+        /// The algorithm.
+        algorithm: Algorithm,
+    },
 }
 
 impl PublicKey {
-    /// The key with this 32-byte encoding (RFC 8032, section 5.1.2).
+    /// The Ed25519 key with this 32-byte encoding (RFC 8032, section 5.1.2).
     ///
     /// # Errors
     ///
@@ -77,7 +108,25 @@ impl PublicKey {
         if key.to_edwards().compress().as_bytes() != key.as_bytes() {
             return Err(KeyError::NonCanonical);
         }
-        Ok(Self(key))
+        Ok(Self(Key::Ed25519(key)))
+    }
+
+    /// The ML-DSA-65 key with this 1952-byte encoding (FIPS 204, algorithm 22).
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::RawLength`].
+    pub fn ml_dsa_65(bytes: &[u8]) -> Result<Self, KeyError> {
+        let wrong = |_| KeyError::RawLength {
+            algorithm: Algorithm::MlDsa65,
+            len: bytes.len(),
+        };
+        let encoded = EncodedVerifyingKey::<MlDsa65>::try_from(bytes).map_err(wrong)?;
+        Ok(Self(Key::MlDsa65(Arc::new(MlDsaKey {
+            bytes: bytes.to_vec(),
+            id: id(Algorithm::MlDsa65, bytes),
+            key: ml_dsa::VerifyingKey::decode(&encoded),
+        }))))
     }
 
     /// The key in a PEM document, label `PUBLIC KEY`.
@@ -92,38 +141,97 @@ impl PublicKey {
             let reason = "it does not begin with `-----BEGIN PUBLIC KEY-----`".to_owned();
             return Err(KeyError::Pem { reason });
         }
+        if let Ok((PEM_LABEL, document)) = Document::from_pem(text) {
+            let prefix = Algorithm::MlDsa65.spki_prefix();
+            if let Some(bytes) = document.as_bytes().strip_prefix(prefix) {
+                return Self::ml_dsa_65(bytes);
+            }
+        }
         let bytes = PublicKeyBytes::from_public_key_pem(text).map_err(|error| KeyError::Pem {
             reason: error.to_string(),
         })?;
         Self::from_bytes(&bytes.to_bytes())
     }
 
-    /// The 32-byte encoding.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+    /// The algorithm of the key.
+    pub fn algorithm(&self) -> Algorithm {
+        match &self.0 {
+            Key::Ed25519(_) => Algorithm::Ed25519,
+            Key::MlDsa65(_) => Algorithm::MlDsa65,
+        }
+    }
+
+    /// The encoding of the key: 32 or 1952 bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Key::Ed25519(key) => key.as_bytes(),
+            Key::MlDsa65(key) => &key.bytes,
+        }
     }
 
     /// The SubjectPublicKeyInfo as PEM with a final newline; `openssl pkey -pubin` reads it.
     pub fn to_pem(&self) -> String {
-        // Encoding 44 bytes that this crate made cannot fail.
-        self.0.to_public_key_pem(LineEnding::LF).unwrap_or_default()
+        // Encoding DER that this crate made cannot fail.
+        let document = Document::try_from(spki(self.algorithm(), self.as_bytes()));
+        let pem = document.and_then(|document| document.to_pem(PEM_LABEL, LineEnding::LF));
+        pem.unwrap_or_default()
     }
 
     /// The key's id.
     pub fn id(&self) -> KeyId {
-        // RFC 8410, section 4: the DER of an Ed25519 SubjectPublicKeyInfo is this
-        // prefix and the key.
-        let mut der = vec![
-            0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-        ];
-        der.extend_from_slice(self.as_bytes());
-        KeyId(Sha256Digest::of(&der))
+        match &self.0 {
+            Key::Ed25519(key) => id(Algorithm::Ed25519, key.as_bytes()),
+            Key::MlDsa65(key) => key.id,
+        }
     }
 
-    /// Whether this key made `signature` (64 bytes) over `message`. The check is strict.
-    pub fn accepts(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        let signature = ed25519_dalek::Signature::from_bytes(signature);
-        self.0.verify_strict(message, &signature).is_ok()
+    /// Whether this key made `signature` over `message`. The check is strict. A signature of
+    /// another length is by another algorithm, so this key did not make it.
+    pub fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.0 {
+            Key::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
+            Key::MlDsa65(key) => ml_dsa::Signature::try_from(signature)
+                .is_ok_and(|signature| key.key.verify(message, &signature).is_ok()),
+        }
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        (self.algorithm(), self.as_bytes()) == (other.algorithm(), other.as_bytes())
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({}, {})", self.algorithm(), self.id())
+    }
+}
+
+/// The SubjectPublicKeyInfo of a key in DER.
+fn spki(algorithm: Algorithm, key: &[u8]) -> Vec<u8> {
+    [algorithm.spki_prefix(), key].concat()
+}
+
+fn id(algorithm: Algorithm, key: &[u8]) -> KeyId {
+    KeyId(Sha256Digest::of(&spki(algorithm, key)))
+}
+
+fn with_article(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Ed25519 => "an Ed25519",
+        Algorithm::MlDsa65 => "an ML-DSA-65",
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
+        text.parse().map(Self)
     }
 }
 
@@ -146,8 +254,41 @@ mod tests {
     fn pem_survives_a_round_trip() {
         let key = PublicKey::from_pem(RFC8410).unwrap();
         assert_eq!(key.to_pem(), RFC8410);
-        let der = key.0.to_public_key_der().unwrap();
+        assert_eq!(key.algorithm(), Algorithm::Ed25519);
+        let (_, der) = Document::from_pem(RFC8410).unwrap();
         assert_eq!(key.id().0, Sha256Digest::of(der.as_bytes()));
+    }
+
+    #[test]
+    fn an_ml_dsa_key_survives_a_round_trip() {
+        let bytes: Vec<u8> = (0..1952_u32).map(|at| (at % 251) as u8).collect();
+        let key = PublicKey::ml_dsa_65(&bytes).unwrap();
+        let again = PublicKey::from_pem(&key.to_pem()).unwrap();
+        assert_eq!((&again, again.id()), (&key, key.id()));
+        assert_eq!(
+            (key.as_bytes(), key.algorithm()),
+            (&*bytes, Algorithm::MlDsa65)
+        );
+        for len in [0, 32, 1951, 1953] {
+            assert_eq!(
+                PublicKey::ml_dsa_65(&vec![0; len]),
+                Err(KeyError::RawLength {
+                    algorithm: Algorithm::MlDsa65,
+                    len
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn a_signature_of_another_algorithm_is_not_by_this_key() {
+        let ed25519 = PublicKey::from_pem(RFC8410).unwrap();
+        let ml_dsa = PublicKey::ml_dsa_65(&[1; 1952]).unwrap();
+        for len in [0, 1, 63, 64, 65, 3308, 3309, 3310] {
+            let signature = vec![1; len];
+            assert!(!ed25519.accepts(b"x", &signature), "{len}");
+            assert!(!ml_dsa.accepts(b"x", &signature), "{len}");
+        }
     }
 
     #[test]

@@ -67,6 +67,12 @@ pub enum PemError {
         /// Where the second begins, from 1.
         line: usize,
     },
+    /// There are more documents than a signer has keys.
+    #[error("there is one document too many at line {line}: keep one for each algorithm")]
+    TooMany {
+        /// Where the first that is too many begins, from 1.
+        line: usize,
+    },
 }
 
 const BEGIN: &str = "-----BEGIN ";
@@ -88,9 +94,24 @@ pub fn tidy_pem(
     fits: impl Fn(&str) -> bool,
     tidy: &mut String,
 ) -> Result<(), PemError> {
+    tidy_pems(text, wanted, fits, 1, tidy)
+}
+
+/// Like [`tidy_pem`], for at least one and at most `most` documents, one after the other.
+/// [`split_pems`] separates them.
+///
+/// # Errors
+/// [`PemError`]. It does not repeat any of the text.
+pub fn tidy_pems(
+    text: &str,
+    wanted: &'static str,
+    fits: impl Fn(&str) -> bool,
+    most: usize,
+    tidy: &mut String,
+) -> Result<(), PemError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().zip(1..);
-    let mut found = None;
+    let mut found = 0;
     while let Some((line, number)) = lines.next() {
         let Some(label) = begin(line, number)? else {
             continue;
@@ -99,16 +120,35 @@ pub fn tidy_pem(
             skip(&mut lines, number)?;
             continue;
         }
-        if found.is_some() {
-            return Err(PemError::Second { line: number });
+        if found == most {
+            return Err(match most {
+                1 => PemError::Second { line: number },
+                _ => PemError::TooMany { line: number },
+            });
         }
-        found = Some(number);
+        found += 1;
         for part in [BEGIN, label, DASHES, "\n"] {
             tidy.push_str(part);
         }
         body(&mut lines, number, label, tidy)?;
     }
-    found.map(drop).ok_or(PemError::NoBegin { wanted })
+    match found {
+        0 => Err(PemError::NoBegin { wanted }),
+        _ => Ok(()),
+    }
+}
+
+/// The documents that [`tidy_pems`] has written, each with its final newline.
+pub fn split_pems(tidy: &str) -> impl Iterator<Item = &str> {
+    // Only the last line of a document begins like this.
+    let mut rest = tidy;
+    std::iter::from_fn(move || {
+        let end = rest.find(END)?;
+        let line = rest.get(end..)?.find('\n')?;
+        let (document, behind) = rest.split_at_checked(end + line + 1)?;
+        rest = behind;
+        Some(document)
+    })
 }
 
 /// The label of a line that begins a document.
@@ -225,6 +265,18 @@ mod tests {
         let even = "A".repeat(128);
         let lines = format!("{}\n{}", "A".repeat(64), "A".repeat(64));
         assert_eq!(tidy(&document("KEY", &even)), Ok(document("KEY", &lines)));
+    }
+
+    #[test]
+    fn several_documents_are_separated() {
+        let (one, two) = (document("KEY", BODY), document("KEY", "AAAA"));
+        let mut tidy = String::new();
+        let text = format!("{one}between\n{two}");
+        tidy_pems(&text, "KEY", |label| label == "KEY", 2, &mut tidy).unwrap();
+        assert_eq!(split_pems(&tidy).collect::<Vec<_>>(), [&*one, &*two]);
+        let more = tidy_pems(&one.repeat(3), "KEY", |label| label == "KEY", 2, &mut tidy);
+        assert_eq!(more, Err(PemError::TooMany { line: 7 }));
+        assert_eq!(split_pems("").count(), 0);
     }
 
     #[test]

@@ -17,9 +17,18 @@ const PARALLEL_FROM: usize = 256 * 1024;
 /// It uses two threads at most, because builds and hosts have other work for their cores, and
 /// because with more threads memory soon limits the speed of hashing.
 pub fn digest(data: &[u8]) -> VerityDigest {
+    of_hashes(data, block_hashes)
+}
+
+/// Like [`digest`], on one thread: for callers that hash the same bytes in another way meanwhile.
+pub(crate) fn digest_on_one_thread(data: &[u8]) -> VerityDigest {
+    of_hashes(data, hash_blocks)
+}
+
+fn of_hashes(data: &[u8], blocks: impl Fn(&[u8]) -> Vec<u8>) -> VerityDigest {
     let root = match data.len() {
         0 => [0; 32],
-        _ => merkle_root(data),
+        _ => merkle_root(blocks(data)),
     };
     // `struct fsverity_descriptor`: version 1, hash algorithm 1 (SHA-256), log2 of the
     // block size 12, salt size 0, reserved, data size, root hash, salt, reserved.
@@ -31,8 +40,7 @@ pub fn digest(data: &[u8]) -> VerityDigest {
     VerityDigest(Sha256::digest(&descriptor).into())
 }
 
-fn merkle_root(data: &[u8]) -> [u8; 32] {
-    let mut level = block_hashes(data);
+fn merkle_root(mut level: Vec<u8>) -> [u8; 32] {
     while level.len() > 32 {
         level = hash_blocks(&level);
     }
@@ -115,6 +123,7 @@ mod tests {
         for len in [PARALLEL_FROM, PARALLEL_FROM + 1, PARALLEL_FROM + BLOCK + 7] {
             let data = pattern(len);
             assert_eq!(block_hashes(&data), hash_blocks(&data), "{len}");
+            assert_eq!(digest(&data), digest_on_one_thread(&data), "{len}");
         }
     }
 }

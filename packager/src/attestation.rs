@@ -3,7 +3,7 @@
 use edgec_artifact::{Attestation, KeyIdHint, PublicKey, Sha256Digest, blob_payload};
 
 use crate::package::PackageError;
-use crate::signer::Signer;
+use crate::signer::{Signer, made_by};
 
 /// A statement that no new key has signed yet.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl UnsignedAttestation {
     pub fn attach(
         mut self,
         signer: &PublicKey,
-        signature: [u8; 64],
+        signature: Vec<u8>,
         hint: KeyIdHint,
     ) -> Result<SignedAttestation, PackageError> {
         self.0.attach(signer, signature, hint)?;
@@ -54,18 +54,25 @@ impl UnsignedAttestation {
         })
     }
 
-    /// Asks `signer` to sign, and adds its signature.
+    /// Asks `signer` to sign, and adds its signatures.
     ///
     /// # Errors
     ///
-    /// The errors of `signer`, and those of [`attach`](Self::attach).
+    /// The errors of `signer`, and those of [`attach`](Self::attach);
+    /// [`PackageError::NotSigned`] if one of its keys has not signed.
     pub fn sign<S: Signer>(
         self,
         signer: &S,
         hint: KeyIdHint,
     ) -> Result<SignedAttestation, S::Error> {
-        let signature = signer.sign(&self.pae())?;
-        Ok(self.attach(&signer.public(), signature, hint)?)
+        let mut attestation = self.0;
+        for made in made_by(signer, &attestation.pae())? {
+            let attached = attestation.attach(&made.by, made.bytes, hint);
+            attached.map_err(PackageError::from)?;
+        }
+        Ok(SignedAttestation {
+            bytes: attestation.encode(),
+        })
     }
 }
 
@@ -101,7 +108,7 @@ mod tests {
         let both = both.sign(&two, KeyIdHint::LeftOut).unwrap();
         let both = Attestation::decode(both.as_bytes()).unwrap();
         assert!(both.is_signed_by(&one.public()) && both.is_signed_by(&two.public()));
-        let wrong = blob("x").attach(&one.public(), [0; 64], KeyIdHint::LeftOut);
+        let wrong = blob("x").attach(&one.public(), vec![0; 64], KeyIdHint::LeftOut);
         assert!(matches!(
             wrong.map(|_| ()),
             Err(PackageError::BadSignature(_))

@@ -5,15 +5,12 @@
 //! mode. The file itself states how much work its passphrase takes. edgec compares that with a
 //! limit before it does any work.
 
-use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::{
     Decode as _, Encode as _,
     asn1::{OctetString, OctetStringRef},
     pem::{LineEnding, PemLabel as _},
 };
-use ed25519_dalek::pkcs8::{
-    DecodePrivateKey as _, EncodePrivateKey as _, PrivateKeyInfoRef, SecretDocument,
-};
+use ed25519_dalek::pkcs8::{PrivateKeyInfoRef, SecretDocument};
 use pkcs8::pkcs5::{EncryptionScheme, pbes2};
 use pkcs8::{EncryptedPrivateKeyInfo, EncryptedPrivateKeyInfoRef};
 use zeroize::Zeroizing;
@@ -52,9 +49,9 @@ impl SecretKey {
     ///
     /// [`SecretKeyError::Document`], [`SecretKeyError::EncryptedPem`], [`SecretKeyError::Cipher`],
     /// [`SecretKeyError::TooCostly`], or [`SecretKeyError::Passphrase`] if the passphrase is wrong;
-    /// [`SecretKeyError::Pem`] if the content is not an Ed25519 key.
+    /// otherwise as [`Self::from_pem`].
     pub fn from_encrypted_pem(pem: &str, passphrase: &[u8]) -> Result<Self, SecretKeyError> {
-        let pem = tidy(pem).map_err(|error| match error {
+        let pem = tidy(pem, 1).map_err(|error| match error {
             SecretKeyError::Pem => SecretKeyError::EncryptedPem,
             error => error,
         })?;
@@ -84,7 +81,7 @@ impl SecretKey {
         if PrivateKeyInfoRef::from_der(&opened).is_err() {
             return Err(SecretKeyError::Passphrase);
         }
-        Self::new(SigningKey::from_pkcs8_der(&opened).map_err(|_| SecretKeyError::Pem)?)
+        Self::from_der(&opened)
     }
 
     /// The key as encrypted PKCS#8 PEM with a final newline.
@@ -119,7 +116,7 @@ impl SecretKey {
             }),
             encryption: pbes2::EncryptionScheme::Aes256Cbc { iv },
         };
-        let plain = self.pair().to_pkcs8_der()?;
+        let plain = self.to_pkcs8()?;
         let encrypted_data = parameters.encrypt(passphrase, plain.as_bytes())?;
         let document = EncryptedPrivateKeyInfo {
             encryption_algorithm: parameters.into(),

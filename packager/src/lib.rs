@@ -40,8 +40,9 @@
 //! | a new artifact, from an image and its manifest | [`UnsignedArtifact::new`], [`Manifest`] |
 //! | any holder of a key as one type | [`Signer`], [`UnsignedArtifact::sign`] |
 //! | a signed statement about a file that is no artifact | [`UnsignedAttestation::of_blob`] |
+//! | a release, a timestamp, or a notary's statement | [`UnsignedCompanion`] |
 //! | an artifact that no host takes, for trying a build | [`UnsignedArtifact::leave_unsigned`] |
-//! | a key in a PEM file, also an encrypted one | [`SecretKey`] |
+//! | a key in a PEM file, also an encrypted one | [`SecretKey`]; of a signer with two, [`SecretKeys`] |
 //! | why nothing was signed | [`PackageError`] |
 //!
 //! `edgec-builder` does all of this, from a program to signed artifacts.
@@ -50,18 +51,25 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs, unnameable_types)]
 
 mod attestation;
+mod companion;
 mod encrypted;
+mod made_signature;
+mod ml_dsa_key;
 mod package;
 mod secret;
+mod secret_keys;
 mod signer;
 
 pub use attestation::{SignedAttestation, UnsignedAttestation};
+pub use companion::{SignedCompanion, UnsignedCompanion};
 pub use edgec_artifact::{
-    Attestation, BadSignature, Image, KeyError, KeyId, KeyIdHint, LayoutError, Manifest, PemError,
-    PublicKey, Sha256Digest, Signature, StatementError,
+    Algorithm, Attestation, BadSignature, Image, KeyError, KeyId, KeyIdHint, LayoutError, Manifest,
+    PemError, PublicKey, Sha256Digest, Signature, SignerKeys, StatementError,
 };
+pub use made_signature::MadeSignature;
 pub use package::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 pub use secret::{SecretKey, SecretKeyError};
+pub use secret_keys::SecretKeys;
 pub use signer::Signer;
 /// A wrapper that overwrites a private key in memory when it is dropped.
 pub use zeroize::Zeroizing;

@@ -1,9 +1,11 @@
 //! From image and manifest to a signed file.
 
 use edgec_artifact::{
-    Artifact, BadSignature, Envelope, Image, LayoutError, Manifest, PublicKey, Signature,
+    Artifact, BadSignature, Envelope, Image, KeyId, LayoutError, Manifest, PublicKey, Signature,
     Statement, StatementError, append_envelope,
 };
+
+use crate::made_signature::MadeSignature;
 
 /// An image and the statement about it, without a signature.
 #[derive(Debug)]
@@ -34,6 +36,12 @@ pub enum PackageError {
     /// Another key made the signature, or it covers other bytes.
     #[error(transparent)]
     BadSignature(#[from] BadSignature),
+    /// A signer has several keys, and one of them has not signed.
+    #[error("the signer has not signed with its key {key_id}")]
+    NotSigned {
+        /// The key.
+        key_id: KeyId,
+    },
     /// There is no signature under this key id.
     #[error("there is no signature under the key id {key_id}")]
     NoSuchSignature {
@@ -123,11 +131,22 @@ impl UnsignedArtifact {
     pub fn attach(
         self,
         signer: &PublicKey,
-        signature: [u8; 64],
+        signature: Vec<u8>,
+        kept: Vec<Signature>,
+    ) -> Result<SignedArtifact, PackageError> {
+        self.attach_all(vec![MadeSignature::new(signer.clone(), signature)], kept)
+    }
+
+    /// As [`Self::attach`], for each of these signatures; there must be one at least.
+    pub(crate) fn attach_all(
+        self,
+        made: Vec<MadeSignature>,
         kept: Vec<Signature>,
     ) -> Result<SignedArtifact, PackageError> {
         let mut envelope = Envelope::new(self.payload, kept);
-        envelope.attach(signer, signature)?;
+        for MadeSignature { by, bytes } in made {
+            envelope.attach(&by, bytes)?;
+        }
         Ok(SignedArtifact {
             bytes: append_envelope(self.image, &envelope)?,
         })

@@ -1,22 +1,32 @@
 //! Private keys: edgec makes, reads and writes them, signs with them, and never prints them.
 //!
-//! The form is PKCS#8 PEM (RFC 5958, RFC 8410), which `openssl genpkey -algorithm ed25519` makes
-//! and reads as well. `encrypted.rs` has keys with a passphrase. When memory that held a key is
+//! The form is PKCS#8 PEM (RFC 5958, RFC 8410, RFC 9881), which `openssl genpkey -algorithm
+//! ed25519` (or `ml-dsa-65`, from OpenSSL 3.5 on) makes and reads as well. `encrypted.rs` has keys
+//! with a passphrase, `ml_dsa_key.rs` the forms of an ML-DSA-65 key. When memory that held a key is
 //! dropped, it is overwritten.
 
 use std::fmt;
 
+use ed25519_dalek::pkcs8::spki::der::{Decode as _, pem::LineEnding, pem::PemLabel as _};
 use ed25519_dalek::pkcs8::{
-    DecodePrivateKey, EncodePrivateKey, KeypairBytes, spki::der::pem::LineEnding,
+    self, DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes, PrivateKeyInfoRef,
+    SecretDocument,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
-use edgec_artifact::{KeyError, PemError, PublicKey, tidy_pem};
+use edgec_artifact::{Algorithm, KeyError, PemError, PublicKey, tidy_pems};
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// An Ed25519 private key.
+use crate::ml_dsa_key::MlDsaKey;
+
+/// A private key.
 pub struct SecretKey {
-    key: SigningKey,
+    key: Key,
     public: PublicKey,
+}
+
+enum Key {
+    Ed25519(Box<SigningKey>),
+    MlDsa65(MlDsaKey),
 }
 
 /// Why a private key cannot be read, made or written.
@@ -29,9 +39,17 @@ pub enum SecretKeyError {
         /// What the system said.
         reason: String,
     },
-    /// The text is not the PEM of an Ed25519 PKCS#8 key. The error does not repeat it.
-    #[error("not an Ed25519 private key in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
+    /// The text is not the PEM of a PKCS#8 key with a known algorithm. The error does not repeat
+    /// it.
+    #[error("not an Ed25519 or ML-DSA-65 private key in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
     Pem,
+    /// The file has only the expanded form of an ML-DSA-65 key, which cannot be checked against its
+    /// seed.
+    #[error("the ML-DSA-65 private key has no seed, only the expanded key")]
+    ExpandedOnly,
+    /// The file has a seed and an expanded key, or a public key, that do not belong together.
+    #[error("the parts of the ML-DSA-65 private key do not belong together")]
+    Inconsistent,
     /// The PEM document is damaged or unsupported. The error does not repeat its text.
     #[error("the private key's PEM cannot be read")]
     Document(#[from] PemError),
@@ -59,35 +77,71 @@ pub enum SecretKeyError {
 }
 
 impl SecretKey {
-    /// A new key from the system's random number generator.
+    /// A new Ed25519 key from the system's random number generator.
     ///
     /// # Errors
     ///
     /// [`SecretKeyError::Random`] if the system gives no random bytes.
     pub fn generate() -> Result<Self, SecretKeyError> {
-        let mut seed = Zeroizing::new([0u8; 32]);
-        random(seed.as_mut())?;
-        Self::new(SigningKey::from_bytes(&seed))
+        Self::generate_for(Algorithm::Ed25519)
     }
 
-    /// The key in a PKCS#8 PEM document. It is read as OpenSSL reads it ([`tidy_pem`]).
+    /// A new key for this algorithm from the system's random number generator.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::generate`].
+    pub fn generate_for(algorithm: Algorithm) -> Result<Self, SecretKeyError> {
+        let mut seed = Zeroizing::new([0u8; 32]);
+        random(seed.as_mut())?;
+        Self::new(match algorithm {
+            Algorithm::MlDsa65 => Key::MlDsa65(MlDsaKey::from_seed(&seed)),
+            _ => Key::Ed25519(Box::new(SigningKey::from_bytes(&seed))),
+        })
+    }
+
+    /// The key in a PKCS#8 PEM document. It is read as OpenSSL reads it
+    /// ([`tidy_pem`](edgec_artifact::tidy_pem)).
     ///
     /// # Errors
     ///
     /// [`SecretKeyError::Encrypted`] for a key with a passphrase,
-    /// [`SecretKeyError::Document`] for damaged or unsupported PEM, [`SecretKeyError::Pem`] for any
-    /// other document.
+    /// [`SecretKeyError::Document`] for damaged or unsupported PEM,
+    /// [`SecretKeyError::ExpandedOnly`] and [`SecretKeyError::Inconsistent`] for an ML-DSA-65 key
+    /// that cannot be checked, [`SecretKeyError::Pem`] for any other document.
     pub fn from_pem(pem: &str) -> Result<Self, SecretKeyError> {
         if Self::is_encrypted(pem) {
             return Err(SecretKeyError::Encrypted);
         }
-        let pem = tidy(pem)?;
-        let key = SigningKey::from_pkcs8_pem(&pem).map_err(|_| SecretKeyError::Pem)?;
-        Self::new(key)
+        Self::from_tidy(&tidy(pem, 1)?)
     }
 
-    pub(crate) fn new(key: SigningKey) -> Result<Self, SecretKeyError> {
-        let public = PublicKey::from_bytes(key.verifying_key().as_bytes())?;
+    /// The key in one document, as [`tidy`] has written it.
+    pub(crate) fn from_tidy(pem: &str) -> Result<Self, SecretKeyError> {
+        let (label, document) = SecretDocument::from_pem(pem).map_err(|_| SecretKeyError::Pem)?;
+        match label == PrivateKeyInfoRef::PEM_LABEL {
+            true => Self::from_der(document.as_bytes()),
+            false => Err(SecretKeyError::Pem),
+        }
+    }
+
+    /// The key in a PKCS#8 `PrivateKeyInfo`.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self, SecretKeyError> {
+        let info = PrivateKeyInfoRef::from_der(der).map_err(|_| SecretKeyError::Pem)?;
+        Self::new(match MlDsaKey::read(&info) {
+            Some(key) => Key::MlDsa65(key?),
+            None => {
+                let key = SigningKey::from_pkcs8_der(der);
+                Key::Ed25519(Box::new(key.map_err(|_| SecretKeyError::Pem)?))
+            }
+        })
+    }
+
+    fn new(key: Key) -> Result<Self, SecretKeyError> {
+        let public = match &key {
+            Key::Ed25519(key) => PublicKey::from_bytes(key.verifying_key().as_bytes())?,
+            Key::MlDsa65(key) => key.public()?,
+        };
         Ok(Self { key, public })
     }
 
@@ -97,35 +151,46 @@ impl SecretKey {
     ///
     /// [`SecretKeyError::Pem`] if the encoder fails, which cannot happen with a 32-byte key.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, SecretKeyError> {
-        let pem = self.pair().to_pkcs8_pem(LineEnding::LF);
+        let der = self.to_pkcs8().map_err(|_| SecretKeyError::Pem)?;
+        let pem = der.to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF);
         pem.map_err(|_| SecretKeyError::Pem)
     }
 
     /// Version 1, without the public key: OpenSSL before 3.5 reads no other version.
-    pub(crate) fn pair(&self) -> Pair {
-        Pair(KeypairBytes {
-            secret_key: self.key.to_bytes(),
-            public_key: None,
-        })
+    pub(crate) fn to_pkcs8(&self) -> Result<SecretDocument, pkcs8::Error> {
+        match &self.key {
+            Key::Ed25519(key) => {
+                let pair = Pair(KeypairBytes {
+                    secret_key: key.to_bytes(),
+                    public_key: None,
+                });
+                pair.0.to_pkcs8_der()
+            }
+            Key::MlDsa65(key) => key.to_pkcs8(),
+        }
     }
 
     /// The public half.
     pub fn public(&self) -> PublicKey {
-        self.public
+        self.public.clone()
     }
 
-    /// The deterministic Ed25519 signature over `message` (RFC 8032, section 5.1.6).
-    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message).to_bytes()
+    /// The deterministic signature over `message` (RFC 8032, section 5.1.6; FIPS 204, algorithm 2
+    /// with an empty context and without randomness).
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match &self.key {
+            Key::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
+            Key::MlDsa65(key) => key.sign(message),
+        }
     }
 }
 
-/// The PEM of a private key in the form that a strict parser reads.
-pub(crate) fn tidy(pem: &str) -> Result<Zeroizing<String>, SecretKeyError> {
+/// The PEM of at most this many private keys in the form that a strict parser reads.
+pub(crate) fn tidy(pem: &str, most: usize) -> Result<Zeroizing<String>, SecretKeyError> {
     // If a buffer grows, it leaves copies behind.
     let mut tidy = Zeroizing::new(String::with_capacity(2 * pem.len() + 64));
     let fits = |label: &str| matches!(label, "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY");
-    match tidy_pem(pem, "PRIVATE KEY", fits, &mut tidy) {
+    match tidy_pems(pem, "PRIVATE KEY", fits, most, &mut tidy) {
         Ok(()) => Ok(tidy),
         Err(PemError::NoBegin { .. }) => Err(SecretKeyError::Pem),
         Err(error) => Err(error.into()),
@@ -134,15 +199,7 @@ pub(crate) fn tidy(pem: &str) -> Result<Zeroizing<String>, SecretKeyError> {
 
 /// The encoded key pair. It is overwritten when it is dropped; its crate does that only with a
 /// feature.
-pub(crate) struct Pair(KeypairBytes);
-
-impl std::ops::Deref for Pair {
-    type Target = KeypairBytes;
-
-    fn deref(&self) -> &KeypairBytes {
-        &self.0
-    }
-}
+struct Pair(KeypairBytes);
 
 impl Drop for Pair {
     fn drop(&mut self) {

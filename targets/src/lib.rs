@@ -29,7 +29,7 @@ pub use cover::{Assignment, Cover, Uncovered, cover};
 pub use host::{HostCpu, Misfit};
 pub use import::import_text;
 pub use kind::ProgramKind;
-pub use near::nearest_name;
+pub use near::{nearest_alike, nearest_name};
 pub use pattern::pattern_matches;
 pub use profile::{EngineProfile, UnknownProfile};
 pub use registry::{Rank, UnknownTarget, all, default_targets, find};

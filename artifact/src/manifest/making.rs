@@ -57,24 +57,35 @@ impl Manifest {
 const PARALLEL_FROM: usize = 256 * 1024;
 
 impl Image {
-    /// The length and the digests of these bytes. They may be computed on several threads.
+    /// The length and the digests of these bytes. The two digests are computed at the same time.
     pub fn of(bytes: &[u8]) -> Self {
-        let (sha256, fsverity) = match bytes.len() {
-            ..PARALLEL_FROM => (Sha256Digest::of(bytes), verity::digest(bytes)),
+        Self::at_front_of(bytes, bytes.len()).0
+    }
+
+    /// The length and the digests of the first `length` bytes of a file, and the SHA-256 of the
+    /// whole file, which costs little more. If the file is shorter, all of it is the image.
+    pub fn at_front_of(file: &[u8], length: usize) -> (Self, Sha256Digest) {
+        let (bytes, rest) = file.split_at_checked(length).unwrap_or((file, &[]));
+        let sha256 = || Sha256Digest::of_both(bytes, rest);
+        let ((sha256, whole), fsverity) = match bytes.len() {
+            ..PARALLEL_FROM => (sha256(), verity::digest(bytes)),
             _ => std::thread::scope(|scope| {
                 // If the system gives no thread, this one computes both.
                 let builder = std::thread::Builder::new();
-                let sha256 = builder.spawn_scoped(scope, || Sha256Digest::of(bytes));
-                let fsverity = verity::digest(bytes);
-                let sha256 = sha256.ok().and_then(|thread| thread.join().ok());
-                (sha256.unwrap_or_else(|| Sha256Digest::of(bytes)), fsverity)
+                let hashed = builder.spawn_scoped(scope, sha256);
+                // SHA-256 of the whole takes as long on one thread as all blocks do on another.
+                // With more threads, the two would only take processors from each other.
+                let fsverity = verity::digest_on_one_thread(bytes);
+                let hashed = hashed.ok().and_then(|thread| thread.join().ok());
+                (hashed.unwrap_or_else(sha256), fsverity)
             }),
         };
-        Self {
+        let image = Self {
             length: bytes.len() as u64,
             sha256,
             fsverity,
-        }
+        };
+        (image, whole)
     }
 }
 
