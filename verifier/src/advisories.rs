@@ -132,6 +132,10 @@ pub const SHIPPED: &[Advisory] = &[
     },
 ];
 
+/// The newest version of the engine line that its maintainers have published. A fix in a later one
+/// cannot be had yet. State: November 2026.
+const NEWEST_PUBLISHED: EngineVersion = EngineVersion::new(48, 0, 8);
+
 /// The 48 line before this patch. The patch has the fix.
 const fn before(patch: u64) -> VersionRange {
     VersionRange {
@@ -146,6 +150,13 @@ impl Advisory {
     pub fn fixed_in(&self, engine: EngineVersion) -> Option<EngineVersion> {
         let fixed = self.affected.before;
         fixed.filter(|fixed| fixed.major == engine.major)
+    }
+
+    /// Whether a version with the fix is published in the line of `engine`. If not, only a change
+    /// of the program helps.
+    pub fn is_fix_published(&self, engine: EngineVersion) -> bool {
+        let fixed = self.fixed_in(engine);
+        fixed.is_some_and(|fixed| fixed <= NEWEST_PUBLISHED)
     }
 
     /// Whether the advisory concerns code that engine `version` made for `triple` from a program
@@ -203,6 +214,15 @@ mod tests {
         let patch = EngineVersion::new(48, 0, 7);
         assert_eq!(fixed("GHSA-mghf-wjfp-p5xm"), Some(patch));
         assert_eq!(fixed("EDGEC-2026-0002"), None);
+        let published = |id: &str| {
+            let advisory = SHIPPED.iter().find(|a| a.id == id).unwrap();
+            advisory.is_fix_published(engine)
+        };
+        assert!(published("GHSA-mghf-wjfp-p5xm"));
+        assert!(!published("GHSA-43j2-gcp4-m22g"));
+        assert!(!published("EDGEC-2026-0002"));
+        // As soon as this edgec has a later engine, the constant is out of date.
+        assert!(NEWEST_PUBLISHED >= crate::ENGINE_VERSION);
     }
 
     #[test]

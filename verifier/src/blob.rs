@@ -1,11 +1,11 @@
 //! Verifies the attestation of a file that is no artifact.
 
 use edgec_artifact::{
-    Attestation, AttestationError, AttestedError, AttestedStatement, KeyId, Sha256Digest,
+    Attestation, AttestationError, AttestedError, AttestedStatement, KeyId, PublicKey, Sha256Digest,
 };
 use serde::Serialize;
 
-use crate::policy::TrustedKey;
+use crate::trusted_key::TrustedKey;
 
 /// The file that an attestation must be about.
 #[derive(Clone, Debug)]
@@ -48,6 +48,9 @@ pub struct VerifiedBlob {
     pub predicate_type: String,
     /// The keys that have signed, each once.
     pub signed_by: Vec<KeyId>,
+    /// The number of different signers with these keys.
+    #[serde(skip)]
+    pub signers: usize,
 }
 
 /// Why a file is not the attested one.
@@ -109,10 +112,10 @@ impl BlobError {
     }
 }
 
-/// Verifies that `threshold` different keys of `keys` have made the expected statement.
+/// Verifies that `threshold` different signers of `keys` have made the expected statement.
 ///
-/// A key that is listed twice counts once. The payload is parsed only after enough signatures over
-/// it were accepted.
+/// A key that is listed twice counts once, and a signer with two keys counts once. The payload is
+/// parsed only after enough signatures over it were accepted.
 ///
 /// # Errors
 ///
@@ -128,14 +131,15 @@ pub fn verify_blob(
         return Err(BlobError::NoSignature);
     }
     let mut signed_by: Vec<KeyId> = Vec::new();
+    let mut accepted = 0;
     for trusted in keys {
-        let id = trusted.key.id();
-        if !signed_by.contains(&id) && attestation.is_signed_by(&trusted.key) {
-            signed_by.push(id);
+        let ids: Vec<KeyId> = trusted.required_keys().map(PublicKey::id).collect();
+        if !ids.iter().any(|id| signed_by.contains(id)) && trusted.has_signed(&attestation) {
+            signed_by.extend(ids);
+            accepted += 1;
         }
     }
     let threshold = threshold.max(1);
-    let accepted = signed_by.len();
     if accepted < threshold {
         return Err(BlobError::Threshold {
             accepted,
@@ -176,6 +180,7 @@ pub fn verify_blob(
         sha256: expected.sha256,
         predicate_type: statement.predicate_type,
         signed_by,
+        signers: accepted,
     })
 }
 

@@ -34,6 +34,8 @@ pub enum CheckName {
     Revocation,
     /// The engine version that made the code is not too low, and not denied.
     Compiler,
+    /// The edgec that made the artifact is not too old.
+    Builder,
     /// No advisory that edgec ships concerns the code.
     Advisories,
     /// The policy allows the engine profile.
@@ -48,6 +50,14 @@ pub enum CheckName {
     Audit,
     /// The artifact has the provenance that the policy requires.
     Provenance,
+    /// The artifact belongs to a release, and its version may run.
+    Release,
+    /// The release is the newest, as a timestamp that has not expired states.
+    Freshness,
+    /// As many notaries as the policy demands have rebuilt the artifact.
+    Notary,
+    /// The transparency log that the policy names has the artifact's statement.
+    Log,
     /// The named input compiles to this image. Only `edgec verify --rebuild` makes this check; a
     /// verification does not.
     Rebuild,
@@ -57,13 +67,14 @@ pub enum CheckName {
 
 impl CheckName {
     /// The checks whose mode a policy can set: all that the policy itself decides.
-    pub(crate) const WITH_MODE: [Self; 13] = [
+    pub(crate) const WITH_MODE: [Self; 18] = [
         Self::Application,
         Self::Channel,
         Self::Target,
         Self::Version,
         Self::Revocation,
         Self::Compiler,
+        Self::Builder,
         Self::Advisories,
         Self::Profile,
         Self::Imports,
@@ -71,6 +82,10 @@ impl CheckName {
         Self::Expiry,
         Self::Audit,
         Self::Provenance,
+        Self::Release,
+        Self::Freshness,
+        Self::Notary,
+        Self::Log,
     ];
 
     /// The name in reports and policies.
@@ -89,6 +104,7 @@ impl CheckName {
             Self::Version => "version",
             Self::Revocation => "revocation",
             Self::Compiler => "compiler",
+            Self::Builder => "builder",
             Self::Advisories => "advisories",
             Self::Profile => "profile",
             Self::Imports => "imports",
@@ -96,6 +112,10 @@ impl CheckName {
             Self::Expiry => "expiry",
             Self::Audit => "audit",
             Self::Provenance => "provenance",
+            Self::Release => "release",
+            Self::Freshness => "freshness",
+            Self::Notary => "notary",
+            Self::Log => "log",
             Self::Rebuild => "rebuild",
             Self::Host => "host",
         }

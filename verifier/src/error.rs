@@ -1,9 +1,15 @@
 //! Why an artifact is refused.
+//!
+//! More than 400 lines: one enum, with a text for each variant.
 
-use edgec_artifact::{LayoutError, StatementError, UnixTime, VerityDigest};
+use edgec_artifact::{
+    Algorithm, LayoutError, Sha256Digest, StatementError, UnixTime, VerityDigest,
+};
 
+use crate::companion_refusal::{NotaryRefusal, ReleaseRefusal};
 use crate::consistency::Contradiction;
 use crate::engine_version::EngineVersion;
+use crate::log::LogRefusal;
 use crate::provenance_refusal::ProvenanceRefusal;
 
 /// Why an artifact is not trusted. [`Self::refusal`] says in broad terms what to do about it, and
@@ -74,6 +80,15 @@ pub enum VerifyError {
         found: VerityDigest,
         /// The digest in the manifest.
         signed: VerityDigest,
+    },
+    /// The image is the one that was signed, but the signed SHA-256 is that of other bytes. Tools
+    /// that know an image by its SHA-256 would take the statement for one about another image.
+    #[error("the image's SHA-256 is {found}, the manifest states {signed}")]
+    ImageSha256 {
+        /// The digest of the image.
+        found: Sha256Digest,
+        /// The digest in the manifest.
+        signed: Sha256Digest,
     },
     /// The image differs from its manifest's description.
     #[error("the image contradicts its manifest")]
@@ -161,6 +176,20 @@ pub enum VerifyError {
         /// The policy's reason.
         reason: String,
     },
+    /// The edgec that made the artifact is older than the policy accepts.
+    #[error("the artifact was made by edgec {found}, {minimum} is the lowest that is accepted")]
+    BuilderVersion {
+        /// The version in the manifest.
+        found: EngineVersion,
+        /// The lowest version that is accepted.
+        minimum: EngineVersion,
+    },
+    /// The version of the edgec that made the artifact cannot be compared with the minimum.
+    #[error("the artifact was made by edgec `{found}`, which is not a version of three numbers")]
+    BuilderUnknown {
+        /// The version in the manifest.
+        found: String,
+    },
     /// An advisory says that the code may be miscompiled.
     #[error("the code was made by wasmtime {found} for {target}, which {id} concerns: {title}")]
     Advisory {
@@ -226,9 +255,18 @@ pub enum VerifyError {
     /// The provenance is missing, wrong, or not one that the policy accepts.
     #[error(transparent)]
     Provenance(#[from] ProvenanceRefusal),
+    /// The release or its timestamp is missing, wrong, or not one that the policy accepts.
+    #[error(transparent)]
+    Release(#[from] ReleaseRefusal),
+    /// Too few notaries have rebuilt the artifact.
+    #[error(transparent)]
+    Notary(#[from] NotaryRefusal),
+    /// The transparency log of the policy does not have the artifact, or that was not shown.
+    #[error(transparent)]
+    Log(#[from] LogRefusal),
 }
 
-/// A trusted key with a valid signature that does not count.
+/// A trusted signer with a valid signature that does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Discounted {
@@ -260,11 +298,20 @@ pub enum Discount {
         /// The first second at which the key no longer counts.
         expires: UnixTime,
     },
+    /// The policy trusts the key for other statements.
+    #[error("not trusted for artifacts")]
+    Role,
     /// The policy trusts the key for other artifacts.
     #[error("not trusted for this {what}")]
     Scope {
         /// `application`, `target` or `channel`.
         what: &'static str,
+    },
+    /// The signer has several keys, and one that must have signed has not.
+    #[error("its {missing} key has not signed")]
+    Algorithm {
+        /// The algorithm of the first key that is missing.
+        missing: Algorithm,
     },
 }
 
@@ -273,7 +320,9 @@ impl Discount {
         match self {
             Self::Revoked { .. } => "revoked-key",
             Self::NotYetValid { .. } | Self::Expired { .. } => "key-validity",
+            Self::Role => "key-role",
             Self::Scope { .. } => "key-scope",
+            Self::Algorithm { .. } => "key-algorithm",
         }
     }
 }
@@ -301,6 +350,7 @@ impl VerifyError {
             Self::Statement(_) => "statement",
             Self::ImageLength { .. } => "image-length",
             Self::ImageDigest { .. } => "image-digest",
+            Self::ImageSha256 { .. } => "image-sha256",
             Self::Contradiction(_) => "contradiction",
             Self::OtherApplication { .. } | Self::Application { .. } => "application",
             Self::OtherChannel { .. } | Self::Channel { .. } => "channel",
@@ -309,6 +359,7 @@ impl VerifyError {
             Self::RevokedDigest { .. } => "revoked-digest",
             Self::CompilerVersion { .. } | Self::CompilerUnknown { .. } => "compiler-version",
             Self::CompilerDenied { .. } => "compiler-denied",
+            Self::BuilderVersion { .. } | Self::BuilderUnknown { .. } => "builder-version",
             Self::Advisory { .. } => "advisory",
             Self::Profile { .. } => "profile",
             Self::Import { .. } => "import",
@@ -318,6 +369,9 @@ impl VerifyError {
             Self::Audit { .. } => "audit",
             Self::NotAudited { .. } => "not-audited",
             Self::Provenance(refusal) => refusal.code(),
+            Self::Release(refusal) => refusal.code(),
+            Self::Notary(refusal) => refusal.code(),
+            Self::Log(refusal) => refusal.code(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use edgec_artifact::{Manifest, UnixTime};
 
 use crate::check::Check;
-use crate::signatures::AcceptedSignature;
+use crate::signer::AcceptedSignature;
 use crate::verify::VerifiedArtifact;
 
 /// When the signatures and the policy were checked.
@@ -57,6 +57,13 @@ impl Facts {
     /// Every check that was made.
     pub fn checks(&self) -> &[Check] {
         &self.checks
+    }
+
+    /// The same facts, which hold from no earlier time than this on: a time that has passed.
+    #[must_use]
+    pub fn not_before(mut self, time: UnixTime) -> Self {
+        self.holds.start = self.holds.start.max(time);
+        self
     }
 
     /// The times at which the verdict is the same.

@@ -61,10 +61,15 @@
 //! | for | see |
 //! |---|---|
 //! | a policy in a file: its owner, its root keys, and refusal of older versions | [`TrustPolicy::read`], [`remember`], [`NewestPolicy`] |
+//! | the next edition of a policy, also with other root keys | [`follow_chain`] |
+//! | whether an artifact is of the newest release | [`Expected::with_release`], [`verify_release`], [`verify_timestamp`] |
+//! | whether somebody else has rebuilt an artifact | [`Expected::with_rebuild`] |
+//! | a clock that was set back | [`ClockFloor`], [`remember_time`] |
+//! | whether a transparency log has an artifact | [`Expected::with_log_proof`], `[log]` of a policy |
 //! | who built an artifact, and from what | [`Expected::with_provenance`], `[provenance]` of a policy |
 //! | a report of all checks, also for a file that is refused | [`examine`] |
 //! | the bytes of an artifact's file | [`open_artifact`] |
-//! | an artifact that is verified again and again | [`verify_stored`], [`Facts`] |
+//! | an artifact that is verified again and again | [`verify_stored`], [`Facts`], [`verify_fast`] |
 //! | a signed file that is no artifact | [`verify_blob`] |
 //! | the time | [`UnixTime`], [`Clock`]: nothing in this crate reads a clock by itself |
 //! | an artifact's own statements, if trust does not matter | [`describe_unsigned`]; of an envelope, [`stated`] |
@@ -91,6 +96,9 @@ mod blob;
 mod check;
 mod checks;
 mod clock;
+mod clock_floor;
+mod companion;
+mod companion_refusal;
 mod consistency;
 mod engine_version;
 mod error;
@@ -99,10 +107,15 @@ mod facts;
 mod fleet;
 mod host;
 mod host_file;
+mod known_imports;
 mod load_mode;
+mod log;
+mod notary;
 mod pattern;
 mod policy;
+mod policy_chain;
 mod policy_file;
+mod policy_lint;
 mod policy_state;
 mod policy_summary;
 mod policy_toml;
@@ -110,8 +123,13 @@ mod pool_limits;
 mod provenance;
 mod provenance_refusal;
 mod refusal;
+mod release;
+mod role;
 mod rules;
 mod signatures;
+mod signer;
+mod trusted_key;
+mod union;
 mod unsigned;
 mod verify;
 
@@ -120,6 +138,8 @@ pub use artifact_file::{ArtifactFileError, open_artifact};
 pub use blob::{BlobError, ExpectedBlob, VerifiedBlob, verify_blob};
 pub use check::{Check, CheckName, Status};
 pub use clock::{Clock, ClockError, SystemClock};
+pub use clock_floor::{CLOCK_SKEW, ClockBehind, ClockFloor, ClockReset};
+pub use companion_refusal::{CompanionRefusal, NotaryRefusal, ReleasePart, ReleaseRefusal};
 pub use consistency::Contradiction;
 /// The crate of the format: the parts of a [`Manifest`], envelopes, images.
 pub use edgec_artifact as artifact;
@@ -127,9 +147,9 @@ pub use edgec_artifact::elf::ElfError;
 /// The fs-verity digest of a file with these bytes.
 pub use edgec_artifact::verity::digest as fsverity_digest;
 pub use edgec_artifact::{
-    Envelope, EnvelopeError, KeyError, KeyId, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN,
-    Manifest, NameError, ProgramKind, PublicKey, Sha256Digest, StatementError, UnixTime,
-    VerityDigest, check_name,
+    Algorithm, Envelope, EnvelopeError, KeyError, KeyId, LayoutError, MAX_ARTIFACT_LEN,
+    MAX_ENVELOPE_LEN, Manifest, NameError, ProgramKind, PublicKey, Sha256Digest, SignerKeys,
+    StatementError, UnixTime, VerityDigest, check_name,
 };
 pub use edgec_files::{GuardError, MAX_GUARDED_LEN, WayError, read_guarded};
 pub use edgec_targets::{
@@ -143,15 +163,21 @@ pub use fleet::{Fleet, FleetError, FleetHost};
 pub use host::{ENGINE_VERSION, HostProfile, Unfit};
 pub use host_file::HostProfileError;
 pub use load_mode::{LoadMode, LoadModeError};
-pub use policy::{PolicyError, TrustPolicy, TrustedKey};
-pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, policy_envelope};
-pub use policy_state::{NewestPolicy, PolicyStateError, Seen, remember};
+pub use log::LogRefusal;
+pub use policy::{FloorReset, PolicyError, TrustPolicy};
+pub use policy_chain::{PolicyChain, PolicyChainError, follow_chain};
+pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, RootsOf, policy_envelope};
+pub use policy_state::{NewestPolicy, PolicyStateError, Seen, remember, remember_time};
 pub use policy_summary::PolicyDemand;
 pub use pool_limits::{PoolLimits, PoolMisfit};
 pub use provenance_refusal::ProvenanceRefusal;
 pub use refusal::Refusal;
-pub use signatures::AcceptedSignature;
+pub use release::{VerifiedRelease, VerifiedTimestamp, verify_release, verify_timestamp};
+pub use role::Role;
+pub use signer::AcceptedSignature;
+pub use trusted_key::TrustedKey;
 pub use unsigned::{Unsigned, describe_unsigned};
 pub use verify::{
-    Measured, Rejection, Stored, VerifiedArtifact, examine, stated, verify, verify_stored,
+    Hashing, Measured, Rejection, Stored, VerifiedArtifact, examine, examine_hashing, stated,
+    verify, verify_fast, verify_stored,
 };

@@ -25,6 +25,14 @@ pub enum LoadMode {
 }
 
 impl LoadMode {
+    /// Every mode, the weakest first.
+    pub const ALL: [Self; 4] = [
+        Self::PrivateCopy,
+        Self::SealedMemfd,
+        Self::TrustedStore,
+        Self::FsVerity,
+    ];
+
     /// The name in policies and reports.
     pub const fn name(self) -> &'static str {
         match self {

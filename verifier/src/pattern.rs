@@ -17,6 +17,44 @@ impl Pattern {
         pattern_matches(&self.0, text)
     }
 
+    /// The pattern itself.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether some text matches both patterns. The time is the product of their lengths; of very
+    /// long ones, nothing is claimed.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        const MAX_LEN: usize = 512;
+        let (one, two): (Vec<char>, Vec<char>) =
+            (self.0.chars().collect(), other.0.chars().collect());
+        if one.len() > MAX_LEN || two.len() > MAX_LEN {
+            return true;
+        }
+        // `row[j]`: whether the rest of `one` and the rest of `two` from `j` on meet. The rests
+        // become longer from step to step.
+        let mut row: Vec<bool> = Vec::new();
+        for i in (0..=one.len()).rev() {
+            let mut next = vec![false; two.len() + 1];
+            for j in (0..=two.len()).rev() {
+                let at = |row: &[bool], j: usize| row.get(j).copied().unwrap_or(false);
+                let met = match (one.get(i), two.get(j)) {
+                    (None, None) => true,
+                    // A star takes nothing, or one more character of the other.
+                    (Some('*'), b) => at(&row, j) || b.is_some() && at(&next, j + 1),
+                    (a, Some('*')) => at(&next, j + 1) || a.is_some() && at(&row, j),
+                    (Some(a), Some(b)) => a == b && at(&row, j + 1),
+                    _ => false,
+                };
+                if let Some(cell) = next.get_mut(j) {
+                    *cell = met;
+                }
+            }
+            row = next;
+        }
+        row.first().copied().unwrap_or(false)
+    }
+
     /// Whether the pattern can match a valid name.
     fn fits_a_name(&self) -> bool {
         let name = |filling| check_name(&self.0.replace('*', filling)).is_ok();
@@ -155,5 +193,35 @@ pub(crate) fn join(patterns: &[impl std::fmt::Display]) -> String {
     match shown.as_slice() {
         [] => "nothing".to_owned(),
         _ => shown.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_meet_if_some_text_matches_both() {
+        for (one, two, meet) in [
+            ("", "", true),
+            ("a", "a", true),
+            ("a", "b", false),
+            ("*", "", true),
+            ("*", "*", true),
+            ("a*", "*b", true),
+            ("a*c", "abc", true),
+            ("a*c", "ab", false),
+            ("acme/*", "*/shop", true),
+            ("acme/*", "pay/*", false),
+            ("a*b*c", "*a*", true),
+            ("x*", "*y*z", true),
+            ("ab", "a", false),
+            ("*a", "b*", true),
+            ("*a", "*b", false),
+        ] {
+            let pattern = |text: &str| Pattern(text.to_owned());
+            assert_eq!(pattern(one).meets(&pattern(two)), meet, "{one} {two}");
+            assert_eq!(pattern(two).meets(&pattern(one)), meet, "{two} {one}");
+        }
     }
 }

@@ -3,19 +3,26 @@
 //! `docs/policy.md` describes the file and every rule. A policy comes from keys alone
 //! ([`TrustPolicy::new`]) or from TOML.
 
+mod demands;
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
-use edgec_artifact::{
-    KeyError, KeyId, Manifest, NameError, PublicKey, Sha256Digest, UnixTime, VerityDigest,
-};
+use edgec_artifact::{Envelope, KeyId, Manifest, Release, Sha256Digest, UnixTime, VerityDigest};
 
 use serde::Deserialize;
 
+pub use self::error::PolicyError;
 use crate::check::{CheckName, Mode};
+use crate::clock_floor::ClockReset;
 use crate::engine_version::{EngineVersion, VersionRange};
 use crate::load_mode::{LoadMode, LoadModeError};
+use crate::log::LogRules;
 use crate::pattern::{self, Pattern, TargetPattern};
+use crate::role::{Demands, Role, Roles};
+use crate::trusted_key::TrustedKey;
 
 /// Whose signatures count, how many are needed, and which artifacts are accepted.
 #[derive(Clone, Debug)]
@@ -26,44 +33,60 @@ pub struct TrustPolicy {
     pub(crate) keys: Vec<KeyRule>,
     pub(crate) threshold: NonZeroUsize,
     pub(crate) scopes: Vec<Scope>,
-    pub(crate) revoked_keys: BTreeMap<KeyId, String>,
+    pub(crate) demands: Demands,
+    pub(crate) revoked_keys: BTreeMap<KeyId, Revocation>,
     pub(crate) revoked_digests: BTreeMap<VerityDigest, String>,
     pub(crate) allow: Allow,
     pub(crate) minimum_versions: BTreeMap<String, u64>,
     pub(crate) compiler: CompilerRules,
+    pub(crate) builder_minimum: Option<EngineVersion>,
     pub(crate) expiry_required: bool,
+    pub(crate) policy_expiry_required: bool,
+    pub(crate) resets: Vec<FloorReset>,
+    pub(crate) clock_reset: Option<ClockReset>,
     pub(crate) minimum_load_mode: Option<LoadMode>,
     pub(crate) provenance: Option<ProvenanceRules>,
+    pub(crate) log: Option<LogRules>,
     pub(crate) modes: BTreeMap<CheckName, Mode>,
     pub(crate) digest: Sha256Digest,
     pub(crate) signed_by: Vec<KeyId>,
+    /// The signed file that it was read from, for the roots of the edition before it.
+    pub(crate) envelope: Option<Arc<Envelope>>,
 }
 
-/// A public key that a policy trusts.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct TrustedKey {
-    /// The name in reports.
-    pub name: String,
-    /// The key.
-    pub key: PublicKey,
-}
-
-impl TrustedKey {
-    /// A key with its name in reports.
-    pub fn new(name: impl Into<String>, key: PublicKey) -> Self {
-        let name = name.into();
-        Self { name, key }
-    }
-}
-
-/// A trusted key, the time in which it counts, and the artifacts for which it counts.
+/// A trusted signer, the time in which it counts, and the artifacts for which it counts.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyRule {
     pub(crate) trusted: TrustedKey,
     pub(crate) not_before: Option<UnixTime>,
     pub(crate) expires: Option<UnixTime>,
     pub(crate) covers: Selector,
+    pub(crate) roles: Roles,
+}
+
+/// Why and since when a key is revoked.
+#[derive(Clone, Debug)]
+pub(crate) struct Revocation {
+    pub(crate) reason: String,
+    /// Signatures that are known from an earlier time still count. `None`: none counts.
+    pub(crate) from: Option<UnixTime>,
+}
+
+/// A root's order to set the floors of an application again, for hosts on which a signer has driven
+/// its numbers up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FloorReset {
+    /// Grows with each reset of the application in the channel. A store follows each number once.
+    pub number: u64,
+    /// The application.
+    pub application: String,
+    /// Its release channel.
+    pub channel: Option<String>,
+    /// The new floor of versions.
+    pub version: u64,
+    /// The new floor of serials.
+    pub serial: u64,
 }
 
 /// An additional threshold: this many of these keys must have signed the selected artifacts.
@@ -97,6 +120,16 @@ impl Selector {
         } else {
             None
         }
+    }
+}
+
+impl Selector {
+    /// Whether the application and the channel of a release are selected. A release is for all
+    /// targets.
+    pub(crate) fn covers_release(&self, release: &Release) -> bool {
+        let channel = release.channel.as_deref().unwrap_or("");
+        pattern::allows(self.applications.as_deref(), &release.application)
+            && pattern::allows(self.channels.as_deref(), channel)
     }
 }
 
@@ -146,98 +179,6 @@ pub(crate) struct Denied {
     pub(crate) reason: String,
 }
 
-/// Why a policy cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PolicyError {
-    /// The text is not TOML, or not a policy. The message says where.
-    #[error("malformed trust policy: {0}")]
-    Toml(String),
-    /// A key in the file is unfit.
-    #[error("trusted key `{name}` cannot be used")]
-    Key {
-        /// The key's name in the file.
-        name: String,
-        /// What is wrong with it.
-        source: KeyError,
-    },
-    /// A key is listed twice, so one signature might count twice.
-    #[error("trusted keys `{first}` and `{second}` are the same key")]
-    SameKey {
-        /// The name of the first.
-        first: String,
-        /// The name of the second.
-        second: String,
-    },
-    /// The file has a mode for the audit, but does not ask for an audit.
-    #[error("`[checks] audit` does not ask for an audit: `[compiler] audit = true` does")]
-    AuditNotAsked,
-    /// The file has a mode for the provenance, but does not ask for one.
-    #[error("`[checks] provenance` does not ask for a provenance: a table `[provenance]` does")]
-    ProvenanceNotAsked,
-    /// Two keys have one name, so scopes could not tell them apart.
-    #[error("two trusted keys are named `{name}`")]
-    SameName {
-        /// The name.
-        name: String,
-    },
-    /// No set of signatures could reach the threshold.
-    #[error(
-        "{of}: a threshold of {threshold} for {keys} trusted key(s): it must be from 1 to the \
-         number of keys"
-    )]
-    Threshold {
-        /// The policy, or a scope of it.
-        of: String,
-        /// The threshold in the file.
-        threshold: usize,
-        /// The number of keys.
-        keys: usize,
-    },
-    /// A scope requires signatures by a key that is not listed.
-    #[error("{scope} names the key `{key}`, which is not trusted")]
-    UnknownKey {
-        /// The scope.
-        scope: String,
-        /// The key's name in the scope.
-        key: String,
-    },
-    /// An empty list, which selects nothing.
-    #[error("{of}: the list `{list}` is empty, so nothing would match it")]
-    EmptyList {
-        /// The key or scope.
-        of: String,
-        /// The list.
-        list: &'static str,
-    },
-    /// A minimum version for a text that cannot be the name of an application.
-    #[error("`minimum-version`")]
-    Name(#[from] NameError),
-    /// A version without a name, which cannot be compared.
-    #[error("a policy with a `version` needs a `name`")]
-    NoName,
-    /// A version that other readers of numbers would round.
-    #[error("version {version} is above {}", edgec_artifact::MAX_VERSION)]
-    Version {
-        /// The version.
-        version: u64,
-    },
-    /// A denied range that contains no version.
-    #[error(
-        "`compiler.deny` number {number} denies nothing: its `from` is not before its `before`"
-    )]
-    EmptyRange {
-        /// Which entry, from 1.
-        number: usize,
-    },
-    /// A denied range without bounds, which would deny everything.
-    #[error("`compiler.deny` number {number} has neither `from` nor `before`")]
-    Unbounded {
-        /// Which entry, from 1.
-        number: usize,
-    },
-}
-
 impl TrustPolicy {
     /// A policy that requires signatures by `threshold` different keys of `keys`. It accepts
     /// everything that they have signed, as long as it is valid.
@@ -247,7 +188,7 @@ impl TrustPolicy {
     /// [`PolicyError::SameKey`]; [`PolicyError::Threshold`] if `threshold` is zero or larger than
     /// the number of keys.
     pub fn new(keys: Vec<TrustedKey>, threshold: usize) -> Result<Self, PolicyError> {
-        let mut ids: Vec<String> = keys.iter().map(|key| key.key.id().to_string()).collect();
+        let mut ids: Vec<String> = keys.iter().map(|key| key.keys().ids()).collect();
         ids.sort();
         let text = format!("{threshold} of {}", ids.join(" "));
         let rule = |trusted| KeyRule {
@@ -255,6 +196,8 @@ impl TrustPolicy {
             not_before: None,
             expires: None,
             covers: Selector::default(),
+            // Without a policy, a key is trusted for what its owner says about an artifact.
+            roles: Roles::new([Role::Artifact, Role::Release, Role::Timestamp]),
         };
         let keys: Vec<KeyRule> = keys.into_iter().map(rule).collect();
         Ok(Self {
@@ -264,17 +207,24 @@ impl TrustPolicy {
             threshold: reachable("the policy", threshold, keys.len())?,
             scopes: Vec::new(),
             keys: all_different(keys)?,
+            demands: Demands::default(),
             revoked_keys: BTreeMap::new(),
             revoked_digests: BTreeMap::new(),
             allow: Allow::default(),
             minimum_versions: BTreeMap::new(),
             compiler: CompilerRules::default(),
+            builder_minimum: None,
             expiry_required: false,
+            policy_expiry_required: false,
+            resets: Vec::new(),
+            clock_reset: None,
             minimum_load_mode: None,
             provenance: None,
+            log: None,
             modes: BTreeMap::new(),
             digest: Sha256Digest::of(text.as_bytes()),
             signed_by: Vec::new(),
+            envelope: None,
         })
     }
 
@@ -293,7 +243,7 @@ impl TrustPolicy {
         self.expires
     }
 
-    /// The trusted keys, each once.
+    /// The trusted signers, each once.
     pub fn keys(&self) -> impl Iterator<Item = &TrustedKey> {
         self.keys.iter().map(|rule| &rule.trusted)
     }
@@ -317,6 +267,13 @@ impl TrustPolicy {
     /// Whether the policy refuses artifacts without a provenance, or at least warns of them.
     pub fn reads_provenance(&self) -> bool {
         self.provenance.is_some() && self.mode(CheckName::Provenance) != Mode::Off
+    }
+
+    /// Whether a verdict may depend on a proof of the policy's log: the policy refuses artifacts
+    /// without one, or at least warns of them, or a witness's time may count for a revoked key.
+    pub fn reads_log_proof(&self) -> bool {
+        let is_demanded = self.mode(CheckName::Log) != Mode::Off;
+        self.log.is_some() && (is_demanded || self.reads_records())
     }
 
     /// Whether this policy accepts bytes that are protected like this. It is not part of a
@@ -377,7 +334,7 @@ pub(crate) fn all_different(keys: Vec<KeyRule>) -> Result<Vec<KeyRule>, PolicyEr
     for (index, first) in keys.iter().enumerate() {
         for second in keys.iter().skip(index + 1) {
             let (first, second) = (&first.trusted, &second.trusted);
-            if first.key == second.key {
+            if first.keys().iter().any(|key| second.keys().contains(key)) {
                 return Err(PolicyError::SameKey {
                     first: first.name.clone(),
                     second: second.name.clone(),

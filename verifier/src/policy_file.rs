@@ -1,13 +1,16 @@
-//! A policy file on a host: who may write it, whether a root key signed it, and whether it has
+//! A policy file on a host: who may write it, whether root keys signed it, and whether it has
 //! expired.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use edgec_artifact::{Envelope, EnvelopeError, PublicKey, UnixTime};
+use edgec_artifact::{Envelope, EnvelopeError, KeyId, PublicKey, UnixTime};
 use edgec_files::{GuardError, read_guarded};
 
 use crate::TrustPolicy;
 use crate::policy::PolicyError;
+use crate::role::Role;
+use crate::trusted_key::TrustedKey;
 
 /// The payload type of a signed policy.
 pub const POLICY_PAYLOAD_TYPE: &str = "application/vnd.edgec.trust-policy.v1+toml";
@@ -48,6 +51,20 @@ pub enum PolicyFileError {
         /// The key.
         key_id: edgec_artifact::KeyId,
     },
+    /// Too few root keys of a policy have signed it.
+    #[error(
+        "{accepted} of {threshold} required signatures by the root keys {} are valid on the trust \
+         policy",
+        of.text()
+    )]
+    Roots {
+        /// The number of different root keys that have signed it.
+        accepted: usize,
+        /// The number that is required.
+        threshold: usize,
+        /// Which policy lists the root keys.
+        of: RootsOf,
+    },
     /// One root key is named twice, so its signature would count twice.
     #[error("the root key {key_id} is named twice")]
     SameRoot {
@@ -75,15 +92,36 @@ impl PolicyFileError {
             | Self::Envelope(_)
             | Self::Signature { .. }
             | Self::SameRoot { .. } => "policy-signature",
+            Self::Roots { .. } => "policy-root",
             Self::Expired { .. } => "policy-expired",
         }
     }
 }
 
+/// The policy that lists root keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RootsOf {
+    /// The policy itself.
+    Itself,
+    /// The newest policy that the host knows.
+    Known,
+}
+
+impl RootsOf {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Itself => "that it lists itself",
+            Self::Known => "of the newest policy that this host knows",
+        }
+    }
+}
+
 impl TrustPolicy {
-    /// Reads a policy file. With `roots`, each of them must have signed it. Without, it must not be
-    /// signed, since nothing would check the signature. A policy that has expired at `now` is
-    /// refused.
+    /// Reads a policy file. With `roots`, each of them must have signed it. A policy that demands
+    /// root keys (`root = 2`) must be signed by that many of its own. A signed policy without
+    /// `roots` and without own root keys is refused, since nothing would check the signature. A
+    /// policy that has expired at `now` is refused.
     ///
     /// # Errors
     ///
@@ -112,11 +150,22 @@ impl TrustPolicy {
         roots: &[PublicKey],
         now: UnixTime,
     ) -> Result<Self, PolicyFileError> {
+        let policy = Self::decode_any_time(bytes, roots)?;
+        match policy.expires {
+            Some(expires) if now >= expires => Err(PolicyFileError::Expired { expires, now }),
+            _ => Ok(policy),
+        }
+    }
+
+    /// As [`Self::decode`], also for a policy that has expired.
+    pub(crate) fn decode_any_time(
+        bytes: &[u8],
+        roots: &[PublicKey],
+    ) -> Result<Self, PolicyFileError> {
         let envelope = policy_envelope(bytes)?;
-        match (bytes.starts_with(SIGNED), roots) {
-            (true, []) => return Err(PolicyFileError::NoRoot),
-            (false, [_, ..]) => return Err(PolicyFileError::Unsigned),
-            _ => {}
+        let is_signed = bytes.starts_with(SIGNED);
+        if !is_signed && !roots.is_empty() {
+            return Err(PolicyFileError::Unsigned);
         }
         for (index, root) in roots.iter().enumerate() {
             if roots.iter().skip(index + 1).any(|other| other == root) {
@@ -132,10 +181,47 @@ impl TrustPolicy {
             })?;
         let mut policy = Self::from_toml(text)?;
         policy.signed_by = roots.iter().map(PublicKey::id).collect();
-        match policy.expires {
-            Some(expires) if now >= expires => Err(PolicyFileError::Expired { expires, now }),
-            _ => Ok(policy),
+        match policy.demanded(Role::Root) {
+            // Who wrote the file decides what the host trusts, signed or not.
+            _ if !is_signed => {}
+            Some(threshold) => {
+                let own = enough(&envelope, policy.roots(), threshold, RootsOf::Itself)?;
+                let more = own.into_iter().filter(|id| !policy.signed_by.contains(id));
+                let more: Vec<KeyId> = more.collect();
+                policy.signed_by.extend(more);
+            }
+            None if roots.is_empty() => return Err(PolicyFileError::NoRoot),
+            None => {}
         }
+        policy.envelope = is_signed.then(|| Arc::new(envelope));
+        Ok(policy)
+    }
+}
+
+/// The keys of the roots that have signed, if these roots are at least `threshold`. A root with two
+/// keys must have signed with each that its policy demands, and counts once.
+pub(crate) fn enough<'r>(
+    envelope: &Envelope,
+    roots: impl Iterator<Item = &'r TrustedKey>,
+    threshold: usize,
+    of: RootsOf,
+) -> Result<Vec<KeyId>, PolicyFileError> {
+    let (mut accepted, mut keys): (usize, Vec<KeyId>) = (0, Vec::new());
+    for root in roots {
+        let ids: Vec<KeyId> = root.required_keys().map(PublicKey::id).collect();
+        let is_new = !ids.is_empty() && !ids.iter().any(|id| keys.contains(id));
+        if is_new && root.required_keys().all(|key| signed_by(envelope, key)) {
+            accepted += 1;
+            keys.extend(ids);
+        }
+    }
+    match accepted < threshold {
+        true => Err(PolicyFileError::Roots {
+            accepted,
+            threshold,
+            of,
+        }),
+        false => Ok(keys),
     }
 }
 

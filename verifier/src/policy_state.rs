@@ -3,11 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use edgec_artifact::Sha256Digest;
+use edgec_artifact::{KeyError, Sha256Digest, SignerKeys, UnixTime};
 use edgec_files::{GuardError, PrivateError, lock_private, read_guarded, replace_private, way};
 use serde::{Deserialize, Serialize};
 
 use crate::TrustPolicy;
+use crate::clock_floor::{ClockBehind, ClockFloor};
+use crate::policy_file::{PolicyFileError, RootsOf, enough};
+use crate::role::Role;
+use crate::trusted_key::TrustedKey;
 
 /// The result of comparing a policy with the newest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +31,23 @@ struct Memory {
     name: String,
     version: u64,
     sha256: Sha256Digest,
+    /// The root keys, of which enough must have signed the next edition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    roots: Option<Roots>,
+    /// Whether the next edition must state when it expires.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    expires: bool,
+    /// The floor of the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clock: Option<ClockFloor>,
+}
+
+/// Roots, and how many of them must sign. Of each, the keys in PEM that it must sign with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Roots {
+    threshold: usize,
+    keys: Vec<String>,
 }
 
 /// Why a policy is refused, or cannot be remembered.
@@ -60,6 +81,23 @@ pub enum PolicyStateError {
         /// The name of the policy seen.
         seen: String,
     },
+    /// Too few root keys of the newest policy seen have signed this one.
+    #[error(
+        "{accepted} of {threshold} required signatures by the root keys of the newest policy that \
+         this host has seen are valid on the trust policy"
+    )]
+    Roots {
+        /// The number of different root keys that have signed it.
+        accepted: usize,
+        /// The number that is required.
+        threshold: usize,
+    },
+    /// The policy states no expiry, and the newest one seen demands that policies expire.
+    #[error("the trust policy does not expire, and the one that this host has seen demands it")]
+    NoExpiry,
+    /// The clock shows a time that has passed.
+    #[error(transparent)]
+    Clock(#[from] ClockBehind),
     /// The remembered facts cannot be read.
     #[error("the file that remembers the newest trust policy is damaged: {0}")]
     Damaged(String),
@@ -98,6 +136,8 @@ impl PolicyStateError {
             Self::Guard { source, .. } => source.code(),
             Self::Damaged(_) => "policy-state",
             Self::Beside { .. } => "policy-state-file",
+            Self::Roots { .. } => "policy-root",
+            Self::Clock(_) => "clock-behind",
             _ => "policy-rollback",
         }
     }
@@ -140,8 +180,8 @@ impl NewestPolicy {
             Err(_) if self.0.is_none() => return Ok(()),
             new => new?,
         };
-        if let Some(seen) = self.0.as_ref().filter(|seen| **seen != new) {
-            seen.allows(&new)?;
+        if let Some(seen) = self.0.as_ref().filter(|seen| !seen.is_same(&new)) {
+            seen.allows(&new, policy)?;
         }
         self.0 = Some(new);
         Ok(())
@@ -157,8 +197,61 @@ impl NewestPolicy {
 ///
 /// [`PolicyStateError`]. Then the file has not changed.
 pub fn remember(path: impl AsRef<Path>, policy: &TrustPolicy) -> Result<Seen, PolicyStateError> {
-    let path = path.as_ref();
-    let new = Memory::of(policy)?;
+    let mut new = Memory::of(policy)?;
+    locked(path.as_ref(), |path, seen| match seen {
+        Some(seen) if seen.is_same(&new) => Ok(Seen::Newest),
+        Some(seen) => {
+            seen.allows(&new, policy)?;
+            new.clock = seen.clock;
+            replace(path, &new)?;
+            Ok(Seen::Newest)
+        }
+        None => {
+            replace(path, &new)?;
+            Ok(Seen::First)
+        }
+    })
+}
+
+/// Compares a clock with the floor that `path` remembers beside the newest policy ([`remember`]),
+/// and raises the floor to the times at which accepted statements were issued. A root's order in
+/// the policy sets the floor again first. If nothing is remembered yet, this does nothing.
+///
+/// # Errors
+///
+/// [`PolicyStateError`]. Then the file has not changed.
+pub fn remember_time(
+    path: impl AsRef<Path>,
+    policy: &TrustPolicy,
+    now: UnixTime,
+    issued: impl IntoIterator<Item = UnixTime>,
+) -> Result<(), PolicyStateError> {
+    locked(path.as_ref(), |path, seen| {
+        let Some(mut seen) = seen else {
+            return Ok(());
+        };
+        let mut floor = seen.clock.unwrap_or_default();
+        let before = floor;
+        if let Some(reset) = policy.clock_reset() {
+            floor.follow(reset);
+        }
+        floor.check(now)?;
+        for issued in issued {
+            floor.raise(issued, now);
+        }
+        if floor != before {
+            seen.clock = Some(floor);
+            replace(path, &seen)?;
+        }
+        Ok(())
+    })
+}
+
+/// Does `change` with the file's place and content, while no other process changes it.
+fn locked<T>(
+    path: &Path,
+    change: impl FnOnce(&Path, Option<Memory>) -> Result<T, PolicyStateError>,
+) -> Result<T, PolicyStateError> {
     let place = way::place(path).map_err(|error| match GuardError::from(error) {
         GuardError::Io(error) => PolicyStateError::io(path, error),
         error => PolicyStateError::guard(path, error),
@@ -174,18 +267,7 @@ pub fn remember(path: impl AsRef<Path>, policy: &TrustPolicy) -> Result<Seen, Po
         Err(GuardError::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(PolicyStateError::guard(path, error)),
     };
-    match seen {
-        Some(seen) if seen == new => Ok(Seen::Newest),
-        Some(seen) => {
-            seen.allows(&new)?;
-            replace(path, &new)?;
-            Ok(Seen::Newest)
-        }
-        None => {
-            replace(path, &new)?;
-            Ok(Seen::First)
-        }
-    }
+    change(path, seen)
 }
 
 impl Memory {
@@ -197,10 +279,33 @@ impl Memory {
             name: name.to_owned(),
             version,
             sha256: policy.digest(),
+            roots: policy.demanded(Role::Root).map(|threshold| Roots {
+                threshold,
+                keys: policy.roots().map(TrustedKey::required_pem).collect(),
+            }),
+            expires: policy.demands_expiry_of_policies(),
+            clock: None,
         })
     }
 
-    fn allows(&self, new: &Self) -> Result<(), PolicyStateError> {
+    /// Whether both are of the same edition.
+    fn is_same(&self, other: &Self) -> bool {
+        (&self.name, self.version, self.sha256) == (&other.name, other.version, other.sha256)
+    }
+
+    /// Whether `policy`, of which `new` are the facts, may follow this one.
+    fn allows(&self, new: &Self, policy: &TrustPolicy) -> Result<(), PolicyStateError> {
+        self.allows_edition(new)?;
+        if self.expires && policy.expires().is_none() {
+            return Err(PolicyStateError::NoExpiry);
+        }
+        match &self.roots {
+            Some(roots) => roots.have_signed(policy),
+            None => Ok(()),
+        }
+    }
+
+    fn allows_edition(&self, new: &Self) -> Result<(), PolicyStateError> {
         if self.name != new.name {
             return Err(PolicyStateError::OtherName {
                 found: new.name.clone(),
@@ -217,6 +322,33 @@ impl Memory {
                 seen: self.version,
             }),
         }
+    }
+}
+
+impl Roots {
+    fn have_signed(&self, policy: &TrustPolicy) -> Result<(), PolicyStateError> {
+        let root = |pem: &String| Ok(TrustedKey::new("root", SignerKeys::from_pem(pem)?));
+        let keys: Result<Vec<TrustedKey>, KeyError> = self.keys.iter().map(root).collect();
+        let keys = keys.map_err(|error| PolicyStateError::Damaged(error.to_string()))?;
+        let threshold = self.threshold;
+        let Some(envelope) = &policy.envelope else {
+            return Err(PolicyStateError::Roots {
+                accepted: 0,
+                threshold,
+            });
+        };
+        let signed = enough(envelope, keys.iter(), threshold, RootsOf::Known);
+        signed.map(drop).map_err(|error| match error {
+            PolicyFileError::Roots {
+                accepted,
+                threshold,
+                ..
+            } => PolicyStateError::Roots {
+                accepted,
+                threshold,
+            },
+            error => PolicyStateError::Damaged(error.to_string()),
+        })
     }
 }
 

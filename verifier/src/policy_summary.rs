@@ -1,5 +1,7 @@
 //! A policy's demands in words.
 
+mod statements;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
@@ -16,6 +18,13 @@ pub struct PolicyDemand {
     pub name: &'static str,
     /// The demand. The text quotes the policy.
     pub text: String,
+}
+
+impl PolicyDemand {
+    pub(crate) fn new(name: &'static str, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { name, text }
+    }
 }
 
 /// A name and a text.
@@ -68,7 +77,11 @@ impl TrustPolicy {
 
     fn revocation_rows(&self) -> Vec<Row> {
         let keys = self.revoked_keys.iter();
-        let keys = keys.map(|(id, reason)| ("revoked key", format!("{id}: {reason}")));
+        let keys = keys.map(|(id, revoked)| {
+            let from = revoked.from.map(|from| format!(" from {from} on"));
+            let text = format!("{id}{}: {}", from.unwrap_or_default(), revoked.reason);
+            ("revoked key", text)
+        });
         let images = self.revoked_digests.iter();
         let images =
             images.map(|(digest, reason)| ("revoked image", format!("{digest}: {reason}")));
@@ -98,6 +111,9 @@ impl TrustPolicy {
         let minimum = self.compiler.minimum;
         let minimum = minimum.map_or("any".to_owned(), |m| format!("from {m} on"));
         let mut rows = vec![("wasmtime", minimum)];
+        if let Some(minimum) = self.builder_minimum {
+            rows.push(("edgec", format!("from {minimum} on")));
+        }
         let allowed = self.enforced_targets();
         let denied_in = self.denied_targets();
         for denied in &self.compiler.denied {
@@ -148,6 +164,11 @@ impl TrustPolicy {
         });
         let mut rows = Vec::from(asked);
         rows.push(("provenance", self.provenance_text()));
+        rows.extend(self.statement_rows());
+        if let Some(log) = &self.log {
+            let witnesses = format!("{} of {} witnesses", log.threshold, log.witnesses.len());
+            rows.push(("log", format!("`{}`; {witnesses}", log.log.name())));
+        }
         for (check, mode) in &self.modes {
             let mode = match mode {
                 Mode::Enforce => continue,
@@ -234,6 +255,10 @@ mod tests {
             not("code audit"),
             not("artifacts expire"),
             not("provenance"),
+            not("release"),
+            not("timestamp"),
+            not("notary"),
+            not("root"),
             ("policy expires", "never".to_owned()),
         ];
         assert_eq!(rows(""), wanted);
@@ -294,6 +319,7 @@ mod tests {
                 "denied",
                 "from 48.0.0 on for `aarch64*`: x",
             ),
+            ("[builder]\nminimum = \"0.1.0\"", "edgec", "from 0.1.0 on"),
             ("[compiler]\nadvisories = true", "no advisories", "required"),
             ("[compiler]\naudit = true", "code audit", "required"),
             (

@@ -2,25 +2,31 @@
 //!
 //! More than 400 lines: a third of them are tests.
 
+mod compiler;
+mod disjoint;
+mod log;
 mod messages;
 mod provenance;
+mod roles;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use edgec_artifact::{MAX_VERSION, PublicKey, Sha256Digest, VerityDigest, check_name};
+use edgec_artifact::{Algorithm, MAX_VERSION, Sha256Digest, SignerKeys, VerityDigest, check_name};
+use edgec_targets::nearest_alike;
 use serde::Deserialize;
 
 pub(crate) use self::messages::{where_and_what, without_value};
 use self::values::{DateTime, Line, Turnable};
 use crate::check::{CheckName, Mode};
-use crate::engine_version::{EngineVersion, VersionRange};
+use crate::engine_version::EngineVersion;
 use crate::load_mode::LoadMode;
 use crate::pattern::{self, Pattern, TargetPattern};
 use crate::policy::{
-    Allow, CompilerRules, Denied, KeyRule, PolicyError, Scope, Selector, TrustPolicy, TrustedKey,
-    all_different, reachable,
+    Allow, KeyRule, PolicyError, Scope, Selector, TrustPolicy, all_different, reachable,
 };
+use crate::role::{Role, Roles};
+use crate::trusted_key::TrustedKey;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -29,13 +35,17 @@ struct File {
     version: Option<u64>,
     expires: Option<DateTime>,
     threshold: usize,
+    release: Option<usize>,
+    timestamp: Option<usize>,
+    notary: Option<usize>,
+    root: Option<usize>,
     minimum_load_mode: Option<LoadMode>,
     #[serde(default)]
     key: Vec<Key>,
     #[serde(default)]
     scope: Vec<ScopeEntry>,
     #[serde(default)]
-    revoked_key: Vec<RevokedKey>,
+    revoked_key: Vec<roles::RevokedKey>,
     #[serde(default)]
     revoked_digest: Vec<RevokedDigest>,
     #[serde(default)]
@@ -43,10 +53,16 @@ struct File {
     #[serde(default)]
     minimum_version: BTreeMap<String, u64>,
     #[serde(default)]
-    compiler: Compiler,
+    compiler: compiler::Table,
+    #[serde(default)]
+    builder: Builder,
     #[serde(default)]
     validity: Validity,
     provenance: Option<provenance::Table>,
+    log: Option<log::Table>,
+    #[serde(default)]
+    reset: Vec<roles::Reset>,
+    reset_clock: Option<roles::ResetClock>,
     #[serde(default)]
     checks: BTreeMap<Turnable, Mode>,
 }
@@ -56,6 +72,8 @@ struct File {
 struct Key {
     name: Line,
     pem: String,
+    algorithms: Option<BTreeSet<Algorithm>>,
+    roles: Option<BTreeSet<Role>>,
     not_before: Option<DateTime>,
     expires: Option<DateTime>,
     #[serde(default, deserialize_with = "pattern::applications")]
@@ -79,13 +97,6 @@ struct ScopeEntry {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RevokedKey {
-    id: edgec_artifact::KeyId,
-    reason: Line,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RevokedDigest {
     fsverity: VerityDigest,
     reason: Line,
@@ -93,23 +104,8 @@ struct RevokedDigest {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Compiler {
+struct Builder {
     minimum: Option<EngineVersion>,
-    #[serde(default)]
-    advisories: bool,
-    #[serde(default)]
-    audit: bool,
-    #[serde(default)]
-    deny: Vec<Deny>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Deny {
-    from: Option<EngineVersion>,
-    before: Option<EngineVersion>,
-    targets: Option<Vec<TargetPattern>>,
-    reason: Line,
 }
 
 #[derive(Default, Deserialize)]
@@ -117,6 +113,8 @@ struct Deny {
 struct Validity {
     #[serde(default)]
     expiry_required: bool,
+    #[serde(default)]
+    policy_expiry_required: bool,
 }
 
 impl TrustPolicy {
@@ -138,8 +136,12 @@ impl TrustPolicy {
         }
         let keys = file.key.into_iter().map(key).collect::<Result<_, _>>()?;
         let keys = all_different(keys)?;
-        let threshold = reachable("the policy", file.threshold, keys.len())?;
-        let names = keys.iter().map(|rule| rule.trusted.name.as_str());
+        let of_artifacts = keys.iter().filter(|rule| rule.roles.has(Role::Artifact));
+        let threshold = reachable("the policy", file.threshold, of_artifacts.clone().count())?;
+        let wanted = [file.release, file.timestamp, file.notary, file.root];
+        let demands = roles::demands(wanted, &keys)?;
+        // Only these keys sign what scopes and provenances are about.
+        let names = of_artifacts.map(|rule| rule.trusted.name.as_str());
         let names: BTreeSet<&str> = names.collect();
         let scopes = file.scope.into_iter().enumerate();
         let scopes = scopes.map(|(index, entry)| scope(index + 1, entry, &names));
@@ -163,18 +165,27 @@ impl TrustPolicy {
         if provenance.is_none() && mode.is_some_and(|mode| *mode != Mode::Off) {
             return Err(PolicyError::ProvenanceNotAsked);
         }
-        Ok(Self {
+        roles::modes_fit(&modes, &demands)?;
+        let log = file.log.map(log::Table::rules).transpose()?;
+        let mode = modes.get(&CheckName::Log);
+        if log.is_none() && mode.is_some_and(|mode| *mode != Mode::Off) {
+            return Err(PolicyError::LogNotAsked);
+        }
+        if file.validity.policy_expiry_required && file.expires.is_none() {
+            return Err(PolicyError::NoExpiry);
+        }
+        let policy = Self {
+            demands,
+            policy_expiry_required: file.validity.policy_expiry_required,
+            resets: roles::resets(file.reset)?,
+            clock_reset: file.reset_clock.map(roles::clock_reset).transpose()?,
             name: file.name.map(|name| name.0),
             version: file.version,
             expires: file.expires.map(|time| time.0),
             keys,
             threshold,
             scopes,
-            revoked_keys: file
-                .revoked_key
-                .into_iter()
-                .map(|revoked| (revoked.id, revoked.reason.0))
-                .collect(),
+            revoked_keys: roles::revoked_keys(file.revoked_key)?,
             revoked_digests: file
                 .revoked_digest
                 .into_iter()
@@ -182,14 +193,19 @@ impl TrustPolicy {
                 .collect(),
             allow: file.allow,
             minimum_versions: file.minimum_version,
-            compiler: compiler(file.compiler)?,
+            compiler: file.compiler.rules()?,
+            builder_minimum: file.builder.minimum,
             expiry_required: file.validity.expiry_required,
             minimum_load_mode: file.minimum_load_mode,
             provenance,
+            log,
             modes,
             digest: Sha256Digest::of(text.as_bytes()),
             signed_by: Vec::new(),
-        })
+            envelope: None,
+        };
+        disjoint::refuse(&policy)?;
+        Ok(policy)
     }
 }
 
@@ -200,16 +216,48 @@ fn key(entry: Key) -> Result<KeyRule, PolicyError> {
         targets: entry.targets,
         channels: entry.channels,
     };
-    not_empty(&format!("trusted key `{name}`"), &covers)?;
-    match PublicKey::from_pem(&entry.pem) {
-        Ok(key) => Ok(KeyRule {
-            trusted: TrustedKey { name, key },
-            not_before: entry.not_before.map(|time| time.0),
-            expires: entry.expires.map(|time| time.0),
-            covers,
-        }),
-        Err(source) => Err(PolicyError::Key { name, source }),
+    let of = format!("trusted key `{name}`");
+    not_empty(&of, &covers)?;
+    if entry.algorithms.as_ref().is_some_and(BTreeSet::is_empty) {
+        let list = "algorithms";
+        return Err(PolicyError::EmptyList { of, list });
     }
+    let keys = SignerKeys::from_pem(&entry.pem);
+    let keys = keys.map_err(|source| PolicyError::Key {
+        name: name.clone(),
+        source,
+    })?;
+    let roles = entry.roles.map_or_else(Roles::default, Roles::new);
+    if !roles.are_compatible() {
+        return Err(PolicyError::Roles { key: name });
+    }
+    let limits = [
+        ("applications", covers.applications.is_some()),
+        ("targets", covers.targets.is_some()),
+        ("channels", covers.channels.is_some()),
+        ("not-before", entry.not_before.is_some()),
+        ("expires", entry.expires.is_some()),
+    ];
+    roles::limits_fit(&name, &roles, limits)?;
+    if let (Some(from), Some(until)) = (&entry.not_before, &entry.expires)
+        && until.0 <= from.0
+    {
+        return Err(PolicyError::NeverValid { name });
+    }
+    let trusted = TrustedKey::new(name.clone(), keys);
+    let trusted = match entry.algorithms {
+        None => trusted,
+        Some(algorithms) => trusted
+            .requiring(algorithms)
+            .map_err(|algorithm| PolicyError::Algorithm { name, algorithm })?,
+    };
+    Ok(KeyRule {
+        trusted,
+        not_before: entry.not_before.map(|time| time.0),
+        expires: entry.expires.map(|time| time.0),
+        covers,
+        roles,
+    })
 }
 
 /// `names` are the names of all trusted keys.
@@ -226,6 +274,7 @@ fn scope(number: usize, entry: ScopeEntry, names: &BTreeSet<&str>) -> Result<Sco
         return Err(PolicyError::UnknownKey {
             scope: name,
             key: key.clone(),
+            nearest: nearest_alike(key, names.iter().copied()).map(str::to_owned),
         });
     }
     let joined = |list: &Option<Vec<Pattern>>| list.as_deref().map(pattern::join);
@@ -268,39 +317,6 @@ fn not_empty(of: &str, covers: &Selector) -> Result<(), PolicyError> {
 
 fn is_empty<T>(list: &Option<Vec<T>>) -> bool {
     list.as_ref().is_some_and(Vec::is_empty)
-}
-
-fn compiler(entry: Compiler) -> Result<CompilerRules, PolicyError> {
-    let mut denied = Vec::new();
-    for (index, deny) in entry.deny.into_iter().enumerate() {
-        if deny.from.is_none() && deny.before.is_none() {
-            return Err(PolicyError::Unbounded { number: index + 1 });
-        }
-        if is_empty(&deny.targets) {
-            return Err(PolicyError::EmptyList {
-                of: format!("`compiler.deny` number {}", index + 1),
-                list: "targets",
-            });
-        }
-        let range = VersionRange {
-            from: deny.from.unwrap_or(EngineVersion::new(0, 0, 0)),
-            before: deny.before,
-        };
-        if range.before.is_some_and(|before| range.from >= before) {
-            return Err(PolicyError::EmptyRange { number: index + 1 });
-        }
-        denied.push(Denied {
-            range,
-            targets: deny.targets,
-            reason: deny.reason.0,
-        });
-    }
-    Ok(CompilerRules {
-        minimum: entry.minimum,
-        advisories: entry.advisories,
-        audit: entry.audit,
-        denied,
-    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use crate::expected::Expected;
 use crate::pattern::{self, Pattern};
 use crate::policy::{KeyRule, ProvenanceRules, TrustPolicy};
 use crate::provenance_refusal::ProvenanceRefusal;
-use crate::signatures::discount;
+use crate::role::Role;
+use crate::signer::discount;
 
 /// The evidence, or `None` if nothing was given and nothing is required.
 pub(crate) fn judge(
@@ -48,9 +49,10 @@ fn judge_one(
     let counts = |rule: &&KeyRule| {
         let named = rules.and_then(|rules| rules.keys.as_ref());
         named.is_none_or(|names| names.contains(&rule.trusted.name))
-            && discount(rule, policy, now).is_none()
+            && rule.roles.has(Role::Artifact)
+            && discount(rule, policy, now, |_| None).is_none()
             && rule.covers.mismatch(manifest).is_none()
-            && attestation.is_signed_by(&rule.trusted.key)
+            && rule.trusted.has_signed(&attestation)
     };
     let signer = policy.keys.iter().find(counts);
     let signer = signer.ok_or(ProvenanceRefusal::Signature)?;

@@ -38,9 +38,10 @@ impl VerifyError {
             | Self::BadSignature { .. }
             | Self::SameKeyTwice { .. }
             | Self::Threshold { .. } => Refusal::Signature,
-            Self::ImageLength { .. } | Self::ImageDigest { .. } | Self::Contradiction(_) => {
-                Refusal::Image
-            }
+            Self::ImageLength { .. }
+            | Self::ImageDigest { .. }
+            | Self::ImageSha256 { .. }
+            | Self::Contradiction(_) => Refusal::Image,
             Self::OtherApplication { .. } | Self::OtherChannel { .. } => Refusal::Unexpected,
             Self::Application { .. }
             | Self::Channel { .. }
@@ -50,6 +51,8 @@ impl VerifyError {
             | Self::CompilerVersion { .. }
             | Self::CompilerUnknown { .. }
             | Self::CompilerDenied { .. }
+            | Self::BuilderVersion { .. }
+            | Self::BuilderUnknown { .. }
             | Self::Advisory { .. }
             | Self::Profile { .. }
             | Self::Import { .. }
@@ -58,7 +61,10 @@ impl VerifyError {
             | Self::NoExpiry
             | Self::Audit { .. }
             | Self::NotAudited { .. }
-            | Self::Provenance(_) => Refusal::Policy,
+            | Self::Provenance(_)
+            | Self::Release(_)
+            | Self::Notary(_)
+            | Self::Log(_) => Refusal::Policy,
         }
     }
 }

@@ -3,8 +3,10 @@
 //! A rule looks at the manifest, the clock, and the caller's expectations; one rule looks at the
 //! code. Every rule is checked, whatever the results of the others, so a report names everything
 //! that is wrong with an artifact.
+//!
+//! More than 400 lines: one list of rules, each a short function.
 
-use edgec_artifact::{Manifest, UnixTime};
+use edgec_artifact::{Manifest, Sha256Digest, UnixTime};
 
 use crate::TrustPolicy;
 use crate::advisories::SHIPPED;
@@ -15,6 +17,7 @@ use crate::error::{VerifyError, error_chain};
 use crate::expected::Expected;
 use crate::pattern::{self, Pattern};
 use crate::policy::channel;
+use crate::release::Companions;
 
 /// The input of the rules.
 pub(crate) struct Facts<'a> {
@@ -22,6 +25,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) manifest: &'a Manifest,
     pub(crate) expected: &'a Expected,
     pub(crate) now: UnixTime,
+    /// SHA-256 of the envelope's payload.
+    pub(crate) payload: Sha256Digest,
+    pub(crate) companions: &'a Companions,
 }
 
 /// A rule's result for an artifact.
@@ -43,6 +49,7 @@ const RULES: [(CheckName, Rule); CheckName::WITH_MODE.len()] = [
     (CheckName::Version, version),
     (CheckName::Revocation, revocation),
     (CheckName::Compiler, compiler),
+    (CheckName::Builder, builder),
     (CheckName::Advisories, advisory),
     (CheckName::Profile, profile),
     (CheckName::Imports, imports),
@@ -50,6 +57,10 @@ const RULES: [(CheckName, Rule); CheckName::WITH_MODE.len()] = [
     (CheckName::Expiry, expiry),
     (CheckName::Audit, audit),
     (CheckName::Provenance, provenance),
+    (CheckName::Release, release),
+    (CheckName::Freshness, freshness),
+    (CheckName::Notary, notary),
+    (CheckName::Log, log),
 ];
 
 /// Checks every rule. The first enforced rule that does not hold is the error.
@@ -264,6 +275,24 @@ fn compiler(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     Ok(Finding::Good(format!("{made} (as signed){lowest}{denied}")))
 }
 
+fn builder(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let stated = &facts.manifest.builder.edgec;
+    let Some(minimum) = policy.builder_minimum else {
+        return Ok(Finding::Nothing(format!(
+            "edgec {stated}; no rule about it"
+        )));
+    };
+    let found: EngineVersion = stated.parse().map_err(|_| VerifyError::BuilderUnknown {
+        found: stated.clone(),
+    })?;
+    match found >= minimum {
+        true => Ok(Finding::Good(format!(
+            "edgec {found} (as signed), at least {minimum} is accepted"
+        ))),
+        false => Err(VerifyError::BuilderVersion { found, minimum }),
+    }
+}
+
 fn engine_version(found: &str) -> Result<EngineVersion, VerifyError> {
     found.parse().map_err(|_| VerifyError::CompilerUnknown {
         found: found.to_owned(),
@@ -337,10 +366,49 @@ fn audit(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 fn provenance(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     let (expected, manifest) = (facts.expected, facts.manifest);
     let evidence = crate::provenance::judge(policy, expected, manifest, facts.now)?;
-    Ok(match evidence {
+    Ok(demanded(evidence))
+}
+
+fn release(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let (manifest, payload) = (facts.manifest, facts.payload);
+    let evidence = crate::release::release(policy, facts.companions, manifest, payload)?;
+    Ok(demanded(evidence))
+}
+
+fn freshness(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let Facts {
+        companions,
+        expected,
+        manifest,
+        payload,
+        now,
+        ..
+    } = *facts;
+    let evidence = crate::release::freshness(policy, companions, expected, manifest, payload, now)?;
+    Ok(demanded(evidence))
+}
+
+fn notary(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let (expected, manifest) = (facts.expected, facts.manifest);
+    let evidence = crate::notary::judge(policy, expected, manifest, facts.payload, facts.now)?;
+    Ok(demanded(evidence))
+}
+
+/// The finding about a statement that the policy may demand.
+fn demanded(evidence: Option<String>) -> Finding {
+    match evidence {
         Some(evidence) => Finding::Good(evidence),
         None => Finding::Nothing("not required".to_owned()),
-    })
+    }
+}
+
+fn log(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    Ok(
+        match crate::log::judge(policy, facts.expected, facts.manifest)? {
+            Some(evidence) => Finding::Good(evidence),
+            None => Finding::Nothing("no log is named".to_owned()),
+        },
+    )
 }
 
 fn expiry(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {

@@ -4,102 +4,78 @@
 //! not parsed before enough signatures over it are valid: [`authentic`] looks at the envelope, and
 //! [`enough`] at the manifest.
 
-use std::collections::BTreeSet;
-
 use edgec_artifact::{Envelope, KeyId, Manifest, UnixTime};
-use serde::Serialize;
 
 use crate::TrustPolicy;
 use crate::error::{Discount, Discounted, VerifyError};
 use crate::policy::{KeyRule, Scope};
+use crate::role::Role;
+use crate::signer::{AcceptedSignature, AllSigners, Unsound};
 
-/// A signature that counted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct AcceptedSignature {
-    /// The policy's name for the key.
-    #[serde(rename = "key")]
-    pub key_name: String,
-    /// The key.
-    pub key_id: KeyId,
+/// A trusted signer that counts so far, and its signatures.
+struct Counting<'p> {
+    rule: &'p KeyRule,
+    accepted: Vec<AcceptedSignature>,
 }
 
-/// Trusted keys that have signed a payload, each once.
+/// Trusted signers of a payload, each once.
 #[derive(Default)]
 pub(crate) struct Signers<'p> {
-    counting: Vec<&'p KeyRule>,
+    counting: Vec<Counting<'p>>,
     discounted: Vec<(&'p KeyRule, Discount)>,
     /// Key ids that the policy does not know.
     untrusted: Vec<String>,
 }
 
-/// Finds the trusted keys that have signed and are neither revoked nor outside their time. A key id
-/// proves nothing, so the key decides. But the id must be the key's own, and a signature with a
-/// trusted key's id must be that key's signature: a changed byte in either is a changed byte of the
-/// artifact. The policy does not know the other ids, so signatures with them are ignored.
+/// Finds the trusted signers that have the role, have signed with each required key, and are
+/// neither revoked nor outside their time. `known_since` tells since when a signature is known by a
+/// witness that its signer cannot choose.
 pub(crate) fn authentic<'p>(
     envelope: &Envelope,
     policy: &'p TrustPolicy,
     now: UnixTime,
+    known_since: impl Fn(KeyId) -> Option<UnixTime>,
 ) -> Result<Signers<'p>, VerifyError> {
     if envelope.signatures().is_empty() {
         return Err(VerifyError::NoSignature);
     }
-    let pae = envelope.pae();
-    let mut seen = BTreeSet::new();
-    let mut signers = Signers::default();
-    for signature in envelope.signatures() {
-        if !seen.insert(signature.key_id()) {
-            return Err(VerifyError::SameKeyTwice {
-                key_id: signature.key_id().to_owned(),
-            });
-        }
-        let claimed = |rule: &&KeyRule| rule.trusted.key.id().to_string() == signature.key_id();
-        let Some(rule) = policy.keys.iter().find(claimed) else {
-            signers.untrusted.push(signature.key_id().to_owned());
-            continue;
-        };
-        if !rule.trusted.key.accepts(&pae, signature.bytes()) {
-            return Err(VerifyError::BadSignature {
-                key_name: rule.trusted.name.clone(),
-            });
-        }
-        match discount(rule, policy, now) {
-            None => signers.counting.push(rule),
-            Some(why) => signers.discounted.push((rule, why)),
+    let all = AllSigners::of(envelope, policy).map_err(|error| match error {
+        Unsound::SameKeyTwice(key_id) => VerifyError::SameKeyTwice { key_id },
+        Unsound::BadSignature(key_name) => VerifyError::BadSignature { key_name },
+    })?;
+    let mut signers = Signers {
+        untrusted: all.untrusted,
+        ..Signers::default()
+    };
+    for signer in all.known {
+        let role = (!signer.rule.roles.has(Role::Artifact)).then_some(Discount::Role);
+        match role.or_else(|| signer.discount(policy, now, &known_since)) {
+            None => signers.counting.push(Counting {
+                rule: signer.rule,
+                accepted: signer.accepted(policy, &known_since),
+            }),
+            Some(why) => signers.discounted.push((signer.rule, why)),
         }
     }
-    // Without this many keys, no manifest could reach the threshold.
+    // Without this many signers, no manifest could reach the threshold.
     signers.satisfy(policy, None)?;
     Ok(signers)
 }
 
-/// Why a key does not count now, whatever the artifact is.
-pub(crate) fn discount(rule: &KeyRule, policy: &TrustPolicy, now: UnixTime) -> Option<Discount> {
-    if let Some(reason) = policy.revoked_keys.get(&rule.trusted.key.id()) {
-        return Some(Discount::Revoked {
-            reason: reason.clone(),
-        });
-    }
-    match (rule.not_before, rule.expires) {
-        (Some(not_before), _) if now < not_before => Some(Discount::NotYetValid { not_before }),
-        (_, Some(expires)) if now >= expires => Some(Discount::Expired { expires }),
-        _ => None,
-    }
-}
-
-/// Whether enough keys count for this manifest. Returns which keys count, and the thresholds.
+/// Whether enough signers count for this manifest. Returns their signatures, and the thresholds.
 pub(crate) fn enough(
     mut signers: Signers<'_>,
     policy: &TrustPolicy,
     manifest: &Manifest,
 ) -> Result<(Vec<AcceptedSignature>, String), VerifyError> {
     let counting = std::mem::take(&mut signers.counting);
-    for rule in counting {
-        match rule.covers.mismatch(manifest) {
-            None => signers.counting.push(rule),
-            Some(what) => signers.discounted.push((rule, Discount::Scope { what })),
+    for signer in counting {
+        match signer.rule.covers.mismatch(manifest) {
+            None => signers.counting.push(signer),
+            Some(what) => {
+                let why = Discount::Scope { what };
+                signers.discounted.push((signer.rule, why));
+            }
         }
     }
     let threshold = policy.threshold;
@@ -113,27 +89,22 @@ pub(crate) fn enough(
         let (threshold, name) = (scope.threshold, &scope.name);
         asked.push(format!("{count} of {threshold} required by {name}"));
     }
-    let accepted: Vec<AcceptedSignature> = signers
-        .counting
-        .iter()
-        .map(|rule| AcceptedSignature {
-            key_name: rule.trusted.name.clone(),
-            key_id: rule.trusted.key.id(),
-        })
-        .collect();
-    Ok((accepted, asked.join(", ")))
+    let accepted = signers.counting.into_iter();
+    let accepted = accepted.flat_map(|signer| signer.accepted);
+    Ok((accepted.collect(), asked.join(", ")))
 }
 
 impl Signers<'_> {
-    /// The number of different keys that count for the policy's threshold, or for a scope's. It is
-    /// an error if they are too few.
+    /// The number of different signers that count for the policy's threshold, or for a scope's. It
+    /// is an error if they are too few.
     fn satisfy(&self, policy: &TrustPolicy, scope: Option<&Scope>) -> Result<usize, VerifyError> {
         let threshold = scope
             .map_or(policy.threshold, |scope| scope.threshold)
             .get();
         let names = scope.and_then(|scope| scope.keys.as_ref());
         let chosen = |rule: &KeyRule| names.is_none_or(|names| names.contains(&rule.trusted.name));
-        let accepted = self.counting.iter().filter(|rule| chosen(rule)).count();
+        let accepted = self.counting.iter();
+        let accepted = accepted.filter(|signer| chosen(signer.rule)).count();
         if accepted >= threshold {
             return Ok(accepted);
         }
@@ -158,7 +129,8 @@ impl Signers<'_> {
 
     /// The names of the keys that count so far, for reports.
     pub(crate) fn names(&self) -> String {
-        let names = self.counting.iter().map(|rule| rule.trusted.name.as_str());
+        let names = self.counting.iter();
+        let names = names.map(|signer| signer.rule.trusted.name.as_str());
         names.collect::<Vec<_>>().join(", ")
     }
 }

@@ -1,6 +1,6 @@
 //! Reads an artifact without checking its signatures.
 
-use edgec_artifact::{Artifact, Manifest, Statement, verity};
+use edgec_artifact::{Artifact, Image, Manifest, Statement};
 
 use crate::consistency;
 use crate::error::VerifyError;
@@ -30,9 +30,14 @@ pub fn describe_unsigned(file: &[u8]) -> Result<Unsigned<'_>, VerifyError> {
     if found != signed {
         return Err(VerifyError::ImageLength { found, signed });
     }
-    let (found, signed) = (verity::digest(image), manifest.image.fsverity);
+    let computed = Image::of(image);
+    let (found, signed) = (computed.fsverity, manifest.image.fsverity);
     if found != signed {
         return Err(VerifyError::ImageDigest { found, signed });
+    }
+    let (found, signed) = (computed.sha256, manifest.image.sha256);
+    if found != signed {
+        return Err(VerifyError::ImageSha256 { found, signed });
     }
     consistency::check(image, &manifest)?;
     Ok(Unsigned { manifest, image })

@@ -4,33 +4,28 @@
 //! payload, keys for this payload, image digest, image against manifest. After that come the
 //! policy's own rules, each whatever the results of the others. The payload is not parsed before
 //! enough signatures on it are accepted. The parsed bytes are the verified bytes.
+//!
+//! More than 400 lines: the order of the steps is to be read in one place.
+
+mod verified;
 
 use std::ops::Range;
 
 use edgec_artifact::{
-    Artifact, Envelope, FORMAT_VERSION, LayoutError, Manifest, PREDICATE_TYPE, Statement, UnixTime,
-    VerityDigest, verity,
+    Artifact, Envelope, FORMAT_VERSION, Image as ImageDigests, KeyId, LayoutError, Manifest,
+    PREDICATE_TYPE, Sha256Digest, Statement, UnixTime, VerityDigest, verity,
 };
 
+pub use self::verified::VerifiedArtifact;
 use crate::check::{Check, CheckName, Status};
 use crate::checks::Checks;
 use crate::error::VerifyError;
 use crate::expected::Expected;
+use crate::release::Companions;
 use crate::rules::{self, Facts};
-use crate::signatures::{self, AcceptedSignature};
-use crate::{TrustPolicy, consistency};
-
-/// A verified artifact. Enough trusted keys have signed it, it was not changed since, the image is
-/// as the manifest describes it, and the policy accepts it.
-#[derive(Debug)]
-pub struct VerifiedArtifact<'a> {
-    image: &'a [u8],
-    envelope: &'a [u8],
-    manifest: Manifest,
-    accepted: Vec<AcceptedSignature>,
-    checks: Vec<Check>,
-    holds: Range<UnixTime>,
-}
+use crate::signatures;
+use crate::signer::AcceptedSignature;
+use crate::{TrustPolicy, consistency, log, notary};
 
 /// An image and its envelope in separate files, as a store has them.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +75,26 @@ pub struct Rejection {
     pub manifest: Option<Box<Manifest>>,
 }
 
+/// How much of a file's image is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hashing {
+    /// Both signed digests are computed and compared. Then every tool that knows the file by one of
+    /// them means the same image.
+    Both,
+    /// Only the fs-verity digest, in about half the time. It covers the same bytes, so the image is
+    /// the signed one. The signed SHA-256 may be that of another file.
+    FsVerity,
+}
+
+/// What is known about an image's digests.
+#[derive(Clone, Copy)]
+enum Known<'a> {
+    Measured(Measured),
+    /// Nothing yet. The image is the front of this file.
+    ToHash(Hashing, &'a [u8]),
+}
+
 /// Verifies a whole file against a policy, at the time `now` ([`Clock`](crate::Clock)).
 ///
 /// The bytes must not change while the result lives. Pass a borrowed buffer, or a mapping that no
@@ -95,6 +110,22 @@ pub fn verify<'a>(
     now: UnixTime,
 ) -> Result<VerifiedArtifact<'a>, VerifyError> {
     examine(file, policy, expected, now).map_err(|rejection| rejection.error)
+}
+
+/// Like [`verify`], without computing SHA-256 ([`Hashing::FsVerity`]): for a host that loads a file
+/// again and again. Whoever takes in an artifact for others should use [`verify`].
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_fast<'a>(
+    file: &'a [u8],
+    policy: &TrustPolicy,
+    expected: &Expected,
+    now: UnixTime,
+) -> Result<VerifiedArtifact<'a>, VerifyError> {
+    let verdict = examine_hashing(file, policy, expected, now, Hashing::FsVerity);
+    verdict.map_err(|rejection| rejection.error)
 }
 
 /// The manifest in an envelope, whatever its signatures: for reports, never for a decision.
@@ -119,6 +150,21 @@ pub fn examine<'a>(
     expected: &Expected,
     now: UnixTime,
 ) -> Result<VerifiedArtifact<'a>, Rejection> {
+    examine_hashing(file, policy, expected, now, Hashing::Both)
+}
+
+/// Like [`examine`], with a choice of digests.
+///
+/// # Errors
+///
+/// [`Rejection`].
+pub fn examine_hashing<'a>(
+    file: &'a [u8],
+    policy: &TrustPolicy,
+    expected: &Expected,
+    now: UnixTime,
+    hashing: Hashing,
+) -> Result<VerifiedArtifact<'a>, Rejection> {
     let decode = |checks: &mut Checks| {
         let artifact = Artifact::decode(file);
         let artifact = artifact.map_err(|error| checks.failed(CheckName::Layout, error.into()))?;
@@ -131,7 +177,7 @@ pub fn examine<'a>(
         checks.passed(CheckName::Layout, evidence);
         Ok((image, artifact.into_envelope()))
     };
-    judge(decode, None, policy, expected, now)
+    judge(decode, Known::ToHash(hashing, file), policy, expected, now)
 }
 
 /// Like [`verify`], for an image whose digest is known already. The time does not depend on the
@@ -159,19 +205,20 @@ pub fn verify_stored<'a>(
         checks.passed(CheckName::Layout, evidence);
         Ok((stored.image, (envelope, stored.envelope)))
     };
-    let verdict = judge(decode, Some(stored.measured), policy, expected, now);
+    let known = Known::Measured(stored.measured);
+    let verdict = judge(decode, known, policy, expected, now);
     verdict.map_err(|rejection| rejection.error)
 }
 
 fn judge<'a>(
     decode: impl FnOnce(&mut Checks) -> Result<Decoded<'a>, VerifyError>,
-    measured: Option<Measured>,
+    known: Known<'_>,
     policy: &TrustPolicy,
     expected: &Expected,
     now: UnixTime,
 ) -> Result<VerifiedArtifact<'a>, Rejection> {
     let mut checks = Checks::default();
-    let authentic = match authenticate(decode, policy, now, &mut checks) {
+    let authentic = match authenticate(decode, policy, expected, now, &mut checks) {
         Ok(authentic) => authentic,
         Err(error) => return Err(checks.rejection(error, None)),
     };
@@ -180,37 +227,55 @@ fn judge<'a>(
         envelope,
         manifest,
         accepted,
+        payload,
+        companions,
     } = authentic;
-    let bound = bind(image, measured, &manifest, &mut checks);
-    let decided = bound.and_then(|()| {
+    let bound = bind(image, known, &manifest, &mut checks);
+    let decided = bound.and_then(|file_sha256| {
         let facts = Facts {
             image,
             manifest: &manifest,
             expected,
             now,
+            payload,
+            companions: &companions,
         };
-        rules::decide(policy, &facts, &mut checks)
+        rules::decide(policy, &facts, &mut checks)?;
+        let notaries = notary::notaries(policy, expected, &manifest, payload, now);
+        Ok((file_sha256, notaries))
     });
     match decided {
-        Ok(()) => Ok(VerifiedArtifact {
-            holds: holds(policy, &manifest, now),
+        Ok((file_sha256, notaries)) => Ok(VerifiedArtifact {
+            holds: holds(policy, &manifest, &companions, now),
+            release: companions.own(&manifest, payload).cloned(),
+            timestamp: companions.timestamp(&manifest).map(|(it, _)| it.clone()),
+            payload,
+            notaries: notaries.accepted,
+            rebuilds: notaries.statements,
             image,
             envelope,
             manifest,
             accepted,
             checks: checks.made,
+            file_sha256,
         }),
         Err(error) => Err(checks.rejection(error, Some(Box::new(manifest)))),
     }
 }
 
 /// The times at which the verdict is the same. The verdict depends on the time only by comparison
-/// with the moments in policy and manifest.
-fn holds(policy: &TrustPolicy, manifest: &Manifest, now: UnixTime) -> Range<UnixTime> {
+/// with the moments in policy, manifest and timestamps.
+fn holds(
+    policy: &TrustPolicy,
+    manifest: &Manifest,
+    companions: &Companions,
+    now: UnixTime,
+) -> Range<UnixTime> {
     let signed = manifest.validity.into_iter();
     let signed = signed.flat_map(|validity| [validity.not_before, validity.expires]);
     let (mut from, mut until) = (UnixTime::EPOCH, UnixTime::MAX);
-    for moment in policy.moments().chain(signed.flatten()) {
+    let moments = policy.moments().chain(signed.flatten());
+    for moment in moments.chain(companions.moments()) {
         if moment <= now {
             from = from.max(moment);
         } else {
@@ -229,11 +294,15 @@ struct Authentic<'a> {
     envelope: &'a [u8],
     manifest: Manifest,
     accepted: Vec<AcceptedSignature>,
+    /// SHA-256 of the payload.
+    payload: Sha256Digest,
+    companions: Companions,
 }
 
 fn authenticate<'a>(
     decode: impl FnOnce(&mut Checks) -> Result<Decoded<'a>, VerifyError>,
     policy: &TrustPolicy,
+    expected: &Expected,
     now: UnixTime,
     checks: &mut Checks,
 ) -> Result<Authentic<'a>, VerifyError> {
@@ -252,7 +321,15 @@ fn authenticate<'a>(
     }
 
     let (image, (envelope, envelope_bytes)) = decode(checks)?;
-    let signers = signatures::authentic(&envelope, policy, now)
+    let payload = Sha256Digest::of(envelope.payload());
+    let companions = Companions::of(policy, expected, now);
+    let stamped = companions.known_since(payload);
+    let logged = log::known_since(policy, expected, envelope.payload());
+    let known = |key: KeyId| {
+        let recorded = expected.known_since(key).into_iter();
+        recorded.chain(stamped).chain(logged).min()
+    };
+    let signers = signatures::authentic(&envelope, policy, now, known)
         .map_err(|error| checks.failed(Signatures, error))?;
     let Statement { manifest } = Statement::decode(envelope.payload()).map_err(|error| {
         checks.passed(Signatures, format!("signed by {}", signers.names()));
@@ -275,16 +352,19 @@ fn authenticate<'a>(
         envelope: envelope_bytes,
         manifest,
         accepted,
+        payload,
+        companions,
     })
 }
 
-/// Checks that the image is the signed one, and is as its manifest describes it.
+/// Checks that the image is the signed one, and is as its manifest describes it. Returns the
+/// SHA-256 of the whole file, if it was computed.
 fn bind(
     image: &[u8],
-    measured: Option<Measured>,
+    known: Known<'_>,
     manifest: &Manifest,
     checks: &mut Checks,
-) -> Result<(), VerifyError> {
+) -> Result<Option<Sha256Digest>, VerifyError> {
     use CheckName::{Digest, Image};
 
     let found = image.len() as u64;
@@ -292,18 +372,40 @@ fn bind(
     if found != signed {
         return Err(checks.failed(Digest, VerifyError::ImageLength { found, signed }));
     }
-    // This compares the fs-verity digest and not SHA-256: it covers the same bytes, is computed in
-    // parallel, and is what the kernel checks in a store.
-    let (found, how) = match measured {
-        None => (verity::digest(image), "computed and signed"),
-        Some(Measured::Kernel(digest)) => (digest, "measured by the kernel and signed"),
-        Some(Measured::Admitted(digest)) => (digest, "computed at admission and signed"),
+    // The fs-verity digest alone covers all bytes, and is what the kernel checks in a store.
+    // SHA-256 is what other tools know the image by: where an artifact comes in, both must be its
+    // own.
+    let mut file_sha256 = None;
+    let (found, sha256, how) = match known {
+        Known::ToHash(Hashing::Both, file) => {
+            let (image, whole) = ImageDigests::at_front_of(file, image.len());
+            file_sha256 = Some(whole);
+            (
+                image.fsverity,
+                Some(image.sha256),
+                " and sha256, computed and signed",
+            )
+        }
+        Known::ToHash(Hashing::FsVerity, _) => {
+            let how = ", computed and signed; sha256 not computed";
+            (verity::digest(image), None, how)
+        }
+        Known::Measured(Measured::Kernel(digest)) => {
+            (digest, None, ", measured by the kernel and signed")
+        }
+        Known::Measured(Measured::Admitted(digest)) => {
+            (digest, None, ", computed at admission and signed")
+        }
     };
     let signed = manifest.image.fsverity;
     if found != signed {
         return Err(checks.failed(Digest, VerifyError::ImageDigest { found, signed }));
     }
-    checks.passed(Digest, format!("fs-verity {found}, {how}"));
+    let signed = manifest.image.sha256;
+    if let Some(found) = sha256.filter(|found| *found != signed) {
+        return Err(checks.failed(Digest, VerifyError::ImageSha256 { found, signed }));
+    }
+    checks.passed(Digest, format!("fs-verity {found}{how}"));
     consistency::check(image, manifest).map_err(|error| checks.failed(Image, error.into()))?;
     let target = &manifest.target;
     let features = match target.cpu_features.as_slice() {
@@ -320,7 +422,7 @@ fn bind(
             manifest.engine.major(),
         ),
     );
-    Ok(())
+    Ok(file_sha256)
 }
 
 impl Checks {
@@ -330,42 +432,5 @@ impl Checks {
             checks: self.made,
             manifest,
         }
-    }
-}
-
-impl<'a> VerifiedArtifact<'a> {
-    /// The verified image.
-    pub fn image(&self) -> &'a [u8] {
-        self.image
-    }
-
-    /// The envelope as it stands in the file.
-    pub fn envelope(&self) -> &'a [u8] {
-        self.envelope
-    }
-
-    /// The verified manifest.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// The manifest, taken out of the artifact.
-    pub fn into_manifest(self) -> Manifest {
-        self.manifest
-    }
-
-    /// The signatures that counted, each key once.
-    pub fn accepted(&self) -> &[AcceptedSignature] {
-        &self.accepted
-    }
-
-    /// The times at which the same policy gives the same verdict.
-    pub fn holds(&self) -> Range<UnixTime> {
-        self.holds.clone()
-    }
-
-    /// Every check that was made, in order. None of them failed; some may warn.
-    pub fn checks(&self) -> &[Check] {
-        &self.checks
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use edgec_targets::nearest_alike;
 use serde::Deserialize;
 
 use crate::pattern::Pattern;
@@ -36,6 +37,7 @@ impl Table {
             return Err(PolicyError::UnknownKey {
                 scope: "`provenance`".to_owned(),
                 key: key.clone(),
+                nearest: nearest_alike(key, names.iter().copied()).map(str::to_owned),
             });
         }
         Ok(ProvenanceRules {
