@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use edgec_verifier::{
     Clock, ClockError, GuardError, NewestPolicy, PolicyFileError, PolicyStateError, PublicKey,
-    SystemClock, TrustPolicy, remember,
+    SystemClock, TrustPolicy, remember, remember_time,
 };
 
 /// How long the last policy holds, at most, while this machine lacks the open files or the memory
@@ -139,7 +139,7 @@ impl PolicyFile {
     }
 
     /// Remembers the newest policy in this file, like [`remember`] does. Then policies need a
-    /// version.
+    /// version. The clock must not be behind the time that the file knows ([`remember_time`]).
     #[must_use]
     pub fn remembered_in(self, state: impl Into<PathBuf>) -> Self {
         let state = Some(state.into());
@@ -164,6 +164,8 @@ impl PolicyFile {
         let policy = TrustPolicy::read(&self.path, &self.roots, now)?;
         if let Some(state) = &self.state {
             remember(state, &policy)?;
+            // A clock that was set back would make a policy valid that has expired.
+            remember_time(state, &policy, now, [])?;
         }
         newest.follow(&policy)?;
         Ok(policy)
@@ -253,6 +255,8 @@ impl fmt::Debug for PolicySource {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use edgec_verifier::UnixTime;
+
     use super::*;
 
     const POLICY: &str = "threshold = 1
@@ -283,6 +287,35 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
         let first = shared.read().unwrap().policy;
         assert_eq!(shared.read().unwrap().policy.digest(), first.digest());
         assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    /// A clock that was set back is noticed, also without a store.
+    #[test]
+    fn a_clock_behind_the_state_is_refused() {
+        #[derive(Debug)]
+        struct At(u64);
+
+        impl Clock for At {
+            fn now(&self) -> Result<UnixTime, ClockError> {
+                Ok(UnixTime::from_seconds(self.0))
+            }
+        }
+
+        let folder = tempfile::tempdir().unwrap();
+        let (file, state) = (
+            folder.path().join("trust.toml"),
+            folder.path().join("state"),
+        );
+        std::fs::write(&file, format!("name = 'fleet'\nversion = 1\n{POLICY}")).unwrap();
+        let at = |seconds| {
+            let policy = PolicyFile::new(&file).remembered_in(&state);
+            policy.with_clock(At(seconds)).read()
+        };
+        let policy = at(1_000_000).unwrap();
+        let now = UnixTime::from_seconds(1_000_000);
+        remember_time(&state, &policy, now, [now]).unwrap();
+        assert!(at(1_000_000 - 300).is_ok());
+        assert_eq!(at(1_000_000 - 301).unwrap_err().code(), "clock-behind");
     }
 
     #[test]

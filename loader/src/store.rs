@@ -30,9 +30,9 @@ mod versions;
 
 pub use edgec_store::{
     Admission, AdmissionError, Application, ArtifactStore, Candidates, Change, Choice, Collected,
-    Collection, Condition, CurrentManifests, Entry, FolderError, Listing, NewStore, OpenedImage,
-    OtherKind, Problem, Removal, StableFile, Standing, StoreError, StoredArtifact, Verification,
-    Verifications, View,
+    Collection, Condition, CurrentManifests, Entry, FolderError, Listing, NewStore, NewestRelease,
+    OpenedImage, OtherKind, Problem, Removal, RollbackRefusal, StableFile, Standing, StoreError,
+    StoredArtifact, Verification, Verifications, View,
 };
 
 pub use crate::distrust::{Distrust, Distrusted};

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use edgec_files::{Hold, Temporary, read_bounded, write_sparse};
 use edgec_verifier::{
-    ArtifactFileError, Check, Expected, LoadMode, Manifest, TrustPolicy, UnixTime, VerityDigest,
-    open_artifact, verify,
+    ArtifactFileError, Check, Expected, KeyId, LoadMode, MAX_ENVELOPE_LEN, Manifest, Sha256Digest,
+    TrustPolicy, UnixTime, VerifiedRelease, VerifiedTimestamp, VerityDigest, open_artifact, verify,
 };
 
 use super::history::History;
@@ -90,8 +90,13 @@ impl ArtifactStore {
 
     /// Verifies an artifact and keeps it, under its name and version. A newer version becomes the
     /// current one as soon as it has an artifact for every target and engine profile of the current
-    /// version, unless an older version was chosen ([`Standing`]). If the version already has an
-    /// artifact for the same target and engine profile, that one is replaced.
+    /// version, unless an older version was chosen ([`Standing`]).
+    ///
+    /// The store remembers the highest version and serial, also after a removal. It refuses a lower
+    /// version that is not in the store, and an older release. If the version already has another
+    /// artifact for the same target and engine profile, only a newer release replaces it, when it
+    /// has an artifact for each target of the old one. If the artifact was only signed again, the
+    /// store keeps the signatures of both.
     ///
     /// # Errors
     ///
@@ -104,6 +109,7 @@ impl ArtifactStore {
     ) -> Result<Admission, AdmissionError> {
         let path = source.as_ref();
         let (source, len) = open_artifact(path)?;
+        let now = self.time_under(policy)?;
         // No collection removes files that are not named yet.
         let _gate = self.admissions(Hold::Shared)?;
         let mut copy = Temporary::new(&self.0.temporary)?;
@@ -115,9 +121,10 @@ impl ArtifactStore {
             manifest,
             checks,
             envelope,
-        } = verified(copy.file(), len, policy, expected, self.now()?, failed)?;
+            witness,
+        } = verified(copy.file(), len, policy, expected, now, failed)?;
 
-        let entry = Entry::of(&manifest, &envelope);
+        let mut entry = Entry::of(&manifest, &envelope);
         copy.file().set_len(manifest.image.length).map_err(failed)?;
         copy.file().sync_all().map_err(failed)?;
         // This comes before the change of the mode, which takes away the owner's right to write.
@@ -127,6 +134,20 @@ impl ArtifactStore {
 
         let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let artifacts = &self.0.artifacts;
+        let application = Application::of(&manifest);
+        let earlier = self.earlier(&application, &entry)?;
+        let mut floors = self.floors(&application, policy)?;
+        let is_there = earlier.is_there;
+        let admitted = floors.admit(manifest.version, witness.release.as_ref(), is_there);
+        admitted.map_err(StoreError::from)?;
+        let replaces = earlier.replaces(self, &manifest, &witness)?;
+        // Of one manifest with different signatures, the union stays.
+        let union = earlier.envelope.filter(|_| !replaces);
+        let union =
+            union.and_then(|kept| policy.union_of_signatures(&kept, &envelope, MAX_ENVELOPE_LEN));
+        let envelope = union.unwrap_or(envelope);
+        entry.envelope = Sha256Digest::of(&envelope);
+        let record = self.new_record(earlier.entry.as_ref(), &entry, &witness, now)?;
         let mut kept = true;
         if !self.keeps_image(&entry, copy.file(), manifest.image.length, mode) {
             copy.moved_to(artifacts, &entry.image_name())?;
@@ -136,19 +157,22 @@ impl ArtifactStore {
             artifacts.put(&self.0.temporary, &entry.envelope_name(), &envelope)?;
             kept = false;
         }
-        if let Some(provenance) = expected.provenance_about(entry.image) {
-            let name = entry.provenance_name();
+        let before = earlier.entry.as_ref().filter(|_| !replaces);
+        for (name, bytes) in self.beside(before, &entry, &manifest, &witness, policy, expected)? {
             let known = artifacts.read(&name, MAX_SMALL_LEN);
-            if known.ok().is_none_or(|known| known != provenance) {
-                artifacts.put(&self.0.temporary, &name, provenance)?;
+            if known.ok().is_none_or(|known| known != bytes) {
+                artifacts.put(&self.0.temporary, &name, &bytes)?;
                 kept = false;
             }
         }
+        self.put_record(&entry, &record)?;
         // This includes files that were in the store before: the process that admitted them may
         // have been stopped before they were on the disk.
         artifacts.sync()?;
-        let other_kind = self.other_kind(&Application::of(&manifest), manifest.kind);
-        let (mut change, standing) = self.name(&manifest, entry)?;
+        let other_kind = self.other_kind(&application, manifest.kind);
+        // Before the name changes: a crash between the two must not let an older one in.
+        self.put_statements(&application, floors, witness.given(expected), policy, now)?;
+        let (mut change, standing) = self.name(&manifest, entry, witness.release.as_ref())?;
         if change == Change::Unchanged && !kept {
             change = Change::Repaired;
         }
@@ -189,7 +213,12 @@ impl ArtifactStore {
     }
 
     /// Points the names at an artifact. Returns how the store changed.
-    fn name(&self, manifest: &Manifest, entry: Entry) -> Result<(Change, Standing), StoreError> {
+    fn name(
+        &self,
+        manifest: &Manifest,
+        entry: Entry,
+        by: Option<&VerifiedRelease>,
+    ) -> Result<(Change, Standing), StoreError> {
         let application = Application::of(manifest);
         let key = application.folder();
         let folder = self.0.names.folder_or_new(&key)?;
@@ -200,7 +229,19 @@ impl ArtifactStore {
             found => (found?, false),
         };
         let mut release = found.unwrap_or_else(|| Release::new(manifest));
-        let change = match release.put(entry.clone()) {
+        let before = release.put(entry.clone());
+        if let Some(by) = by {
+            // The earlier artifact stays until all others have come.
+            let mut old = release.clone();
+            if let Some(before) = &before {
+                old.put(before.clone());
+            }
+            match self.gathered(&application, &old, &entry, by)? {
+                Ok(whole) => release = whole,
+                Err(lacking) => return Ok((Change::Added, lacking)),
+            }
+        }
+        let change = match before {
             None if damaged => Change::Repaired,
             None => Change::Added,
             Some(earlier) if earlier == entry => Change::Unchanged,
@@ -209,6 +250,10 @@ impl ArtifactStore {
             },
         };
         let (standing, mended) = history.put(release)?;
+        if by.is_some() {
+            // What waited for this release has its name now.
+            self.put_staged(&application, None)?;
+        }
         Ok(match change {
             Change::Unchanged if mended => (Change::Repaired, standing),
             change => (change, standing),
@@ -240,6 +285,18 @@ struct Verified {
     manifest: Manifest,
     checks: Vec<Check>,
     envelope: Vec<u8>,
+    witness: Witness,
+}
+
+/// What a verification found about the statements beside an artifact.
+pub(super) struct Witness {
+    pub(super) payload: Sha256Digest,
+    /// Every key whose signature counted.
+    pub(super) keys: Vec<KeyId>,
+    pub(super) release: Option<VerifiedRelease>,
+    pub(super) timestamp: Option<VerifiedTimestamp>,
+    /// The notaries' statements that counted.
+    pub(super) rebuilds: Vec<Vec<u8>>,
 }
 
 /// Verifies a copy while it is written to the disk.
@@ -262,6 +319,14 @@ fn verified(
         let artifact = verify(&view, policy, expected, now)?;
         let envelope = artifact.envelope().to_vec();
         let checks = artifact.checks().to_vec();
+        let keys = artifact.accepted().iter().chain(artifact.notaries());
+        let witness = Witness {
+            payload: artifact.payload(),
+            keys: keys.map(|it| it.key_id).collect(),
+            release: artifact.release().cloned(),
+            timestamp: artifact.timestamp().cloned(),
+            rebuilds: artifact.rebuilds().to_vec(),
+        };
         let manifest = artifact.into_manifest();
         // Joining fails if the thread panicked, and syncing does not panic.
         let panicked = |_| Err(io::Error::other("the writing thread failed"));
@@ -274,6 +339,7 @@ fn verified(
             manifest,
             checks,
             envelope,
+            witness,
         })
     })
 }

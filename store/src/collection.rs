@@ -1,7 +1,7 @@
 //! Removes files that no name points at. It removes only files that a store writes. It removes no
 //! artifact if anything that may name one cannot be read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use edgec_files::{FolderError, Hold, is_temporary_name, try_lock};
 use edgec_verifier::{Sha256Digest, VerityDigest};
@@ -17,7 +17,8 @@ use super::{ArtifactStore, CHANGES, StoreError};
 pub struct Collection {
     /// The images that were removed.
     pub images: Vec<String>,
-    /// The number of removed envelopes, provenances included.
+    /// The number of removed envelopes, with what lies beside them: provenances, records, rebuilds,
+    /// and releases.
     pub envelopes: usize,
     /// The space that the removed files took on the disk, in bytes.
     pub bytes: u64,
@@ -54,10 +55,16 @@ impl Kind {
         if let Some(digest) = name.strip_suffix(".elf") {
             return image(digest).then_some(Self::Image);
         }
-        // A provenance is an envelope too, and lives as long as the one beside it.
-        let name = [".dsse", ".provenance"]
-            .iter()
-            .find_map(|ending| name.strip_suffix(ending))?;
+        // What lies beside an envelope lives as long as that one.
+        let name = [
+            ".dsse",
+            ".provenance",
+            ".tlog-proof",
+            ".rebuilds",
+            ".admitted",
+        ]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))?;
         let (digest, envelope) = name.split_once('-')?;
         let both = image(digest) && envelope.parse::<Sha256Digest>().is_ok();
         both.then_some(Self::Envelope)
@@ -88,16 +95,22 @@ impl ArtifactStore {
         collection.spared = !survey.problems.is_empty();
         problems.extend(survey.problems);
         if !collection.spared {
-            let releases = survey.releases.iter();
-            let entries = releases.flat_map(|(release, _)| &release.artifacts);
-            let named = entries.flat_map(|entry| {
-                [
-                    entry.image_name(),
-                    entry.envelope_name(),
-                    entry.provenance_name(),
-                ]
-            });
-            self.collect_artifacts(&named.collect(), &mut collection, &mut problems)?;
+            let staged = self.all_staged()?;
+            let staged = staged.iter().map(|staged| &staged.release);
+            let releases = survey.releases.iter().map(|(release, _)| release);
+            let (mut named, mut belonging) = (BTreeSet::new(), BTreeMap::new());
+            for release in releases.chain(staged) {
+                for entry in &release.artifacts {
+                    named.extend(entry.file_names());
+                    if let Ok(Some(serial)) = self.record(entry).map(|record| record.release) {
+                        let serials: &mut BTreeSet<u64> =
+                            belonging.entry(release.folder()).or_default();
+                        serials.insert(serial);
+                    }
+                }
+            }
+            self.collect_artifacts(&named, &mut collection, &mut problems)?;
+            collection.envelopes += self.collect_releases(&belonging)?;
         }
         Ok(Collected {
             collection,

@@ -3,7 +3,9 @@
 use std::io;
 
 use edgec_files::FolderError;
-use edgec_verifier::NameError;
+use edgec_verifier::{ClockBehind, NameError};
+
+use super::rollback::RollbackRefusal;
 
 /// What is wrong with a store, or why it cannot do what a caller asked for.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +65,12 @@ pub enum StoreError {
     /// The text is not a valid name of an application or channel.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// It is older than what the store has had, or may no longer run.
+    #[error(transparent)]
+    Rollback(#[from] RollbackRefusal),
+    /// The clock shows a time that has certainly passed.
+    #[error(transparent)]
+    Clock(#[from] ClockBehind),
 }
 
 impl StoreError {
@@ -84,6 +92,8 @@ impl StoreError {
             Self::Unknown { .. } => "store-unknown",
             Self::NoFit { .. } => "store-no-fit",
             Self::Name(_) => "name",
+            Self::Rollback(refusal) => refusal.code(),
+            Self::Clock(_) => "clock-behind",
         }
     }
 

@@ -4,8 +4,8 @@
 use std::fs::File;
 
 use edgec_verifier::{
-    Expected, Facts, LoadMode, Manifest, Measured as Known, Sha256Digest, Stored, TrustPolicy,
-    UnixTime, stated, verify_stored,
+    Envelope, Expected, Facts, LoadMode, Manifest, Measured as Known, Sha256Digest, Stored,
+    TrustPolicy, UnixTime, stated, verify_stored,
 };
 
 use super::release::{Application, Entry};
@@ -39,12 +39,19 @@ impl ArtifactStore {
 
     /// The provenance that an artifact was admitted with. The store does not vouch for it: a policy
     /// that asks for it verifies its signature.
-    fn provenance(&self, entry: &Entry) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = self
-            .0
-            .artifacts
-            .read(&entry.provenance_name(), MAX_SMALL_LEN);
-        match read {
+    pub(super) fn provenance(&self, entry: &Entry) -> Result<Option<Vec<u8>>, StoreError> {
+        self.kept_beside(&entry.provenance_name())
+    }
+
+    /// The proof of a transparency log that an artifact was admitted with. The store does not vouch
+    /// for it either.
+    pub(super) fn log_proof(&self, entry: &Entry) -> Result<Option<Vec<u8>>, StoreError> {
+        self.kept_beside(&entry.log_proof_name())
+    }
+
+    /// A file beside an artifact, if it is there.
+    fn kept_beside(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.0.artifacts.read(name, MAX_SMALL_LEN) {
             Err(error) if error.is_absence() => Ok(None),
             read => Ok(Some(read?)),
         }
@@ -55,6 +62,14 @@ impl ArtifactStore {
         let manifest = stated(&self.envelope(entry)?);
         let name = || self.0.artifacts.name(&entry.envelope_name());
         manifest.map_err(|error| StoreError::damaged(name(), error))
+    }
+
+    /// SHA-256 of the payload of an artifact's envelope.
+    pub(super) fn payload(&self, entry: &Entry) -> Result<Sha256Digest, StoreError> {
+        let envelope = Envelope::decode(&self.envelope(entry)?);
+        let name = || self.0.artifacts.name(&entry.envelope_name());
+        let envelope = envelope.map_err(|error| StoreError::damaged(name(), error))?;
+        Ok(Sha256Digest::of(envelope.payload()))
     }
 
     /// Verifies an image with a known digest: its envelope, its manifest, the policy, and that it
@@ -79,6 +94,12 @@ impl ArtifactStore {
         {
             expected = expected.with_provenance(provenance);
         }
+        if policy.reads_log_proof()
+            && let Some(proof) = self.log_proof(entry)?
+        {
+            expected = expected.with_log_proof(proof);
+        }
+        expected = self.with_statements(expected, application, entry, policy)?;
         let artifact = verify_stored(&stored, policy, &expected, now)?;
         let manifest = artifact.manifest();
         let named = (

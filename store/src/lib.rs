@@ -61,6 +61,8 @@
 //! | the version that loads take, and rolling back | [`Standing`], [`ArtifactStore::make_current`] |
 //! | a pool that has room for every program | [`ArtifactStore::manifests`] |
 //! | a verdict about an artifact without keeping it | [`ArtifactStore::admissible`] |
+//! | a newer release or timestamp | [`ArtifactStore::add_release`] |
+//! | why something is too old | [`RollbackRefusal`] |
 //! | why something failed | [`StoreError`], [`AdmissionError`] |
 //! | the steps of a loader, which a host takes from `edgec-loader` | [`ArtifactStore::candidates`], [`ArtifactStore::open_entry`], [`ArtifactStore::guard_mapped`], [`ArtifactStore::is_renewed`], [`written`] |
 //! | a clock other than the system's | [`ArtifactStore::with_clock`] |
@@ -78,9 +80,18 @@
 //!     <digest>.elf         an image, named by its fs-verity digest, which is signed
 //!     <digest>-<sha>.dsse  an envelope over it, and the SHA-256 of that
 //!     <digest>-<sha>.provenance    the provenance that it was admitted with, if there was one
+//!     <digest>-<sha>.tlog-proof    the proof of a transparency log, if there was one
+//!     <digest>-<sha>.rebuilds      notaries' statements about it, if it was admitted with any
+//!     <digest>-<sha>.admitted      when the store first saw each signature on it
 //!   names/<key>/           an application in a channel
 //!     <version>            a release: an artifact per target
 //!     current              the release that a load takes
+//!   releases/<key>/        the same application
+//!     floors               the highest version and serial that were admitted
+//!     <serial>.release     a release
+//!     timestamp            the newest timestamp
+//!     staged               artifacts of a release that is not complete yet
+//!   clock                  a time that has passed
 //!   temporary/             unfinished files
 //!   admissions, changes, turn    locks
 //! ```
@@ -102,6 +113,7 @@
 #[expect(unsafe_code, reason = "maps the copy that it verifies")]
 mod admission;
 mod admission_error;
+mod clock;
 mod collection;
 mod error;
 mod guarding;
@@ -112,11 +124,16 @@ mod list;
 mod manifests;
 mod names;
 mod new;
+mod news;
 #[expect(unsafe_code, reason = "states that a store's image stays as it is")]
 mod opening;
 mod release;
+mod replacement;
+mod rollback;
 #[expect(unsafe_code, reason = "maps files")]
 mod stable;
+mod staged;
+mod statements;
 mod survey;
 mod verdicts;
 mod verification;
@@ -147,8 +164,10 @@ pub use self::list::{Condition, Listing, StoredArtifact};
 pub use self::manifests::CurrentManifests;
 pub use self::names::{Choice, Removal};
 pub use self::new::NewStore;
+pub use self::news::NewestRelease;
 pub use self::opening::{Candidates, OpenedImage};
 pub use self::release::{Application, Entry, OtherKind, Standing};
+pub use self::rollback::RollbackRefusal;
 pub use self::stable::{StableFile, View};
 pub use self::survey::Problem;
 pub use self::verification::{Verification, Verifications};

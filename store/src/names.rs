@@ -39,7 +39,8 @@ impl ArtifactStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unknown`].
+    /// [`StoreError::Unknown`]; [`StoreError::Rollback`] if the newest release says that the
+    /// version may no longer run.
     pub fn make_current(
         &self,
         application: impl Into<Application>,
@@ -50,6 +51,7 @@ impl ArtifactStore {
         let history = self.history(&application)?;
         let release = history.find(&application)?;
         let release = release.ok_or_else(|| application.unknown())?;
+        self.kept_floors(&application)?.allows(version)?;
         let kind = self.kind_of(&release);
         let other_kind = kind.and_then(|kind| self.other_kind(&application, kind));
         Ok(Choice {

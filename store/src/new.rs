@@ -4,6 +4,8 @@ use std::path::Path;
 
 use edgec_files::{Folder, Hold, NewFolders, sync_above};
 
+use super::clock::CLOCK;
+use super::statements::RELEASES;
 use super::{CHANGES, FOLDERS, FORMAT, FORMAT_FILE, LOCKS, StoreError};
 
 /// The files of a new store. If this value is dropped, they are removed, unless something was
@@ -99,8 +101,14 @@ impl NewStore {
                 names.clear(application)?;
             }
         }
+        if root.has(RELEASES) {
+            let releases = root.folder(RELEASES)?;
+            for application in releases.names()? {
+                releases.clear(&application)?;
+            }
+        }
         root.remove(FORMAT_FILE)?;
-        for name in FOLDERS.iter().chain(&LOCKS) {
+        for name in FOLDERS.iter().chain(&LOCKS).chain(&[RELEASES, CLOCK]) {
             root.clear(name)?;
         }
         Ok(())

@@ -107,7 +107,12 @@ impl ArtifactStore {
             mode,
         };
         let now = self.now()?;
-        let (facts, verdict) = match self.0.verdicts.get(&subject, now) {
+        // A newer release may forbid what an older one allowed.
+        let statements = match policy.reads_releases() {
+            true => self.statements_identity(application),
+            false => None,
+        };
+        let (facts, verdict) = match self.0.verdicts.get(&subject, statements, now) {
             Some(facts) if facts.manifest().image.length == len => (facts, Verdict::Cached),
             _ => {
                 let known = match mode {
@@ -115,10 +120,12 @@ impl ArtifactStore {
                     _ => Known::Admitted(image),
                 };
                 let view = file.view().map_err(unmapped)?;
+                let now = self.time_under(policy)?;
                 let facts = self.judge(&view, known, &subject.entry, application, policy, now)?;
+                let facts = facts.not_before(self.clock_floor()?.time.min(now));
                 drop(view);
                 let facts = Arc::new(facts);
-                self.0.verdicts.put(subject, Arc::clone(&facts));
+                self.0.verdicts.put(subject, statements, Arc::clone(&facts));
                 (facts, Verdict::Fresh)
             }
         };

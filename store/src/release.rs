@@ -4,6 +4,7 @@
 //! takes. The digest is the SHA-256 of name and channel with a zero byte between them, so any name
 //! fits into a file name.
 
+use edgec_verifier::artifact::Release as ReleaseStatement;
 use edgec_verifier::{Manifest, ProgramKind, Sha256Digest, VerityDigest, check_name};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,15 @@ impl Application {
     pub fn version(mut self, version: u64) -> Self {
         self.version = Some(version);
         self
+    }
+
+    /// The application and channel of a release.
+    pub(crate) fn of_release(release: &ReleaseStatement) -> Self {
+        Self {
+            name: release.application.clone(),
+            channel: release.channel.clone(),
+            version: None,
+        }
     }
 
     pub(crate) fn unknown(&self) -> StoreError {
@@ -176,6 +186,11 @@ impl Entry {
         format!("{} ({})", self.target, self.profile)
     }
 
+    /// Whether both are for the same target and profile.
+    pub(crate) fn is_for(&self, other: &Self) -> bool {
+        (&self.target, &self.profile) == (&other.target, &other.profile)
+    }
+
     pub(crate) fn image_name(&self) -> String {
         format!("{}.elf", self.image)
     }
@@ -184,6 +199,33 @@ impl Entry {
     /// under other names or versions.
     pub(crate) fn envelope_name(&self) -> String {
         format!("{}-{}.dsse", self.image, self.envelope)
+    }
+
+    /// The names of all files of the artifact.
+    pub(crate) fn file_names(&self) -> [String; 6] {
+        [
+            self.image_name(),
+            self.envelope_name(),
+            self.provenance_name(),
+            self.log_proof_name(),
+            self.record_name(),
+            self.rebuild_name(),
+        ]
+    }
+
+    /// What the store remembers about the artifact's admission.
+    pub(crate) fn record_name(&self) -> String {
+        format!("{}-{}.admitted", self.image, self.envelope)
+    }
+
+    /// The notaries' statements about the artifact, if it was admitted with any; one a line.
+    pub(crate) fn rebuild_name(&self) -> String {
+        format!("{}-{}.rebuilds", self.image, self.envelope)
+    }
+
+    /// The proof of a transparency log, if the artifact was admitted with one.
+    pub(crate) fn log_proof_name(&self) -> String {
+        format!("{}-{}.tlog-proof", self.image, self.envelope)
     }
 
     /// The provenance of the artifact, if it was admitted with one.
@@ -203,6 +245,15 @@ impl Release {
         }
     }
 
+    /// The same version, without its artifacts.
+    pub(crate) fn without_artifacts(&self) -> Self {
+        Self {
+            artifacts: Vec::new(),
+            chosen: false,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(bytes)
     }
@@ -214,8 +265,7 @@ impl Release {
     /// Adds an artifact. If the release has an artifact for the same target and profile, this
     /// replaces and returns it.
     pub(crate) fn put(&mut self, entry: Entry) -> Option<Entry> {
-        let same = |known: &Entry| known.target == entry.target && known.profile == entry.profile;
-        let earlier = self.artifacts.iter().position(same);
+        let earlier = self.artifacts.iter().position(|known| known.is_for(&entry));
         let earlier = earlier.map(|at| self.artifacts.remove(at));
         self.artifacts.push(entry);
         self.artifacts
@@ -228,7 +278,7 @@ impl Release {
         let current = other.version;
         let lacks = |wanted: &&Entry| {
             let mut artifacts = self.artifacts.iter();
-            !artifacts.any(|it| (&it.target, &it.profile) == (&wanted.target, &wanted.profile))
+            !artifacts.any(|it| it.is_for(wanted))
         };
         let lacking = other.artifacts.iter().filter(lacks);
         let targets: Vec<String> = lacking.map(Entry::fits).collect();

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use edgec_files::Identity;
 use edgec_verifier::{Facts, LoadMode, Sha256Digest, UnixTime};
 
 use super::release::{Application, Entry};
@@ -25,20 +26,30 @@ pub(super) struct Subject {
 
 /// Only acceptances: a refusal is computed again each time.
 #[derive(Debug, Default)]
-pub(super) struct Verdicts(Mutex<HashMap<Subject, Arc<Facts>>>);
+pub(super) struct Verdicts(Mutex<HashMap<Subject, Verdict>>);
+
+/// A verdict, and the statements of the store with which it was given.
+type Verdict = (Arc<Facts>, Option<Identity>);
 
 impl Verdicts {
-    pub(super) fn get(&self, subject: &Subject, now: UnixTime) -> Option<Arc<Facts>> {
+    /// The verdict that was given with these statements of the store.
+    pub(super) fn get(
+        &self,
+        subject: &Subject,
+        statements: Option<Identity>,
+        now: UnixTime,
+    ) -> Option<Arc<Facts>> {
         let verdicts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let facts = verdicts.get(subject)?;
-        facts.holds().contains(&now).then(|| Arc::clone(facts))
+        let (facts, with) = verdicts.get(subject)?;
+        let holds = *with == statements && facts.holds().contains(&now);
+        holds.then(|| Arc::clone(facts))
     }
 
-    pub(super) fn put(&self, subject: Subject, facts: Arc<Facts>) {
+    pub(super) fn put(&self, subject: Subject, statements: Option<Identity>, facts: Arc<Facts>) {
         let mut verdicts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if verdicts.len() >= MOST {
             verdicts.clear();
         }
-        verdicts.insert(subject, facts);
+        verdicts.insert(subject, (facts, statements));
     }
 }

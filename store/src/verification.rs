@@ -3,7 +3,8 @@
 use std::io::Read as _;
 
 use edgec_files::read_bounded;
-use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, fsverity_digest};
+use edgec_verifier::artifact::Image;
+use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, VerifyError};
 
 use super::list::{Examination, StoredArtifact};
 use super::release::{Application, Entry};
@@ -96,15 +97,21 @@ impl ArtifactStore {
         let len = len.min(MAX_ARTIFACT_LEN);
         let image = read_bounded(file.take(MAX_ARTIFACT_LEN), MAX_ARTIFACT_LEN, len);
         let image = image.map_err(|error| StoreError::io(name(), error))?;
-        let found = fsverity_digest(&image);
+        let computed = Image::of(&image);
+        let found = computed.fsverity;
         if found != entry.image {
             let what = format!("its digest is {found}");
             return Err(StoreError::damaged(name(), what).into());
         }
         policy.check_load_mode(mode)?;
         let known = Known::Admitted(found);
-        self.judge(&image, known, entry, application, policy, self.now()?)?;
-        Ok(())
+        let now = self.time_under(policy)?;
+        let facts = self.judge(&image, known, entry, application, policy, now)?;
+        let (found, signed) = (computed.sha256, facts.manifest().image.sha256);
+        match found == signed {
+            true => Ok(()),
+            false => Err(VerifyError::ImageSha256 { found, signed }.into()),
+        }
     }
 
     /// Whether a name points at an artifact, as far as that can be read.

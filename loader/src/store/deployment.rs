@@ -3,12 +3,14 @@
 //! The deployment owns its policy, and a refresh judges the version in use before it does anything
 //! else. So a host cannot forget to judge it, and [`Deployment::current`] gives requests a program
 //! only while it is trusted. If refreshes stop, the version is no longer trusted.
+//!
+//! More than 400 lines: every change of what is trusted is to be read in one place.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use edgec_store::{Application, ArtifactStore};
+use edgec_store::{Application, ArtifactStore, StoreError};
 use wasmtime::component::{InstancePre, Linker};
 
 use super::at_work::AtWork;
@@ -349,6 +351,10 @@ impl<P> Deployment<P> {
             ) => Trust::distrusted(Distrust::Refused(reason)),
             Err(LoadError::Store(reason)) if reason.is_exposure() => {
                 Trust::distrusted(Distrust::Exposed(reason))
+            }
+            // A clock that was set back would make what has expired valid again.
+            Err(reason @ LoadError::Store(StoreError::Clock(_))) => {
+                Trust::distrusted(Distrust::Unjudged(reason))
             }
             // A damaged store does not cancel a verdict of this policy that still holds.
             Err(reason) => match same {

@@ -65,6 +65,22 @@ pub trait ArtifactSource: Send + Sync {
     ///
     /// An error of the host's own.
     fn read(&self, candidate: &Candidate) -> Result<Vec<u8>, SourceFailure>;
+
+    /// Adds what lies beside an artifact to what the host expects of it: the newest release, its
+    /// timestamp, notaries' statements, proofs of a log ([`Expected::with_release`] and the methods
+    /// after it), for a policy that demands them. A source remembers no floors: an older release is
+    /// refused only when its timestamp has expired. A store refuses it at once.
+    ///
+    /// # Errors
+    ///
+    /// An error of the host's own.
+    fn with_statements(
+        &self,
+        _candidate: &Candidate,
+        expected: Expected,
+    ) -> Result<Expected, SourceFailure> {
+        Ok(expected)
+    }
 }
 
 impl<S: ArtifactSource + ?Sized> ArtifactSource for Arc<S> {
@@ -74,6 +90,14 @@ impl<S: ArtifactSource + ?Sized> ArtifactSource for Arc<S> {
 
     fn read(&self, candidate: &Candidate) -> Result<Vec<u8>, SourceFailure> {
         S::read(self, candidate)
+    }
+
+    fn with_statements(
+        &self,
+        candidate: &Candidate,
+        expected: Expected,
+    ) -> Result<Expected, SourceFailure> {
+        S::with_statements(self, candidate, expected)
     }
 }
 
@@ -180,5 +204,7 @@ fn read(
     policy: &TrustPolicy,
 ) -> Result<VerifiedFile, LoadError> {
     let bytes = source.read(candidate).map_err(LoadError::Source)?;
-    VerifiedFile::from_bytes_at(&bytes, policy, expected, engine.now()?)
+    let expected = source.with_statements(candidate, expected.clone());
+    let expected = expected.map_err(LoadError::Source)?;
+    VerifiedFile::from_bytes_at(&bytes, policy, &expected, engine.now()?)
 }

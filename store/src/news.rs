@@ -1,0 +1,109 @@
+//! A host asks for news: it takes a newer release or timestamp, and learns which artifacts it
+//! lacks.
+
+use edgec_files::Hold;
+use edgec_verifier::{
+    TrustPolicy, VerifiedRelease, VerifiedTimestamp, VerifyError, verify_release, verify_timestamp,
+};
+
+use super::release::{Application, Entry};
+use super::statements::Given;
+use super::{AdmissionError, ArtifactStore, CHANGES, StoreError};
+
+/// A release that a store has taken, with its timestamp.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewestRelease {
+    /// The release.
+    pub release: VerifiedRelease,
+    /// The timestamp, if one was given.
+    pub timestamp: Option<VerifiedTimestamp>,
+    /// The target and engine profile of each artifact that hosts of the current version need, and
+    /// that the store lacks of this release. A mirror may withhold them.
+    pub missing: Vec<String>,
+}
+
+impl ArtifactStore {
+    /// Takes a newer release or a newer timestamp of an application. A host does this whenever it
+    /// asks for news: the artifacts follow with [`Self::add`]. From then on, no older release is
+    /// admitted, and what is below the release's floor no longer runs.
+    ///
+    /// # Errors
+    ///
+    /// [`AdmissionError`]. Then the store has not changed.
+    pub fn add_release(
+        &self,
+        release: &[u8],
+        timestamp: Option<&[u8]>,
+        policy: &TrustPolicy,
+    ) -> Result<NewestRelease, AdmissionError> {
+        let now = self.time_under(policy)?;
+        let refused = VerifyError::from;
+        let verified = verify_release(release, policy, now).map_err(refused)?;
+        let stamp = timestamp.map(|bytes| verify_timestamp(bytes, &verified, policy, now));
+        let stamp = stamp.transpose().map_err(refused)?;
+        let application = Application::of_release(&verified.release);
+        let _changes = self.locked(CHANGES, Hold::Exclusive)?;
+        let mut floors = self.floors(&application, policy)?;
+        floors.take(&verified).map_err(StoreError::from)?;
+        let given = Given {
+            release: Some((&verified, release)),
+            timestamp: stamp.as_ref().zip(timestamp),
+        };
+        self.put_statements(&application, floors, given, policy, now)?;
+        let missing = self.missing(&application, &verified)?;
+        Ok(NewestRelease {
+            release: verified,
+            timestamp: stamp,
+            missing,
+        })
+    }
+
+    /// What hosts of the current version need of a release, and the store does not have.
+    fn missing(
+        &self,
+        application: &Application,
+        release: &VerifiedRelease,
+    ) -> Result<Vec<String>, StoreError> {
+        let current = match self.release(application) {
+            Err(StoreError::Unknown { .. }) => return Ok(Vec::new()),
+            current => current?,
+        };
+        let version = application.clone().version(release.release.version);
+        let there = match self.release(&version) {
+            Err(StoreError::Unknown { .. }) => Vec::new(),
+            there => there?.artifacts.clone(),
+        };
+        let staged = self.staged(application)?;
+        let staged = staged.filter(|staged| staged.serial == release.release.serial);
+        let staged = staged.map(|staged| staged.release.artifacts);
+        let there: Vec<Entry> = there
+            .into_iter()
+            .chain(staged.unwrap_or_default())
+            .collect();
+        let mut missing = Vec::new();
+        for wanted in &current.artifacts {
+            let mut has = false;
+            for entry in there.iter().filter(|it| it.is_for(wanted)) {
+                has |= self.is_listed(entry, release)?;
+            }
+            if !has {
+                missing.push(wanted.fits());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Whether a release lists a stored artifact. One whose envelope is damaged is not listed.
+    pub(super) fn is_listed(
+        &self,
+        entry: &Entry,
+        release: &VerifiedRelease,
+    ) -> Result<bool, StoreError> {
+        match self.payload(entry) {
+            Ok(payload) => Ok(release.release.lists(payload)),
+            Err(error) if error.is_damage() || error.is_absence() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What an admission may replace, and what stays of it.
+
+use edgec_verifier::{Expected, Manifest, Sha256Digest, TrustPolicy, UnixTime, VerifiedRelease};
+
+use super::admission::Witness;
+use super::release::{Application, Entry, Release, Standing};
+use super::rollback::RollbackRefusal;
+use super::staged::Staged;
+use super::statements::{Given, Record};
+use super::{ArtifactStore, MAX_SMALL_LEN, StoreError};
+
+/// What a store has of the version of an arriving artifact.
+pub(super) struct Earlier {
+    /// Whether the version is in the store.
+    pub(super) is_there: bool,
+    /// Its artifact for the same target and profile.
+    pub(super) entry: Option<Entry>,
+    /// That artifact's envelope, if it is whole.
+    pub(super) envelope: Option<Vec<u8>>,
+}
+
+impl Earlier {
+    /// Whether the arriving artifact replaces another one: its manifest differs.
+    pub(super) fn replaces(
+        &self,
+        store: &ArtifactStore,
+        manifest: &Manifest,
+        witness: &Witness,
+    ) -> Result<bool, StoreError> {
+        let Some(entry) = &self.entry else {
+            return Ok(false);
+        };
+        let is_same = match &self.envelope {
+            Some(_) => store.payload(entry)? == witness.payload,
+            // Its envelope is lost, and a good one takes its place.
+            None => entry.image == manifest.image.fsverity,
+        };
+        match (is_same, &witness.release) {
+            (true, _) => Ok(false),
+            (false, Some(_)) => Ok(true),
+            (false, None) => Err(RollbackRefusal::SameVersion {
+                what: Application::of(manifest).to_string(),
+                version: manifest.version,
+                fits: entry.fits(),
+            }
+            .into()),
+        }
+    }
+}
+
+impl Witness {
+    /// The statements of the caller that were verified.
+    pub(super) fn given<'a>(&'a self, expected: &'a Expected) -> Given<'a> {
+        let release = self.release.as_ref().and_then(|release| {
+            let bytes = expected.releases().find(|bytes| {
+                let digest = payload_of(bytes);
+                digest == Some(release.digest)
+            });
+            bytes.map(|bytes| (release, bytes))
+        });
+        let timestamp = self.timestamp.as_ref().and_then(|stamp| {
+            let payload = Sha256Digest::of(&stamp.timestamp.encode());
+            let mut all = expected.timestamps();
+            let bytes = all.find(|bytes| payload_of(bytes) == Some(payload));
+            bytes.map(|bytes| (stamp, bytes))
+        });
+        Given { release, timestamp }
+    }
+}
+
+/// SHA-256 of the payload of an envelope.
+fn payload_of(bytes: &[u8]) -> Option<Sha256Digest> {
+    let envelope = edgec_verifier::Envelope::decode(bytes).ok()?;
+    Some(Sha256Digest::of(envelope.payload()))
+}
+
+impl ArtifactStore {
+    /// What the store has of this version of an application.
+    pub(super) fn earlier(
+        &self,
+        application: &Application,
+        arriving: &Entry,
+    ) -> Result<Earlier, StoreError> {
+        let mut is_damaged = false;
+        let release = match self.history(application) {
+            Err(StoreError::Unknown { .. }) => None,
+            history => match history?.find(application) {
+                // A damaged release is replaced.
+                Err(error) if error.is_damage() => {
+                    is_damaged = true;
+                    None
+                }
+                found => found?,
+            },
+        };
+        let is_there = release.is_some() || is_damaged;
+        let artifacts = release.map(|release| release.artifacts).unwrap_or_default();
+        let entry = artifacts.into_iter().find(|it| it.is_for(arriving));
+        let envelope = entry.as_ref().and_then(|entry| self.envelope(entry).ok());
+        Ok(Earlier {
+            is_there,
+            entry,
+            envelope,
+        })
+    }
+
+    /// The record of an arriving artifact: what was known of its signatures stays.
+    pub(super) fn new_record(
+        &self,
+        earlier: Option<&Entry>,
+        arriving: &Entry,
+        witness: &Witness,
+        now: UnixTime,
+    ) -> Result<Record, StoreError> {
+        let known = |entry: &Entry| match self.record(entry) {
+            // A damaged record proves nothing.
+            Err(error) if error.is_damage() => Ok(Record::default()),
+            record => record,
+        };
+        let same = earlier.map(|entry| (entry, self.payload(entry).ok()));
+        let mut record = match same {
+            Some((entry, Some(payload))) if payload == witness.payload => known(entry)?,
+            _ => known(arriving)?,
+        };
+        for key in &witness.keys {
+            record.keys.entry(*key).or_insert(now);
+        }
+        if let Some(release) = &witness.release {
+            record.release = Some(release.release.serial);
+        }
+        Ok(record)
+    }
+
+    /// Keeps the record of an artifact.
+    pub(super) fn put_record(&self, entry: &Entry, record: &Record) -> Result<(), StoreError> {
+        let (artifacts, name) = (&self.0.artifacts, entry.record_name());
+        let damaged = |error| StoreError::damaged(artifacts.name(&name), error);
+        let bytes = serde_json::to_vec(record).map_err(damaged)?;
+        let known = artifacts.read(&name, MAX_SMALL_LEN);
+        if known.ok().as_ref() != Some(&bytes) {
+            artifacts.put(&self.0.temporary, &name, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The files beside an arriving artifact: those that the caller gave, and those that its
+    /// earlier envelope had.
+    pub(super) fn beside(
+        &self,
+        earlier: Option<&Entry>,
+        arriving: &Entry,
+        manifest: &Manifest,
+        witness: &Witness,
+        policy: &TrustPolicy,
+        expected: &Expected,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let mut files = Vec::new();
+        let provenance = match (expected.provenance_about(arriving.image), earlier) {
+            (Some(given), _) => Some(given.to_vec()),
+            (None, Some(earlier)) => self.provenance(earlier)?,
+            (None, None) => None,
+        };
+        files.extend(provenance.map(|bytes| (arriving.provenance_name(), bytes)));
+        let proof = match (expected.log_proof_about(policy, manifest), earlier) {
+            (Some(given), _) => Some(given.to_vec()),
+            (None, Some(earlier)) => self.log_proof(earlier)?,
+            (None, None) => None,
+        };
+        files.extend(proof.map(|bytes| (arriving.log_proof_name(), bytes)));
+        let mut rebuilds = self.rebuilds(earlier.unwrap_or(arriving))?;
+        for statement in &witness.rebuilds {
+            let known = rebuilds.iter_mut().find_map(|known| {
+                let union = policy.union_of_signatures(known, statement, MAX_REBUILD_LEN)?;
+                Some((known, union))
+            });
+            match known {
+                Some((known, union)) => *known = union,
+                // Nobody can take the room of other statements with long signatures.
+                None => rebuilds.extend(policy.union_of_signatures(
+                    statement,
+                    statement,
+                    MAX_REBUILD_LEN,
+                )),
+            }
+        }
+        // The newest are kept: more are not needed for any threshold.
+        let old = rebuilds.len().saturating_sub(MOST_REBUILDS);
+        let rebuilds = rebuilds.split_off(old);
+        if !rebuilds.is_empty() {
+            files.push((arriving.rebuild_name(), rebuilds.join(&b'\n')));
+        }
+        Ok(files)
+    }
+
+    /// The release of a version after an artifact has arrived that belongs to `by`. If other
+    /// artifacts of the version belong to an older release, the new ones are kept aside until there
+    /// is one for each of them: two releases are never mixed. Then this is what is lacking.
+    pub(super) fn gathered(
+        &self,
+        application: &Application,
+        release: &Release,
+        arriving: &Entry,
+        by: &VerifiedRelease,
+    ) -> Result<Result<Release, Standing>, StoreError> {
+        let mut old = Vec::new();
+        for entry in release.artifacts.iter().filter(|it| !it.is_for(arriving)) {
+            if !self.is_listed(entry, by)? {
+                old.push(entry);
+            }
+        }
+        let serial = by.release.serial;
+        let staged = self.staged(application)?;
+        let staged = staged.filter(|it| it.serial == serial);
+        let staged = staged.map(|it| it.release);
+        // What waits may be of another version: a release has one.
+        let staged = staged.filter(|it| it.version == release.version);
+        let mut staged = staged.unwrap_or_else(|| release.without_artifacts());
+        staged.put(arriving.clone());
+        let lacks = |wanted: &&&Entry| !staged.artifacts.iter().any(|it| it.is_for(wanted));
+        let targets: Vec<String> = old.iter().filter(lacks).map(|it| it.fits()).collect();
+        if targets.is_empty() {
+            let mut whole = release.clone();
+            for entry in staged.artifacts {
+                whole.put(entry);
+            }
+            return Ok(Ok(whole));
+        }
+        let release = staged;
+        self.put_staged(application, Some(&Staged { serial, release }))?;
+        let current = application.version.unwrap_or_default();
+        Ok(Err(Standing::Lacks { current, targets }))
+    }
+}
+
+/// How many statements of notaries a store keeps of one artifact.
+const MOST_REBUILDS: usize = 16;
+/// The longest of them, in bytes (128 KiB), so that all of them are in a file that the store reads.
+const MAX_REBUILD_LEN: u64 = 1 << 17;
+const _: () = assert!(MOST_REBUILDS as u64 * (MAX_REBUILD_LEN + 1) < MAX_SMALL_LEN);
