@@ -20,12 +20,14 @@
 
 mod audit;
 mod cache;
+mod digests;
 mod flattened;
 mod instances;
 mod instructions;
 mod lint;
 mod load;
 mod optimizer;
+mod signatures;
 mod size;
 mod store;
 mod targets;
@@ -37,7 +39,7 @@ use edgec_benches::selected;
 
 /// The arguments of `cargo bench`, and the benchmarks that they run. No name is a part of another
 /// one.
-const BENCHMARKS: [(&str, fn()); 12] = [
+const BENCHMARKS: [(&str, fn()); 13] = [
     ("audit", audit::run),
     ("cache", cache::run),
     ("flattened", flattened::run),
@@ -46,6 +48,7 @@ const BENCHMARKS: [(&str, fn()); 12] = [
     ("lint", lint::run),
     ("load", load::run),
     ("optimizer", optimizer::run),
+    ("signatures", signatures::run),
     ("size", size::run),
     ("store", store::run),
     ("targets", targets::run),

@@ -19,18 +19,23 @@ pub use gate::{gate, wit};
 pub use hosts::hosts;
 pub use program::{component, reencode};
 pub use trust::{SECRET_KEY, SIGNED, judge};
-pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
+pub use trust::{
+    artifact, companion, elf, envelope, log_proof, manifest, policy, public_key, signed, verify,
+};
 
 /// A target: its name, which is also the name of its folder of seeds, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 18] = [
     ("artifact", artifact),
     ("envelope", envelope),
     ("elf", elf),
     ("manifest", manifest),
+    ("companion", companion),
     ("policy", policy),
+    ("log_proof", log_proof),
+    ("public_key", public_key),
     ("verify", verify),
     ("signed", signed),
     ("component", component),

@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use edgec_artifact::elf::ElfImage;
 use edgec_artifact::{
-    Artifact, Attestation, AttestedStatement, Envelope, Manifest, ProvenanceClaims, Signature,
-    Statement, encode, pae,
+    Artifact, Attestation, AttestedStatement, Envelope, LogProof, Manifest, NoteKey, NoteKeyKind,
+    ProvenanceClaims, RebuildStatement, Release, Signature, SignerKeys, Statement, Timestamp,
+    companion_envelope, encode, pae,
 };
 use edgec_packager::{SecretKey, UnsignedArtifact};
 use edgec_verifier::{Expected, TrustPolicy, TrustedKey, UnixTime};
@@ -104,12 +105,65 @@ pub fn manifest(data: &[u8]) {
     }
 }
 
+/// A statement beside an artifact has one spelling, and is of one kind. Nobody has signed it.
+pub fn companion(data: &[u8]) {
+    let envelope = companion_envelope(data).ok();
+    let payload = envelope.as_ref().map_or(data, Envelope::payload);
+    let read = [
+        Release::decode(payload).map(|it| it.encode()),
+        Timestamp::decode(payload).map(|it| it.encode()),
+        RebuildStatement::decode(payload).map(|it| it.encode()),
+    ];
+    let mut kinds = 0;
+    for again in read {
+        match again {
+            Ok(again) => {
+                assert_eq!(again, payload, "another statement reads the same");
+                kinds += 1;
+            }
+            Err(error) => drop(error.to_string()),
+        }
+    }
+    assert!(kinds <= 1, "a statement of two kinds");
+    let verified = edgec_verifier::verify_release(data, &POLICY, NOW);
+    drop(verified.expect_err("nobody has signed it").to_string());
+}
+
 /// No policy accepts unsigned bytes, and no root does.
 pub fn policy(data: &[u8]) {
     assert!(TrustPolicy::decode(data, &[SECRET.public()], NOW).is_err());
     match TrustPolicy::decode(data, &[], NOW) {
         Ok(policy) => assert!(judge_by(&policy, &UNSIGNED).is_err(), "trusts no key"),
         Err(error) => drop(error.to_string()),
+    }
+}
+
+/// No log that nobody knows vouches for anything.
+pub fn log_proof(data: &[u8]) {
+    match LogProof::parse(data) {
+        Ok(proof) => {
+            let log = NoteKey::new("log", NoteKeyKind::Note, SECRET.public()).expect("a name");
+            assert!(proof.verify(&log, SIGNED).is_err(), "a log vouches for it");
+            assert_eq!(proof.seen_by(&log), None);
+        }
+        Err(error) => drop(error.to_string()),
+    }
+    if let Ok(key) = String::from_utf8_lossy(data).parse::<NoteKey>() {
+        let again: NoteKey = key.to_string().parse().expect("it was read before");
+        assert_eq!(again, key);
+    }
+}
+
+/// What is read as keys is written and read again as the same keys.
+pub fn public_key(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match SignerKeys::from_text(&text) {
+        Ok((keys, _)) => assert_eq!(SignerKeys::from_pem(&keys.to_pem()), Ok(keys)),
+        Err(error) => drop(error.to_string()),
+    }
+    // A policy's PEM has one spelling, and the other reader takes it too.
+    if let Ok(keys) = SignerKeys::from_pem(&text) {
+        assert_eq!(SignerKeys::from_text(&text).map(|(keys, _)| keys), Ok(keys));
     }
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A second verifier of edgec artifacts, by docs/format.md and docs/policy.md; it shares no code with
-edgec. Python 3.11, its standard library, and `cryptography` for the arithmetic of Ed25519."""
-import argparse, base64, datetime, hashlib, itertools, json, os, re, stat, struct, sys, time, tomllib, unicodedata
+edgec. Python 3.11, its standard library, and `cryptography` for the arithmetic of Ed25519 and ML-DSA."""
+import argparse, base64, datetime, functools, hashlib, itertools, json, os, re, releases, stat, struct, sys, time, tomllib, unicodedata
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 def need(condition, reason):
     if not condition: raise ValueError(reason)  # as the parsers of the standard library do
 # --- JSON and TOML. A shape is a dict (an object with these fields and no others, `name?` is
@@ -36,7 +37,6 @@ def extension(value, room):  # with so many lists and objects inside of one anot
 def extensions(value):
     return (type(value) is dict and value != {} and all(map(is_name, value)) and extension(value, 8)
             and len(spell(value)) <= 2**16)
-
 def fits(value, shape, ordered):
     if callable(shape): return shape(value)
     if type(shape) is list: return type(value) is list and all(fits(item, shape[0], ordered) for item in value)
@@ -44,7 +44,6 @@ def fits(value, shape, ordered):
     return (type(value) is dict and {name for name in shape if name[-1] != "?"} <= value.keys() <= known.keys()
             and (not ordered or list(value) == [name for name in known if name in value])
             and all(fits(item, known[name], ordered) for name, item in value.items()))
-
 def spell(value): return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 def parse_json(data, shape, what):
     value = json.loads(data.decode())
@@ -76,7 +75,7 @@ def open_envelope(data):
     payload, *signatures = (base64.b64decode(field, validate=True) for field in fields)
     again = [base64.b64encode(plain).decode() for plain in (payload, *signatures)]
     need(again == fields, "envelope: base64 in another spelling")
-    need(len(signatures) <= 64 and all(len(one) == 64 for one in signatures), "envelope: signatures")
+    need(len(signatures) <= 64 and all(1 <= len(one) <= 2**15 for one in signatures), "envelope: signatures")
     return payload, [(one["keyid"], signature) for one, signature in zip(envelope["signatures"], signatures)]
 def read_statement(payload):
     statement = parse_json(payload, STATEMENT, "statement")
@@ -85,24 +84,41 @@ def read_statement(payload):
     need(statement["subject"] == [{"name": name, "digest": digests}], "statement: another subject")
     need(manifest.get("validity") != {}, "statement: an empty validity")
     return manifest
-# --- Ed25519, judged strictly.
+# --- Ed25519, judged strictly, and ML-DSA-65.
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D, EIGHTH = -121665 * pow(121666, -1, P) % P, 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7
 SMALL_ORDER = {0, 1, P - 1, EIGHTH, P - EIGHTH}  # values of y, whatever the sign of x
-SPKI = bytes.fromhex("302a300506032b6570032100")
+SPKI = {"ed25519": (bytes.fromhex("302a300506032b6570032100"), 32),
+        "ml-dsa-65": (bytes.fromhex("308207b2300b0609608648016503040312038207a100"), 1952)}
 def is_fit(point):
     y = int.from_bytes(point, "little") % 2**255
     x_squared = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     return y < P and y not in SMALL_ORDER and pow(x_squared, (P - 1) // 2, P) == 1  # the last: on the curve
-def parse_key(pem):
-    begin, body, end = pem.strip().splitlines()
+def parse_key(lines):  # of one PEM document: its algorithm, and the key in DER
+    begin, *body, end = lines
     need((begin, end) == ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"), "not a public key in PEM")
-    der = base64.b64decode(body, validate=True)
-    need(len(der) == 44 and der.startswith(SPKI) and is_fit(der[12:]), "not a fit Ed25519 public key")
-    return der
+    need(body and all(len(line) == 64 for line in body[:-1]) and len(body[-1]) <= 64, "not a public key in lines of 64")
+    der = base64.b64decode("".join(body), validate=True)
+    for algorithm, (prefix, length) in SPKI.items():
+        if der.startswith(prefix) and len(der) == len(prefix) + length and (algorithm != "ed25519" or is_fit(der[-32:])):
+            return algorithm, der
+    raise ValueError("not a fit Ed25519 or ML-DSA-65 public key")
+def parse_keys(pem):  # of a signer: one key, or one of each algorithm
+    lines = pem.strip().splitlines()
+    starts = [at for at, line in enumerate(lines) if line.startswith("-----BEGIN")] + [len(lines)]
+    documents = ["\n".join(lines[at:end]).strip().splitlines() for at, end in zip(starts, starts[1:])]
+    need(documents and starts[0] == 0, "not a public key in PEM")
+    keys = [parse_key(one) for one in documents if one]
+    need(len(dict(keys)) == len(keys), "two keys of one algorithm")
+    return dict(keys)
 def check_signature(der, message, signature):
-    need(is_fit(signature[:32]) and int.from_bytes(signature[32:], "little") < L, "signatures: R or S is unfit")
-    Ed25519PublicKey.from_public_bytes(der[12:]).verify(signature, message)  # or InvalidSignature
+    if len(der) == 44:
+        need(len(signature) == 64 and is_fit(signature[:32]), "signatures: R is unfit, or another length")
+        need(int.from_bytes(signature[32:], "little") < L, "signatures: S is unfit")
+        Ed25519PublicKey.from_public_bytes(der[12:]).verify(signature, message)  # or InvalidSignature
+    else:
+        need(len(signature) == 3309, "signatures: another length")
+        MLDSA65PublicKey.from_public_bytes(der[22:]).verify(signature, message)  # or InvalidSignature
 # --- The file: its regions, and the image.
 def split(file):
     need(40 <= len(file) <= 2**30, "layout: too short or too long")
@@ -169,8 +185,8 @@ def parse_engine(data):  # the engine's major version, the triple, the CPU flags
     return major, triple, {name for name, is_off in cpu if not is_off}
 def check_image(image, manifest, targets):
     stated, engine = manifest["target"], manifest["engine"]
-    signed = manifest["image"]["length"], manifest["image"]["fsverity"]
-    need(signed == (len(image), fsverity(image)), "digest: not the image that was signed")
+    signed = tuple(manifest["image"][field] for field in ("length", "fsverity", "sha256"))
+    need(signed == (len(image), fsverity(image), hashlib.sha256(image).hexdigest()), "digest: not the image that was signed")
     known = [{field: target[field] for field in stated} | {"cpuFeatures": sorted(target["cpuFeatures"])}
              for target in targets if target["id"] == stated["id"]]
     need(known == [stated], "image: not a target that is known")
@@ -189,7 +205,8 @@ def is_within(rule, now):
 def engine_version(value):
     exact = text(value) and re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}", value)
     return tuple(map(int, value.split("."))) if exact else None
-CHECKS = "application channel target version revocation compiler advisories profile imports validity expiry audit provenance".split()
+CHECKS = ("application channel target version revocation compiler builder advisories profile imports validity expiry audit"
+          " provenance release freshness notary log").split()
 def can_match(*names): return lambda value: text(value) and any(matches({"": [value]}, "", name) for name in names)
 def for_name(value): return text(value) and any(is_name(value.replace("*", filling)) for filling in ("", "x"))
 def for_channel(value): return text(value) and (value.strip("*") == "" or for_name(value))
@@ -197,16 +214,18 @@ def some(shape): return lambda value: value != [] and fits(value, [shape], False
 SELECTOR = {"applications?": some(for_name), "targets?": some(text), "channels?": some(for_channel)}
 DENIED = {"from?": engine_version, "before?": engine_version, "targets?": some(text), "reason": line}
 POLICY = {
-    "name?": line, "version?": version_number, "expires?": moment, "threshold": number,
+    "name?": line, "version?": version_number, "expires?": moment, "threshold": number, **releases.policy_fields(version_number, number, text, moment),
     "minimum-load-mode?": one_of("private-copy", "sealed-memfd", "trusted-store", "fs-verity"),
-    "key": [{"name": line, "pem": text, "not-before?": moment, "expires?": moment} | SELECTOR],
+    "key": [{"name": line, "pem": text, "algorithms?": some(one_of(*SPKI)), "roles?": releases.roles, "not-before?": moment, "expires?": moment} | SELECTOR],
     "scope?": [{"threshold": number, "keys?": [text]} | SELECTOR],
-    "revoked-key?": [{"id": digest, "reason": line}], "revoked-digest?": [{"fsverity": digest, "reason": line}],
+    "revoked-key?": [{"id": digest, "reason": line, "revoked-from?": moment}], "revoked-digest?": [{"fsverity": digest, "reason": line}],
     "allow?": {"applications?": [for_name], "targets?": [text], "channels?": [for_channel],
                "profiles?": [can_match("default", "edge")], "imports?": [text]},
     "compiler?": {"minimum?": engine_version, "advisories?": flag, "audit?": flag, "deny?": [DENIED]},
+    "log?": {"key": text, "witness?": [text], "witnesses?": number}, "builder?": {"minimum?": engine_version},
     "provenance?": {"builder?": some(text), "source?": some(text), "keys?": some(text)},
-    "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag}, "checks?": {f"{check}?": one_of("enforce", "warn", "off") for check in CHECKS}}
+    "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag, "policy-expiry-required?": flag},
+    "checks?": {f"{check}?": one_of("enforce", "warn", "off") for check in CHECKS}}
 SPELLINGS = {"x86_64": ["x86_64", "x86-64", "amd64"], "aarch64": ["aarch64", "arm64"]}
 def names_of(stated, targets):  # of a target: its id, its aliases, its triple with each spelling of the family
     family, rest = (stated["triple"] + "-").split("-", 1)
@@ -220,9 +239,10 @@ def read_policy(path, now, targets):
         policy = tomllib.loads(file.read().decode())
     need(fits(policy, POLICY, False), "an unknown or missing field, or a wrong type")
     need("name" in policy or "version" not in policy, "a version without a name")
-    need(all(map(is_name, policy.get("minimum-version", ()))), "minimum-version: no name")
+    need(all(map(is_name, policy.get("minimum-version", ()))) and is_within(policy, now), "minimum-version, or it has expired")
     need("provenance" in policy or policy.get("checks", {}).get("provenance", "off") == "off", "provenance: only a mode")
-    need(is_within(policy, now), "it has expired")
+    need("log" in policy or policy.get("checks", {}).get("log", "off") == "off", "log: only a mode")
+    releases.check_policy(policy, need, is_name)
     denied = policy.get("compiler", {}).get("deny", [])
     need(all({"from", "before"} & rule.keys() for rule in denied), "deny: no bounds")
     ends = [(engine_version(rule.get("from", "0.0.0")), engine_version(rule.get("before"))) for rule in denied]
@@ -230,18 +250,42 @@ def read_policy(path, now, targets):
     is_target = can_match(*(name for target in targets for name in names_of(target, targets)))
     rules = [policy.get("allow", {}), *policy["key"], *policy.get("scope", []), *denied]
     need(all(is_target(name) for rule in rules for name in rule.get("targets", [])), "an unknown target")
+    check_effects(policy, targets)
     return policy
 def check_keys(policy):
     for key in policy["key"]:
-        key["der"] = parse_key(key["pem"])
-        key["id"] = hashlib.sha256(key["der"]).hexdigest()
-    names, ids = ({key[field] for key in policy["key"]} for field in ("name", "id"))
-    need(len(names) == len(ids) == len(policy["key"]), "a key or a name is there twice")
+        keys = parse_keys(key["pem"])
+        key["keys"] = {hashlib.sha256(der).hexdigest(): der for der in keys.values()}
+        needed = set(key.get("algorithms", keys))
+        need(needed <= keys.keys(), "algorithms: no such key")
+        key["needed"] = {hashlib.sha256(der).hexdigest() for algorithm, der in keys.items() if algorithm in needed}
+    names = releases.check_roles(policy, need)
     need(set(policy.get("provenance", {}).get("keys", names)) <= names, "provenance: an unknown key")
     for quorum in [policy] + policy.get("scope", []):
         chosen = set(quorum.get("keys", names))
         need(chosen <= names and 0 < quorum["threshold"] <= len(chosen), "a threshold out of reach")
     return policy
+@functools.cache
+def meet(one, two):  # whether some text matches both patterns
+    if not one or not two: return set(one + two) <= {"*"}
+    if one[0] == "*": return meet(one[1:], two) or meet(one, two[1:])
+    if two[0] == "*": return meet(two, one)
+    return one[0] == two[0] and meet(one[1:], two[1:])
+def check_effects(policy, targets):  # what can only ever match nothing is refused
+    need(all("not-before" not in key or "expires" not in key or key["not-before"] < key["expires"] for key in policy["key"]), "a key that never counts")
+    allow, modes = policy.get("allow", {}), policy.get("checks", {})
+    for field in ("applications", "channels", "targets"):
+        allowed = allow.get(field, []) if modes.get(field[:-1], "enforce") == "enforce" else []
+        if not allowed: continue
+        for own in (rule[field] for rule in [*policy["key"], *policy.get("scope", [])] if field in rule):
+            if field == "targets":
+                named = [{"names": names_of(target, targets)} for target in targets]
+                met = any(for_target({"targets": own}, one) and for_target({"targets": allowed}, one) for one in named)
+            else: met = any(meet(one, two) for one in own for two in allowed)
+            need(met, f"{field}: nothing that is allowed")
+        if field == "applications":
+            names = [*policy.get("minimum-version", {}), *(one["application"] for one in policy.get("reset", []))]
+            need(all(matches({"": allowed}, "", name) for name in names), "minimum-version or reset: of what is not allowed")
 def matches(rule, field, value):
     patterns = [".*".join(map(re.escape, pattern.split("*"))) for pattern in rule.get(field, ["*"])]
     return any(re.fullmatch(pattern, value, re.DOTALL) for pattern in patterns)
@@ -249,13 +293,16 @@ def for_target(rule, manifest): return any(matches(rule, "targets", name) for na
 def selects(rule, manifest):
     return (matches(rule, "applications", manifest["name"]) and matches(rule, "channels", manifest.get("channel", ""))
             and for_target(rule, manifest))
-def check_signatures(payload, signatures, policy, now):  # whose they are: trusted, not revoked, within their time
-    need(len(dict(signatures)) == len(signatures), "signatures: one key id twice")
+def signers_of(payload, signatures, policy):  # those of whom each key that must sign has signed
+    signed = dict(signatures)
+    need(len(signed) == len(signatures), "signatures: one key id twice")
     pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
-    revoked, signed = [key["id"] for key in policy.get("revoked-key", [])], dict(signatures)
-    found = [key for key in policy["key"] if key["id"] in signed]
-    for key in found: check_signature(key["der"], pae, signed[key["id"]])
-    counting = [key for key in found if key["id"] not in revoked and is_within(key, now)]
+    for key in policy["key"]:
+        for one in key["keys"].keys() & signed.keys(): check_signature(key["keys"][one], pae, signed[one])
+    return [key for key in policy["key"] if key["needed"] <= signed.keys()]
+def check_signatures(payload, signatures, policy, now, known):  # whose they are: trusted, not revoked, within their time
+    counting = [key for key in signers_of(payload, signatures, policy) if releases.has_role(key, "artifact")
+                and not releases.is_revoked(key, policy, known) and is_within(key, now)]
     need(len(counting) >= policy["threshold"], "signatures: not enough keys that count")
     return counting
 def check_quorums(found, policy, manifest):
@@ -263,7 +310,7 @@ def check_quorums(found, policy, manifest):
     for quorum in [policy] + [scope for scope in policy.get("scope", []) if selects(scope, manifest)]:
         need(len(names & set(quorum.get("keys", names))) >= quorum["threshold"], "signatures: not enough for this")
 def has_signed(der, message, signature):
-    try: return len(signature) == 64 and check_signature(der, message, signature) is None
+    try: return check_signature(der, message, signature) is None
     except (ValueError, InvalidSignature): return False
 def is_proved(data, policy, manifest, now):  # by a provenance: an envelope of its own, in any spelling
     rules, image = policy.get("provenance", {}), manifest["image"]["fsverity"]
@@ -273,10 +320,10 @@ def is_proved(data, policy, manifest, now):  # by a provenance: an envelope of i
         payload, *signatures = (base64.b64decode(field.translate({45: 43, 95: 47}), validate=True) for field in fields)
         need(len(data) <= 2**20 and len(signatures) <= 16 and envelope["payloadType"] == "application/vnd.in-toto+json", "provenance")
         pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
-        revoked = [key["id"] for key in policy.get("revoked-key", [])]
-        counts = [key["der"] for key in policy["key"] if key["id"] not in revoked and is_within(key, now)
-                  and selects(key, manifest) and key["name"] in rules.get("keys", [key["name"]])]
-        need(any(has_signed(der, pae, one) for der in counts for one in signatures), "provenance: not by a key that counts")
+        counts = [[key["keys"][one] for one in key["needed"]] for key in policy["key"] if not releases.is_revoked(key, policy, None)
+                  and releases.has_role(key, "artifact") and is_within(key, now) and selects(key, manifest)
+                  and key["name"] in rules.get("keys", [key["name"]])]
+        need(any(all(any(has_signed(der, pae, one) for one in signatures) for der in ders) for ders in counts), "provenance: not by a key that counts")
         statement = json.loads(payload)
         build, run = statement["predicate"]["buildDefinition"], statement["predicate"]["runDetails"]
         need(statement["predicateType"] == "https://slsa.dev/provenance/v1", "provenance: predicate")
@@ -285,7 +332,7 @@ def is_proved(data, policy, manifest, now):  # by a provenance: an envelope of i
         source = build["externalParameters"].get("source", {}).get("repository")
         return matches(rules, "builder", run["builder"]["id"]) and ("source" not in rules or text(source) and matches(rules, "source", source))
     except (ValueError, KeyError, TypeError, AttributeError): return False
-def check_rules(manifest, policy, options):
+def check_rules(manifest, policy, options, beside):
     modes, allow, compiler = (policy.get(part, {}) for part in ("checks", "allow", "compiler"))
     name, target, channel, engine = (manifest.get(field, "") for field in ("name", "target", "channel", "engine"))
     version, validity, uses = engine_version(engine["version"]), manifest.get("validity", {}), set(manifest["wasmFeatures"])
@@ -303,6 +350,9 @@ def check_rules(manifest, policy, options):
     if "minimum" in compiler or compiler.get("deny"):
         denied = [rule for rule in compiler.get("deny", []) if for_target(rule, manifest)]
         enforce("compiler", version and made_by({"from": compiler.get("minimum", "0.0.0")}) and not any(map(made_by, denied)))
+    if "minimum" in policy.get("builder", {}):
+        made = engine_version(manifest["builder"]["edgec"])
+        enforce("builder", made and made >= engine_version(policy["builder"]["minimum"]))
     if compiler.get("advisories"):
         concerns = lambda one, kind, mine: not one[kind] or mine & set(one[kind])
         ranges = [one["affected"] for one in (options.advisories or {}).get("results", []) if "shape" not in one
@@ -311,17 +361,20 @@ def check_rules(manifest, policy, options):
     enforce("audit", not compiler.get("audit"))  # there is no disassembler here: nothing can be said of the code
     proved = [is_proved(open(path, "rb").read(), policy, manifest, options.at) for path in options.provenance]
     enforce("provenance", any(proved) if proved else "provenance" not in policy)
+    beside.check(manifest, enforce)
+    enforce("log", "log" not in policy)  # proofs of logs are not read here
     enforce("validity", validity.get("notBefore", 0) <= options.at < validity.get("expires", 2**64))
     enforce("expiry", "expires" in validity or not policy.get("validity", {}).get("expiry-required"))
 def verify(file, policy, options):
     image, envelope = split(file)
     payload, signatures = open_envelope(envelope)
-    found = check_signatures(payload, signatures, policy, options.at)
+    beside = releases.Beside(sys.modules[__name__], policy, options, payload)
+    found = check_signatures(payload, signatures, policy, options.at, beside.known)
     manifest = read_statement(payload)  # and not before those who are trusted have signed it
     manifest["names"] = names_of(manifest["target"], options.targets)
     check_quorums(found, policy, manifest)
     check_image(image, manifest, options.targets)
-    check_rules(manifest, policy, options)
+    check_rules(manifest, policy, options, beside)
 def main():
     def document(path): return json.load(open(path, "rb"))
     parser = argparse.ArgumentParser(description=__doc__)
@@ -329,7 +382,7 @@ def main():
     trust.add_argument("--trust", metavar="POLICY", help="edgec-trust.toml")
     trust.add_argument("--key", metavar="PEM", action="append", help="repeated: all of these must have signed")
     for asked in ("--name", "--channel"): parser.add_argument(asked, help="what is asked for; something else is refused")
-    parser.add_argument("--provenance", metavar="FILE", action="append", default=[], help="repeated: one of them is about the artifact")
+    for one in "provenance release timestamp notary".split(): parser.add_argument(f"--{one}", metavar="FILE", action="append", default=[], help="repeated: one of them is about the artifact")
     parser.add_argument("--at", type=int, default=int(time.time()), help="seconds since 1970, instead of now")
     parser.add_argument("--targets", type=document, default=os.path.join(os.path.dirname(__file__), "targets.json"))
     parser.add_argument("--advisories", type=document, help="the output of `edgec advisories --format json`")
@@ -337,7 +390,7 @@ def main():
     options, refused = parser.parse_args(), 0
     for path in options.artifact:
         try:
-            keys = [{"name": key, "pem": open(key).read()} for key in options.key or []]
+            keys = [{"name": key, "pem": open(key).read(), "roles": releases.OWNER} for key in options.key or []]
             policy = {"threshold": len(keys), "key": keys} if keys else read_policy(options.trust, options.at, options.targets)
             need(os.path.isfile(path) and os.path.getsize(path) <= 2**30, "not a file, or too long")
             verify(open(path, "rb").read(), check_keys(policy), options)

@@ -158,7 +158,8 @@ def _artifacts(case, artifacts, folder, tools, bounds):
         verb += [] if verb[0] == "symbolize" else ["--format", "json"]
     size = max((folder / path).stat().st_size for path in paths)
     verify = ["verify", "--quiet", "--key", tools.public, *paths]
-    for words, codes in ((verify, [0]), (verb, [0, 1])):
+    ends = [0, 4] if verb[0] == "diff" else [0, 1]
+    for words, codes in ((verify, [0]), (verb, ends)):
         seconds = _VERB_SECONDS + bounds.allowance
         memory = _VERB_MEMORY if size <= _FEW else 8 * _VERB_MEMORY
         ended = _run([tools.edgec, *words], folder, tools, 3 * seconds, 2 * memory)

@@ -224,7 +224,10 @@ fn tests() -> Outcome {
     // First everything that the second call leaves out, such as the benchmarks. Examples are not
     // included: this would link each of them once more.
     checked(&["--lib", "--bins", "--tests", "--benches", "--no-run"])?;
-    checked(&[])
+    checked(&[])?;
+    // Once more, so that the log has what cosign says about a bundle, and about other bytes.
+    let cosign = "interop::cosign_accepts_the_bundle_over_the_image_alone";
+    checked(&["--test", "it", "--", "--exact", "--nocapture", cosign])
 }
 
 /// The edgec program that an earlier step built.
