@@ -10,7 +10,7 @@ use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use edgec_artifact::{Bytes, Manifest, PublicKey};
+use edgec_artifact::{Bytes, Manifest, SignerKeys};
 use edgec_compiler::{Finding, Names, ReadError, ValidComponent};
 use edgec_packager::{SignedArtifact, Signer, UnsignedArtifact};
 use edgec_targets::Target;
@@ -53,7 +53,7 @@ pub struct Unsigned {
 #[derive(Debug)]
 pub struct Signed {
     artifacts: Vec<Packaged<SignedArtifact>>,
-    by: PublicKey,
+    by: SignerKeys,
     times: Times,
 }
 
@@ -312,6 +312,11 @@ impl Unsigned {
 }
 
 impl Signed {
+    /// The whole file of each artifact, in the order of the plan's targets.
+    pub fn files(&self) -> impl Iterator<Item = &[u8]> {
+        self.artifacts.iter().map(|it| it.artifact.as_bytes())
+    }
+
     /// Checks every artifact as a host, as an audit, and for the fleet of the plan. Checks several
     /// artifacts at a time, and returns the failure of the first one that failed.
     ///
@@ -347,7 +352,7 @@ impl Signed {
 
 fn check(
     packaged: &mut Packaged<SignedArtifact>,
-    by: &PublicKey,
+    by: &SignerKeys,
     plan: &Plan,
 ) -> Result<Manifest, BuildError> {
     let clock = Stopwatch::start();

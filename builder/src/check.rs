@@ -1,6 +1,6 @@
 //! Verifies what was just signed, before a build returns it.
 
-use edgec_artifact::{Artifact, Manifest, PublicKey, Statement};
+use edgec_artifact::{Artifact, Manifest, SignerKeys, Statement};
 use edgec_verifier::{Expected, TrustPolicy, TrustedKey, UnixTime, verify};
 
 use crate::error::SelfCheckError;
@@ -10,11 +10,11 @@ use crate::error::SelfCheckError;
 /// # Errors
 ///
 /// [`SelfCheckError`]. In that case, do not use the artifact.
-pub fn self_check(file: &[u8], key: &PublicKey) -> Result<Manifest, SelfCheckError> {
+pub fn self_check(file: &[u8], keys: &SignerKeys) -> Result<Manifest, SelfCheckError> {
     let artifact = Artifact::decode(file)?;
     let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;
     let at = manifest.validity.and_then(|validity| validity.not_before);
-    let trusted = TrustedKey::new("signer", *key);
+    let trusted = TrustedKey::new("signer", keys.clone());
     let policy = TrustPolicy::new(vec![trusted], 1);
     let policy = policy.map_err(|error| SelfCheckError::Policy(Box::new(error)))?;
     let verified = verify(

@@ -16,12 +16,13 @@ const MAX_IMPORTS_LEN: u64 = 2 << 20;
 /// The maximum length of the lists of memories and tables together, in bytes of JSON (512 KiB).
 const MAX_RESOURCES_LEN: u64 = 512 << 10;
 
-// Imports, resources, listed exports and extensions, and 128 KiB for everything else, in base64; 64
-// signatures.
+// Imports, resources, listed exports and extensions, and 128 KiB for everything else, in base64;
+// the signatures of 32 signers with two keys: of 64 and 3309 bytes in base64, with their key ids.
 const _: () = {
     let program = MAX_IMPORTS_LEN + MAX_RESOURCES_LEN + edgec_artifact::MAX_EXPORT_LIST_LEN;
     let payload = program + edgec_artifact::MAX_EXTENSIONS_LEN + (128 << 10);
-    assert!(payload / 3 * 4 + 64 * 256 < edgec_artifact::MAX_ENVELOPE_LEN);
+    let signatures = 32 * (256 + 3309 / 3 * 4 + 256);
+    assert!(payload / 3 * 4 + signatures < edgec_artifact::MAX_ENVELOPE_LEN);
 };
 
 /// Refuses a program whose manifest would be too long for any reader.

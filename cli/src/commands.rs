@@ -17,7 +17,9 @@ pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod keys;
 pub(crate) mod man;
+pub(crate) mod notarize;
 pub(crate) mod policy;
+pub(crate) mod release;
 pub(crate) mod report;
 pub(crate) mod run;
 #[cfg(feature = "serve")]

@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The machine is at fault: files, memory, a missing tool.
     Environment = 3,
+    /// Nothing is at fault: what was compared is different. Only `edgec diff` ends with it.
+    Different = 4,
 }
 
 /// The exit code in the standard library's type.

@@ -15,6 +15,7 @@ mod programs;
 mod projects;
 mod provenance;
 mod rebuild;
+mod releases;
 mod run;
 mod serving;
 mod stores;
@@ -38,7 +39,7 @@ pub(crate) struct Subject {
 }
 
 /// Every subject, in the order of docs/errors.md.
-pub(crate) const SUBJECTS: [&Subject; 15] = [
+pub(crate) const SUBJECTS: [&Subject; 16] = [
     &programs::SUBJECT,
     &demands::SUBJECT,
     &projects::SUBJECT,
@@ -47,6 +48,7 @@ pub(crate) const SUBJECTS: [&Subject; 15] = [
     &artifacts::SUBJECT,
     &trust::SUBJECT,
     &provenance::SUBJECT,
+    &releases::SUBJECT,
     &keys::SUBJECT,
     &files::SUBJECT,
     &hosts::SUBJECT,

@@ -5,8 +5,8 @@ mod other;
 
 use std::path::{Path, PathBuf};
 
-use edgec_artifact::{KeyEncoding, KeyError, PublicKey};
-use edgec_packager::{SecretKey, SecretKeyError};
+use edgec_artifact::{Algorithm, KeyEncoding, KeyError, SignerKeys};
+use edgec_packager::{SecretKey, SecretKeyError, SecretKeys};
 use etcetera::BaseStrategy as _;
 use zeroize::Zeroizing;
 
@@ -21,9 +21,9 @@ use crate::terminal::in_ci;
 /// The variable that names a key file.
 pub(crate) const KEY_VARIABLE: &str = "EDGEC_KEY";
 
-/// Reads a private key that only its owner can read. Asks for its passphrase if it has one;
-/// `passphrase` names a file with the passphrase.
-pub(crate) fn read(path: &Path, passphrase: Option<&Path>) -> Result<SecretKey, Failure> {
+/// Reads the private keys of a signer, which only their owner can read. Asks for its passphrase if
+/// it has one; `passphrase` names a file with the passphrase.
+pub(crate) fn read(path: &Path, passphrase: Option<&Path>) -> Result<SecretKeys, Failure> {
     let pem = files::read_secret(path, Sensitive::Key)
         .map_err(|failure| explain_file(failure, path, Wanted::PrivateKey))?;
     open(path, &pem, passphrase)
@@ -41,12 +41,12 @@ pub(crate) fn look(path: &Path, passphrase: Option<&Path>) -> Result<(), Failure
     }
 }
 
-/// The private key in a document, which was read from `path`.
+/// The private keys in a document, which was read from `path`.
 pub(crate) fn open(
     path: &Path,
     pem: &str,
     passphrase: Option<&Path>,
-) -> Result<SecretKey, Failure> {
+) -> Result<SecretKeys, Failure> {
     let wrong = |error: &SecretKeyError| {
         let failure = Failure::rejected(code(error), error).about(path.display());
         if let (SecretKeyError::Pem, Some((message, hint))) = (error, other::what_else(pem)) {
@@ -66,7 +66,7 @@ pub(crate) fn open(
         }
     };
     if !SecretKey::is_encrypted(pem) {
-        let key = SecretKey::from_pem(pem).map_err(|error| wrong(&error))?;
+        let key = SecretKeys::from_pem(pem).map_err(|error| wrong(&error))?;
         if passphrase.is_some() {
             warn_of_bare_key(path);
         }
@@ -76,7 +76,7 @@ pub(crate) fn open(
     let passphrase = secrets::passphrase(passphrase)
         .find(&shown)
         .map_err(|failure| failure.or_about(&shown))?;
-    SecretKey::from_encrypted_pem(pem, passphrase.as_str().as_bytes())
+    SecretKeys::from_encrypted_pem(pem, passphrase.as_str().as_bytes())
         .map_err(|error| wrong(&error))
 }
 
@@ -114,15 +114,22 @@ fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
         ),
         SecretKeyError::Pem if pem.contains("PRIVATE KEY") => Some(
             "another kind of key? `openssl pkcs8 -topk8 -nocrypt -in OLD.pem -out NEW.pem` writes PKCS#8; \
-             only Ed25519 signs artifacts",
+             only Ed25519 and ML-DSA-65 sign artifacts",
         ),
+        SecretKeyError::ExpandedOnly => Some(
+            "write it again with its seed, as RFC 9881 recommends: openssl pkey -provparam \
+             ml-dsa.output_formats=seed-only -in OLD.pem -out NEW.pem",
+        ),
+        SecretKeyError::Inconsistent => {
+            Some("the file is damaged or a forgery: do not sign with it")
+        }
         SecretKeyError::Pem => Some("make a key with `edgec keygen -o key.pem`"),
         _ => None,
     }
 }
 
-/// Reads a public key in any of its encodings.
-pub(crate) fn read_public(path: &Path) -> Result<(PublicKey, KeyEncoding), Failure> {
+/// Reads the public keys of a signer, in any of their encodings.
+pub(crate) fn read_public(path: &Path) -> Result<(SignerKeys, KeyEncoding), Failure> {
     let text = files::read_public(path).map_err(|failure| {
         let failure = match failure.code() {
             "not-text" => failure.hint(
@@ -136,8 +143,8 @@ pub(crate) fn read_public(path: &Path) -> Result<(PublicKey, KeyEncoding), Failu
     public_in(path, text.as_bytes())
 }
 
-/// The public key in the content of a file.
-pub(crate) fn public_in(path: &Path, bytes: &[u8]) -> Result<(PublicKey, KeyEncoding), Failure> {
+/// The public keys in the content of a file.
+pub(crate) fn public_in(path: &Path, bytes: &[u8]) -> Result<(SignerKeys, KeyEncoding), Failure> {
     let text = String::from_utf8_lossy(bytes);
     public_from_text(&text).map_err(|failure| {
         let failure = failure.about(path.display());
@@ -165,9 +172,9 @@ pub(crate) fn refuse_raw_secret(path: &Path, encoding: KeyEncoding) -> Result<()
         )))
 }
 
-/// The public key in a text.
-pub(crate) fn public_from_text(text: &str) -> Result<(PublicKey, KeyEncoding), Failure> {
-    PublicKey::from_text(text).map_err(|error| {
+/// The public keys in a text.
+pub(crate) fn public_from_text(text: &str) -> Result<(SignerKeys, KeyEncoding), Failure> {
+    SignerKeys::from_text(text).map_err(|error| {
         Failure::rejected("public-key", &error).hint(match error {
             _ if text.contains("PRIVATE KEY") => {
                 "this is a private key, and a public one is needed: \
@@ -225,13 +232,13 @@ impl Development {
     }
 
     /// The key, and whether it was made just now.
-    pub(crate) fn open(&self, passphrase: Option<&Path>) -> Result<(SecretKey, bool), Failure> {
+    pub(crate) fn open(&self, passphrase: Option<&Path>) -> Result<(SecretKeys, bool), Failure> {
         let mut new = false;
         if !self.private.exists() {
             // The place may have changed while programs were compiled.
             files::refuse_place_of_key(&self.private)?;
             files::create_private(&self.folder)?;
-            let pem = pem(&generate()?, None)?;
+            let pem = pem(&generate(&[Algorithm::Ed25519])?, None)?;
             // Two builds may come here at the same time: then both use the first key.
             new = signals::uninterrupted(|| {
                 files::stage(&self.private, pem.as_bytes(), Wanted::PrivateKey)?.commit_if_absent()
@@ -257,14 +264,40 @@ impl Development {
     }
 }
 
-pub(crate) fn generate() -> Result<SecretKey, Failure> {
-    shield();
-    SecretKey::generate().map_err(|error| Failure::environment("random", &error))
+/// The id of a signer's first key, and those of its others.
+pub(crate) fn ids(keys: &SignerKeys) -> (String, Vec<String>) {
+    let mut ids = keys.iter().map(|key| key.id().to_string());
+    (ids.next().unwrap_or_default(), ids.collect())
 }
 
-/// The document of a private key, encrypted if there is a passphrase.
+/// A key id as it is, or the key ids of the public keys in a file.
+pub(crate) fn named_ids(named: &Path) -> Result<Vec<String>, Failure> {
+    let text = named.to_string_lossy();
+    let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    if text.len() == 64 && text.chars().all(digit) {
+        return Ok(vec![text.into_owned()]);
+    }
+    let (public, _) = read_public(named)?;
+    Ok(public.iter().map(|key| key.id().to_string()).collect())
+}
+
+/// Ids in a text.
+pub(crate) fn listed(first: &str, more: &[String]) -> String {
+    let all: Vec<&str> = std::iter::once(first)
+        .chain(more.iter().map(String::as_str))
+        .collect();
+    all.join(", ")
+}
+
+/// New keys, one for each of these algorithms.
+pub(crate) fn generate(algorithms: &[Algorithm]) -> Result<SecretKeys, Failure> {
+    shield();
+    SecretKeys::generate(algorithms).map_err(|error| Failure::environment("random", &error))
+}
+
+/// The documents of private keys, encrypted if there is a passphrase.
 pub(crate) fn pem(
-    key: &SecretKey,
+    key: &SecretKeys,
     passphrase: Option<&Secret>,
 ) -> Result<Zeroizing<String>, Failure> {
     match passphrase {

@@ -15,6 +15,7 @@ mod caching;
 mod cold_start;
 mod color;
 mod commands;
+mod companion;
 mod differences;
 mod document;
 mod escape;
@@ -90,6 +91,8 @@ enum Command {
     Verify(commands::verify::Arguments),
     SignBlob(Box<commands::sign_blob::Arguments>),
     VerifyBlob(commands::verify_blob::Arguments),
+    Release(commands::release::Arguments),
+    Notarize(Box<commands::notarize::Arguments>),
     Audit(commands::audit::Arguments),
     Inspect(commands::inspect::Arguments),
     Envelope(commands::envelope::Arguments),
@@ -126,6 +129,8 @@ impl Command {
                 | Self::Policy(_)
                 | Self::Sign(_)
                 | Self::SignBlob(_)
+                | Self::Release(_)
+                | Self::Notarize(_)
         )
     }
 }
@@ -191,6 +196,8 @@ fn run(command: Command) -> Outcome {
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::SignBlob(arguments) => commands::sign_blob::run(&arguments),
         Command::VerifyBlob(arguments) => commands::verify_blob::run(&arguments),
+        Command::Release(arguments) => commands::release::run(&arguments),
+        Command::Notarize(arguments) => commands::notarize::run(&arguments),
         Command::Audit(arguments) => commands::audit::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Envelope(arguments) => commands::envelope::run(&arguments),

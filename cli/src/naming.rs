@@ -164,6 +164,24 @@ pub(crate) fn provenance_file(artifact: &Path) -> Result<PathBuf, Failure> {
     Ok(provenance)
 }
 
+/// The release of artifacts: beside them, with their name without the target.
+pub(crate) fn release_file(artifact: &Path, target: &str) -> Result<PathBuf, Failure> {
+    let name = artifact.with_extension("");
+    let without = name.extension().is_some_and(|ending| ending == target);
+    let name = match without {
+        true => name.with_extension("release.json"),
+        false => artifact.with_extension("release.json"),
+    };
+    if name == artifact {
+        return Err(
+            Failure::usage("output", "the release would have the same name")
+                .about(artifact.display())
+                .hint("give the artifact another name, such as NAME.cwasm"),
+        );
+    }
+    Ok(name)
+}
+
 /// Whether a name has the ending of a file: `app.cwasm` has one, `release-1.2` does not.
 fn has_ending(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());

@@ -7,6 +7,9 @@ pub(crate) const COUNT: &str = "write a whole number";
 /// What options for seconds take.
 pub(crate) const SECONDS: &str = "write a whole number of seconds, such as 600";
 
+/// What options for days take.
+pub(crate) const DAYS: &str = "write a whole number of days, such as 90";
+
 /// What options for memory take.
 pub(crate) const MEBIBYTES: &str = "write a whole number of MiB, such as 4096 for 4 GiB";
 

@@ -11,8 +11,10 @@
 //! how a child ended (`wait(2)`), so edgec does not ignore it. Blocked signals (also inherited)
 //! stay blocked: edgec waits for no signal, and stops other processes with `SIGKILL`.
 
+#[cfg(all(unix, feature = "serve"))]
+pub(crate) use unix::handled_by_work;
 #[cfg(unix)]
-pub(crate) use unix::{handled_by_work, install, on_silent_terminal, uninterrupted};
+pub(crate) use unix::{install, on_silent_terminal, uninterrupted};
 
 #[cfg(unix)]
 mod unix {
@@ -109,6 +111,7 @@ mod unix {
     }
 
     /// Does `work`, which handles the signals itself. A signal that came during the work is done.
+    #[cfg(feature = "serve")]
     pub(crate) fn handled_by_work<T>(work: impl FnOnce() -> T) -> T {
         let Some(signals) = SIGNALS.get() else {
             return work();
@@ -230,7 +233,7 @@ pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-#[cfg(not(unix))]
+#[cfg(all(not(unix), feature = "serve"))]
 pub(crate) fn handled_by_work<T>(work: impl FnOnce() -> T) -> T {
     work()
 }

@@ -13,8 +13,8 @@ mod token;
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use edgec_artifact::PublicKey;
-use edgec_packager::SecretKey;
+use edgec_artifact::{Algorithm, PublicKey, SignerKeys};
+use edgec_packager::{MadeSignature, SecretKeys};
 
 use self::command::CommandSigner;
 use self::token::TokenSigner;
@@ -38,7 +38,7 @@ pub(crate) struct SignerArguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
     passphrase_file: Option<PathBuf>,
     /// A program that signs: it reads the bytes to sign from its standard input, and writes the
-    /// signature (64 bytes, or base64) to its standard output. Quotes group words; there is no
+    /// signature (its bytes, or base64) to its standard output. Quotes group words; there is no
     /// shell
     #[arg(
         long,
@@ -71,8 +71,8 @@ pub(crate) struct SignerArguments {
 /// A signer that was named. No secret has been read yet.
 pub(crate) struct NamedSigner {
     who: Who,
-    /// The public key that must have signed.
-    expected: Option<PublicKey>,
+    /// The public keys that must have signed.
+    expected: Option<SignerKeys>,
     passphrase: Option<PathBuf>,
 }
 
@@ -92,7 +92,7 @@ enum Who {
 /// An open signer, and what the user should know about the source of its key.
 pub(crate) struct Signer {
     holder: Holder,
-    public: PublicKey,
+    public: SignerKeys,
     /// The public half of the development key, for `verify`.
     pub(crate) development: Option<PathBuf>,
     /// Whether the development key was made just now.
@@ -100,9 +100,9 @@ pub(crate) struct Signer {
 }
 
 enum Holder {
-    File(Box<SecretKey>),
-    Command(CommandSigner),
-    Token(TokenSigner),
+    File(Box<SecretKeys>),
+    Command(CommandSigner, PublicKey),
+    Token(TokenSigner, PublicKey),
 }
 
 impl SignerArguments {
@@ -126,24 +126,40 @@ impl SignerArguments {
         self.signer.is_some() || self.pkcs11_module.is_some() || self.key_file().is_some()
     }
 
-    /// The public key that the user named.
+    /// The public keys that the user named.
+    fn public_keys(&self) -> Result<Option<SignerKeys>, Failure> {
+        let keys = self.public_key.as_deref().map(keys::read_public);
+        Ok(keys.transpose()?.map(|(keys, _)| keys))
+    }
+
+    /// The public key that the user named, for a signature that is made elsewhere: one at a time.
     pub(crate) fn public_key(&self) -> Result<Option<PublicKey>, Failure> {
-        let key = self.public_key.as_deref().map(keys::read_public);
-        Ok(key.transpose()?.map(|(key, _)| key))
+        let keys = self.public_keys()?;
+        keys.map(|keys| self.only(&keys)).transpose()
+    }
+
+    fn only(&self, keys: &SignerKeys) -> Result<PublicKey, Failure> {
+        keys.only().cloned().ok_or_else(|| {
+            let message = "two public keys are in the file, and one signature is made at a time";
+            let named = self.public_key.as_deref().unwrap_or(Path::new(""));
+            Failure::usage("public-key", message)
+                .about(named.display())
+                .hint("sign with one key after the other (--append), each from a file of its own")
+        })
     }
 
     /// The signer that the user named, ready to sign.
     pub(crate) fn signer(&self) -> Result<Option<Signer>, Failure> {
-        let expected = self.public_key()?;
-        let who = self.who(expected)?;
+        let expected = self.public_keys()?;
+        let who = self.who(expected.as_ref())?;
         who.map(|who| self.named(who, expected).open()).transpose()
     }
 
     /// The signer that the user named, else this key, else the development key.
     pub(crate) fn named_or(&self, key: Option<&Path>) -> Result<NamedSigner, Failure> {
-        let expected = self.public_key()?;
+        let expected = self.public_keys()?;
         let passphrase = self.passphrase_file.as_deref();
-        let who = match (self.who(expected)?, key) {
+        let who = match (self.who(expected.as_ref())?, key) {
             (Some(who), _) => who,
             (None, Some(path)) => {
                 keys::look(path, passphrase)?;
@@ -154,7 +170,7 @@ impl SignerArguments {
         Ok(self.named(who, expected))
     }
 
-    fn named(&self, who: Who, expected: Option<PublicKey>) -> NamedSigner {
+    fn named(&self, who: Who, expected: Option<SignerKeys>) -> NamedSigner {
         NamedSigner {
             who,
             expected,
@@ -164,7 +180,7 @@ impl SignerArguments {
 
     /// The signer from the command line, else from `EDGEC_KEY`. The public key comes as an argument
     /// because its file may be a pipe, which gives its content only once.
-    fn who(&self, expected: Option<PublicKey>) -> Result<Option<Who>, Failure> {
+    fn who(&self, expected: Option<&SignerKeys>) -> Result<Option<Who>, Failure> {
         let secrets = [&self.passphrase_file, &self.pkcs11_pin_file];
         for file in secrets.into_iter().flatten() {
             files::refuse_shared_secret(file)?;
@@ -174,9 +190,11 @@ impl SignerArguments {
             let public = expected
                 .ok_or_else(|| Failure::usage("public-key", "--signer needs --public-key"))?;
             let command = CommandSigner::new(command, self.signer_timeout)?;
-            Ok(Some(Who::Command(command, public)))
+            Ok(Some(Who::Command(command, self.only(public)?)))
         } else if let Some(module) = &self.pkcs11_module {
             token::look(module)?;
+            // It has one key. `open` compares it.
+            expected.map(|keys| self.only(keys)).transpose()?;
             Ok(Some(Who::Token {
                 module: module.clone(),
                 token: self.pkcs11_token.clone().unwrap_or_default(),
@@ -218,15 +236,20 @@ impl NamedSigner {
         } = self;
         let (mut development, mut new) = (None, false);
         let (holder, public) = match who {
-            Who::Command(command, public) => (Holder::Command(command), public),
+            Who::Command(command, public) => {
+                let keys = public.clone().into();
+                (Holder::Command(command, public), keys)
+            }
             Who::Token {
                 module,
                 token,
                 key,
                 pin,
             } => {
-                let opened = TokenSigner::open(&module, &token, &key, pin.as_deref(), expected)?;
-                (Holder::Token(opened.0), opened.1)
+                let named = expected.as_ref().and_then(SignerKeys::only).cloned();
+                let opened = TokenSigner::open(&module, &token, &key, pin.as_deref(), named)?;
+                let keys = opened.1.clone().into();
+                (Holder::Token(opened.0, opened.1), keys)
             }
             Who::File(path) => of_key(keys::read(&path, passphrase.as_deref())?),
             Who::Development(files) => {
@@ -238,8 +261,8 @@ impl NamedSigner {
         if let Some(expected) = expected.filter(|expected| *expected != public) {
             let message = format!(
                 "the key that signs is {}, and --public-key is {}",
-                public.id(),
-                expected.id()
+                public.ids(),
+                expected.ids()
             );
             return Err(Failure::new(Exit::Rejected, "other-key", message));
         }
@@ -252,35 +275,37 @@ impl NamedSigner {
     }
 }
 
-fn of_key(key: SecretKey) -> (Holder, PublicKey) {
-    let public = key.public();
-    (Holder::File(Box::new(key)), public)
+fn of_key(keys: SecretKeys) -> (Holder, SignerKeys) {
+    let public = keys.public();
+    (Holder::File(Box::new(keys)), public)
 }
 
 impl Signer {
-    /// The public key.
-    pub(crate) fn public(&self) -> PublicKey {
-        self.public
+    /// The public keys.
+    pub(crate) fn public(&self) -> SignerKeys {
+        self.public.clone()
     }
 
-    /// The signer's answer for `message`. The code that attaches the signature verifies it.
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
-        match &self.holder {
-            Holder::File(key) => Ok(key.sign(message)),
-            Holder::Command(command) => command.sign(message),
-            Holder::Token(token) => token.sign(message),
-        }
+    /// The signer's answer for `message`: a signature with each key. The code that attaches them
+    /// verifies them.
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<MadeSignature>, Failure> {
+        let (bytes, by) = match &self.holder {
+            Holder::File(keys) => return Ok(keys.sign(message)),
+            Holder::Command(command, by) => (command.sign(message, by.algorithm())?, by),
+            Holder::Token(token, by) => (token.sign(message)?, by),
+        };
+        Ok(vec![MadeSignature::new(by.clone(), bytes)])
     }
 }
 
 impl edgec_packager::Signer for Signer {
     type Error = Failure;
 
-    fn public(&self) -> PublicKey {
-        self.public
+    fn public(&self) -> SignerKeys {
+        Signer::public(self)
     }
 
-    fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<MadeSignature>, Failure> {
         Signer::sign(self, message)
     }
 }
@@ -294,16 +319,19 @@ fn empty_variable() -> Failure {
     )
 }
 
-/// Reads the file of a signature: 64 bytes, or base64.
-pub(crate) fn read_signature(path: &Path) -> Result<[u8; 64], Failure> {
+/// Reads the file of a signature by this key: its bytes, or base64.
+pub(crate) fn read_signature(path: &Path, by: &PublicKey) -> Result<Vec<u8>, Failure> {
     let bytes = files::read_short(path)?;
-    signature(&bytes).ok_or_else(|| not_a_signature(&bytes).about(path.display()))
+    let algorithm = by.algorithm();
+    signature(&bytes, algorithm)
+        .ok_or_else(|| not_a_signature(&bytes, algorithm).about(path.display()))
 }
 
-/// 64 bytes, or their base64 (standard, padded), on any number of lines.
-fn signature(bytes: &[u8]) -> Option<[u8; 64]> {
-    if let Ok(signature) = bytes.try_into() {
-        return Some(signature);
+/// The bytes of a signature, or their base64 (standard, padded), on any number of lines.
+fn signature(bytes: &[u8], algorithm: Algorithm) -> Option<Vec<u8>> {
+    let fits = |bytes: &[u8]| bytes.len() == algorithm.signature_len();
+    if fits(bytes) {
+        return Some(bytes.to_vec());
     }
     let text: Vec<u8> = bytes
         .iter()
@@ -311,13 +339,18 @@ fn signature(bytes: &[u8]) -> Option<[u8; 64]> {
         .copied()
         .collect();
     let decoded = STANDARD.decode(text).ok()?;
-    decoded.try_into().ok()
+    fits(&decoded).then_some(decoded)
 }
 
-fn not_a_signature(bytes: &[u8]) -> Failure {
+fn not_a_signature(bytes: &[u8], algorithm: Algorithm) -> Failure {
+    let name = match algorithm {
+        Algorithm::MlDsa65 => "ML-DSA-65",
+        _ => "Ed25519",
+    };
     let message = format!(
-        "{} bytes are not an Ed25519 signature: write 64 bytes, or their base64",
-        bytes.len()
+        "{} bytes are not an {name} signature: write {} bytes, or their base64",
+        bytes.len(),
+        algorithm.signature_len()
     );
     Failure::new(Exit::Rejected, "bad-signature", message)
 }

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use edgec_verifier::{Expected, PublicKey, Seen, TrustPolicy, TrustedKey, read_guarded};
+use edgec_verifier::{
+    Expected, PublicKey, Seen, TrustPolicy, TrustedKey, read_guarded, remember_time,
+};
 use serde::Serialize;
 
+use crate::companion::{StatementArguments, issued};
 use crate::failure::Failure;
 use crate::failures::verifier::{guard_failure, policy_failure, state_failure};
 use crate::file_kind::Wanted;
@@ -14,7 +17,7 @@ use crate::{files, keys, render, time};
 pub(crate) const STATE_VARIABLE: &str = "EDGEC_TRUST_STATE";
 
 /// Whose signatures count, and what an artifact must be.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct TrustArguments {
     /// A public key whose signature is required: a file, `-`, or `env:NAME`; if repeated, all are
     /// required
@@ -45,6 +48,10 @@ pub(crate) struct TrustArguments {
     /// several artifacts
     #[arg(long, value_name = "FILE")]
     provenance: Vec<PathBuf>,
+    /// A proof that the transparency log of the policy has the artifact (C2SP tlog-proof), verified
+    /// offline (docs/policy.md); repeatable, for several artifacts
+    #[arg(long, value_name = "FILE", requires = "trust")]
+    bundle: Vec<PathBuf>,
 }
 
 /// A policy, and what reports say about it.
@@ -65,6 +72,9 @@ pub(crate) struct PolicyReport {
     sha256: String,
     threshold: usize,
     signed_by: Vec<String>,
+    /// The protections that the policy does without; `edgec policy check` says what each means.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_off: Vec<&'static str>,
     /// The newest seen policy with which it was compared. `None` unless requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     compared_with: Option<Seen>,
@@ -81,6 +91,11 @@ impl PolicyReport {
             sha256: policy.digest().to_string(),
             threshold: policy.threshold(),
             signed_by: policy.signed_by().iter().map(ToString::to_string).collect(),
+            left_off: match without {
+                // Nobody expects a policy's protections of a key.
+                Some(_) => Vec::new(),
+                None => policy.left_off().iter().map(|it| it.name).collect(),
+            },
             compared_with,
             without,
         }
@@ -89,6 +104,11 @@ impl PolicyReport {
     /// What was required, as a sentence, if the user gave keys instead of a policy.
     pub(crate) fn without(&self) -> Option<&str> {
         self.without.as_deref()
+    }
+
+    /// The protections that the policy does without, as one line of text.
+    pub(crate) fn left_off(&self) -> Option<String> {
+        (!self.left_off.is_empty()).then(|| self.left_off.join(", "))
     }
 
     /// The policy as one line of text.
@@ -119,6 +139,29 @@ impl TrustArguments {
         &self.key
     }
 
+    /// What a notary demands of an artifact: none of the statements beside it.
+    pub(crate) fn of_notary(
+        policy: &Path,
+        root: &[PathBuf],
+        name: Option<&str>,
+    ) -> Result<Trust, Failure> {
+        let own = Self {
+            trust: Some(policy.to_owned()),
+            root: root.to_vec(),
+            name: name.map(str::to_owned),
+            ..Self::default()
+        };
+        let mut trust = own.resolve()?;
+        trust.policy = trust.policy.before_publication().without_provenance();
+        Ok(trust)
+    }
+
+    /// The files of provenances, and of proofs of a log.
+    #[cfg(feature = "serve")]
+    pub(crate) fn beside(&self) -> (&[PathBuf], &[PathBuf]) {
+        (&self.provenance, &self.bundle)
+    }
+
     /// Whether any of the options is given.
     pub(crate) fn are_given(&self) -> bool {
         let Self {
@@ -129,12 +172,20 @@ impl TrustArguments {
             name,
             channel,
             provenance,
+            bundle,
         } = self;
-        let lists = [key, root, provenance].iter().any(|it| !it.is_empty());
+        let lists = [key, root, provenance, bundle]
+            .iter()
+            .any(|it| !it.is_empty());
         lists || trust.is_some() || trust_state.is_some() || name.is_some() || channel.is_some()
     }
 
     pub(crate) fn resolve(&self) -> Result<Trust, Failure> {
+        self.resolve_with(&StatementArguments::default())
+    }
+
+    /// As [`Self::resolve`], with the statements that came with the artifacts.
+    pub(crate) fn resolve_with(&self, given: &StatementArguments) -> Result<Trust, Failure> {
         files::refuse_stdin_twice(&self.key)?;
         if self.key.is_empty() && self.trust.is_none() {
             return Err(
@@ -164,6 +215,15 @@ impl TrustArguments {
         }
         for path in &self.provenance {
             expected = expected.with_provenance(files::read_attestation(path)?);
+        }
+        for path in &self.bundle {
+            expected = expected.with_log_proof(files::read_short(path)?);
+        }
+        expected = given.given(expected)?;
+        if let Some(state) = self.trust.as_ref().and_then(|_| self.state()) {
+            let now = time::now()?;
+            remember_time(&state, &policy, now, issued(&policy, &expected, now))
+                .map_err(|error| state_failure(&error, &state))?;
         }
         Ok(Trust {
             report: PolicyReport::new(&policy, compared, self.without_policy()),
@@ -197,6 +257,7 @@ impl TrustArguments {
     }
 
     /// The file of the policy and the keys that must have signed it. `None`: only keys were named.
+    #[cfg(feature = "serve")]
     pub(crate) fn file(&self) -> Option<(&Path, &[PathBuf])> {
         let path = self.trust.as_deref()?;
         Some((path, &self.root))
@@ -209,6 +270,7 @@ impl TrustArguments {
     }
 
     /// Whether anything says whose signatures count.
+    #[cfg(feature = "serve")]
     pub(crate) fn is_named(&self) -> bool {
         self.trust.is_some() || !self.key.is_empty()
     }
@@ -216,17 +278,7 @@ impl TrustArguments {
     /// The policy in a file, and whether it was compared with the newest seen one.
     fn policy_file(&self, path: &Path) -> Result<(TrustPolicy, Option<Seen>), Failure> {
         let policy = read_policy(path, &self.root)?;
-        let from_environment = std::env::var_os(STATE_VARIABLE);
-        // An empty value is not the same as none: otherwise an older policy would be followed
-        // without a warning.
-        if self.trust_state.is_none() && from_environment.as_ref().is_some_and(|it| it.is_empty()) {
-            let message = format!("{STATE_VARIABLE} is empty");
-            let hint = "it names the file that remembers the newest policy; remove the variable \
-                        if no file should";
-            return Err(Failure::usage("trust-state", message).hint(hint));
-        }
-        let state = self.trust_state.clone();
-        let Some(state) = state.or(from_environment.map(PathBuf::from)) else {
+        let Some(state) = state_file(self.trust_state.as_ref())? else {
             return Ok((policy, None));
         };
         let seen = edgec_verifier::remember(&state, &policy)
@@ -235,19 +287,41 @@ impl TrustArguments {
     }
 }
 
+/// The file that remembers the newest policy: the named one, else that of the variable.
+pub(crate) fn state_file(named: Option<&PathBuf>) -> Result<Option<PathBuf>, Failure> {
+    if named.is_some() {
+        return Ok(named.cloned());
+    }
+    match std::env::var_os(STATE_VARIABLE) {
+        // An empty value is not the same as none: otherwise an older policy would be followed
+        // without a warning.
+        Some(empty) if empty.is_empty() => {
+            let message = format!("{STATE_VARIABLE} is empty");
+            let hint = "it names the file that remembers the newest policy; remove the variable \
+                        if no file should";
+            Err(Failure::usage("trust-state", message).hint(hint))
+        }
+        file => Ok(file.map(PathBuf::from)),
+    }
+}
+
 /// Reads a policy. Every one of `roots` must have signed it. If there are no roots, it may be
 /// unsigned.
 pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy, Failure> {
-    let roots: Result<Vec<PublicKey>, Failure> = roots
-        .iter()
-        .map(|path| {
-            let bytes = read_guarded(path)
-                .map_err(|error| guard_failure(&error, path, Wanted::PublicKey))?;
-            let (key, _) = keys::public_in(path, &bytes)?;
-            Ok(key)
-        })
-        .collect();
-    TrustPolicy::read(path, &roots?, time::now()?).map_err(|error| policy_failure(&error, path))
+    let roots = read_roots(roots)?;
+    TrustPolicy::read(path, &roots, time::now()?).map_err(|error| policy_failure(&error, path))
+}
+
+/// Reads root keys. A root with two keys must have signed with each.
+pub(crate) fn read_roots(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Failure> {
+    let mut roots = Vec::new();
+    for path in paths {
+        let bytes =
+            read_guarded(path).map_err(|error| guard_failure(&error, path, Wanted::PublicKey))?;
+        let (keys, _) = keys::public_in(path, &bytes)?;
+        roots.extend(keys.iter().cloned());
+    }
+    Ok(roots)
 }
 
 fn trusted_key(path: &Path) -> Result<TrustedKey, Failure> {

@@ -16,7 +16,7 @@ pub use change::{Change, FieldChange, FunctionChange, PartChange};
 pub use code::{Code, Function, Module};
 pub use trust::{Check, Outcome, Trust};
 
-use crate::{Page, TREEMAP, Text, size};
+use crate::{Page, TREEMAP, Text, end_table, size, table};
 use parts::cut;
 
 /// What marks a page as a report, so that a newer report may replace it.
@@ -157,19 +157,11 @@ impl Report {
     /// The artifacts as columns.
     fn side_by_side(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "<h2 id=\"targets\">Targets side by side</h2>")?;
-        writeln!(
-            out,
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Targets side by side\">\n\
-             <table>\n<thead><tr><th scope=\"col\"></th>"
-        )?;
-        for artifact in &self.artifacts {
-            writeln!(
-                out,
-                "<th scope=\"col\">{}</th>",
-                Text(&cut(&artifact.target))
-            )?;
-        }
-        writeln!(out, "</tr></thead>\n<tbody>")?;
+        let targets = self.artifacts.iter().map(|it| cut(&it.target));
+        let targets: Vec<String> = targets.map(|it| Text(&it).to_string()).collect();
+        let columns = std::iter::once("").chain(targets.iter().map(String::as_str));
+        let columns: Vec<(&str, bool)> = columns.map(|name| (name, false)).collect();
+        table(out, ("Targets side by side", ""), &columns)?;
         let mut row = |name: &str, value: &dyn Fn(&Artifact) -> String| -> std::fmt::Result {
             write!(out, "<tr><th scope=\"row\">{}</th>", Text(&cut(name)))?;
             for artifact in &self.artifacts {
@@ -197,7 +189,7 @@ impl Report {
                 parts.next().map_or("-".to_owned(), |part| size(part.bytes))
             })?;
         }
-        writeln!(out, "</tbody>\n</table>\n</div>")
+        end_table(out)
     }
 }
 

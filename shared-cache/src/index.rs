@@ -5,8 +5,8 @@
 //! another namespace or to another edgec. The envelope is DSSE
 //! (<https://github.com/secure-systems-lab/dsse>, v1.0.2), with one Ed25519 signature.
 
-use edgec_artifact::{Envelope, EnvelopeError, KeyId, PublicKey, Sha256Digest};
-use edgec_packager::SecretKey;
+use edgec_artifact::{Envelope, EnvelopeError, KeyId, PublicKey, Sha256Digest, SignerKeys};
+use edgec_packager::SecretKeys;
 use serde::{Deserialize, Serialize};
 
 /// The type of the signed payload. Another form of packs gets another type.
@@ -78,21 +78,21 @@ pub enum Refusal {
 
 impl Index {
     /// The index in an envelope, signed.
-    pub(crate) fn sign(&self, key: &SecretKey) -> Result<Vec<u8>, Refusal> {
+    pub(crate) fn sign(&self, keys: &SecretKeys) -> Result<Vec<u8>, Refusal> {
         let payload = serde_json::to_vec(self).map_err(|error| malformed(&error))?;
         let mut envelope = Envelope::of_type(PAYLOAD_TYPE, payload);
-        let signature = key.sign(&envelope.pae());
-        envelope
-            .attach(&key.public(), signature)
-            .map_err(|error| untrusted(&error.key_id))?;
+        for made in keys.sign(&envelope.pae()) {
+            let attached = envelope.attach(&made.by, made.bytes);
+            attached.map_err(|error| untrusted(&error.key_id))?;
+        }
         Ok(envelope.encode())
     }
 
-    /// The index in an envelope. Its payload is parsed only if one of `trusted` has signed it.
-    /// Without `edgec`, it may be of any.
+    /// The index in an envelope. Its payload is parsed only if one of `trusted` has signed it, with
+    /// each of its keys. Without `edgec`, it may be of any.
     pub(crate) fn read(
         envelope: &[u8],
-        trusted: &[PublicKey],
+        trusted: &[SignerKeys],
         namespace: &str,
         edgec: Option<&Sha256Digest>,
     ) -> Result<Self, Refusal> {
@@ -100,12 +100,12 @@ impl Index {
         let signatures = envelope.signatures();
         let first = signatures.first().ok_or(Refusal::Unsigned)?;
         let pae = envelope.pae();
-        let is_trusted = trusted.iter().any(|key| {
+        let has_signed = |key: &PublicKey| {
             let id = key.id().to_string();
             let mut own = signatures.iter().filter(|it| it.key_id() == id);
             own.any(|signature| key.accepts(&pae, signature.bytes()))
-        });
-        if !is_trusted {
+        };
+        if !trusted.iter().any(|signer| signer.iter().all(has_signed)) {
             let named = first.key_id().chars().take(64).collect();
             return Err(Refusal::Untrusted { named });
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use edgec_artifact::{PublicKey, Sha256Digest};
+use edgec_artifact::{Sha256Digest, SignerKeys};
 
 use crate::address::Address;
 use crate::index::Refusal;
@@ -19,7 +19,7 @@ pub struct Options {
     /// What stands for the program `edgec`, whose answers these are.
     pub edgec: Sha256Digest,
     /// The keys whose packs count. If there are none, nothing is read.
-    pub trusted: Vec<PublicKey>,
+    pub trusted: Vec<SignerKeys>,
     /// How long all questions of the build together wait for the pack.
     pub deadline: Duration,
     /// How long the build waits for its own pack to be written.

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::Bytes;
-use edgec_artifact::{PublicKey, Sha256Digest};
-use edgec_packager::SecretKey;
+use edgec_artifact::{Sha256Digest, SignerKeys};
+use edgec_packager::SecretKeys;
 
 use crate::index::{Entry, Index, MAX_INDEX_LEN, Refusal};
 
@@ -54,7 +54,7 @@ impl Pack {
     /// Reads a pack. Without `edgec`, it may be of any.
     pub(crate) fn read(
         bytes: Bytes,
-        trusted: &[PublicKey],
+        trusted: &[SignerKeys],
         namespace: &str,
         edgec: Option<&Sha256Digest>,
     ) -> Result<Self, Refusal> {
@@ -193,7 +193,7 @@ impl NewPack {
     }
 
     /// The signed pack, in parts.
-    pub(crate) fn sign(self, key: &SecretKey) -> Result<Vec<Bytes>, Refusal> {
+    pub(crate) fn sign(self, key: &SecretKeys) -> Result<Vec<Bytes>, Refusal> {
         let envelope = self.index.sign(key)?;
         Ok(parts(&envelope, self.answers))
     }

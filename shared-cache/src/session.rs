@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use edgec_artifact::Sha256Digest;
-use edgec_packager::SecretKey;
+use edgec_packager::SecretKeys;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -161,7 +161,7 @@ impl SharedCache {
     /// is done: it waits for the store, at most until its own deadline.
     pub fn write(
         &self,
-        key: &SecretKey,
+        key: &SecretKeys,
         answers: impl IntoIterator<Item = (String, Sha256Digest, Vec<u8>)>,
     ) -> Option<Written> {
         match self.0.write(key, answers) {
@@ -285,7 +285,7 @@ impl Session {
 
     fn write(
         &self,
-        key: &SecretKey,
+        key: &SecretKeys,
         answers: impl IntoIterator<Item = (String, Sha256Digest, Vec<u8>)>,
     ) -> Result<Option<Written>, Trouble> {
         let Options {

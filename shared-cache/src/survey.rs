@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use edgec_artifact::PublicKey;
+use edgec_artifact::SignerKeys;
 
 use crate::address::Address;
 use crate::names;
@@ -58,7 +58,7 @@ pub fn survey(address: &Address, namespace: &str, timeout: Duration) -> Result<S
 pub fn verify(
     address: &Address,
     namespace: &str,
-    trusted: &[PublicKey],
+    trusted: &[SignerKeys],
     timeout: Duration,
 ) -> Result<SurveyedPacks, StoreError> {
     let runtime = runtime()?;

@@ -5,8 +5,8 @@ mod faults;
 
 use std::time::Duration;
 
-use edgec_artifact::{PublicKey, Sha256Digest};
-use edgec_packager::SecretKey;
+use edgec_artifact::{Algorithm, Sha256Digest, SignerKeys};
+use edgec_packager::SecretKeys;
 use opendal::services::Memory;
 use opendal::{Buffer, Operator};
 
@@ -19,19 +19,19 @@ const EDGEC: Sha256Digest = Sha256Digest([7; 32]);
 
 /// The keys of a writer who is trusted, and of one who is not.
 struct Keys {
-    trusted: SecretKey,
-    other: SecretKey,
+    trusted: SecretKeys,
+    other: SecretKeys,
 }
 
 impl Keys {
     fn new() -> Self {
         Self {
-            trusted: SecretKey::generate().unwrap(),
-            other: SecretKey::generate().unwrap(),
+            trusted: SecretKeys::generate(&[Algorithm::Ed25519]).unwrap(),
+            other: SecretKeys::generate(&[Algorithm::Ed25519]).unwrap(),
         }
     }
 
-    fn readers(&self) -> Vec<PublicKey> {
+    fn readers(&self) -> Vec<SignerKeys> {
         vec![self.trusted.public()]
     }
 }
@@ -51,13 +51,13 @@ fn names(input: &str) -> Names {
 }
 
 /// A machine that builds an input, and trusts these keys.
-fn machine(store: &Operator, keys: Vec<PublicKey>, input: &str) -> SharedCache {
+fn machine(store: &Operator, keys: Vec<SignerKeys>, input: &str) -> SharedCache {
     in_namespace(store, keys, input, "build")
 }
 
 fn in_namespace(
     store: &Operator,
-    keys: Vec<PublicKey>,
+    keys: Vec<SignerKeys>,
     input: &str,
     namespace: &str,
 ) -> SharedCache {
@@ -77,7 +77,7 @@ fn answers(texts: &[&str]) -> Vec<(String, Sha256Digest, Vec<u8>)> {
 }
 
 /// Writes the answers of a build of an input.
-fn write(store: &Operator, key: &SecretKey, input: &str, texts: &[&str]) {
+fn write(store: &Operator, key: &SecretKeys, input: &str, texts: &[&str]) {
     let machine = machine(store, Vec::new(), input);
     assert!(machine.write(key, answers(texts)).is_some());
     assert!(machine.trouble().is_none());

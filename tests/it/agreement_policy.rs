@@ -28,6 +28,13 @@ const ACCEPTED: &[&str] = &[
     "[provenance]\n[checks]\nprovenance = 'off'",
     "[provenance]\nkeys = ['k']\n[checks]\nprovenance = 'warn'",
     "[checks]\nprovenance = 'off'",
+    "[builder]\nminimum = '0.1.0'",
+    "[builder]\nminimum = '99.0.0'\n[checks]\nbuilder = 'warn'",
+    "algorithms = ['ed25519']",
+    "applications = ['h*', 'x']\n[allow]\napplications = ['*llo']",
+    "[[scope]]\nthreshold = 1\napplications = ['x']\n[allow]\napplications = ['hello']\n[checks]\napplication = 'warn'",
+    "targets = ['x86_64*']\n[allow]\ntargets = ['amd64', 'aarch64*']",
+    "[[reset]]\nnumber = 1\napplication = 'hello'\n[allow]\napplications = ['h*']",
 ];
 
 /// Policies that refuse the artifact, because of a rule or because they are malformed.
@@ -91,6 +98,20 @@ const REFUSED: &[&str] = &[
     "[provenance]\nrevision = ['x']\n[checks]\nprovenance = 'off'",
     "[checks]\nprovenance = 'enforce'",
     "[checks]\nprovenance = 'warn'",
+    "[builder]\nminimum = '99.0.0'",
+    "[builder]\nminimum = '0.1'",
+    "algorithms = ['ml-dsa-65']",
+    "algorithms = ['ed25519', 'ml-dsa-65']",
+    "algorithms = []",
+    "algorithms = ['rsa']",
+    "not-before = 2030-01-01T00:00:00Z\nexpires = 2030-01-01T00:00:00Z",
+    "[[scope]]\nthreshold = 1\napplications = ['x*y']\n[allow]\napplications = ['hello', 'x*z']",
+    "[[scope]]\nthreshold = 1\ntargets = ['aarch64*']\n[allow]\ntargets = ['amd64']",
+    "[minimum-version]\nhelo = 0\n[allow]\napplications = ['hello']",
+    "[[reset]]\nnumber = 1\napplication = 'helo'\n[allow]\napplications = ['hello']",
+    "[[reset]]\nnumber = 0\napplication = 'hello'",
+    "[reset-clock]\nnumber = 0\nto = 2026-01-01T00:00:00Z",
+    "[[revoked-key]]\nid = 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'\nreason = ''\n[[revoked-key]]\nid = 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'\nreason = ''\nrevoked-from = 2026-01-01T00:00:00Z",
 ];
 
 #[test]

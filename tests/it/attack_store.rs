@@ -135,7 +135,7 @@ fn row_28_verdicts_end_in_time() {
         true
     });
     assert!(in_time);
-    let host = StoreHost::new();
+    let host = StoreHost::empty();
     let begins = now() + 1;
     let refused = host.add(&limited(Some(begins), None)).err();
     assert!(refused.is_none_or(|error| error.code() == "not-yet-valid"));

@@ -90,8 +90,8 @@ fn row_37_one_digest_at_once() {
         collecting.into_iter().for_each(assert_done);
         assert_eq!(
             scene.files("artifacts").len(),
-            2,
-            "an image and its envelope"
+            3,
+            "an image, its envelope, and what is known of its signatures"
         );
         assert_eq!(scene.files("temporary"), Vec::<String>::new());
         let store = ArtifactStore::open(scene.store.path()).unwrap();
@@ -120,7 +120,13 @@ fn row_37_admissions_loads_and_collections() {
     let folder = scene.sandbox.path();
     let files = [
         write(folder, "0.cwasm", &named(&hello, 1)),
-        write(folder, "1.cwasm", &named(&evil, 1)),
+        write(
+            folder,
+            "1.cwasm",
+            &evil.with_manifest(|manifest| {
+                manifest.name = "other".to_owned();
+            }),
+        ),
         write(folder, "2.cwasm", &named(&hello, 2)),
     ];
     let store = || ArtifactStore::create(scene.store.path()).unwrap();
@@ -137,6 +143,7 @@ fn row_37_admissions_loads_and_collections() {
             let store = store();
             while going() {
                 add(&store, &files[1]);
+                store.remove(Application::new("other")).unwrap();
                 add(&store, &files[0]);
             }
         });

@@ -62,7 +62,7 @@ fn the_memory_of_all_processes_is_measured() {
 fn verbs() -> Vec<(Vec<&'static str>, i32)> {
     let verbs: [(&[&str], i32); 5] = [
         (&["inspect", "bomb.cwasm"], 0),
-        (&["diff", "bomb.cwasm", "hello.cwasm"], 1),
+        (&["diff", "bomb.cwasm", "hello.cwasm"], 4),
         (&["audit", "bomb.cwasm"], 0),
         (&["check", "bomb.cwasm"], 0),
         (&["verify", "--key", "key.pub.pem", "bomb.cwasm"], 0),

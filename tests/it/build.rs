@@ -1,4 +1,6 @@
 //! `edgec build`: its results, where they are written, and what remains after a failure.
+//!
+//! More than 400 lines: one list of cases.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -374,12 +376,31 @@ fn advisories_that_concern_what_was_made_are_told() {
     // The warning says what may happen, and what to do.
     for text in [
         "can abort the host",
-        "\n  hint: wasmtime 48.0.9 has the fix",
+        "\n  hint: no wasmtime 48 with the fix is published yet",
         "`advisories = true`",
         "`edgec advisories GHSA-43j2-gcp4-m22g`",
     ] {
         assert!(warning.contains(text), "{text}: {warning}");
     }
+    // A host of the edge must not end because of one program.
+    let edge = [&arguments[..], &["--target", "x86_64", "--profile", "edge"]].concat();
+    let refused = sandbox.fails(1, &edge);
+    assert!(
+        refused.contains("error[advisory]: collected.wat: GHSA-43j2-gcp4-m22g concerns"),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("--allow-advisory GHSA-43j2-gcp4-m22g"),
+        "{refused}"
+    );
+    let allowed = ["--allow-advisory", "ghsa-43j2-gcp4-m22g"];
+    sandbox.ok(&[&edge[..], &allowed].concat());
+    let unknown = [&edge[..], &["--allow-advisory", "GHSA-0"]].concat();
+    assert!(
+        sandbox
+            .fails(2, &unknown)
+            .contains("error[unknown-advisory]")
+    );
     // There is one warning for two targets.
     let both = ["--target", "x86_64", "--target", "aarch64"];
     let output = sandbox.run(&[&arguments[..], &both].concat());

@@ -5,13 +5,13 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use edgec_artifact::{Artifact, PublicKey, Statement};
+use edgec_artifact::{Artifact, SignerKeys, Statement};
 use edgec_builder::{
     BuildError, Limits, Plan, Rebuild, RebuildError, Recipe, Tools, WorkerProgram,
     WorkerProgramError,
 };
 use edgec_compiler::{Confinement, EngineProfile};
-use edgec_packager::{PackageError, SecretKey, Signer};
+use edgec_packager::{MadeSignature, PackageError, SecretKey, Signer};
 use edgec_tests::{Sandbox, binary, repository};
 
 fn tools() -> Tools {
@@ -82,11 +82,11 @@ impl From<PackageError> for NoSignature {
 impl Signer for Unwilling {
     type Error = NoSignature;
 
-    fn public(&self) -> PublicKey {
-        self.0.public()
+    fn public(&self) -> SignerKeys {
+        self.0.public().into()
     }
 
-    fn sign(&self, _: &[u8]) -> Result<[u8; 64], NoSignature> {
+    fn sign(&self, _: &[u8]) -> Result<Vec<MadeSignature>, NoSignature> {
         Err(NoSignature)
     }
 }

@@ -127,6 +127,7 @@ fn a_name_is_replaced_while_its_versions_run() {
 #[test]
 fn a_version_that_cannot_be_loaded_replaces_nothing() {
     let stored = Stored::new();
+    stored.admit_answer(2);
     stored.admit_answer(3);
     let engine = edge(&Limits::OnDemand);
     let deployment = stored.deploy(&engine);
@@ -142,7 +143,6 @@ fn a_version_that_cannot_be_loaded_replaces_nothing() {
     };
 
     // The operator chooses an older version, which the policy refuses.
-    stored.admit_answer(2);
     stored.store.make_current("app", 2).unwrap();
     assert_eq!(kept(&stored.stricter(3)).code(), "rollback");
 
@@ -313,7 +313,9 @@ fn a_policy_s_file_goes_forward_only() {
     remembering().read().unwrap();
     write("name = 'fleet'\nversion = 2");
     assert_eq!(remembering().read().unwrap_err().code(), "policy-rollback");
-    let root = stored.sandbox.policy().keys().next().unwrap().key;
+    let policy = stored.sandbox.policy();
+    let root = policy.keys().next().unwrap().keys().only().cloned();
+    let root = root.unwrap();
     let signed = PolicyFile::new(&path).signed_by(vec![root]);
     assert_eq!(signed.read().unwrap_err().code(), "policy-signature");
 }

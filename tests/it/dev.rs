@@ -115,11 +115,17 @@ fn write(sandbox: &Sandbox, text: &str) {
     fs::rename(new, sandbox.path().join("app.wat")).unwrap();
 }
 
-#[test]
-fn each_change_is_served_and_no_request_fails() {
+/// A program that answers 201, served with the key of the sandbox.
+fn started() -> (Sandbox, Dev) {
     let sandbox = Sandbox::new();
     write(&sandbox, &programs::proxy(201));
     let dev = Dev::start(&sandbox, &[]);
+    (sandbox, dev)
+}
+
+#[test]
+fn each_change_is_served_and_no_request_fails() {
+    let (sandbox, dev) = started();
     let address = dev.address();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -161,9 +167,7 @@ fn each_change_is_served_and_no_request_fails() {
 
 #[test]
 fn what_changed_is_told() {
-    let sandbox = Sandbox::new();
-    write(&sandbox, &programs::proxy(201));
-    let dev = Dev::start(&sandbox, &[]);
+    let (sandbox, dev) = started();
     dev.address();
     let imports = "(component (import \"wasi:cli/environment@0.2.0\" (instance))";
     let more = programs::proxy(202).replacen("(component", imports, 1);
@@ -176,9 +180,7 @@ fn what_changed_is_told() {
 
 #[test]
 fn an_error_changes_nothing() {
-    let sandbox = Sandbox::new();
-    write(&sandbox, &programs::proxy(201));
-    let dev = Dev::start(&sandbox, &[]);
+    let (sandbox, dev) = started();
     let address = dev.address();
     for (broken, says) in [
         ("(component", "error["),
@@ -200,9 +202,7 @@ fn an_error_changes_nothing() {
 
 #[test]
 fn a_file_that_is_gone_is_told() {
-    let sandbox = Sandbox::new();
-    write(&sandbox, &programs::proxy(201));
-    let dev = Dev::start(&sandbox, &[]);
+    let (sandbox, dev) = started();
     let address = dev.address();
     fs::remove_file(sandbox.path().join("app.wat")).unwrap();
     dev.wait_for("app.wat is gone; the old version goes on");

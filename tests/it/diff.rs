@@ -37,7 +37,7 @@ fn report(sandbox: &Sandbox, arguments: &[&str]) -> Value {
     let output = sandbox.run(&arguments);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let same = report["same"].as_bool().unwrap();
-    assert_eq!(output.status.code(), Some(if same { 0 } else { 1 }));
+    assert_eq!(output.status.code(), Some(if same { 0 } else { 4 }));
     assert_eq!(report["verified"], false);
     report
 }
@@ -49,7 +49,10 @@ fn an_artifact_is_the_same_as_itself() {
     assert_eq!(report["same"], true);
     assert_eq!(report["manifest"], Value::Array(Vec::new()));
     let text = sandbox.ok(&["diff", "a.cwasm", "a.cwasm"]);
-    assert!(text.ends_with("the same image and manifest\n"), "{text}");
+    assert!(
+        text.ends_with("the same image, manifest and signatures\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -161,4 +164,46 @@ fn code_for_another_engine_is_refused() {
     let says = "error[image]: b.cwasm: the code is for wasmtime 47, and this edgec reads code for 48\n  \
                 hint: use an edgec with wasmtime 47\n  more: edgec explain image\n";
     assert_eq!(stderr, says);
+}
+
+/// A gate for a release that should not be able to do more than the last one.
+#[test]
+fn new_imports_come_first_and_can_fail() {
+    let sandbox = two(false);
+    let report = report(&sandbox, &["a.cwasm", "b.cwasm"]);
+    let capabilities = &report["capabilities"];
+    assert_eq!(capabilities["newImports"], serde_json::json!(["env::net"]));
+    assert_eq!(capabilities["goneImports"], serde_json::json!([]));
+    assert_eq!(capabilities["newExports"], serde_json::json!(["comes"]));
+    assert_eq!(capabilities["goneExports"], serde_json::json!(["goes"]));
+    let text = sandbox.run(&["diff", "a.cwasm", "b.cwasm"]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    let (first, rest) = (text.find("+ import  env::net"), text.find("image"));
+    assert!(first.is_some() && first < rest, "{text}");
+    let gate = ["diff", "a.cwasm", "b.cwasm", "--fail-on-new-imports"];
+    let stderr = sandbox.fails(1, &gate);
+    assert!(
+        stderr.contains("error[new-imports]: b.cwasm: new imports: env::net"),
+        "{stderr}"
+    );
+    // One document has both the differences and the error.
+    let refused = sandbox.run(&[&gate[..], &["--format", "json"]].concat());
+    let refused: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(refused["error"]["code"], "new-imports");
+    assert_eq!(refused["capabilities"], report["capabilities"]);
+    // The other way round, it can do less.
+    sandbox.ok(&["diff", "b.cwasm", "a.cwasm", "--fail-on-new-imports"]);
+}
+
+#[test]
+fn other_signatures_are_a_difference() {
+    let sandbox = two(false);
+    sandbox.write("c.cwasm", sandbox.read("a.cwasm"));
+    sandbox.ok(&["keygen", "-o", "other.pem"]);
+    sandbox.ok(&["sign", "c.cwasm", "--key", "other.pem", "--append"]);
+    let report = report(&sandbox, &["a.cwasm", "c.cwasm"]);
+    assert_eq!(report["same"], false);
+    let signatures = report["signatures"].as_array().unwrap();
+    assert_eq!(signatures.len(), 1, "{report}");
+    assert!(signatures[0].get("a").is_none() && signatures[0].get("b").is_some());
 }

@@ -5,6 +5,7 @@
 
 #![cfg(target_os = "linux")]
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -361,6 +362,8 @@ fn a_store_that_others_can_change_is_not_served() {
     let artifacts = sandbox.path().join("store/artifacts");
     let files = std::fs::read_dir(&artifacts).unwrap();
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    // What is known of the signatures is read, and checked, only for a policy that asks for it.
+    paths.retain(|path| path.extension() != Some(OsStr::new("admitted")));
     assert_eq!(paths.len(), 2, "image and envelope");
     paths.extend([sandbox.path().join("store"), artifacts]);
     for path in paths {

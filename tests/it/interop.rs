@@ -147,6 +147,74 @@ fn dsse_and_in_toto_tools_accept_the_envelope() {
     }
 }
 
+/// cosign accepts the bundle over the image, and refuses it over other bytes and with another key.
+#[test]
+fn cosign_accepts_the_bundle_over_the_image_alone() {
+    if !cosign() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let file = sandbox.hello();
+    sandbox.ok(&["keygen", "-o", "other.pem"]);
+    sandbox.ok(&["envelope", "hello.cwasm", "--sigstore", "-o", "bundle.json"]);
+    let artifact = Artifact::decode(&file).unwrap();
+    sandbox.write("image", artifact.image());
+    let mut changed = artifact.image().to_vec();
+    *changed.last_mut().unwrap() ^= 1;
+    sandbox.write("changed", changed);
+    for (image, key, accepted) in [
+        ("image", "key.pub.pem", true),
+        ("changed", "key.pub.pem", false),
+        ("hello.cwasm", "key.pub.pem", false),
+        ("image", "other.pub.pem", false),
+    ] {
+        let output = Command::new("cosign")
+            .current_dir(sandbox.path())
+            .args([
+                "verify-blob-attestation",
+                "--key",
+                key,
+                "--bundle",
+                "bundle.json",
+            ])
+            .args([
+                "--type",
+                edgec_artifact::PREDICATE_TYPE,
+                "--insecure-ignore-tlog",
+                image,
+            ])
+            .output();
+        let output = output.expect("cosign can be started");
+        println!(
+            "{image}, {key}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert_eq!(output.status.success(), accepted, "{image} {key}");
+    }
+    // The key of the bundle can be chosen, and must be there.
+    sandbox.ok(&["sign", "hello.cwasm", "--key", "other.pem", "--append"]);
+    let by = [
+        "envelope",
+        "hello.cwasm",
+        "--sigstore",
+        "--signed-by",
+        "other.pub.pem",
+    ];
+    let bundle: serde_json::Value = serde_json::from_slice(&sandbox.run(&by).stdout).unwrap();
+    let signatures = bundle["dsseEnvelope"]["signatures"].as_array().unwrap();
+    assert_eq!(signatures.len(), 1);
+    assert!(signatures[0].get("keyid").is_none(), "{bundle}");
+    let nobody = "0".repeat(64);
+    let nobody = [
+        "envelope",
+        "hello.cwasm",
+        "--sigstore",
+        "--signed-by",
+        &nobody,
+    ];
+    assert!(sandbox.fails(1, &nobody).contains("error[no-signature]"));
+}
+
 /// A signed payload that is no statement: securesystemslib accepts it, and in-toto refuses it.
 #[test]
 fn a_payload_that_is_no_statement_is_refused_by_in_toto() {

@@ -112,7 +112,7 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
             &["--key", "-"],
             "nonsense",
             None,
-            "error[secret-key]: -: not an Ed25519 private key",
+            "error[secret-key]: -: not an Ed25519 or ML-DSA-65 private key",
         ),
         (
             &["--key", "env:RELEASE_KEY"],

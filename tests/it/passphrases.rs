@@ -86,7 +86,9 @@ fn edgec_opens_what_openssl_encrypts() {
         "passphrase",
     ];
     let error = sandbox.fails(1, &show);
-    assert!(error.starts_with("error[secret-key]: x25519.pem: not an Ed25519 private key"));
+    assert!(
+        error.starts_with("error[secret-key]: x25519.pem: not an Ed25519 or ML-DSA-65 private key")
+    );
 }
 
 /// A file that asks for more work or memory than any real one is refused at once; otherwise this

@@ -282,7 +282,7 @@ fn stages_are_what_they_are_in_their_order() {
     assert_eq!(refused(&sandbox, "app.wat")["error"]["code"], "rebuild");
     // `diff` notices it too, without an input.
     sandbox.write("b.cwasm", &genuine);
-    sandbox.fails(1, &["diff", "a.cwasm", "b.cwasm"]);
+    sandbox.fails(4, &["diff", "a.cwasm", "b.cwasm"]);
 }
 
 /// edgec does not rebuild an artifact that it refuses.

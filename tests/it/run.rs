@@ -1,6 +1,8 @@
 //! `edgec run`: what it cannot give to a program.
 
-use edgec_tests::Sandbox;
+use edgec_tests::{Sandbox, words};
+
+use crate::attack_releases::Publisher;
 
 /// A sandbox, and the command line that runs its program with more options.
 fn sandbox() -> (Sandbox, impl Fn(&[&'static str]) -> Vec<&'static str>) {
@@ -86,4 +88,33 @@ fn a_trap_names_the_program() {
     let stderr = sandbox.fails(134, &["run", "--key", "key.pub.pem", "trap.cwasm"]);
     let says = "error[trap]: trap.cwasm: the program trapped\n";
     assert!(stderr.starts_with(says), "{stderr}");
+}
+
+/// Statements are options of edgec, so they come before the program's own arguments.
+#[test]
+fn a_statement_after_the_programs_arguments_is_the_programs() {
+    let publisher = Publisher::new();
+    let run = format!(
+        "run --trust edgec-trust.toml 1/hello.{}.cwasm",
+        std::env::consts::ARCH
+    );
+    let statements = "--release 1.release.json --timestamp 1.timestamp.json";
+    publisher.ok(&format!("{run} {statements}"));
+    for (arguments, says) in [
+        (
+            "--release 1.release.json word --timestamp 1.timestamp.json".to_owned(),
+            "`--timestamp` after `word` was given to the program; put it before the artifact",
+        ),
+        (
+            format!("word {statements}"),
+            "`--release` after `word` was given to the program; put it before the artifact",
+        ),
+    ] {
+        let error = publisher.0.fails(1, &words(&format!("{run} {arguments}")));
+        assert!(error.contains(says), "{arguments}: {error}");
+    }
+    // A store has its own.
+    let stored = format!("run --store s --trust edgec-trust.toml {statements} acme/hello");
+    let error = publisher.0.fails(2, &words(&stored));
+    assert!(error.contains("--release"), "{error}");
 }

@@ -134,6 +134,31 @@ fn every_verb_keeps_to_the_schema() {
             "verify-blob",
             1,
         ),
+        (
+            "release make good.cwasm --serial 1 --key key.pem -o good.release.json",
+            "release make",
+            0,
+        ),
+        (
+            "release stamp good.release.json --expires +1d --key key.pem -o good.timestamp.json",
+            "release stamp",
+            0,
+        ),
+        (
+            "release verify good.release.json --timestamp good.timestamp.json --key key.pub.pem",
+            "release verify",
+            0,
+        ),
+        (
+            "notarize good.cwasm --rebuild good.wat --key key.pem -o good.rebuild.json",
+            "notarize",
+            0,
+        ),
+        (
+            "notarize good.cwasm --rebuild bad.wat --key key.pem -o bad.rebuild.json",
+            "notarize",
+            1,
+        ),
         ("init", "init", 0),
         ("init", "init", 2),
         (

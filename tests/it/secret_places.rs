@@ -232,15 +232,15 @@ fn other_kinds_of_keys_are_named() {
             b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n\
               -----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"
                 .to_vec(),
-            "a private key for ECDSA; only Ed25519 signs artifacts",
+            "a private key for ECDSA; only Ed25519 and ML-DSA-65 sign artifacts",
         ),
         (
             pkcs8("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"),
-            "a private key for RSA; only Ed25519 signs artifacts",
+            "a private key for RSA; only Ed25519 and ML-DSA-65 sign artifacts",
         ),
         (
             pkcs8("MEcCAQAwBQYDK2VxBDsEOQAAAAAAAAAA"),
-            "a private key for Ed448; only Ed25519 signs artifacts",
+            "a private key for Ed448; only Ed25519 and ML-DSA-65 sign artifacts",
         ),
         (
             STANDARD.encode(&pem).into_bytes(),

@@ -211,7 +211,7 @@ fn a_program_that_does_not_sign_as_it_should_is_refused() {
         ("./signer key.pem", 1, &["bad-signature", "not by key"][..]),
         ("./fails", 3, &["signer", "no token\n", "exit status: 7"]),
         ("./silent", 1, &["bad-signature", "./silent: 0 bytes"]),
-        ("./noise", 1, &["bad-signature", "more than 4096 bytes"]),
+        ("./noise", 1, &["bad-signature", "more than 8192 bytes"]),
         (
             "./sleeps",
             3,

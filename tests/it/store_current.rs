@@ -84,7 +84,6 @@ fn what_cannot_be_run_hides_nothing_that_can() {
     use edgec_tests::corpus::Forge;
 
     let stored = Stored::new();
-    stored.admit(EMPTY, 1, &["-t", "x86_64"]);
     stored.admit(EMPTY, 1, &["-t", "x86_64-v3"]);
     let v3 = edgec_targets::find("x86_64-v3").unwrap();
     let features = v3.features.iter().map(|feature| feature.name.to_owned());
@@ -102,6 +101,7 @@ fn what_cannot_be_run_hides_nothing_that_can() {
         SecretKey::from_pem(&pem).unwrap(),
     );
     let other = Forge::new(&file, &key).with_manifest(|manifest| {
+        manifest.version = 2;
         manifest.engine.version = "48.0.5".to_owned();
         manifest.wasm_features.push("exceptions".to_owned());
         manifest.wasm_features.sort();
@@ -111,5 +111,6 @@ fn what_cannot_be_run_hides_nothing_that_can() {
         .store
         .add(path, &stored.policy, &Expected::anything());
     added.unwrap();
+    stored.admit(EMPTY, 2, &["-t", "x86_64"]);
     assert_eq!(load(), "x86_64");
 }

@@ -277,7 +277,6 @@ fn of_deployments() {
 
 #[test]
 fn of_plans() {
-    let host = StoreHost::empty();
     let forge = Forge::of(material());
     let range = |minimum| LimitRange::new(minimum, None);
     type Change<'a> = &'a dyn Fn(&mut Manifest);
@@ -309,6 +308,7 @@ fn of_plans() {
         ),
     ];
     for (change, options, code) in cases {
+        let host = StoreHost::empty();
         let file = forge.with_manifest(|manifest| change(manifest));
         host.add(&file).unwrap();
         let plan = [&STORE[..], &["plan"], options].concat();

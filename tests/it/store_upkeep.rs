@@ -49,25 +49,24 @@ fn an_admission_says_what_it_found() {
     assert_eq!(add(&first)["change"], "repaired");
     host.told(&VERIFY, 0);
 
-    // The same image with another signature; then another image.
+    // A version has one artifact for a target: neither another manifest nor another image.
     let again = Forge::of(material()).with_manifest(|manifest| {
         manifest.name = "app".to_owned();
         manifest.version = 1;
         let issued = UnixTime::from_seconds(1);
         manifest.validity = Validity::default().with_issued(issued).into_stated();
     });
-    let added = add(&again);
-    assert_eq!(added["change"], "replaced");
-    assert_eq!(added["replaced"], added["image"]);
-    let earlier = added["image"].clone();
     let other = Forge::new(&material().evil, &material().signer);
-    let added = add(&other.with_manifest(|manifest| {
+    let other = other.with_manifest(|manifest| {
         manifest.name = "app".to_owned();
         manifest.version = 1;
-    }));
-    assert_eq!(added["change"], "replaced");
-    assert_eq!(added["replaced"], earlier);
-    assert_ne!(added["image"], earlier);
+    });
+    for file in [&again, &other] {
+        host.sandbox.write("a.cwasm", file);
+        let refused = host.report(&["add", "--key", "key.pub.pem", "a.cwasm"], 1);
+        assert_eq!(refused["results"][0]["error"]["code"], "version-taken");
+    }
+    assert_eq!(add(&first)["change"], "unchanged");
 }
 
 /// Otherwise the first load would be the first to report it.

@@ -29,6 +29,7 @@ transcripts! {
     docs_keys: "docs/keys.md",
     docs_preview1: "docs/preview1.md",
     docs_rebuild: "docs/rebuild.md",
+    docs_releases_and_timestamps: "docs/releases-and-timestamps.md",
     docs_report: "docs/report.md",
     docs_targets: "docs/targets.md",
     docs_trust: "docs/trust.md",

@@ -7,7 +7,7 @@ use edgec_tests::corpus::{Forge, write_policy};
 use serde_json::Value;
 
 /// All checks of a verification, in order.
-const CHECKS: [&str; 20] = [
+const CHECKS: [&str; 25] = [
     "policy",
     "layout",
     "signatures",
@@ -21,6 +21,7 @@ const CHECKS: [&str; 20] = [
     "version",
     "revocation",
     "compiler",
+    "builder",
     "advisories",
     "profile",
     "imports",
@@ -28,6 +29,10 @@ const CHECKS: [&str; 20] = [
     "expiry",
     "audit",
     "provenance",
+    "release",
+    "freshness",
+    "notary",
+    "log",
 ];
 
 /// A sandbox with the example for x86-64 and aarch64, and a policy with this text.

@@ -220,6 +220,14 @@ fn normal(text: &str, built: &BTreeSet<String>) -> String {
         pattern.replace_all(&text, with).into_owned()
     };
     let text = replace(text.to_owned(), r"\d+(\.\d+)? (ms|s)\b", "TIME");
+    // When a verdict was given.
+    let moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ";
+    let text = replace(
+        text,
+        &format!(r"\bat {moment} by edgec"),
+        "at TIME by edgec",
+    );
+    let text = replace(text, &format!("\"at\": \"{moment}\""), "\"at\": TIME");
     let digest = Regex::new(DIGEST).unwrap();
     let text = digest.replace_all(&text, |found: &regex::Captures<'_>| {
         let found = found.get(0).map_or("", |it| it.as_str());

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use edgec_artifact::{PublicKey, Sha256Digest};
+use edgec_artifact::{Sha256Digest, SignerKeys};
 use edgec_builder::cache::{Cache, SharedAnswers};
 use edgec_shared_cache::{
     Address, AddressError, Names, Options, SCHEMES, SharedCache, StoreError, Trouble, is_namespace,
@@ -63,7 +63,7 @@ impl SharedArguments {
         }
     }
 
-    fn trusted(&self) -> Result<Vec<PublicKey>, Failure> {
+    fn trusted(&self) -> Result<Vec<SignerKeys>, Failure> {
         let keys = self.cache_trust.iter().map(|path| keys::read_public(path));
         keys.map(|key| Ok(key?.0)).collect()
     }
@@ -72,7 +72,7 @@ impl SharedArguments {
 /// A shared cache that was named, and is not asked yet.
 pub(super) struct Named {
     address: Address,
-    trusted: Vec<PublicKey>,
+    trusted: Vec<SignerKeys>,
 }
 
 /// Finds everything that is wrong with the arguments of a shared cache.

@@ -41,7 +41,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn unknown(id: &str) -> Failure {
+/// The failure for an identifier that is none.
+pub(super) fn unknown(id: &str) -> Failure {
     let known: Vec<&str> = SHIPPED.iter().map(|it| it.id).collect();
     Failure::usage(
         "unknown-advisory",

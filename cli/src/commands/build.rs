@@ -194,6 +194,11 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
     let reading = begin.elapsed();
     let (program, artifacts) = build.compile(&job.name, input, &shown)?;
     let images: Vec<_> = artifacts.images().collect();
+    concerns::refuse(
+        build,
+        &planned.allowed_advisories,
+        &program.prepared.optimized.component,
+    )?;
     let excesses = exceeded(
         &planned.budgets,
         planned.capabilities.as_ref(),
@@ -214,6 +219,7 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
         artifacts,
         report: report.with_comparison(is_compared).with_gate(&build.gate),
         reading,
+        release: None,
     })
 }
 
@@ -246,6 +252,7 @@ fn check(
         artifacts,
         report,
         reading,
+        release,
     } = finished;
     let job = &planned.job;
     let shown = progress.begin(&job.name, steps(planned));
@@ -259,7 +266,10 @@ fn check(
             .try_for_each(|artifact| accepted(planned, artifact))?;
     }
     let times = built.times.clone();
-    let (artifacts, files) = reported(job, built.artifacts, format)?;
+    let (artifacts, mut files) = reported(job, built.artifacts, format)?;
+    let release = NewFile::release(job, release)?;
+    let report = report.with_release(release.as_ref().map(NewFile::path));
+    files.extend(release);
     Ok(Checked {
         report,
         artifacts,

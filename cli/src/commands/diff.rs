@@ -1,16 +1,18 @@
 //! `edgec diff`: shows the differences between two artifacts. It verifies neither.
 
+mod capabilities;
 pub(crate) mod functions;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use edgec_artifact::elf::ElfImage;
-use edgec_artifact::{Artifact, Exports, Manifest, Statement};
+use edgec_artifact::{Artifact, Exports, Manifest, Sha256Digest, Signature, Statement};
 use edgec_builder::difference::{self, Differences, SectionDifference};
 use edgec_compiler::Image;
 use serde::Serialize;
 
+use self::capabilities::Capabilities;
 use self::functions::{Code, Functions};
 use crate::Outcome;
 use crate::differences::Difference;
@@ -29,8 +31,9 @@ const MAX_ENTRIES: usize = 20_000;
 /// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
 ///
 /// Functions have names if a debug file lies beside the artifact (`edgec build --debug-file`), else
-/// numbers. Exit codes: 0 image and manifest are the same; 1 they differ, or a file is not an
-/// artifact; 3 a file cannot be read.
+/// numbers. Exit codes: 0 image, manifest and signatures are the same; 4 they differ; 1 a file is
+/// not an artifact; 3 a file cannot be read. With --fail-on-new-imports: 1 the second imports what
+/// the first does not; 0 it does not, whatever else differs.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// An artifact; `-` is standard input
@@ -47,6 +50,9 @@ pub(crate) struct Arguments {
     /// one list
     #[arg(long, value_name = "NUMBER", default_value = "20", value_parser = number(0..=u64::MAX, COUNT))]
     most: u64,
+    /// End with an error if the second artifact imports something that the first does not
+    #[arg(long)]
+    fail_on_new_imports: bool,
     /// The output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -60,6 +66,12 @@ struct Report {
     /// Always false: the document says so itself, so that no one takes it for a verdict.
     verified: bool,
     same: bool,
+    /// The imports and exports that only one side has: what the program can do, and what a host can
+    /// call.
+    capabilities: Capabilities,
+    /// The key ids whose signatures only one side has, or that have another signature.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signatures: Vec<Difference>,
     sections: Vec<SectionDifference>,
     functions: Functions,
     /// The differences between the manifests, up to the maximum of the list.
@@ -70,6 +82,9 @@ struct Report {
     /// Why exports could not be compared by name, if a manifest has only their digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     exports_unknown: Option<String>,
+    /// The new imports, if the user refuses them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
 }
 
 #[derive(Serialize)]
@@ -98,8 +113,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let (in_manifests, exports_unknown) = in_manifests(&a, &b);
     let manifest_more = Some(in_manifests.more).filter(|more| *more > 0);
     let named = in_manifests.named.into_iter();
+    let signatures = in_signatures(&a.signatures, &b.signatures);
+    let capabilities = Capabilities::between(&a.manifest, &b.manifest);
+    let refused = capabilities.refused(&b.side.artifact);
     let report = Report {
-        same: a.manifest == b.manifest && a.bytes == b.bytes,
+        same: a.manifest == b.manifest && a.bytes == b.bytes && signatures.is_empty(),
+        error: refused.filter(|_| arguments.fail_on_new_imports),
+        capabilities,
+        signatures,
         sections,
         functions: Functions::compare(&a.code, &b.code),
         manifest: named.map(Difference::from).collect(),
@@ -110,13 +131,37 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         verified: false,
     };
     let most = usize::try_from(arguments.most).unwrap_or(usize::MAX);
-    document::answer(report.same, &report, arguments.format, |report| {
-        report.text(most)
-    });
-    Ok(match report.same {
+    let ok = match arguments.fail_on_new_imports {
+        true => report.error.is_none(),
+        false => report.same,
+    };
+    document::answer(ok, &report, arguments.format, |report| report.text(most));
+    if let Some(failure) = &report.error {
+        failure.tell(arguments.format);
+        return Ok(code(Exit::Rejected));
+    }
+    Ok(match ok {
         true => ExitCode::SUCCESS,
-        false => code(Exit::Rejected),
+        false => code(Exit::Different),
     })
+}
+
+/// The signatures that differ, by key id: whether each side has one, and whether it is the same.
+fn in_signatures(a: &[Signature], b: &[Signature]) -> Vec<Difference> {
+    let of = |side: &[Signature], id: &str| {
+        let found = side.iter().find(|signature| signature.key_id() == id);
+        found.map(|signature| Sha256Digest::of(signature.bytes()).to_string())
+    };
+    let mut ids: Vec<&str> = a.iter().chain(b).map(Signature::key_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let differing = ids.into_iter().filter(|id| of(a, id) != of(b, id));
+    let difference = |id: &str| Difference {
+        at: format!("signatures.{}", cell(id)),
+        a: of(a, id),
+        b: of(b, id),
+    };
+    differing.map(difference).collect()
 }
 
 /// The differences between the manifests. If one of them has only the digest of its exports, the
@@ -157,6 +202,7 @@ fn entries(manifest: &Manifest) -> usize {
 pub(crate) struct Opened<'f> {
     pub(crate) side: Side,
     pub(crate) manifest: Manifest,
+    signatures: Vec<Signature>,
     /// The bytes of the image.
     pub(crate) bytes: &'f [u8],
     pub(crate) image: Image<'f>,
@@ -200,6 +246,7 @@ impl<'f> Opened<'f> {
                 image_bytes: bytes.len() as u64,
             },
             manifest,
+            signatures: artifact.envelope().signatures().to_vec(),
             bytes,
             image,
             code,
@@ -221,8 +268,9 @@ impl Report {
             ));
         }
         if self.same {
-            return text + "the same image and manifest\n";
+            return text + "the same image, manifest and signatures\n";
         }
+        text.push_str(&self.capabilities.text(most));
         if self.a.kind != self.b.kind {
             text.push_str(&format!(
                 "the kind differs: a is a {}, b is a {}; their imports differ, and so does how a host loads them\n",
@@ -243,6 +291,13 @@ impl Report {
         }
         text.push_str(&render::table(&rows));
         text.push_str(&self.functions.text(most));
+        if !self.signatures.is_empty() {
+            text.push_str("signatures (SHA-256)\n");
+            let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+            let rows = self.signatures.iter();
+            let rows = rows.map(|it| vec![format!("  {}", it.at), shown(&it.a), shown(&it.b)]);
+            text.push_str(&render::table(&rows.collect::<Vec<_>>()));
+        }
         if !self.manifest.is_empty() {
             text.push_str("manifest\n");
             let shown = |value: &Option<String>| value.as_deref().map_or("-".to_owned(), cell);

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_artifact::Artifact;
+use edgec_artifact::{Algorithm, Artifact, Envelope, sigstore_bundle};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
 use crate::render::{self, Format};
-use crate::{Outcome, commands, document};
+use crate::{Outcome, commands, document, keys};
 
 /// Write an artifact's DSSE envelope, without verifying anything
 ///
@@ -23,6 +23,14 @@ pub(crate) struct Arguments {
     /// Write the envelope to this file, not to standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write a sigstore bundle (version 0.3) with one of the signatures, for cosign: `cosign
+    /// verify-blob-attestation` compares it with the image (`edgec inspect --image`)
+    #[arg(long)]
+    sigstore: bool,
+    /// The signature for the bundle: a key id, or the file of a public key [default: the first
+    /// Ed25519 signature]
+    #[arg(long, value_name = "KEY_ID|FILE", requires = "sigstore")]
+    signed_by: Option<PathBuf>,
     /// The format of standard output; `json` has the envelope in a document
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -50,8 +58,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let failure = Failure::rejected("layout", &error).about_safe(render::path(path));
         explain(failure, &file, Wanted::Artifact)
     })?;
-    // An envelope has one spelling: encoding it again gives the bytes of the file.
-    let envelope = artifact.envelope().encode();
+    let envelope = match arguments.sigstore {
+        true => bundle(artifact.envelope(), arguments)?,
+        // An envelope has one spelling: encoding it again gives the bytes of the file.
+        false => artifact.envelope().encode(),
+    };
     if let Some(output) = &arguments.output {
         files::write(output, &envelope, Wanted::Envelope)?;
     }
@@ -73,4 +84,29 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The bundle with the chosen signature.
+fn bundle(envelope: &Envelope, arguments: &Arguments) -> Result<Vec<u8>, Failure> {
+    let wanted = match &arguments.signed_by {
+        Some(named) => keys::named_ids(named)?,
+        None => Vec::new(),
+    };
+    let found = envelope.signatures().iter().find(|signature| {
+        let is_ed25519 = signature.bytes().len() == Algorithm::Ed25519.signature_len();
+        match wanted.is_empty() {
+            true => is_ed25519,
+            false => wanted.iter().any(|id| id == signature.key_id()),
+        }
+    });
+    match found {
+        Some(signature) => Ok(sigstore_bundle(envelope, signature)),
+        None => {
+            let message = "there is no such signature for a bundle";
+            let failure = Failure::new(Exit::Rejected, "no-signature", message);
+            Err(failure
+                .about_safe(render::path(&arguments.artifact))
+                .hint("`edgec inspect` shows the key ids of the signatures"))
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use edgec_artifact::Algorithm;
 use serde::Serialize;
 
 use crate::document;
@@ -12,12 +13,15 @@ use crate::files;
 use crate::render::{self, Format};
 use crate::{Outcome, keys, secrets, signals};
 
-/// Make an Ed25519 signing key: the private half (mode 0600) and the public half
+/// Make a signing key: the private half (mode 0600) and the public half
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The private key's file; the public key goes beside it, with the ending .pub.pem
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// The algorithm; `hybrid` makes a key of each, in one file (docs/keys.md)
+    #[arg(long, value_enum, default_value = "ed25519")]
+    algorithm: Kind,
     /// Encrypt the private key with a passphrase; every use of the key then needs it
     #[arg(long)]
     encrypt: bool,
@@ -30,6 +34,28 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
+/// Which keys to make.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// Ed25519 (RFC 8032)
+    Ed25519,
+    /// ML-DSA-65 (FIPS 204), which stays secure against a quantum computer
+    #[value(name = "ml-dsa-65")]
+    MlDsa65,
+    /// Both: a signer that signs with each
+    Hybrid,
+}
+
+impl Kind {
+    fn algorithms(self) -> &'static [Algorithm] {
+        match self {
+            Self::Ed25519 => &[Algorithm::Ed25519],
+            Self::MlDsa65 => &[Algorithm::MlDsa65],
+            Self::Hybrid => &Algorithm::ALL,
+        }
+    }
+}
+
 /// The result. Nothing in it is secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +63,10 @@ struct Report {
     private_key: String,
     public_key: String,
     key_id: String,
+    /// The ids of the other keys of a hybrid signer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_key_ids: Vec<String>,
+    algorithms: Vec<Algorithm>,
     encrypted: bool,
 }
 
@@ -59,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
         false => None,
     };
-    let key = keys::generate()?;
+    let key = keys::generate(arguments.algorithm.algorithms())?;
     let pem = keys::pem(&key, passphrase.as_ref())?;
     // Writes both halves or none.
     signals::uninterrupted(|| {
@@ -71,10 +101,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
         written
     })?;
+    let (key_id, more_key_ids) = keys::ids(&key.public());
     let report = Report {
         private_key: render::path(private),
         public_key: render::path(&public),
-        key_id: key.public().id().to_string(),
+        key_id,
+        more_key_ids,
+        algorithms: arguments.algorithm.algorithms().to_vec(),
         encrypted: passphrase.is_some(),
     };
     document::answer(true, &report, arguments.format, Report::text);
@@ -87,10 +120,20 @@ impl Report {
             true => "encrypted; keep it and its passphrase secret",
             false => "keep it secret",
         };
-        format!(
-            "private key  {} ({kept})\npublic key   {}\nkey id       {}\n",
-            self.private_key, self.public_key, self.key_id
-        )
+        let mut text = format!(
+            "private key  {} ({kept})\npublic key   {}\n",
+            self.private_key, self.public_key
+        );
+        let ids = std::iter::once(&self.key_id).chain(&self.more_key_ids);
+        for (id, algorithm) in ids.zip(&self.algorithms) {
+            // Most keys are for Ed25519.
+            let algorithm = match self.algorithms.as_slice() {
+                [Algorithm::Ed25519] => String::new(),
+                _ => format!(" ({algorithm})"),
+            };
+            text.push_str(&format!("key id       {id}{algorithm}\n"));
+        }
+        text
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
-use edgec_artifact::{KeyEncoding, PublicKey};
+use edgec_artifact::{KeyEncoding, PublicKey, SignerKeys};
 use edgec_packager::SecretKey;
 use serde::Serialize;
 
@@ -97,7 +97,7 @@ struct Found {
     kind: &'static str,
     encoding: &'static str,
     encrypted: bool,
-    public: PublicKey,
+    public: SignerKeys,
 }
 
 #[derive(Serialize)]
@@ -106,6 +106,9 @@ struct Report {
     file: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<KeyReport>,
+    /// The other keys of a hybrid signer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_keys: Vec<KeyReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
 }
@@ -119,8 +122,11 @@ struct KeyReport {
     algorithm: &'static str,
     key_id: String,
     pem: String,
-    raw: String,
-    openssh: String,
+    /// Only an Ed25519 key is written like this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    openssh: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -147,7 +153,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         } => {
             refuse_stdin_twice(std::slice::from_ref(file), passphrase_file.as_ref())?;
             let found = find(file, passphrase_file.as_deref())?;
-            let text = found.public.to_text((*encoding).into());
+            let text = exported(file, &found.public, *encoding)?;
             if let Some(output) = output {
                 files::refuse_dash(output)?;
                 write(output, text.as_bytes(), Wanted::PublicKey)?;
@@ -158,7 +164,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 (_, output) => {
                     let exported = Exported {
                         public_key: output.as_deref().map(render::path),
-                        key_id: found.public.id().to_string(),
+                        key_id: found.public.ids(),
                         key: text.trim_end(),
                     };
                     document::print(true, &exported);
@@ -180,13 +186,18 @@ fn show(paths: &[PathBuf], passphrase: Option<&Path>, format: Format) -> Outcome
     for path in paths {
         let file = render::path(path);
         let report = match find(path, passphrase) {
-            Ok(found) => Report {
-                key: Some(KeyReport::new(&found)),
-                error: None,
-                file,
-            },
+            Ok(found) => {
+                let mut keys = found.public.iter().map(|key| KeyReport::new(&found, key));
+                Report {
+                    key: keys.next(),
+                    more_keys: keys.collect(),
+                    error: None,
+                    file,
+                }
+            }
             Err(failure) => Report {
                 key: None,
+                more_keys: Vec::new(),
                 error: Some(failure),
                 file,
             },
@@ -197,15 +208,15 @@ fn show(paths: &[PathBuf], passphrase: Option<&Path>, format: Format) -> Outcome
 }
 
 impl KeyReport {
-    fn new(found: &Found) -> Self {
-        let text = |encoding| found.public.to_text(encoding).trim_end().to_owned();
+    fn new(found: &Found, key: &PublicKey) -> Self {
+        let text = |encoding| Some(key.to_text(encoding)?.trim_end().to_owned());
         Self {
             kind: found.kind,
             encoding: found.encoding,
             encrypted: found.encrypted,
-            algorithm: "ed25519",
-            key_id: found.public.id().to_string(),
-            pem: found.public.to_pem(),
+            algorithm: key.algorithm().name(),
+            key_id: key.id().to_string(),
+            pem: key.to_pem(),
             raw: text(KeyEncoding::Raw),
             openssh: text(KeyEncoding::OpenSsh),
         }
@@ -219,16 +230,23 @@ impl Report {
         };
         let encrypted = if key.encrypted { ", encrypted" } else { "" };
         let row = |name: &str, text: &str| vec![format!("  {name}"), text.to_owned()];
+        let mut rows = Vec::new();
+        for key in std::iter::once(key).chain(&self.more_keys) {
+            rows.push(row("key id", &key.key_id));
+            match (&key.raw, &key.openssh) {
+                (Some(raw), Some(openssh)) => {
+                    rows.push(row("raw", raw));
+                    rows.push(row("OpenSSH", openssh));
+                }
+                _ => rows.push(row("algorithm", key.algorithm)),
+            }
+        }
         format!(
             "{}: {} key ({}{encrypted})\n{}",
             self.file,
             key.kind,
             key.encoding,
-            render::table(&[
-                row("key id", &key.key_id),
-                row("raw", &key.raw),
-                row("OpenSSH", &key.openssh),
-            ])
+            render::table(&rows)
         )
     }
 }
@@ -260,7 +278,7 @@ fn import(file: &Path, output: &Path, format: Format) -> Outcome {
     write(output, public.to_pem().as_bytes(), Wanted::PublicKey)?;
     let imported = Imported {
         public_key: render::path(output),
-        key_id: public.id().to_string(),
+        key_id: public.ids(),
     };
     document::answer(true, &imported, format, |imported| {
         format!(
@@ -292,7 +310,23 @@ fn find(path: &Path, passphrase: Option<&Path>) -> Result<Found, Failure> {
     })
 }
 
-fn public((public, encoding): (PublicKey, KeyEncoding)) -> Found {
+/// The text of the public keys in an encoding that each of them has.
+fn exported(file: &Path, keys: &SignerKeys, encoding: EncodingName) -> Result<String, Failure> {
+    let texts = keys.iter().map(|key| key.to_text(encoding.into()));
+    let text: Option<String> = match encoding {
+        EncodingName::Pem => texts.collect(),
+        // One key a line has no place for a second.
+        EncodingName::Raw | EncodingName::Openssh => keys.only().and(texts.collect()),
+    };
+    text.ok_or_else(|| {
+        let message = "only one Ed25519 key alone is written like this";
+        Failure::usage("encoding", message)
+            .about(render::path(file))
+            .hint("`--as pem` writes every key")
+    })
+}
+
+fn public((public, encoding): (SignerKeys, KeyEncoding)) -> Found {
     Found {
         kind: "public",
         encoding: encoding.name(),

@@ -1,15 +1,17 @@
 //! `edgec policy`: signs a trust policy, and reads one as a host would.
 
 mod check;
+mod init;
 mod replaced;
+mod update;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, UnixTime, policy_envelope};
+use edgec_packager::MadeSignature;
+use edgec_verifier::{MAX_GUARDED_LEN, TrustPolicy, UnixTime, policy_envelope};
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::document;
 use crate::failure::{Exit, Failure};
 use crate::failures::packager::bad_signature;
@@ -17,8 +19,9 @@ use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files;
 use crate::render::{self, Format};
 use crate::signer::{SignerArguments, read_signature};
+use crate::{Outcome, keys};
 
-/// Sign a trust policy, or check one
+/// Write, sign or check a trust policy, or follow a chain of them
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -29,6 +32,8 @@ pub(crate) struct Arguments {
 enum Command {
     Sign(Box<Sign>),
     Check(check::Arguments),
+    Update(update::Arguments),
+    Init(Box<init::Arguments>),
 }
 
 /// Sign a policy with a root key
@@ -44,7 +49,7 @@ struct Sign {
     /// Sign nothing: write the bytes to sign (DSSE PAE); `-` is standard output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output", "format"], help_heading = "Signatures")]
     export_pae: Option<PathBuf>,
-    /// Attach a signature that was made elsewhere (64 bytes, or base64)
+    /// Attach a signature that was made elsewhere (its bytes, or base64)
     #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
     attach: Option<PathBuf>,
     /// The file for the signed policy
@@ -67,6 +72,9 @@ struct Sign {
 struct Signed {
     policy: String,
     key_id: String,
+    /// The ids of the signer's other keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_key_ids: Vec<String>,
     /// The key ids whose signatures were removed, because they were over other bytes.
     dropped: Vec<String>,
 }
@@ -75,6 +83,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.command {
         Command::Sign(arguments) => sign(arguments),
         Command::Check(arguments) => check::run(arguments),
+        Command::Update(arguments) => update::run(arguments),
+        Command::Init(arguments) => init::run(arguments),
     }
 }
 
@@ -104,14 +114,19 @@ fn sign(arguments: &Sign) -> Outcome {
     }
     files::spare(&read, output, Wanted::SignedPolicy)?;
     replaced::find(output, &policy)?;
-    let (public, signature) = signature(arguments, &envelope.pae())?;
+    let made = signatures(arguments, &envelope.pae())?;
     // Checked again here, because signing may have taken long.
     let old = replaced::find(output, &policy)?;
     let is_same = old
         .as_ref()
         .is_some_and(|old| envelope.merge(&old.envelope));
-    let attached = envelope.attach(&public, signature);
-    attached.map_err(|error| bad_signature(&error).about(path.display()))?;
+    let mut ids = Vec::new();
+    for made in made {
+        ids.push(made.by.id().to_string());
+        let attached = envelope.attach(&made.by, made.bytes);
+        attached.map_err(|error| bad_signature(&error).about(path.display()))?;
+    }
+    let mut ids = ids.into_iter();
     let bytes = envelope.encode();
     if bytes.len() as u64 > MAX_GUARDED_LEN {
         let message = format!("the signed policy would have more than {MAX_GUARDED_LEN} bytes");
@@ -124,7 +139,8 @@ fn sign(arguments: &Sign) -> Outcome {
     let dropped = old.as_ref().map(|old| old.dropped(&envelope));
     let signed = Signed {
         policy: render::path(output),
-        key_id: public.id().to_string(),
+        key_id: ids.next().unwrap_or_default(),
+        more_key_ids: ids.collect(),
         dropped: dropped.unwrap_or_default(),
     };
     document::answer(true, &signed, arguments.format, Signed::text);
@@ -133,7 +149,8 @@ fn sign(arguments: &Sign) -> Outcome {
 
 impl Signed {
     fn text(&self) -> String {
-        let mut text = format!("{}: signed by {}\n", self.policy, self.key_id);
+        let ids = keys::listed(&self.key_id, &self.more_key_ids);
+        let mut text = format!("{}: signed by {ids}\n", self.policy);
         for id in &self.dropped {
             text.push_str(&format!(
                 "  the signature by {id} was removed: it was over another policy\n"
@@ -156,18 +173,19 @@ fn export(arguments: &Sign, pae: &[u8]) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The signature: made elsewhere, or made now.
-fn signature(arguments: &Sign, pae: &[u8]) -> Result<(PublicKey, [u8; 64]), Failure> {
+/// The signatures: one that was made elsewhere, or one with each key of the signer.
+fn signatures(arguments: &Sign, pae: &[u8]) -> Result<Vec<MadeSignature>, Failure> {
     if let Some(attached) = &arguments.attach {
         // clap requires this argument.
         let public = arguments
             .signer
             .public_key()?
             .ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
-        return Ok((public, read_signature(attached)?));
+        let signature = read_signature(attached, &public)?;
+        return Ok(vec![MadeSignature::new(public, signature)]);
     }
     let signer = arguments.signer.signer()?.ok_or_else(|| {
         Failure::usage("no-key", "no signing key given").hint("name the root key with --key")
     })?;
-    Ok((signer.public(), signer.sign(pae)?))
+    signer.sign(pae)
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::commands::diff::functions::Functions;
 use crate::commands::diff::{Opened, in_manifests};
+use crate::companion::StatementArguments;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::Wanted;
 use crate::render::{self, Format, size};
@@ -49,6 +50,8 @@ pub(crate) struct Arguments {
     baseline: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
+    #[command(flatten, next_help_heading = "Trust")]
+    statements: StatementArguments,
     /// The format of standard output
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
@@ -84,6 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         .iter()
         .chain(&arguments.baseline)
         .chain(arguments.trust.keys())
+        .chain(arguments.statements.reads())
         .cloned()
         .collect();
     files::spare(&read, &arguments.output, Wanted::Report)?;
@@ -91,8 +95,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let message = format!("a page shows at most {MAX_ARTIFACTS} artifacts");
         return Err(Failure::usage("usage", message).hint("write several pages"));
     }
-    let trust = match arguments.trust.are_given() {
-        true => Some(arguments.trust.resolve()?),
+    let has_statements = arguments.statements.reads().next().is_some();
+    let trust = match arguments.trust.are_given() || has_statements {
+        true => Some(arguments.trust.resolve_with(&arguments.statements)?),
         false => None,
     };
     let mut subjects = Vec::new();

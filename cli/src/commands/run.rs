@@ -14,6 +14,7 @@ use edgec_loader::{
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::Outcome;
+use crate::companion::StatementArguments;
 use crate::failure::{Exit, Failure};
 use crate::failures::loader::{file_failure, load_failure, store_failure};
 use crate::key_material::looks_like;
@@ -37,12 +38,14 @@ use crate::trust::{Trust, TrustArguments};
 pub(crate) struct Arguments {
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
+    #[command(flatten, next_help_heading = "Trust")]
+    statements: StatementArguments,
     /// Take the program from this store, by its name. EDGEC_STORE is ignored: without this option,
     /// the argument is always a file
     #[arg(
         long,
         value_name = "DIR",
-        conflicts_with = "name",
+        conflicts_with_all = ["name", "provenance", "bundle", "StatementArguments"],
         help_heading = "Artifact"
     )]
     store: Option<PathBuf>,
@@ -69,13 +72,20 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// If an option that names trust went to the program instead, says so.
+    /// If an option that edgec lacks went to the program instead, says so.
     fn explain(&self, failure: Failure) -> Failure {
-        if failure.code() != "no-trust" {
-            return failure;
-        }
+        let options: &[&str] = match failure.code() {
+            "no-trust" => &["--key", "--trust"],
+            "no-release" => &["--release"],
+            "no-timestamp" => &["--timestamp"],
+            "no-notary" => &["--notary"],
+            "no-provenance" => &["--provenance"],
+            "no-log-proof" => &["--bundle"],
+            _ => return failure,
+        };
         let first = self.program.first();
-        if first.is_some_and(|word| word == "--help" || word == "-h") {
+        let is_help = first.is_some_and(|word| word == "--help" || word == "-h");
+        if is_help && failure.code() == "no-trust" {
             return failure.hint(
                 "`edgec run --help` is the help of edgec; for the program's help, name a public \
                  key with --key, or a trust policy with --trust",
@@ -84,15 +94,14 @@ impl Arguments {
         let words = self.program.iter().map(|word| word.to_string_lossy());
         let mut names = words.filter_map(|word| {
             let name = word.split('=').next().unwrap_or_default();
-            let options = ["--key", "--trust"];
-            options.into_iter().find(|option| *option == name)
+            options.iter().find(|option| **option == name)
         });
         let Some(option) = names.next() else {
             return failure;
         };
         // edgec's options ended at the program's first word, or at `--`.
         let behind = match first.map(|word| word.to_string_lossy()) {
-            Some(first) if first.starts_with(option) => "`--`".to_owned(),
+            Some(first) if first.starts_with(*option) => "`--`".to_owned(),
             // An option may hold a secret of the program.
             Some(first) if !first.starts_with('-') && looks_like(first.as_bytes()).is_none() => {
                 format!("`{first}`")
@@ -122,11 +131,12 @@ impl Program {
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     let path = arguments.artifact.as_path();
-    let trust = arguments.trust.resolve();
+    let trust = arguments.trust.resolve_with(&arguments.statements);
     let trust = trust.map_err(|failure| arguments.explain(failure))?;
     let (engine, program) = match &arguments.store {
         Some(store) => from_store(store, path, &trust)?,
-        None => from_file(path, &arguments.also, &trust)?,
+        None => from_file(path, &arguments.also, &trust)
+            .map_err(|failure| arguments.explain(failure))?,
     };
     for check in program.checks() {
         if check.status == Status::Warned {

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_artifact::PublicKey;
+use edgec_artifact::SignerKeys;
 use edgec_builder::self_check;
 use edgec_packager::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// Sign nothing: write the bytes to sign (DSSE PAE); `-` is standard output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "remove", "append", "output", "format"], help_heading = "Signatures")]
     export_pae: Option<PathBuf>,
-    /// Attach a signature that was made elsewhere (64 bytes, or base64)
+    /// Attach a signature that was made elsewhere (its bytes, or base64)
     #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
     attach: Option<PathBuf>,
     /// Remove the signature of this key: a key id, or the file of a public key
@@ -57,6 +57,9 @@ pub(crate) struct Arguments {
 struct Signed {
     artifact: String,
     key_id: String,
+    /// The ids of the signer's other keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_key_ids: Vec<String>,
     /// The key ids whose signatures were removed.
     dropped: Vec<String>,
     /// What the signer signs for: this application, not a path.
@@ -72,6 +75,9 @@ struct Signed {
 struct Removed {
     artifact: String,
     removed: String,
+    /// The ids of the signer's other keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_removed: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -105,9 +111,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let manifest = self_check(signed.as_bytes(), &public);
     let manifest = manifest.map_err(|error| self_check_failure(&error).about(path.display()))?;
     files::write(output, signed.as_bytes(), Wanted::Artifact)?;
+    let (key_id, more_key_ids) = keys::ids(&public);
     let report = Signed {
         artifact: render::path(output),
-        key_id: public.id().to_string(),
+        key_id,
+        more_key_ids,
         dropped: dropped.iter().map(|id| safe(id)).collect(),
         name: safe(&manifest.name),
         version: manifest.version,
@@ -121,18 +129,23 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 /// Removes the signature under a key id, or of the public key in a file.
 fn remove(arguments: &Arguments, removed: &Path, output: &Path) -> Outcome {
     let path = &arguments.artifact;
-    let key_id = key_id(removed)?;
-    let file = files::read_artifact(path)?;
-    let bytes = remove_signatures(&file, &key_id).map_err(|error| failure(&error, path))?;
-    files::write(output, &bytes, Wanted::Artifact)?;
+    let mut ids = keys::named_ids(removed)?.into_iter();
+    let (key_id, more) = (ids.next().unwrap_or_default(), ids.collect::<Vec<_>>());
+    let mut file = files::read_artifact(path)?;
+    for id in std::iter::once(&key_id).chain(&more) {
+        file = remove_signatures(&file, id).map_err(|error| failure(&error, path))?;
+    }
+    files::write(output, &file, Wanted::Artifact)?;
     let report = Removed {
         artifact: render::path(output),
         removed: key_id,
+        more_removed: more,
     };
     document::answer(true, &report, arguments.format, |report| {
         format!(
             "{}: no longer signed by {}\n",
-            report.artifact, report.removed
+            report.artifact,
+            keys::listed(&report.removed, &report.more_removed)
         )
     });
     Ok(ExitCode::SUCCESS)
@@ -154,7 +167,8 @@ fn export(path: &Path, exported: &Path) -> Outcome {
 
 impl Signed {
     fn text(&self) -> String {
-        let mut text = format!("{}: signed by {}\n", self.artifact, self.key_id);
+        let ids = keys::listed(&self.key_id, &self.more_key_ids);
+        let mut text = format!("{}: signed by {ids}\n", self.artifact);
         for id in &self.dropped {
             text.push_str(&format!(
                 "  the signature by {id} was removed (--append keeps it)\n"
@@ -167,35 +181,35 @@ impl Signed {
     }
 }
 
-/// The signed artifact, the signing key, and the ids of the keys whose signatures were removed.
-fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<String>), Failure> {
+/// The signed artifact, the signing keys, and the ids of the keys whose signatures were removed.
+fn signed(arguments: &Arguments) -> Result<(SignedArtifact, SignerKeys, Vec<String>), Failure> {
     let path = &arguments.artifact;
     let about = |error: PackageError| failure(&error, path);
     // Read before the user is asked for a passphrase, a PIN or a signature.
     let file = files::read_artifact(path)?;
     let (unsigned, mut kept) = UnsignedArtifact::reopen(&file).map_err(about)?;
-    let mut dropped = Vec::new();
+    let mut dropped: Vec<String> = Vec::new();
     if !arguments.append {
         dropped.extend(
             kept.drain(..)
                 .map(|signature| signature.key_id().to_owned()),
         );
     }
-    let others = |public: &PublicKey| {
-        let id = public.id().to_string();
-        dropped
-            .into_iter()
-            .filter(|dropped| *dropped != id)
-            .collect()
+    let mut others = |public: &SignerKeys| {
+        let own: Vec<String> = public.iter().map(|key| key.id().to_string()).collect();
+        dropped.retain(|dropped| !own.contains(dropped));
+        std::mem::take(&mut dropped)
     };
     if let Some(attached) = &arguments.attach {
         let public = arguments.signer.public_key()?;
         // clap requires this argument.
         let public =
             public.ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
-        let signature = read_signature(attached)?;
+        let signature = read_signature(attached, &public)?;
         let signed = unsigned.attach(&public, signature, kept).map_err(about)?;
-        return Ok((signed, public, others(&public)));
+        let public = public.into();
+        let dropped = others(&public);
+        return Ok((signed, public, dropped));
     }
     let signer = arguments.signer.signer()?.ok_or_else(|| {
         Failure::usage("no-key", "no signing key given").hint(format!(
@@ -207,7 +221,8 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<Strin
         .sign(&signer, kept)
         .map_err(|failure| failure.or_about(path.display()))?;
     let public = signer.public();
-    Ok((signed, public, others(&public)))
+    let dropped = others(&public);
+    Ok((signed, public, dropped))
 }
 
 /// Why the file at `path` was not signed. If it is not an artifact at all, the failure says what it
@@ -218,15 +233,4 @@ fn failure(error: &PackageError, path: &Path) -> Failure {
         PackageError::Layout(_) => explain_file(failure, path, Wanted::Artifact),
         _ => failure,
     }
-}
-
-/// A key id as it is, or the key id of the public key in a file.
-fn key_id(named: &Path) -> Result<String, Failure> {
-    let text = named.to_string_lossy();
-    let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-    if text.len() == 64 && text.chars().all(digit) {
-        return Ok(text.into_owned());
-    }
-    let (key, _) = keys::read_public(named)?;
-    Ok(key.id().to_string())
 }

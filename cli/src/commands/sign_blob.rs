@@ -52,6 +52,9 @@ struct Signed {
     file: String,
     attestation: String,
     key_id: String,
+    /// The ids of the signer's other keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_key_ids: Vec<String>,
     /// What was signed.
     name: String,
     sha256: String,
@@ -94,10 +97,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         .sign(&signer, hint)
         .map_err(|failure| failure.or_about(path.display()))?;
     files::write(&output, signed.as_bytes(), Wanted::Attestation)?;
+    let (key_id, more_key_ids) = keys::ids(&signer.public());
     let report = Signed {
         file: render::path(path),
         attestation: render::path(&output),
-        key_id: signer.public().id().to_string(),
+        key_id,
+        more_key_ids,
         name: safe(&name),
         sha256: sha256.to_string(),
         bytes,
@@ -113,7 +118,7 @@ impl Signed {
         format!(
             "{}: signed by {}\n  {} ({}), sha256 {}\n  {} in {}\n",
             self.file,
-            self.key_id,
+            keys::listed(&self.key_id, &self.more_key_ids),
             self.name,
             render::size(self.bytes),
             self.sha256,

@@ -4,6 +4,7 @@ mod add;
 mod gc;
 mod ls;
 mod plan;
+mod release;
 mod rm;
 mod select;
 mod verify;
@@ -47,6 +48,7 @@ pub(crate) struct Arguments {
 enum Command {
     /// Verify artifacts and keep them; makes the store if there is none
     Add(add::Arguments),
+    Release(release::Arguments),
     /// List the releases of the store
     #[command(visible_alias = "list")]
     Ls(ls::Arguments),
@@ -130,9 +132,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let open = || ArtifactStore::open(at).map_err(|error| store_failure(&error));
     match &arguments.command {
         Command::Add(add) => {
-            let trust = add.trust.resolve()?;
+            let trust = add.trust()?;
             add::run(at, add, &trust)
         }
+        Command::Release(release) => release::run(&open()?, release),
         Command::Ls(ls) => ls::run(&open()?, ls),
         Command::Path(path) => print_paths(&open()?, path),
         Command::Verify(verify) => verify::run(&open()?, verify),

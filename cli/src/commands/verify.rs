@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as _;
-use edgec_verifier::{AcceptedSignature, Check, CheckName, Manifest, Status, VerifyError, examine};
+use edgec_verifier::{
+    AcceptedSignature, Check, CheckName, Hashing, Manifest, Sha256Digest, Status, UnixTime,
+    VerifyError, examine_hashing,
+};
 use serde::Serialize;
 
+use crate::companion::StatementArguments;
 use crate::differences::Difference;
 use crate::failure::{Exit, Failure, chain};
 use crate::failures::verifier::verify_failure_of;
@@ -31,6 +35,8 @@ pub(crate) struct Arguments {
     artifacts: Vec<PathBuf>,
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
+    #[command(flatten, next_help_heading = "Trust")]
+    statements: StatementArguments,
     /// Also check whether this machine, or the host that FILE describes, can run them; put it after
     /// the artifacts
     #[arg(long, value_name = "FILE", num_args = 0..=1, help_heading = "Host")]
@@ -46,6 +52,10 @@ pub(crate) struct Arguments {
     /// The format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
+    /// Do not compute the SHA-256 of the image, only its fs-verity digest, which covers the same
+    /// bytes: half the time, and tools that go by the SHA-256 may mean another file
+    #[arg(long, help_heading = "Trust")]
+    fast: bool,
     /// Print one line for each artifact, without its checks
     #[arg(short, long, conflicts_with = "format", help_heading = "Output")]
     quiet: bool,
@@ -58,6 +68,7 @@ impl Arguments {
         self.artifacts
             .iter()
             .chain(self.trust.keys())
+            .chain(self.statements.reads())
             .chain(host)
             .chain(&self.rebuild)
             .cloned()
@@ -69,6 +80,13 @@ impl Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifact: String,
+    /// The file itself. `None` if it could not be read, or with `--fast`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<FileFacts>,
+    /// The time for which the verdict was given.
+    at: UnixTimeText,
+    /// The version of the edgec that gave it.
+    edgec: &'static str,
     verified: bool,
     warnings: usize,
     checks: Vec<Check>,
@@ -85,9 +103,21 @@ struct Report {
     error: Option<Failure>,
 }
 
+/// What identifies a file, whatever is in it.
+#[derive(Serialize)]
+struct FileFacts {
+    sha256: String,
+    bytes: usize,
+}
+
+/// A time in words, as RFC 3339 has it.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct UnixTimeText(String);
+
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_stdin_twice(&arguments.reads())?;
-    let trust = arguments.trust.resolve()?;
+    let trust = arguments.trust.resolve_with(&arguments.statements)?;
     let host = match &arguments.host {
         None => None,
         Some(None) => Some(Host::here()),
@@ -102,7 +132,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     };
     let mut reports = Reports::new(arguments.format);
     for path in &arguments.artifacts {
-        let report = examine_file(path, &trust, rebuild.as_ref(), host.as_ref())?;
+        let report = examine_file(
+            path,
+            arguments.fast,
+            &trust,
+            rebuild.as_ref(),
+            host.as_ref(),
+        )?;
         let shown = |report: &Report| text(report, arguments.quiet);
         reports.add(report, |report| report.error.as_ref(), shown);
     }
@@ -111,12 +147,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn examine_file(
     path: &Path,
+    fast: bool,
     trust: &Trust,
     rebuild: Option<&Rebuild>,
     host: Option<&Host>,
 ) -> Result<Report, Failure> {
     let shown = render::path(path);
-    let mut report = Report::new(&shown, trust);
+    let now = time::now()?;
+    let mut report = Report::new(&shown, trust, now);
     let file = match files::read_artifact(path) {
         Ok(file) => file,
         Err(failure) => {
@@ -124,8 +162,14 @@ fn examine_file(
             return Ok(report);
         }
     };
-    match examine(&file, &trust.policy, &trust.expected, time::now()?) {
+    let hashing = match fast {
+        true => Hashing::FsVerity,
+        false => Hashing::Both,
+    };
+    let (policy, expected) = (&trust.policy, &trust.expected);
+    match examine_hashing(&file, policy, expected, now, hashing) {
         Ok(artifact) => {
+            report.file = artifact.file_sha256().map(|it| FileFacts::new(it, &file));
             report.verified = true;
             report.checks = artifact.checks().to_vec();
             report.signatures = artifact.accepted().to_vec();
@@ -141,6 +185,7 @@ fn examine_file(
         }
         Err(rejection) => {
             let failure = verify_failure_of(&rejection.error, &file);
+            report.file = (!fast).then(|| FileFacts::new(Sha256Digest::of(&file), &file));
             report.checks = rejection.checks;
             if let VerifyError::Layout(_) = rejection.error {
                 // What the file is says more than what it lacks.
@@ -161,11 +206,23 @@ fn examine_file(
     Ok(report)
 }
 
+impl FileFacts {
+    fn new(sha256: Sha256Digest, file: &[u8]) -> Self {
+        Self {
+            sha256: sha256.to_string(),
+            bytes: file.len(),
+        }
+    }
+}
+
 impl Report {
     /// A report without any check.
-    fn new(artifact: &str, trust: &Trust) -> Self {
+    fn new(artifact: &str, trust: &Trust, now: UnixTime) -> Self {
         Self {
             artifact: artifact.to_owned(),
+            file: None,
+            at: UnixTimeText(now.to_string()),
+            edgec: env!("CARGO_PKG_VERSION"),
             verified: false,
             warnings: 0,
             checks: Vec::new(),
@@ -329,6 +386,15 @@ fn text(report: &Report, quiet: bool) -> String {
         .collect();
     if report.policy.without().is_none() {
         rows.push(row("(policy)", "", report.policy.text()));
+        if let Some(off) = report.policy.left_off() {
+            rows.push(row("(left off)", "", off));
+        }
     }
+    if let Some(FileFacts { sha256, bytes }) = &report.file {
+        let text = format!("sha256 {sha256}, {bytes} bytes");
+        rows.push(row("(file)", "", text));
+    }
+    let made = format!("at {} by edgec {}", report.at.0, report.edgec);
+    rows.push(row("(report)", "", made));
     verdict + &render::table(&rows)
 }

@@ -71,8 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         .key
         .iter()
         .map(|path| {
-            let (key, _) = keys::read_public(path)?;
-            Ok(TrustedKey::new(path.display().to_string(), key))
+            let (keys, _) = keys::read_public(path)?;
+            Ok(TrustedKey::new(path.display().to_string(), keys))
         })
         .collect();
     let keys = keys?;
@@ -105,7 +105,7 @@ impl Verified {
             self.file,
             safe(&self.blob.name),
             self.blob.sha256,
-            ids.len(),
+            self.blob.signers,
             self.threshold,
             ids.join(", "),
             safe(&self.blob.predicate_type)

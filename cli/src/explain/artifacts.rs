@@ -36,6 +36,14 @@ pub(super) const SUBJECT: Subject = Subject {
                  and find out who changed it.",
         },
         Explanation {
+            code: "image-sha256",
+            what: "The signed SHA-256 is not that of the image.",
+            remedy: "The image is the one that was signed, by its fs-verity digest, and tools that \
+                 know it by its SHA-256 would take the statement for one about another file. \
+                 edgec writes no such statement. Do not run the artifact, and ask its signer. \
+                 `edgec verify --fast` does not compute the SHA-256.",
+        },
+        Explanation {
             code: "contradiction",
             what: "The image contradicts its manifest.",
             remedy: "The signer signed a wrong description. Do not run it: ask the signer, and build \
@@ -46,6 +54,13 @@ pub(super) const SUBJECT: Subject = Subject {
             what: "The artifact has more functions than can be compared.",
             remedy: "`edgec diff` compares at most this number of functions. `edgec inspect` shows \
                  the rest of both artifacts.",
+        },
+        Explanation {
+            code: "new-imports",
+            what: "The second artifact imports what the first does not.",
+            remedy: "`edgec diff --fail-on-new-imports` found what the program can do now and could \
+                 not do before. Read what calls the new imports before you sign the artifact, \
+                 or leave the option out.",
         },
         Explanation {
             code: "exports",

@@ -58,8 +58,8 @@ pub(super) const SUBJECT: Subject = Subject {
         },
         Explanation {
             code: "exists",
-            what: "The file of a key exists, and keys are never replaced.",
-            remedy: "Choose another name, or move the old key away.",
+            what: "The file exists, and new keys and the policy of `policy init` replace no file.",
+            remedy: "Choose another name, or move the old file away.",
         },
     ],
 };

@@ -15,14 +15,20 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "public-key",
             what: "A public key is missing, or cannot be read.",
-            remedy: "Public keys are Ed25519, in PEM, base64 or OpenSSH form. If a private key was \
-                 named, use the public one: `edgec keys show` shows both.",
+            remedy: "Public keys are Ed25519 (in PEM, base64 or OpenSSH form) or ML-DSA-65 (in PEM). If a \
+                 private key was named, use the public one: `edgec keys show` shows both.",
         },
         Explanation {
             code: "secret-key",
             what: "The private key cannot be read or written.",
-            remedy: "Private keys are Ed25519 in PKCS#8, as `edgec keygen` and `openssl genpkey \
-                 -algorithm ed25519` write them. The hint has the command for other forms.",
+            remedy: "Private keys are Ed25519 or ML-DSA-65 in PKCS#8, as `edgec keygen` and `openssl \
+                 genpkey` write them. The hint has the command for other forms.",
+        },
+        Explanation {
+            code: "encoding",
+            what: "The key is not written in this encoding.",
+            remedy: "Raw base64 and OpenSSH's line hold one Ed25519 key. `--as pem` writes every \
+                 key, also that of ML-DSA-65 and both keys of a hybrid signer.",
         },
         Explanation {
             code: "passphrase",

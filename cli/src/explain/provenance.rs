@@ -44,6 +44,28 @@ pub(super) const SUBJECT: Subject = Subject {
                      `--source-revision` state the source when the artifact is built.",
         },
         Explanation {
+            code: "no-log-proof",
+            what: "The policy names a transparency log, and no proof was given that the log has \
+                 the artifact.",
+            remedy: "Fetch the proof from the log, or from where the artifact comes from, and name \
+                 it with `--bundle`. A store keeps the proof with which an artifact was \
+                 admitted.",
+        },
+        Explanation {
+            code: "log-proof",
+            what: "The proof does not show that the log of the policy has this artifact.",
+            remedy: "It is no proof of C2SP's form, the log has not signed its checkpoint, or the \
+                 entry is another statement. The entry is the payload of the artifact's \
+                 envelope, which signatures do not change. Fetch the proof again; if it stays \
+                 wrong, the artifact was never logged.",
+        },
+        Explanation {
+            code: "log-witnesses",
+            what: "Too few of the policy's witnesses have seen the log's tree.",
+            remedy: "A log could show this host another tree than everybody else; witnesses prevent \
+                 that. Fetch a proof with a newer checkpoint, which they have cosigned.",
+        },
+        Explanation {
             code: "uri",
             what: "The text is not a URI, or it holds a password.",
             remedy: "Write it as `https://example.com/acme/shop`, without a user or a token: it is \

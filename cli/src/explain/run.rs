@@ -67,7 +67,10 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "link",
             what: "The program does not have the imports and exports that this host supports.",
-            remedy: "Check that the host is the one that the program was written for.",
+            remedy: "Check that the host is the one that the program was written for. \
+                     `edgec serve` takes programs that export `wasi:http/handler` or \
+                     `wasi:http/incoming-handler`, and `edgec run` takes commands. `edgec check` \
+                     says what a program needs.",
         },
         Explanation {
             code: "undeclared-import",

@@ -48,6 +48,14 @@ pub(super) const SUBJECT: Subject = Subject {
                  or change the scope in the policy.",
         },
         Explanation {
+            code: "key-algorithm",
+            what: "A signer has several keys, and one that must have signed has not.",
+            remedy: "The `algorithms` of the `[[key]]` say which keys must have signed; without \
+                 them, every key in its `pem`. The signature may have been removed: fetch the \
+                 artifact again. The signer adds it with `edgec sign --append --key FILE`, \
+                 whose file has both keys.",
+        },
+        Explanation {
             code: "application",
             what: "The artifact is another application than the one that is wanted.",
             remedy: "Check the name that was asked for (`--name`), and the file. A genuine artifact \
@@ -80,6 +88,12 @@ pub(super) const SUBJECT: Subject = Subject {
             what: "The policy denies the version of the engine that made the code.",
             remedy: "The policy says why. Build the artifact again with an edgec that has another \
                  engine.",
+        },
+        Explanation {
+            code: "builder-version",
+            what: "The edgec that made the artifact is too old for the policy.",
+            remedy: "`[builder] minimum` of the policy names the lowest version. Build the program \
+                 again with a newer edgec.",
         },
         Explanation {
             code: "advisory",
@@ -203,6 +217,13 @@ pub(super) const SUBJECT: Subject = Subject {
             what: "A policy with the same version and other content was replaced.",
             remedy: "Hosts that remember the other one refuse this one. Raise `version` in the \
                  policy.",
+        },
+        Explanation {
+            code: "policy-effect",
+            what: "A part of the policy has no effect, or another one than its author may think. \
+                 This is a warning.",
+            remedy: "The message says which part, and the name that was probably meant. `edgec \
+                 policy check` looks for such parts; a verification does not.",
         },
     ],
 };

@@ -77,6 +77,8 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
         StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),
         StoreError::Current { .. } => failure.hint("`edgec store use NAME --app-version N` puts a good file in its place, and so does adding the newest version again"),
         StoreError::Unknown { .. } => failure.hint("`edgec store ls` lists what is there"),
+        StoreError::Rollback(_) => failure.hint("what was newer is known here: fetch the newest release; a policy signed by a root can set the numbers again (docs/releases-and-timestamps.md)"),
+        StoreError::Clock(_) => failure.hint("set the clock of this machine"),
         StoreError::NoFit { .. } => failure.hint("add an artifact for this CPU and engine profile"),
         _ => failure,
     }

@@ -1,11 +1,11 @@
 //! Failures of verification: refused artifacts, refused policies, and files that other users may
 //! have written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use edgec_verifier::{
-    Advisory, BlobError, ENGINE_VERSION, GuardError, PolicyFileError, PolicyStateError,
-    ProvenanceRefusal, SHIPPED, VerifyError,
+    Advisory, BlobError, ENGINE_VERSION, GuardError, PolicyChainError, PolicyFileError,
+    PolicyStateError, ProvenanceRefusal, ReleaseRefusal, SHIPPED, VerifyError,
 };
 
 use crate::failure::{Exit, Failure, chain};
@@ -33,6 +33,10 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
             "the signed statement or the signature was changed: do not run it"
         }
         VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
+        VerifyError::ImageSha256 { .. } => {
+            "whoever signed it made a mistake, or wants tools to take it for another file: do not \
+             run it, and ask the signer"
+        }
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
             "image and manifest do not belong together: do not run it"
         }
@@ -62,6 +66,11 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
             "each artifact has a provenance of its own: NAME.TARGET.provenance.json"
         }
         VerifyError::Provenance(_) => "`[provenance]` of the policy lists what is accepted",
+        VerifyError::Release(refusal) => match release_remedy(refusal) {
+            Some(remedy) => remedy,
+            None => return failure,
+        },
+        VerifyError::Notary(_) => "`edgec notarize` writes the statement; name it with --notary",
         VerifyError::Audit { .. } => "`edgec audit` lists the findings; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { .. } => "deploy a newer release",
@@ -69,6 +78,62 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
         _ => return failure,
     };
     failure.hint(hint)
+}
+
+/// Why a release or a timestamp is refused.
+pub(crate) fn release_failure(error: &ReleaseRefusal) -> Failure {
+    let failure = Failure::rejected(error.code(), error);
+    match release_remedy(error) {
+        Some(remedy) => failure.hint(remedy),
+        None => failure,
+    }
+}
+
+fn release_remedy(error: &ReleaseRefusal) -> Option<&'static str> {
+    Some(match error {
+        ReleaseRefusal::NoRelease => {
+            "name its release with --release; `edgec release make` writes it"
+        }
+        ReleaseRefusal::NoTimestamp => {
+            "name the timestamp of the release with --timestamp; `edgec release stamp` writes it"
+        }
+        ReleaseRefusal::NotListed { .. } => {
+            "the mirror may have mixed two releases: fetch all artifacts of one release again"
+        }
+        ReleaseRefusal::BelowFloor { .. } | ReleaseRefusal::Older { .. } => {
+            "deploy the newest release"
+        }
+        ReleaseRefusal::OtherRelease { .. } => "fetch the release and its timestamp together",
+        ReleaseRefusal::Stale { .. } => {
+            "fetch the newest timestamp: if there is none, the mirror may stand still"
+        }
+        ReleaseRefusal::Ahead { .. } => "check the clock of this machine",
+        _ => return None,
+    })
+}
+
+/// Why a chain of policies is not followed. `offered` are the files.
+pub(crate) fn chain_failure(error: &PolicyChainError, offered: &[PathBuf]) -> Failure {
+    let failure = Failure::rejected(error.code(), error);
+    let failure = match error {
+        PolicyChainError::Broken { index, .. } | PolicyChainError::OtherName { index, .. } => {
+            match offered.get(*index) {
+                Some(path) => failure.about(path.display()),
+                None => failure,
+            }
+        }
+        _ => failure,
+    };
+    match error {
+        PolicyChainError::NoRoots => failure
+            .hint("list root keys (`roles = [\"root\"]`), and state `root = N` (docs/policy.md)"),
+        PolicyChainError::Broken { .. } => failure.hint(
+            "offer every edition since the host's own: each is signed by the root keys of the one \
+             before it",
+        ),
+        PolicyChainError::Expired { .. } => failure.hint("fetch the newest version of the policy"),
+        _ => failure,
+    }
 }
 
 /// Why a file is not the attested one. `bytes` are the attestation.
@@ -89,9 +154,16 @@ pub(crate) fn blob_failure(error: &BlobError, bytes: &[u8]) -> Failure {
     failure.hint(hint)
 }
 
-/// Which engine version has the fix, and what this means for the user.
-fn fix(advisory: &Advisory) -> String {
+/// Which engine version has the fix of an advisory, and what this means for the user.
+pub(crate) fn fix(advisory: &Advisory) -> String {
     match advisory.fixed_in(ENGINE_VERSION) {
+        Some(fixed) if !advisory.is_fix_published(ENGINE_VERSION) => {
+            let line = ENGINE_VERSION.major;
+            format!(
+                "no wasmtime {line} with the fix is published yet ({fixed} will have it): change \
+                 the program, or run it only where it may do this"
+            )
+        }
         Some(fixed) => {
             format!("wasmtime {fixed} has the fix: build again with an edgec that has it")
         }
@@ -140,6 +212,10 @@ fn state_remedy(error: &PolicyStateError) -> Option<String> {
              remembers the newest one"
                 .to_owned(),
         ),
+        PolicyStateError::Roots { .. } => Some(
+            "`edgec policy update` follows a chain of policies whose root keys change".to_owned(),
+        ),
+        PolicyStateError::Clock(_) => Some("set the clock of this machine".to_owned()),
         PolicyStateError::Io { source, .. } => files::remedy(source.kind()).map(str::to_owned),
         PolicyStateError::Guard {
             source: GuardError::Way(error),

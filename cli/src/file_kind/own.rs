@@ -7,7 +7,8 @@ use std::path::Path;
 
 use edgec_artifact::{
     Attestation, AttestedStatement, BLOB_PREDICATE_TYPE, Envelope, PAYLOAD_TYPE, PREDICATE_TYPE,
-    ProvenanceClaims, pae,
+    ProvenanceClaims, REBUILD_PREDICATE_TYPE, RELEASE_PREDICATE_TYPE, TIMESTAMP_PREDICATE_TYPE,
+    pae,
 };
 use edgec_files::{BoundError, read_bounded};
 use edgec_verifier::POLICY_PAYLOAD_TYPE;
@@ -58,11 +59,18 @@ fn holds(path: &Path, is_own: impl FnOnce(&[u8]) -> bool) -> io::Result<bool> {
     }
 }
 
-/// Whether a payload is a statement about a file, or the provenance of a build by edgec.
+/// Whether a payload is a statement about a file, a release, a timestamp, a notary's statement, or
+/// the provenance of a build by edgec.
 fn is_attested(payload: &[u8]) -> bool {
-    let of_blob = AttestedStatement::decode(payload)
-        .is_ok_and(|statement| statement.predicate_type == BLOB_PREDICATE_TYPE);
-    of_blob || ProvenanceClaims::decode(payload).is_ok()
+    const OWN: [&str; 4] = [
+        BLOB_PREDICATE_TYPE,
+        RELEASE_PREDICATE_TYPE,
+        TIMESTAMP_PREDICATE_TYPE,
+        REBUILD_PREDICATE_TYPE,
+    ];
+    let own = AttestedStatement::decode(payload)
+        .is_ok_and(|statement| OWN.contains(&statement.predicate_type.as_str()));
+    own || ProvenanceClaims::decode(payload).is_ok()
 }
 
 /// Whether a payload is an in-toto Statement with a predicate of edgec, of any version.

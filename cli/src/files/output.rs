@@ -31,15 +31,15 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The failure to write a new key where a file exists.
+/// The failure to write a new key, or the first policy, where a file exists.
 pub(crate) fn exists(path: &Path) -> Failure {
     if let Some(other) = not_a_file(path, Wanted::Key) {
         return other;
     }
-    let message = "the file already exists, and edgec never overwrites a key";
+    let message = "the file already exists, and edgec does not replace it";
     Failure::usage("exists", message)
         .about(path.display())
-        .hint("choose another name, or move the old key away")
+        .hint("choose another name, or move the old file away")
 }
 
 /// Refuses a path where this user may not make the file or the folders that lead there. Makes

@@ -29,6 +29,11 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "build",
+        "Also bind the artifacts together, as release 12",
+        "edgec build app.wasm --name acme/shop --app-version 7 --release 12 --key release.pem -o out",
+    ),
+    (
+        "build",
         "From a pipe; the name comes from the command line",
         "edgec build - --name app --key release.pem -o out",
     ),
@@ -118,6 +123,26 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec sign-blob edgec.tar.gz --key release.pem",
     ),
     (
+        "release make",
+        "Bind the artifacts for all CPUs together",
+        "edgec release make out/shop.x86_64.cwasm out/shop.aarch64.cwasm --serial 12 --key offline.pem -o shop.release.json",
+    ),
+    (
+        "release stamp",
+        "State for a day that a release is the newest",
+        "edgec release stamp shop.release.json --expires +1d --key online.pem -o shop.timestamp.json",
+    ),
+    (
+        "release verify",
+        "Ask a policy about a release",
+        "edgec release verify shop.release.json --timestamp shop.timestamp.json --trust edgec-trust.toml",
+    ),
+    (
+        "notarize",
+        "State that a program compiles to an artifact",
+        "edgec notarize app.cwasm --rebuild app.wasm --key notary.pem -o app.rebuild.json",
+    ),
+    (
         "verify-blob",
         "The same file somewhere else",
         "edgec verify-blob edgec.tar.gz --key release.pub.pem",
@@ -180,6 +205,11 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "store add",
         "Keep artifacts that a policy accepts",
         "edgec store --store /var/lib/edgec add --trust edgec-trust.toml app.cwasm",
+    ),
+    (
+        "store release",
+        "Take a newer release; its artifacts follow",
+        "edgec store --store S release shop.release.json --timestamp shop.stamp.json --trust trust.toml",
     ),
     (
         "store ls",
@@ -247,9 +277,19 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec check out/app.x86_64.cwasm out/app.aarch64.cwasm --host fra.toml ams.toml",
     ),
     (
+        "policy init",
+        "A strict policy for a key, and for the artifacts at hand",
+        "edgec policy init --key release.pub.pem app.cwasm -o edgec-trust.toml",
+    ),
+    (
         "policy sign",
         "With a root key",
         "edgec policy sign edgec-trust.toml --key root.pem -o edgec-trust.dsse",
+    ),
+    (
+        "policy update",
+        "Follow the chain to the newest edition",
+        "edgec policy update edgec-trust.dsse editions/8.dsse editions/9.dsse",
     ),
     (
         "policy check",

@@ -1,4 +1,4 @@
-//! Says what a document holds instead of an Ed25519 key in PKCS#8 PEM, and what to do about it.
+//! Says what a document holds instead of a key in PKCS#8 PEM, and what to do about it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,14 +7,23 @@ use zeroize::Zeroizing;
 /// A key of another algorithm cannot be converted.
 const MAKE: &str = "make a key for artifacts with `edgec keygen -o key.pem`";
 
-/// Object identifiers, each with its tag and length: RFC 8017, RFC 5480, RFC 3279, RFC 8410.
-const ALGORITHMS: [(&[u8], &str); 6] = [
+/// Object identifiers, each with its tag and length: RFC 8017, RFC 5480, RFC 3279, RFC 8410,
+/// RFC 9881.
+const ALGORITHMS: [(&[u8], &str); 8] = [
     (&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1], "RSA"),
     (&[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], "ECDSA"),
     (&[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1], "DSA"),
     (&[6, 3, 0x2b, 0x65, 0x6e], "X25519"),
     (&[6, 3, 0x2b, 0x65, 0x6f], "X448"),
     (&[6, 3, 0x2b, 0x65, 0x71], "Ed448"),
+    (
+        &[6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 0x11],
+        "ML-DSA-44",
+    ),
+    (
+        &[6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 0x13],
+        "ML-DSA-87",
+    ),
 ];
 
 /// A message and a hint for another key, or for a key in another encoding.
@@ -25,7 +34,8 @@ pub(super) fn what_else(text: &str) -> Option<(String, &'static str)> {
         return Some((message, "decode it once: base64 -d"));
     }
     let algorithm = algorithm(text)?;
-    let message = format!("this is a private key for {algorithm}; only Ed25519 signs artifacts");
+    let message =
+        format!("this is a private key for {algorithm}; only Ed25519 and ML-DSA-65 sign artifacts");
     Some((message, MAKE))
 }
 
@@ -78,6 +88,10 @@ mod tests {
             (
                 "-----BEGIN PRIVATE KEY-----\nMEcCAQAwBQYDK2VxBDsEOQAAAAAAAAAA\n",
                 "Ed448",
+            ),
+            (
+                "-----BEGIN PRIVATE KEY-----\nMDQCAQAwCwYJYIZIAWUDBAMRBCKAIAAA\n",
+                "ML-DSA-44",
             ),
             ("LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCg==", "PEM in base64"),
         ] {

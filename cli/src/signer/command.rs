@@ -12,6 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{not_a_signature, signature};
+use edgec_artifact::Algorithm;
+
 use crate::failure::{Exit, Failure};
 use crate::failures::machine::no_thread;
 use crate::secrets;
@@ -20,7 +22,7 @@ use crate::secrets;
 /// touch a token.
 const DEFAULT_TIMEOUT: u64 = 60;
 /// How much of the program's output is read, in bytes.
-const MAX_OUTPUT: u64 = 4096;
+const MAX_OUTPUT: u64 = 8192;
 
 /// A program, its arguments, and its time limit.
 pub(super) struct CommandSigner {
@@ -47,7 +49,7 @@ impl CommandSigner {
     }
 
     /// The signature that the program returns. The caller checks which key made it.
-    pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
+    pub(super) fn sign(&self, message: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, Failure> {
         let failed = |error: io::Error| Failure::environment("signer", &error).about(&self.program);
         let deadline = Instant::now() + Duration::from_secs(self.timeout);
         let mut command = Command::new(&self.program);
@@ -97,7 +99,8 @@ impl CommandSigner {
             let error = io::Error::other(format!("the signer failed: {status}"));
             return Err(failed(error));
         }
-        signature(&output).ok_or_else(|| not_a_signature(&output).about(&self.program))
+        signature(&output, algorithm)
+            .ok_or_else(|| not_a_signature(&output, algorithm).about(&self.program))
     }
 
     fn too_slow(&self) -> Failure {

@@ -13,7 +13,7 @@ use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHan
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use edgec_artifact::PublicKey;
+use edgec_artifact::{Algorithm, PublicKey};
 
 use super::not_a_signature;
 use crate::failure::{Exit, Failure};
@@ -47,6 +47,16 @@ impl TokenSigner {
         pin: Option<&Path>,
         expected: Option<PublicKey>,
     ) -> Result<(Self, PublicKey), Failure> {
+        if let Some(other) = expected
+            .as_ref()
+            .filter(|it| it.algorithm() != Algorithm::Ed25519)
+        {
+            let message = format!(
+                "the public key is for {}, and tokens sign with Ed25519 only",
+                other.algorithm()
+            );
+            return Err(Failure::usage("public-key", message).about("--public-key"));
+        }
         let failed = |error: Error| failure(&error).about(module.display());
         let library = Pkcs11::new(file(module)?).map_err(failed)?;
         library
@@ -79,16 +89,15 @@ impl TokenSigner {
     }
 
     /// The token's answer. The caller checks whether it is a signature, and by which key.
-    pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
         let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519));
-        let signature = self
-            .session
-            .sign(&mechanism, self.key, message)
-            .map_err(|error| failure(&error).about(format!("key {}", self.label)))?;
-        signature
-            .as_slice()
-            .try_into()
-            .map_err(|_| not_a_signature(&signature).about(format!("key {}", self.label)))
+        let about = format!("key {}", self.label);
+        let signature = self.session.sign(&mechanism, self.key, message);
+        let signature = signature.map_err(|error| failure(&error).about(&about))?;
+        match signature.len() == Algorithm::Ed25519.signature_len() {
+            true => Ok(signature),
+            false => Err(not_a_signature(&signature, Algorithm::Ed25519).about(about)),
+        }
     }
 
     /// The public half on the token: the object with the same label and id.
@@ -221,7 +230,7 @@ mod tests {
     #[test]
     fn a_point_is_read_bare_or_in_an_octet_string() {
         let key = edgec_packager::SecretKey::generate().unwrap().public();
-        let bare = key.as_bytes().as_slice();
+        let bare = key.as_bytes();
         let wrapped = [&[0x04, 0x20], bare].concat();
         for point in [bare, &wrapped] {
             assert!(public_key(point).is_ok_and(|found| found == key));

@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use super::parts::{MAX_LISTED, cut, end_table, left_out, names, table};
+use super::parts::{MAX_LISTED, cut, left_out, names};
 use super::{Artifact, Part, Read};
 use crate::number::share;
-use crate::{Text, size};
+use crate::{Text, end_table, size, table};
 
 impl Artifact {
     /// The bytes that a host reads at each load.

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use super::parts::{MAX_LISTED, cut, end_table, left_out, table};
-use crate::Text;
+use super::parts::{MAX_LISTED, cut, left_out};
 use crate::number::{change, size};
+use crate::{Text, end_table, table};
 
 /// The differences between an earlier artifact and one of the report's.
 #[derive(Clone, Debug, Default)]

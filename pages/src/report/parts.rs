@@ -38,27 +38,3 @@ pub(super) fn left_out(out: &mut String, number: usize) -> fmt::Result {
         number => writeln!(out, "<p class=\"dim\">and {number} more</p>"),
     }
 }
-
-/// A table's beginning: it scrolls, and the keyboard reaches it. `name` is what a screen reader
-/// calls it; `columns` have names, and say whether they hold numbers.
-pub(super) fn table(
-    out: &mut String,
-    (name, attributes): (&str, &str),
-    columns: &[(&str, bool)],
-) -> fmt::Result {
-    write!(
-        out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\">\n\
-         <table{attributes}>\n<thead><tr>"
-    )?;
-    for (name, is_number) in columns {
-        let class = if *is_number { " class=\"r\"" } else { "" };
-        write!(out, "<th scope=\"col\"{class}>{name}</th>")?;
-    }
-    writeln!(out, "</tr></thead>\n<tbody>")
-}
-
-/// A table's end.
-pub(super) fn end_table(out: &mut String) -> fmt::Result {
-    writeln!(out, "</tbody>\n</table>\n</div>")
-}

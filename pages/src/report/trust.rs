@@ -3,8 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use super::Artifact;
-use super::parts::{cut, end_table, table};
-use crate::Text;
+use super::parts::cut;
+use crate::{Text, end_table, table};
 
 /// What was verified.
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,8 @@
 //! attack ends as a miss, and never as another answer.
 
 use bytes::Bytes;
-use edgec_artifact::{Envelope, PublicKey, Sha256Digest, Signature};
-use edgec_packager::SecretKey;
+use edgec_artifact::{Algorithm, Envelope, Sha256Digest, Signature, SignerKeys};
+use edgec_packager::SecretKeys;
 use opendal::Operator;
 
 use super::{
@@ -21,7 +21,7 @@ fn read(bytes: &[u8], keys: &Keys) -> Result<Pack, Refusal> {
 }
 
 /// A signed pack with these answers.
-fn pack(signer: &SecretKey, namespace: &str, edgec: Sha256Digest, texts: &[&str]) -> Vec<u8> {
+fn pack(signer: &SecretKeys, namespace: &str, edgec: Sha256Digest, texts: &[&str]) -> Vec<u8> {
     let mut pack = NewPack::new(namespace, edgec);
     for (kind, key, answer) in answers(texts) {
         pack.add(&kind, key, &answer);
@@ -40,7 +40,7 @@ fn joined(envelope: &[u8], answers: &[u8]) -> Vec<u8> {
 }
 
 /// What a machine of the attacked store finds out. `bytes` take the place of the pack.
-fn refused(store: &Operator, keys: Vec<PublicKey>, bytes: Vec<u8>) -> Refusal {
+fn refused(store: &Operator, keys: Vec<SignerKeys>, bytes: Vec<u8>) -> Refusal {
     replace(store, &pack_of("input"), bytes);
     let attacked = machine(store, keys, "input");
     assert!(recalled(&attacked, "a").is_none());
@@ -67,8 +67,8 @@ fn a_pack_of_someone_else_is_refused_by_name() {
     let payload = Envelope::decode_type(PAYLOAD_TYPE, envelope).unwrap();
     let payload = payload.payload().to_vec();
     let unsigned = || Envelope::of_type(PAYLOAD_TYPE, payload.clone());
-    let forged = keys.other.sign(&unsigned().pae());
-    let id = keys.trusted.public().id().to_string();
+    let forged = keys.other.sign(&unsigned().pae()).remove(0).bytes;
+    let id = keys.trusted.public().ids();
     let forged = with_signature(&unsigned(), &Signature::new(&id, forged));
     let forged = refused(joined(&forged, body));
     assert_eq!(forged, Refusal::Untrusted { named: id });
@@ -100,14 +100,34 @@ fn with_signature(envelope: &Envelope, signature: &Signature) -> Vec<u8> {
     format!("{before}\"signatures\":{signatures}").into_bytes()
 }
 
+/// A writer with two keys signs with both, and one of the two signatures is not enough.
+#[test]
+fn each_key_of_a_writer_must_have_signed() {
+    let keys = Keys {
+        trusted: SecretKeys::generate(&Algorithm::ALL).unwrap(),
+        ..Keys::new()
+    };
+    let genuine = pack(&keys.trusted, "build", EDGEC, &["a"]);
+    assert!(read(&genuine, &keys).is_ok());
+    let (envelope, body) = split(&genuine);
+    let whole = Envelope::decode_type(PAYLOAD_TYPE, envelope).unwrap();
+    assert_eq!(whole.signatures().len(), 2);
+    for signature in whole.signatures() {
+        let bare = Envelope::of_type(PAYLOAD_TYPE, whole.payload().to_vec());
+        let half = with_signature(&bare, signature);
+        let refused = read(&joined(&half, body), &keys).unwrap_err();
+        assert!(matches!(refused, Refusal::Untrusted { .. }), "{refused:?}");
+    }
+}
+
 /// What the index signs and the reader does not know is refused, also if a trusted key has signed.
 #[test]
 fn a_signed_index_must_be_an_index() {
     let keys = Keys::new();
     let signed = |payload: &str| {
         let mut envelope = Envelope::of_type(PAYLOAD_TYPE, payload.as_bytes().to_vec());
-        let signature = keys.trusted.sign(&envelope.pae());
-        envelope.attach(&keys.trusted.public(), signature).unwrap();
+        let made = keys.trusted.sign(&envelope.pae()).remove(0);
+        envelope.attach(&made.by, made.bytes).unwrap();
         joined(&envelope.encode(), b"")
     };
     let fields = format!("\"namespace\":\"build\",\"edgec\":\"{EDGEC}\",\"entries\":[]");

@@ -366,7 +366,7 @@ fn downgrades(forge: &Forge) -> Vec<Case> {
         case(
             "a signature of another algorithm's length",
             forge.with_signatures(&[(&id, &der)]),
-            "layout",
+            "bad-signature",
         ),
         case(
             "an algorithm's name in the envelope",

@@ -122,7 +122,8 @@ impl<'a> Forge<'a> {
 
     /// The signer's signature.
     pub fn signature(&self) -> [u8; 64] {
-        self.key.sign(&pae(PAYLOAD_TYPE, &self.payload))
+        let signature = self.key.sign(&pae(PAYLOAD_TYPE, &self.payload));
+        signature.try_into().expect("an Ed25519 key")
     }
 
     /// The places of a section's header and data in the image.

@@ -11,6 +11,7 @@ use edgec_compiler::{EngineProfile, Flatten, KindChoice, Level, PruneImports};
 
 use super::origin::OriginArguments;
 use crate::caching::CacheArguments;
+use crate::companion::{FLOOR, SERIAL};
 use crate::fleet::FleetArguments;
 use crate::gate::GateArguments;
 use crate::naming::Signing;
@@ -133,6 +134,14 @@ pub(crate) struct Arguments {
     /// counts from now
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
     pub(super) expires: Option<UnixTime>,
+    /// Also write a release of the artifacts, with this serial and signed by the same key:
+    /// NAME.release.json. The serial grows with every release (docs/releases-and-timestamps.md);
+    /// `edgec release make` signs with another key
+    #[arg(long, value_name = "SERIAL", value_parser = number(1..=MAX_VERSION, SERIAL), conflicts_with = "unsigned", help_heading = "Release")]
+    pub(super) release: Option<u64>,
+    /// The lowest version that may still run, for the release [default: 0]
+    #[arg(long, value_name = "NUMBER", value_parser = number(0..=MAX_VERSION, FLOOR), requires = "release", help_heading = "Release")]
+    pub(super) floor: Option<u64>,
     /// The format of the summary
     #[arg(
         long,
@@ -145,6 +154,10 @@ pub(crate) struct Arguments {
     /// NAME.TARGET.debug (`edgec symbolize`)
     #[arg(long, help_heading = "Output")]
     debug_file: bool,
+    /// Build a program for the engine profile `edge` although this advisory concerns its code
+    /// (`edgec advisories`); repeatable
+    #[arg(long, value_name = "ID", help_heading = "Limits and tools")]
+    pub(super) allow_advisory: Vec<String>,
     /// Do not audit the compiled code; use this if the audit reports a false positive
     /// (docs/audit.md)
     #[arg(long, help_heading = "Limits and tools")]

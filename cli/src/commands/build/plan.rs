@@ -8,6 +8,7 @@ use edgec_verifier::TrustPolicy;
 
 use super::arguments::Arguments;
 use super::budgets;
+use super::concerns;
 use super::origin;
 use super::project::Opened;
 use super::release;
@@ -40,10 +41,14 @@ pub(super) struct Planned {
     pub(super) signer: usize,
     /// What is known about the build, if its provenance is to be written.
     pub(super) origin: Option<Origin>,
+    /// The serial and the floor of the release that is to be written.
+    pub(super) release: Option<(u64, u64)>,
     /// A policy that must accept the artifacts, and its file.
     pub(super) policy: Option<(PathBuf, TrustPolicy)>,
     pub(super) capabilities: Option<Capabilities>,
     pub(super) budgets: Budgets,
+    /// Advisories that do not refuse a build for the edge.
+    pub(super) allowed_advisories: Vec<String>,
     /// The artifacts with which the new ones are compared.
     pub(super) previous: Vec<Previous>,
 }
@@ -53,6 +58,7 @@ impl Plan {
     /// begins. Only the key itself can cause later errors: it is read when the programs are
     /// compiled.
     pub(super) fn new(arguments: &Arguments) -> Result<(Self, Vec<NamedSigner>), Failure> {
+        concerns::known(&arguments.allow_advisory)?;
         let opened = match arguments.inputs.is_empty() {
             true => Some(Opened::find(
                 arguments.project.as_deref(),
@@ -132,7 +138,7 @@ impl Plan {
             build.recipe.wit = arguments.wit.source_or(wit, world)?;
             let origin = stated.as_ref().map(|stated| stated.of(&job));
             let policy = request.policy.map(|file| {
-                let policy = trust::read_policy(&file, &[])?;
+                let policy = trust::read_policy(&file, &[])?.before_publication();
                 Ok::<_, Failure>((file, policy))
             });
             let previous = match &arguments.baseline {
@@ -144,9 +150,13 @@ impl Plan {
                 build,
                 signer,
                 origin,
+                release: arguments
+                    .release
+                    .map(|it| (it, arguments.floor.unwrap_or(0))),
                 policy: policy.transpose()?,
                 capabilities: request.capabilities,
                 budgets: request.budgets,
+                allowed_advisories: arguments.allow_advisory.clone(),
                 previous,
             });
         }

@@ -7,6 +7,7 @@ mod parts;
 mod rows;
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::Duration;
 
 use edgec_builder::{Program, Times};
@@ -128,6 +129,9 @@ struct Built {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     capabilities_not_compared: bool,
     artifacts: Vec<ArtifactReport>,
+    /// The file of the release, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<String>,
 }
 
 /// How long the command line worked with the files of an input, which the builder does not see.
@@ -163,10 +167,12 @@ impl<'a> Summary<'a> {
 
     /// Adds a signer that was opened.
     pub(super) fn add(&mut self, signer: &Signer) {
-        let id = signer.public().id().to_string();
-        match &self.key_id {
-            None => self.key_id = Some(id),
-            Some(_) => self.more_key_ids.push(id),
+        for key in signer.public().iter() {
+            let id = key.id().to_string();
+            match &self.key_id {
+                None => self.key_id = Some(id),
+                Some(_) => self.more_key_ids.push(id),
+            }
         }
         if let Some(development) = &signer.development {
             self.development_key = Some(render::path(development));
@@ -266,6 +272,7 @@ impl InputReport {
             cold_start: ColdStart::of_program(lint, optimized.component.kind(), origin),
             capabilities_not_compared: false,
             artifacts: Vec::new(),
+            release: None,
         };
         Self {
             input: render::path(&job.input),
@@ -287,6 +294,14 @@ impl InputReport {
     pub(super) fn with_comparison(mut self, is_compared: bool) -> Self {
         if let Some(built) = &mut self.built {
             built.capabilities_not_compared = !is_compared;
+        }
+        self
+    }
+
+    /// The same report, with the file of the release.
+    pub(super) fn with_release(mut self, path: Option<&Path>) -> Self {
+        if let Some(built) = &mut self.built {
+            built.release = path.map(render::path);
         }
         self
     }
@@ -355,6 +370,8 @@ impl InputReport {
         rows.extend(built.optimize_row());
         rows.extend(built.prune_row());
         rows.extend(built.artifacts.iter().flat_map(ArtifactReport::rows));
+        let release = |path: &String| vec!["  release".to_owned(), path.clone()];
+        rows.extend(built.release.iter().map(release));
         // Not in the table: the line would be so long that it moved the times far to the right.
         let choice = built.kind_choice.iter().filter(|choice| choice.told);
         let choice =

@@ -4,10 +4,12 @@
 //! read.
 
 use edgec_builder::{Signed, Unsigned};
+use edgec_packager::UnsignedCompanion;
 
 use super::plan::Planned;
 use super::report::Summary;
 use super::work::{Done, Finished, Results, attempt, not_written};
+use crate::companion::release_of;
 use crate::failure::Failure;
 use crate::render::Format;
 use crate::signer::{NamedSigner, Signer};
@@ -38,7 +40,9 @@ pub(super) fn sign<'p>(
             }
             if let Some((planned, compiled)) = slot.take() {
                 let done = compiled
-                    .and_then(|unsigned| attempt(planned, format, || sign_all(&signer, unsigned)))
+                    .and_then(|unsigned| {
+                        attempt(planned, format, || sign_all(planned, &signer, unsigned))
+                    })
                     .map(|signed| signed.map(Finished::Signed));
                 *signed = Some((planned, done));
             }
@@ -74,10 +78,21 @@ pub(super) fn lost(compiled: Results<'_, Done<Unsigned>>) -> Results<'_, Done<Fi
 }
 
 /// Signs one artifact after the other, because a signer may ask the user something.
-fn sign_all(signer: &Signer, unsigned: Done<Unsigned>) -> Result<Done<Signed>, Failure> {
+fn sign_all(
+    planned: &Planned,
+    signer: &Signer,
+    unsigned: Done<Unsigned>,
+) -> Result<Done<Signed>, Failure> {
+    let artifacts = unsigned.artifacts.sign(signer)?;
+    let release = planned.release.map(|(serial, floor)| {
+        let release = release_of(artifacts.files(), serial, floor)?;
+        let signed = UnsignedCompanion::release(&release).sign(signer)?;
+        Ok::<_, Failure>(signed.into_bytes())
+    });
     Ok(Done {
-        artifacts: unsigned.artifacts.sign(signer)?,
+        artifacts,
         report: unsigned.report,
         reading: unsigned.reading,
+        release: release.transpose()?,
     })
 }

@@ -45,6 +45,8 @@ pub(super) struct Done<A> {
     pub(super) report: InputReport,
     /// How long it took to read the input.
     pub(super) reading: Duration,
+    /// The signed release of the artifacts, if it is asked for.
+    pub(super) release: Option<Vec<u8>>,
 }
 
 impl<A> Done<A> {
@@ -54,6 +56,7 @@ impl<A> Done<A> {
             artifacts: change(self.artifacts),
             report: self.report,
             reading: self.reading,
+            release: self.release,
         }
     }
 }

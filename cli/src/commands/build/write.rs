@@ -1,7 +1,7 @@
 //! Writes the artifacts of a build: all files of a group or none.
 
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use edgec_builder::BuiltArtifact;
@@ -19,6 +19,26 @@ pub(super) struct NewFile {
     path: PathBuf,
     bytes: Vec<u8>,
     kind: Wanted,
+}
+
+impl NewFile {
+    /// The file of a release, beside the artifacts.
+    pub(super) fn release(job: &Job, bytes: Option<Vec<u8>>) -> Result<Option<Self>, Failure> {
+        let (Some(bytes), Some((target, first))) = (bytes, job.outputs.first()) else {
+            return Ok(None);
+        };
+        let path = naming::release_file(first, target.id)?;
+        files::spare(&[], &path, Wanted::Attestation)?;
+        Ok(Some(Self {
+            path,
+            bytes,
+            kind: Wanted::Attestation,
+        }))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// A report on each artifact, and the files to write.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use edgec_artifact::{Artifact, Statement};
-use edgec_verifier::TrustPolicy;
+use edgec_verifier::{PolicyDemand, Role, TrustPolicy, TrustedKey, UnixTime};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -13,6 +13,7 @@ use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
 use crate::render::{self, Format, out, outln, safe, safe_cell, word};
+use crate::time;
 use crate::trust::read_policy;
 
 /// Read a policy as a host would, and describe it
@@ -46,9 +47,16 @@ struct Report {
     sha256: String,
     signed_by: Vec<String>,
     threshold: usize,
+    /// The number of different signers, each with one key or more.
+    #[serde(skip)]
+    signers: usize,
     keys: Vec<Key>,
     /// The policy's other rules, as its text has them.
     rules: Vec<Rule>,
+    /// The protections that the policy does without.
+    left_off: Vec<Rule>,
+    /// What has no effect, or another one than its author may think.
+    warnings: Vec<String>,
     artifacts: Vec<Imports>,
     /// The policy's name, if it has one, as one word of a line.
     #[serde(skip)]
@@ -60,6 +68,11 @@ struct Report {
 struct Key {
     name: String,
     key_id: String,
+    algorithm: &'static str,
+    /// What its signatures count for.
+    roles: Vec<Role>,
+    /// Whether this key must have signed, for its signer to count.
+    required: bool,
     /// The name, as one word of a row.
     #[serde(skip)]
     word: String,
@@ -83,9 +96,15 @@ struct Imports {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_stdin_twice(&arguments.artifacts)?;
     let policy = read_policy(&arguments.policy, &arguments.root)?;
-    let mut report = Report::new(&arguments.policy, &policy);
+    let mut report = Report::new(&arguments.policy, &policy, time::now()?);
     if arguments.format == Format::Text {
         report.print();
+        for warning in &report.warnings {
+            Failure::usage("policy-effect", warning.clone())
+                .with_safe_message()
+                .about_safe(&report.policy)
+                .print_warning();
+        }
     }
     for path in &arguments.artifacts {
         let imports = Imports::read(&policy, path)?;
@@ -105,17 +124,33 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     })
 }
 
+/// The roles of a key. The names of a policy's keys differ.
+fn roles(policy: &TrustPolicy, trusted: &TrustedKey) -> Vec<Role> {
+    let has = |role: &Role| {
+        let mut keys = policy.keys_with(*role);
+        keys.any(|key| key.name == trusted.name)
+    };
+    Role::ALL.into_iter().filter(has).collect()
+}
+
 impl Report {
-    fn new(path: &Path, policy: &TrustPolicy) -> Self {
-        let keys = policy.keys().map(|trusted| Key {
-            name: safe(&trusted.name),
-            key_id: trusted.key.id().to_string(),
-            word: word(&trusted.name),
+    fn new(path: &Path, policy: &TrustPolicy, now: UnixTime) -> Self {
+        let keys = policy.keys().flat_map(|trusted| {
+            trusted.keys().iter().map(|key| Key {
+                name: safe(&trusted.name),
+                key_id: key.id().to_string(),
+                algorithm: key.algorithm().name(),
+                roles: roles(policy, trusted),
+                required: trusted.required_keys().any(|required| required == key),
+                word: word(&trusted.name),
+            })
         });
-        let rules = policy.summary().into_iter().map(|demand| Rule {
+        let rule = |demand: PolicyDemand| Rule {
             rule: demand.name,
             text: safe(&demand.text),
-        });
+        };
+        let rules = policy.summary().into_iter().map(rule);
+        let left_off = policy.left_off().into_iter().map(rule);
         Self {
             policy: render::path(path),
             name: policy.name().map(safe),
@@ -123,8 +158,11 @@ impl Report {
             sha256: policy.digest().to_string(),
             signed_by: policy.signed_by().iter().map(ToString::to_string).collect(),
             threshold: policy.threshold(),
+            signers: policy.keys_with(Role::Artifact).count(),
             keys: keys.collect(),
             rules: rules.collect(),
+            left_off: left_off.collect(),
+            warnings: policy.warnings(now).iter().map(|it| safe(it)).collect(),
             artifacts: Vec::new(),
             title: policy.name().map(word),
         }
@@ -134,11 +172,25 @@ impl Report {
         let row = |row: &str, text: &str| vec![format!("  {row}"), text.to_owned()];
         let mut rows = vec![row("sha256", &self.sha256)];
         rows.extend(self.signed_by.iter().map(|id| row("signed by", id)));
-        let threshold = format!("{} of {} keys", self.threshold, self.keys.len());
+        let threshold = format!("{} of {} keys", self.threshold, self.signers);
         rows.push(row("threshold", &threshold));
-        let key = |key: &Key| row("key", &format!("{} ({})", key.word, key.key_id));
+        let key = |key: &Key| {
+            let algorithm = match (key.algorithm, key.required) {
+                ("ed25519", true) => String::new(),
+                (algorithm, true) => format!(", {algorithm}"),
+                (algorithm, false) => format!(", {algorithm}, not required"),
+            };
+            let roles: String = match key.roles.as_slice() {
+                [Role::Artifact] => String::new(),
+                roles => roles.iter().map(|it| format!(", {}", it.name())).collect(),
+            };
+            let key = format!("{} ({}{algorithm}{roles})", key.word, key.key_id);
+            row("key", &key)
+        };
         rows.extend(self.keys.iter().map(key));
         rows.extend(self.rules.iter().map(|it| row(it.rule, &it.text)));
+        let off = self.left_off.iter();
+        rows.extend(off.map(|it| row("left off", &format!("{}: {}", it.rule, it.text))));
         let name = self.title.as_deref().unwrap_or("a policy without a name");
         let version = match self.version {
             Some(version) => format!("version {version}"),

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::kind_warning;
 use crate::Outcome;
+use crate::companion::StatementArguments;
 use crate::failure::Failure;
 use crate::failures::loader::{file_failure, load_failure, store_failure};
 use crate::render::out;
@@ -24,10 +25,19 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
     #[command(flatten, next_help_heading = "Trust")]
-    pub(super) trust: TrustArguments,
+    trust: TrustArguments,
+    #[command(flatten, next_help_heading = "Trust")]
+    statements: StatementArguments,
     /// The format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
+}
+
+impl Arguments {
+    /// What is trusted and expected.
+    pub(super) fn trust(&self) -> Result<Trust, Failure> {
+        self.trust.resolve_with(&self.statements)
+    }
 }
 
 #[derive(Default, Serialize)]

@@ -1,0 +1,105 @@
+//! `edgec release stamp`: states that a release is the newest, for a limited time.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use edgec_artifact::{Release, Sha256Digest, Timestamp, UnixTime, companion_envelope};
+use edgec_packager::UnsignedCompanion;
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::companion::{SigningArguments, malformed};
+use crate::document;
+use crate::failure::Failure;
+use crate::render::{Format, safe};
+use crate::{files, keys, time};
+
+/// Sign a timestamp of a release
+///
+/// It states the release's digest, when it was issued and when it expires, and nothing else. So the
+/// key can be online: who steals it can only repeat a release that the release key has signed. Make
+/// a new timestamp before the last one expires, also if there is no new release.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The release
+    #[arg(value_name = "RELEASE")]
+    release: PathBuf,
+    /// When it expires: `+` and a duration from now, such as +1d, or a time
+    #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Timestamp")]
+    expires: UnixTime,
+    /// When it is issued [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_date, help_heading = "Timestamp")]
+    issued: Option<UnixTime>,
+    #[command(flatten)]
+    signing: SigningArguments,
+    /// The format of the result
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
+    format: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    timestamp: String,
+    key_id: String,
+    /// The ids of the signer's other keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_key_ids: Vec<String>,
+    /// SHA-256 of the release's statement.
+    release: String,
+    application: String,
+    serial: u64,
+    issued: u64,
+    expires: u64,
+    #[serde(skip)]
+    times: (UnixTime, UnixTime),
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let path = &arguments.release;
+    let inputs = std::slice::from_ref(path);
+    files::refuse_stdin_twice(&[inputs, &arguments.signing.reads()[..]].concat())?;
+    let file = files::read_attestation(path)?;
+    let refused = |error| malformed(&error, path, &file);
+    let envelope = companion_envelope(&file).map_err(refused)?;
+    // Not verified: hosts verify the release itself. But nobody should stamp something else.
+    let release = Release::decode(envelope.payload()).map_err(refused)?;
+    let digest = Sha256Digest::of(envelope.payload());
+    let issued = match arguments.issued {
+        Some(issued) => issued,
+        None => time::now()?,
+    };
+    let timestamp = Timestamp::new(digest, issued, arguments.expires).map_err(|error| {
+        Failure::usage("validity", error.to_string()).hint("it must expire after it is issued")
+    })?;
+    let unsigned = UnsignedCompanion::timestamp(&timestamp);
+    let Some(written) = arguments.signing.sign(unsigned, inputs)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let report = Report {
+        timestamp: written.file,
+        key_id: written.key_id,
+        more_key_ids: written.more_key_ids,
+        release: digest.to_string(),
+        application: safe(&release.application),
+        serial: release.serial,
+        issued: issued.seconds(),
+        expires: timestamp.expires.seconds(),
+        times: (issued, timestamp.expires),
+    };
+    document::answer(true, &report, arguments.format, Report::text);
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let (issued, expires) = self.times;
+        format!(
+            "{}: signed by {}\n  release {} of {} is the newest, as stated at {issued} until {expires}\n",
+            self.timestamp,
+            keys::listed(&self.key_id, &self.more_key_ids),
+            self.serial,
+            self.application
+        )
+    }
+}

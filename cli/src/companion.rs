@@ -1,0 +1,291 @@
+//! Statements that lie beside artifacts: releases, timestamps, and notaries' statements. Reads the
+//! files that a verb names, and signs and writes new ones.
+
+use std::path::{Path, PathBuf};
+
+use edgec_artifact::{
+    Artifact, CompanionError, Manifest, Release, ReleaseNumbers, ReleasedArtifact, SignerKeys,
+    Statement,
+};
+#[cfg(feature = "serve")]
+use edgec_host::config::StatementFiles;
+use edgec_packager::{SignedCompanion, UnsignedCompanion};
+use edgec_verifier::{Expected, TrustPolicy, UnixTime, verify_release, verify_timestamp};
+
+use crate::failure::{Exit, Failure};
+use crate::failures::packager::bad_signature;
+use crate::file_kind::{Wanted, explain};
+use crate::render;
+use crate::signer::{SignerArguments, read_signature};
+use crate::{files, keys};
+
+/// The statements that came with artifacts.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct StatementArguments {
+    /// The release that the artifacts belong to (docs/releases-and-timestamps.md)
+    #[arg(long = "release", value_name = "FILE")]
+    releases: Vec<PathBuf>,
+    /// The timestamp of the release
+    #[arg(long = "timestamp", value_name = "FILE")]
+    timestamps: Vec<PathBuf>,
+    /// The statement of a notary that has rebuilt an artifact; repeatable, for several artifacts
+    #[arg(long = "notary", value_name = "FILE")]
+    rebuilds: Vec<PathBuf>,
+}
+
+impl StatementArguments {
+    /// What the caller expects, with these statements.
+    pub(crate) fn given(&self, mut expected: Expected) -> Result<Expected, Failure> {
+        for path in &self.releases {
+            expected = expected.with_release(files::read_attestation(path)?);
+        }
+        for path in &self.timestamps {
+            expected = expected.with_timestamp(files::read_attestation(path)?);
+        }
+        for path in &self.rebuilds {
+            expected = expected.with_rebuild(files::read_attestation(path)?);
+        }
+        Ok(expected)
+    }
+
+    /// The files, with those of provenances and of proofs of a log, for a host that reads them
+    /// again while it runs.
+    #[cfg(feature = "serve")]
+    pub(crate) fn files(&self, provenance: &[PathBuf], bundle: &[PathBuf]) -> StatementFiles {
+        let mut files = StatementFiles::default();
+        files.release.clone_from(&self.releases);
+        files.timestamp.clone_from(&self.timestamps);
+        files.notary.clone_from(&self.rebuilds);
+        files.provenance.extend_from_slice(provenance);
+        files.bundle.extend_from_slice(bundle);
+        files
+    }
+
+    /// The files of the statements.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &PathBuf> {
+        let first = self.releases.iter().chain(&self.timestamps);
+        first.chain(&self.rebuilds)
+    }
+}
+
+/// When the given timestamps were issued, as far as a policy accepts them.
+pub(crate) fn issued(policy: &TrustPolicy, expected: &Expected, now: UnixTime) -> Vec<UnixTime> {
+    let releases = expected
+        .releases()
+        .filter_map(|bytes| verify_release(bytes, policy, now).ok());
+    let issued = releases.flat_map(|release| {
+        let stamps = expected.timestamps();
+        let stamps = stamps.filter_map(|bytes| verify_timestamp(bytes, &release, policy, now).ok());
+        stamps
+            .map(|stamp| stamp.timestamp.issued)
+            .collect::<Vec<_>>()
+    });
+    issued.collect()
+}
+
+/// What `--serial` and `build --release` take.
+pub(crate) const SERIAL: &str = "write a whole number that is higher than that of the last release";
+/// What `--floor` takes.
+pub(crate) const FLOOR: &str = "write the lowest version that hosts may still run";
+
+/// The release of these artifacts, which must belong together.
+pub(crate) fn release_of<'a>(
+    files: impl IntoIterator<Item = &'a [u8]>,
+    serial: u64,
+    floor: u64,
+) -> Result<Release, Failure> {
+    let mut listed = Vec::new();
+    let mut first: Option<Manifest> = None;
+    for (number, file) in files.into_iter().enumerate() {
+        let (manifest, artifact) = described(file)?;
+        if let Some(first) = &first {
+            let subject = || format!("artifact number {}", number + 1);
+            same_release(first, &manifest).map_err(|failure| failure.about(subject()))?;
+        }
+        listed.push(artifact);
+        first.get_or_insert(manifest);
+    }
+    // Callers have at least one artifact.
+    let first = first.ok_or_else(|| Failure::usage("release-artifacts", "no artifact is named"))?;
+    let numbers = ReleaseNumbers {
+        version: first.version,
+        serial,
+        floor,
+    };
+    let (version, program) = (first.version, first.source.input);
+    let release = Release::new(first.name, first.channel, numbers, program, listed);
+    release.map_err(|error| {
+        let failure = Failure::rejected("release-artifacts", &error);
+        match version {
+            0 => failure.hint("a release needs a version: build with --app-version"),
+            _ => failure,
+        }
+    })
+}
+
+/// The manifest of an artifact whose image is the one that it describes.
+fn described(file: &[u8]) -> Result<(Manifest, ReleasedArtifact), Failure> {
+    let artifact = Artifact::decode(file)
+        .map_err(|error| explain(Failure::rejected("layout", &error), file, Wanted::Artifact))?;
+    let payload = artifact.envelope().payload();
+    let statement = Statement::decode(payload);
+    let statement = statement.map_err(|error| Failure::rejected("statement", &error))?;
+    let manifest = statement.manifest;
+    if manifest.image != edgec_packager::Image::of(artifact.image()) {
+        let message = "the image is not the one that its manifest describes";
+        return Err(Failure::new(Exit::Rejected, "package", message));
+    }
+    let listed = ReleasedArtifact::of(&manifest, payload);
+    Ok((manifest, listed))
+}
+
+fn same_release(first: &Manifest, other: &Manifest) -> Result<(), Failure> {
+    let version = |it: &Manifest| it.version.to_string();
+    let channel = |it: &Manifest| it.channel.clone().unwrap_or_default();
+    let program = |it: &Manifest| it.source.input.sha256.to_string();
+    for (what, one, two) in [
+        ("name", first.name.clone(), other.name.clone()),
+        ("channel", channel(first), channel(other)),
+        ("version", version(first), version(other)),
+        ("program", program(first), program(other)),
+    ] {
+        if one != two {
+            let message = format!("its {what} is `{two}`, that of the first artifact `{one}`");
+            return Err(Failure::new(Exit::Rejected, "release-artifacts", message)
+                .hint("a release has one program, under one name, channel and version"));
+        }
+    }
+    Ok(())
+}
+
+/// How a statement is signed, and where it is written.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SigningArguments {
+    #[command(flatten)]
+    signer: SignerArguments,
+    /// Sign nothing: write the bytes to sign (DSSE PAE); `-` is standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output"], help_heading = "Signatures")]
+    export_pae: Option<PathBuf>,
+    /// Attach a signature that was made elsewhere (its bytes, or base64)
+    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
+    attach: Option<PathBuf>,
+    /// Keep the signatures that the output file has on the same statement
+    #[arg(long, help_heading = "Signatures")]
+    append: bool,
+    /// The file for the statement
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "export_pae",
+        help_heading = "Output"
+    )]
+    output: Option<PathBuf>,
+}
+
+/// A statement that was signed and written.
+pub(crate) struct Written {
+    /// The file, safe to show.
+    pub(crate) file: String,
+    /// The key that has signed.
+    pub(crate) key_id: String,
+    /// The ids of the signer's other keys.
+    pub(crate) more_key_ids: Vec<String>,
+}
+
+impl SigningArguments {
+    /// Every file that is read besides the verb's own inputs.
+    pub(crate) fn reads(&self) -> Vec<PathBuf> {
+        let mut read = self.signer.reads();
+        read.extend(self.attach.clone());
+        read
+    }
+
+    /// Signs a statement and writes it. `inputs` are the files that the verb has read. `None` if
+    /// the bytes to sign were written instead.
+    pub(crate) fn sign(
+        &self,
+        mut unsigned: UnsignedCompanion,
+        inputs: &[PathBuf],
+    ) -> Result<Option<Written>, Failure> {
+        let read = [&self.reads(), inputs].concat();
+        let Some(output) = &self.output else {
+            self.export(&unsigned.pae(), &read)?;
+            return Ok(None);
+        };
+        files::spare(&read, output, Wanted::Attestation)?;
+        if self.append {
+            unsigned = with_signatures_in(unsigned, output)?;
+        }
+        let (signed, public) = self.signed(unsigned)?;
+        files::write(output, signed.as_bytes(), Wanted::Attestation)?;
+        let (key_id, more_key_ids) = keys::ids(&public);
+        Ok(Some(Written {
+            file: render::path(output),
+            key_id,
+            more_key_ids,
+        }))
+    }
+
+    fn signed(
+        &self,
+        unsigned: UnsignedCompanion,
+    ) -> Result<(SignedCompanion, SignerKeys), Failure> {
+        if let Some(attached) = &self.attach {
+            // clap requires this argument.
+            let public = self
+                .signer
+                .public_key()?
+                .ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
+            let signed = unsigned.attach(&public, read_signature(attached, &public)?);
+            let signed = signed.map_err(|error| match error {
+                edgec_packager::PackageError::BadSignature(error) => {
+                    bad_signature(&error).about(attached.display())
+                }
+                error => Failure::rejected("package", &error),
+            })?;
+            return Ok((signed, public.into()));
+        }
+        let signer = self.signer.signer()?.ok_or_else(|| {
+            Failure::usage("no-key", "no signing key given").hint("name a key with --key")
+        })?;
+        let public = signer.public();
+        Ok((unsigned.sign(&signer)?, public))
+    }
+
+    /// Writes the bytes that are to be signed elsewhere.
+    fn export(&self, pae: &[u8], read: &[PathBuf]) -> Result<(), Failure> {
+        match &self.export_pae {
+            Some(file) if file.as_os_str() != files::STDIN => {
+                files::spare(read, file, Wanted::Pae)?;
+                files::write(file, pae, Wanted::Pae)
+            }
+            _ => {
+                render::write_stdout(pae);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The statement with the signatures of the file that it replaces.
+fn with_signatures_in(
+    unsigned: UnsignedCompanion,
+    output: &Path,
+) -> Result<UnsignedCompanion, Failure> {
+    let earlier = files::read_attestation(output)?;
+    let both = unsigned.with_signatures_of(&earlier);
+    let both = both.map_err(|error| malformed(&error, output, &earlier))?;
+    both.ok_or_else(|| {
+        let message = "the file there states something else";
+        Failure::new(Exit::Rejected, "other-statement", message)
+            .about(output.display())
+            .hint("leave out --append to replace it")
+    })
+}
+
+/// The failure for a file that is no statement.
+pub(crate) fn malformed(error: &CompanionError, path: &Path, bytes: &[u8]) -> Failure {
+    let failure = Failure::rejected("release-statement", error).about(path.display());
+    explain(failure, bytes, Wanted::Attestation)
+}
