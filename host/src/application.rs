@@ -1,20 +1,22 @@
 //! One application of a host: its configuration, its version in use, and the requests that run.
 
-use std::fmt::{self, Display};
-use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+mod entry;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use edgec_loader::store::{Deployment, Distrusted};
 use edgec_loader::{HostEngine, Loaded};
 
 use crate::Program;
-use crate::config::{ApplicationConfig, ByteSize, Limits, LogLevel};
-use crate::finished::Finished;
-use crate::long::Long;
+use crate::config::{ApplicationConfig, Limits};
+use crate::door::{Door, memory};
+use crate::lower::Lower;
 use crate::memory::{OwnMemory, SharedMemory};
-use crate::queue::{Permits, Room, Rooms, Waiting, enter};
-use crate::services::{Observer, Process, Services};
-use crate::telemetry::{Counted, Telemetry};
+use crate::queue::{Room, Waiting};
+use crate::services::Services;
+use crate::telemetry::{Counted, Telemetry, Voice};
+use crate::teller::Teller;
 use crate::turn::{Habit, Turn, Turns};
 use crate::{HostError, Limit};
 
@@ -26,8 +28,8 @@ pub struct Application {
     telemetry: Arc<Telemetry>,
     /// Its own counters in `telemetry`.
     counted: Arc<Counted>,
+    voice: Arc<Voice>,
     services: Services,
-    teller: Arc<Teller>,
     requests: Room,
     instances: Room,
     /// Instances that no other application can take.
@@ -42,44 +44,6 @@ pub struct Application {
     door: Arc<Door>,
     /// What serves it. Empty until a version of it was loaded for the first time.
     deployed: OnceLock<Deployed>,
-}
-
-/// What all applications of a host share.
-#[derive(Debug)]
-pub(crate) struct Door {
-    /// Connections to other hosts and servers.
-    pub(crate) process: Process,
-    /// The memory of all instances.
-    pub(crate) memory: Arc<SharedMemory>,
-    /// Requests that run.
-    pub(crate) requests: Room,
-    /// Requests that wait.
-    pub(crate) waiting: Waiting,
-    /// Which programs compute now.
-    turns: Turns,
-    /// Where programs go on that compute for long.
-    pub(crate) long: Long,
-    /// Instances that have answered.
-    pub(crate) finished: Finished,
-}
-
-impl Door {
-    pub(crate) fn new(limits: &Limits) -> Result<Self, HostError> {
-        Ok(Self {
-            process: Process::new(limits),
-            memory: memory(limits.memory_total, Limit::MemoryTotal),
-            requests: Room::new(limits.requests),
-            waiting: Waiting::new(limits.queue, Limit::Queue),
-            turns: Turns::default(),
-            long: Long::new()?,
-            finished: Finished::default(),
-        })
-    }
-}
-
-/// The memory of a limit that a host has named ([`Limits::for_machine`]).
-fn memory(most: Option<ByteSize>, limit: Limit) -> Arc<SharedMemory> {
-    SharedMemory::new(most.map_or(u64::MAX, ByteSize::get), limit)
 }
 
 /// What serves an application.
@@ -120,12 +84,9 @@ impl Application {
             Some(channel) => format!("{}@{channel}", config.name),
             None => config.name.clone(),
         };
-        let teller = Arc::new(Teller {
-            telemetry: Arc::clone(telemetry),
-            name: label.clone(),
-            application: OnceLock::new(),
-        });
-        let observer: Arc<dyn Observer> = Arc::clone(&teller) as Arc<dyn Observer>;
+        let counted = telemetry.counters(&label);
+        let voice = Arc::new(Voice::new(limits.log_rate.get()));
+        let observer = Teller::of_application(telemetry, &counted, &voice, &label);
         Ok(Self {
             services: Services::new(
                 &config,
@@ -134,11 +95,11 @@ impl Application {
                 &observer,
                 before.map(Self::services),
             )?,
-            teller,
             requests: Room::new(limits.application_requests),
             instances: Room::new(limits.application_instances),
             reserve: Room::new(limits.reserved_instances),
             shared_reserve: Room::new(limits.reserved_instances),
+            voice,
             memory: memory(
                 limits.application_memory_total,
                 Limit::ApplicationMemoryTotal,
@@ -148,7 +109,7 @@ impl Application {
             habit: Arc::default(),
             door: Arc::clone(door),
             telemetry: Arc::clone(telemetry),
-            counted: telemetry.counters(&label),
+            counted,
             deployed: OnceLock::new(),
             config,
             label,
@@ -187,15 +148,14 @@ impl Application {
         &self.counted
     }
 
+    /// What its programs may write to the log.
+    pub(crate) fn voice(&self) -> &Voice {
+        &self.voice
+    }
+
     /// What its instances share: connections, buckets, values.
     pub(crate) fn services(&self) -> &Services {
         &self.services
-    }
-
-    /// Counts the limits that its services hit as those of this application. Once, when it has its
-    /// place in a host.
-    pub(crate) fn known(self: &Arc<Self>) {
-        let _ = self.teller.application.set(Arc::downgrade(self));
     }
 
     /// The version in use, with its manifest and its signers. `None`: it is not served.
@@ -218,14 +178,14 @@ impl Application {
         Arc::new(Turn::new(&self.turns, &self.door.turns, &self.habit))
     }
 
-    /// Whether its programs usually compute for long.
+    /// For how long its programs usually compute.
     pub(crate) fn habit(&self) -> &Habit {
         &self.habit
     }
 
-    /// Where its programs go on that compute for long.
-    pub(crate) fn long(&self) -> &Long {
-        &self.door.long
+    /// Where its programs run that are not short.
+    pub(crate) fn lower(&self) -> &Lower {
+        &self.door.lower
     }
 
     /// Ends an instance that has answered, with all that it holds.
@@ -266,94 +226,6 @@ impl Application {
             // Programs of `wasi:http` 0.2 are never shared.
             (Some(_), Some(_)) => Ok(self.current()?.program().sharing()),
         }
-    }
-
-    /// Lets a request in, as soon as it may run.
-    pub(crate) async fn enter(&self, sharing: Sharing) -> Result<Permits, Limit> {
-        let (own, door) = (&self.waiting, &self.door);
-        let patience = self.limits.queue_time.get();
-        let slots = self.deployed.get().map(|deployed| &deployed.slots);
-        let (reserve, instances, crowded) = match sharing {
-            Sharing::Own => (&self.reserve, Some(&self.instances), slots),
-            Sharing::Shared => (&self.shared_reserve, None, None),
-        };
-        self.count_full(&[
-            (Some(&self.requests), Limit::ApplicationRequests),
-            (instances, Limit::ApplicationInstances),
-        ]);
-        if reserve.free() == 0 {
-            self.count_full(&[
-                (Some(&door.requests), Limit::Requests),
-                (crowded, Limit::Instances),
-            ]);
-        }
-        match (sharing, slots) {
-            (Sharing::Own, Some(slots)) => {
-                let rooms = Rooms {
-                    own: &[&self.requests, &self.instances],
-                    reserve: &self.reserve,
-                    // A request that waits for a crowded pool takes no place from other pools.
-                    shared: &[slots, &door.requests],
-                };
-                enter(rooms, own, &door.waiting, patience).await
-            }
-            // An instance is asked for when one is made.
-            _ => {
-                let rooms = Rooms {
-                    own: &[&self.requests],
-                    reserve: &self.shared_reserve,
-                    shared: &[&door.requests],
-                };
-                enter(rooms, own, &door.waiting, patience).await
-            }
-        }
-    }
-
-    /// Counts the limits because of which a request has to wait.
-    fn count_full(&self, rooms: &[(Option<&Room>, Limit)]) {
-        for (room, limit) in rooms {
-            if room.is_some_and(|room| room.free() == 0) {
-                self.telemetry.limit_hit(Some(self), *limit);
-            }
-        }
-    }
-
-    /// Lets an instance be made that several requests use.
-    pub(crate) async fn enter_instance(&self, patience: Duration) -> Result<Permits, Limit> {
-        // Its requests have passed the queue, so they need no further place in it.
-        let unbounded = Waiting::new(u32::MAX, Limit::Instances);
-        let slots = self.deployed.get().map(|deployed| &deployed.slots);
-        let rooms = Rooms {
-            own: &[&self.instances],
-            reserve: &self.reserve,
-            shared: slots.as_slice(),
-        };
-        let entered = enter(rooms, &unbounded, &unbounded, patience).await;
-        entered.map_err(|_| match self.instances.free() {
-            0 => Limit::ApplicationInstances,
-            _ => Limit::Instances,
-        })
-    }
-}
-
-/// Tells of the use that programs make of the application's services.
-struct Teller {
-    telemetry: Arc<Telemetry>,
-    name: String,
-    application: OnceLock<Weak<Application>>,
-}
-
-impl Observer for Teller {
-    fn limit(&self, name: &str) {
-        let limit = Limit::ALL.iter().find(|limit| limit.name() == name);
-        let application = self.application.get().and_then(Weak::upgrade);
-        if let Some(limit) = limit {
-            self.telemetry.limit_hit(application.as_deref(), *limit);
-        }
-    }
-
-    fn line(&self, level: LogLevel, what: &dyn Display) {
-        self.telemetry.log(level, Some(&self.name), what);
     }
 }
 

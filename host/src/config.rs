@@ -9,11 +9,11 @@ mod bounds;
 mod error;
 mod file;
 mod forwarded;
-mod host_name;
 mod keyvalue;
 mod limits;
 mod listen;
 mod outbound;
+mod route;
 mod socket_mode;
 mod telemetry;
 mod trust;
@@ -25,19 +25,20 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-pub use self::application::{ApplicationConfig, Reuse};
+pub use self::application::{ApplicationConfig, Reuse, StatementFiles};
 pub use self::error::{ConfigError, TextPlace};
 pub use self::file::{ConfigFile, ConfigFileError};
 pub use self::forwarded::Forwarded;
-pub(crate) use self::host_name::is_host;
 pub use self::keyvalue::{KeyValueConfig, RedisUrl};
 pub use self::limits::{ApplicationLimits, Limits, PoolsConfig};
 pub use self::listen::{AdminAddress, ListenConfig, TlsConfig};
-pub use self::outbound::{AddressRange, HostName, HostPort, OutboundConfig, SocketKind};
+pub use self::outbound::{HostName, OutboundConfig, SocketKind};
+pub use self::route::{HostPattern, PathPrefix};
 pub use self::socket_mode::SocketMode;
 pub use self::telemetry::{LogConfig, LogFormat, LogLevel};
 pub use self::trust::{PolicyConfig, StoreConfig};
-pub use self::values::{ByteSize, HostPattern, PathPrefix, Period};
+pub(crate) use self::values::count;
+pub use self::values::{ByteSize, Period};
 
 /// The longest configuration, in bytes (1 MiB): no longer file is read that must be safe from other
 /// users.
@@ -137,6 +138,10 @@ impl ServeConfig {
                 let name = application.name.clone();
                 return Err(ConfigError::NoStore { name, at: at() });
             }
+            if application.artifact.is_none() && application.statements.all().next().is_some() {
+                let name = application.name.clone();
+                return Err(ConfigError::Statements { name, at: at() });
+            }
         }
         if file.applications.is_empty() {
             return Err(ConfigError::NoApplication);
@@ -169,8 +174,12 @@ impl ServeConfig {
             at(&mut tls.key);
         }
         self.listen.unix.iter_mut().for_each(at);
+        if let Some(AdminAddress::Unix(path)) = &mut self.listen.admin {
+            at(path);
+        }
         for application in &mut self.applications {
             application.artifact.iter_mut().for_each(at);
+            application.statements.all_mut().for_each(at);
             application.outbound.ca_file.iter_mut().for_each(at);
         }
     }

@@ -1,6 +1,7 @@
 //! One connection of a client: TLS, the choice between HTTP/1.1 and HTTP/2, their limits, and its
 //! end.
 
+mod frames;
 mod io;
 
 use std::convert::Infallible;
@@ -18,10 +19,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::io::{ClientIo, Protocol};
+use self::frames::Flood;
+pub(crate) use self::io::ClientIo;
+use self::io::Protocol;
 use crate::Limit;
 use crate::client::Client;
-use crate::config::{Limits, LogLevel};
+use crate::config::{Limits, LogLevel, count};
 use crate::host::Host;
 use crate::listener::{Certificates, Stream};
 use crate::telemetry::Refused;
@@ -100,7 +103,7 @@ async fn within<T>(
 
 async fn protocol_of<I>(
     host: Arc<Host>,
-    io: ClientIo<I>,
+    mut io: ClientIo<I>,
     client: Client,
     protocol: Protocol,
     mut stop: watch::Receiver<bool>,
@@ -111,7 +114,7 @@ async fn protocol_of<I>(
     let busy = Arc::new(Busy::new());
     let streams = match protocol {
         Protocol::Http1 => usize::MAX,
-        Protocol::Http2 => usize::try_from(limits.http2_streams).unwrap_or(usize::MAX),
+        Protocol::Http2 => count(limits.http2_streams),
     };
     let (served, counted) = (Arc::clone(&host), Arc::clone(&busy));
     let service = service_fn(move |request: Request<Incoming>| {
@@ -140,6 +143,7 @@ async fn protocol_of<I>(
             }
         }
         Protocol::Http2 => {
+            io.bound_frames(limits.http2_control_frames);
             let connection = http2(&limits).serve_connection(TokioIo::new(io), service);
             let mut connection = pin!(connection);
             tokio::select! {
@@ -176,7 +180,7 @@ fn http1(limits: &Limits) -> http1::Builder {
 }
 
 fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let resets = usize::try_from(limits.http2_resets).unwrap_or(usize::MAX);
+    let resets = count(limits.http2_resets);
     let headers = u32::try_from(limits.header_size.get()).unwrap_or(u32::MAX);
     let mut server = http2::Builder::new(TokioExecutor::new());
     server
@@ -209,6 +213,8 @@ fn tell(host: &Host, client: Client, error: &hyper::Error) {
         telemetry.head_refused(client, Refused::Syntax);
     } else if is_reset_flood(error) {
         telemetry.limit_hit(None, Limit::Http2Resets);
+    } else if edgec_loader::error_chain(error).contains(&Flood.to_string()) {
+        telemetry.limit_hit(None, Limit::Http2ControlFrames);
     }
     let what = format!("a connection ended: {}", edgec_loader::error_chain(error));
     telemetry.log(LogLevel::Debug, None, what);

@@ -1,125 +1,34 @@
 //! Loads applications, and replaces them while requests run.
 
+mod current;
 mod file;
+mod policy;
+mod source;
+mod troubles;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use edgec_loader::store::{
-    Application as Named, ArtifactStore, Deployment, PolicyFile, PolicySource, Preparation,
-    RefreshError, Refreshed, StoreError, Versions, WHILE_EXHAUSTED,
+    Application as Named, Deployment, Preparation, RefreshError, Refreshed, StoreError, Versions,
+    WHILE_EXHAUSTED,
 };
-use edgec_loader::verifier::read_guarded;
-use edgec_loader::{
-    EngineProfile, Expected, LoadError, Manifest, PublicKey, TrustPolicy, error_chain,
-};
+use edgec_loader::{EngineProfile, Expected, LoadError, Manifest, error_chain};
 
+use self::current::Current;
 use self::file::ArtifactFile;
 pub use self::file::application_in;
+pub use self::policy::Policy;
+pub(crate) use self::source::Source;
+use self::source::is_of;
+use self::troubles::Troubles;
 use crate::HostError;
 use crate::Program;
 use crate::application::{Application, Deployed};
-use crate::config::{ApplicationConfig, LogLevel, PolicyConfig, ServeConfig};
+use crate::config::{ApplicationConfig, LogLevel, ServeConfig};
 use crate::interfaces::{check_imports, stub_missing_imports};
 use crate::linker::linker;
 use crate::pools::{Pools, Size};
-use crate::telemetry::Telemetry;
-
-/// For so long, one reading of the policy serves all applications.
-const SHARED: Duration = Duration::from_millis(100);
-
-/// What decides which artifacts a host loads.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    source: PolicySource,
-    /// The policy at the start.
-    first: TrustPolicy,
-}
-
-impl Policy {
-    /// A policy that stays the same.
-    pub fn fixed(policy: TrustPolicy) -> Self {
-        Self {
-            source: policy.clone().into(),
-            first: policy,
-        }
-    }
-
-    /// The policy of a configuration. It is read again at each refresh.
-    pub(crate) fn of(config: &PolicyConfig) -> Result<Self, HostError> {
-        let mut roots = Vec::new();
-        for path in &config.roots {
-            let wrong = |source| {
-                let path = path.clone();
-                HostError::Root { path, source }
-            };
-            let text = read_guarded(path).map_err(|error| wrong(error.into()))?;
-            let text = String::from_utf8(text).map_err(|error| wrong(error.into()))?;
-            roots.push(PublicKey::from_pem(&text).map_err(|error| wrong(error.into()))?);
-        }
-        let file = PolicyFile::new(&config.file).signed_by(roots);
-        let file = match &config.state {
-            Some(state) => file.remembered_in(state),
-            None => file,
-        };
-        let first = file.read().map_err(|source| HostError::Policy {
-            path: config.file.clone(),
-            state: config.state.clone(),
-            source: Box::new(source),
-        })?;
-        // All applications of a refresh follow one reading.
-        let source = PolicySource::from(file).at_most_every(SHARED);
-        Ok(Self { source, first })
-    }
-}
-
-/// Where artifacts come from.
-#[derive(Debug)]
-pub(crate) struct Source {
-    store: Option<ArtifactStore>,
-}
-
-impl Source {
-    pub(crate) fn open(config: &ServeConfig) -> Result<Self, HostError> {
-        let store = config.store.as_ref();
-        let store = store
-            .map(|store| ArtifactStore::open(&store.path))
-            .transpose()?;
-        Ok(Self { store })
-    }
-
-    /// The manifests for which the host needs pools: those of its applications.
-    pub(crate) fn needs(
-        &self,
-        config: &ServeConfig,
-        policy: &Policy,
-        telemetry: &Telemetry,
-    ) -> Result<Vec<Manifest>, HostError> {
-        let mut needs = Vec::new();
-        for application in &config.applications {
-            if let Some(path) = &application.artifact {
-                needs.push(ArtifactFile::manifest(path, application, &policy.first)?);
-            }
-        }
-        let Some(store) = &self.store else {
-            return Ok(needs);
-        };
-        let current = store.manifests()?;
-        for problem in &current.problems {
-            let what = format!("not planned for: {}", error_chain(&problem.error));
-            telemetry.log(LogLevel::Warn, None, what);
-        }
-        let edge = current.manifests.into_iter();
-        let edge = edge.filter(|it| it.engine.profile == EngineProfile::Edge.name());
-        needs.extend(edge.filter(|it| config.applications.iter().any(|own| is_of(it, own))));
-        Ok(needs)
-    }
-}
-
-fn is_of(manifest: &Manifest, config: &ApplicationConfig) -> bool {
-    config.artifact.is_none() && manifest.name == config.name && manifest.channel == config.channel
-}
 
 /// Loads and refreshes.
 #[derive(Debug)]
@@ -131,8 +40,7 @@ pub(crate) struct Deployer {
     planned: Vec<Manifest>,
     /// A version is not trusted any more if the policy was not read for so long.
     stale_after: Duration,
-    /// The last trouble of each application, so that the log has it once.
-    troubles: Mutex<HashMap<String, String>>,
+    troubles: Troubles,
 }
 
 impl Deployer {
@@ -151,7 +59,7 @@ impl Deployer {
             pools,
             planned,
             stale_after: stale.max(Duration::from_secs(60)),
-            troubles: Mutex::default(),
+            troubles: Troubles::default(),
         }
     }
 
@@ -164,15 +72,17 @@ impl Deployer {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let length = applications.len().div_ceil(processors).max(1);
         let failures = Mutex::new(Vec::new());
+        let current = Current::default();
+        let current = &current;
         std::thread::scope(|scope| {
             for part in applications.chunks(length) {
                 let failures = &failures;
                 scope.spawn(move || {
                     for application in part {
-                        if let Err(error) = self.deploy(application) {
+                        if let Err(error) = self.deploy(application, current) {
                             // A file does not come by itself, so its failure ends the host.
                             if application.config().artifact.is_none() {
-                                self.note(application, error_chain(&error));
+                                self.troubles.note(application, error_chain(&error));
                                 continue;
                             }
                             let failures = failures.lock();
@@ -191,16 +101,17 @@ impl Deployer {
     /// Loads these applications. The log says which of them cannot be loaded. The next refresh
     /// tries again.
     pub(crate) fn deploy_or_note(&self, applications: &[Arc<Application>]) {
+        let current = Current::default();
         for application in applications {
-            match self.deploy(application) {
-                Ok(()) => self.well(application),
-                Err(error) => self.note(application, error_chain(&error)),
+            match self.deploy(application, &current) {
+                Ok(()) => self.troubles.well(application),
+                Err(error) => self.troubles.note(application, error_chain(&error)),
             }
         }
     }
 
     /// Loads an application for the first time.
-    fn deploy(&self, application: &Arc<Application>) -> Result<(), HostError> {
+    fn deploy(&self, application: &Arc<Application>, current: &Current) -> Result<(), HostError> {
         let config = application.config();
         let name = || application.name().to_owned();
         let failed = |source| match source {
@@ -212,9 +123,16 @@ impl Deployer {
                     targets,
                 }
             }
-            source => HostError::Load {
-                application: name(),
-                source,
+            source => match &config.artifact {
+                Some(path) => HostError::File {
+                    application: name(),
+                    path: path.clone(),
+                    source: Box::new(source),
+                },
+                None => HostError::Load {
+                    application: name(),
+                    source,
+                },
             },
         };
         let (versions, size) = match &config.artifact {
@@ -224,10 +142,10 @@ impl Deployer {
                 let manifest = ArtifactFile::manifest(path, config, &policy)?;
                 let size = Size::of(&manifest);
                 let expected = expected(&manifest.name, config);
-                let source = ArtifactFile::new(path, &manifest);
+                let source = ArtifactFile::new(path, &config.statements, &manifest);
                 (Versions::from_source(source, expected), size)
             }
-            None => self.in_store(config)?,
+            None => self.in_store(config, current)?,
         };
         let pool = self.pools.of(size).ok_or_else(|| failed(no_pool()))?;
         let link = linker(&pool.engine);
@@ -264,7 +182,11 @@ impl Deployer {
     }
 
     /// The versions in the store, and the size of the current one.
-    fn in_store(&self, config: &ApplicationConfig) -> Result<(Versions, Size), HostError> {
+    fn in_store(
+        &self,
+        config: &ApplicationConfig,
+        current: &Current,
+    ) -> Result<(Versions, Size), HostError> {
         let Some(store) = &self.source.store else {
             let application = config.name.clone();
             let source = no_pool();
@@ -282,7 +204,7 @@ impl Deployer {
             return Ok((versions, Size::of(manifest)));
         }
         // It came later.
-        let current = store.manifests()?.manifests;
+        let current = current.manifests(|| Ok(store.manifests()?.manifests))?;
         let own: Vec<&Manifest> = current.iter().filter(|it| is_of(it, config)).collect();
         let edge = |it: &&&Manifest| it.engine.profile == EngineProfile::Edge.name();
         let size = match own.iter().find(edge) {
@@ -303,50 +225,20 @@ impl Deployer {
 
     /// Refreshes all applications, and loads those that could not be loaded before.
     pub(crate) fn refresh_all(&self, applications: &[Arc<Application>]) {
+        let current = Current::default();
         for application in applications {
             let outcome = match application.deployed() {
                 None => self
-                    .deploy(application)
+                    .deploy(application, &current)
                     .map_err(|error| error_chain(&error)),
                 Some(deployed) => refresh(application, &deployed.deployment),
             };
             match outcome {
-                Ok(()) => self.well(application),
-                Err(what) => self.note(application, what),
+                Ok(()) => self.troubles.well(application),
+                Err(what) => self.troubles.note(application, what),
             }
         }
     }
-
-    /// Logs a trouble, if it is new.
-    fn note(&self, application: &Application, what: String) {
-        let name = name(application);
-        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        if troubles.get(&name) != Some(&what) {
-            let telemetry = application.telemetry();
-            telemetry.log(LogLevel::Error, Some(application.label()), &what);
-            troubles.insert(name, what);
-        }
-    }
-
-    fn well(&self, application: &Application) {
-        let name = name(application);
-        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        if troubles.remove(&name).is_some() {
-            let telemetry = application.telemetry();
-            telemetry.log(
-                LogLevel::Info,
-                Some(application.label()),
-                "all is well again",
-            );
-        }
-    }
-}
-
-/// What tells an application from all others.
-fn name(application: &Application) -> String {
-    let config = application.config();
-    let channel = config.channel.as_deref().unwrap_or_default();
-    format!("{}@{channel}", config.name)
 }
 
 /// Takes the version that is current now.
@@ -374,6 +266,11 @@ fn refresh(application: &Application, deployment: &Deployment<Program>) -> Resul
                 error_chain(&source)
             ))
         }
+        // The text of this error speaks of a store.
+        Err(RefreshError::Kept(source)) if application.config().artifact.is_some() => Err(format!(
+            "the file was not loaded, and the version in use stays: {}",
+            error_chain(&source)
+        )),
         Err(error) => Err(error_chain(&error)),
     }
 }

@@ -37,7 +37,7 @@ pub enum HostError {
     /// There is no policy, so nothing could be loaded.
     #[error("nothing says whose signatures count")]
     NoPolicy,
-    /// An artifact was not loaded.
+    /// An artifact of a store was not loaded.
     #[error("`{application}` was not loaded")]
     Load {
         /// The application.
@@ -45,6 +45,17 @@ pub enum HostError {
         /// Why not.
         #[source]
         source: LoadError,
+    },
+    /// An artifact in a single file was not loaded.
+    #[error("`{application}` was not loaded from {}", path.display())]
+    File {
+        /// The application.
+        application: String,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<LoadError>,
     },
     /// An artifact cannot be interrupted, because it is of another profile than `edge`.
     #[error(
@@ -135,6 +146,7 @@ impl HostError {
             Self::Policy { source, .. } => source.code(),
             Self::NoPolicy => "no-trust",
             Self::Load { source, .. } => source.code(),
+            Self::File { source, .. } => source.code(),
             Self::NotEdge { .. } => "profile",
             Self::NoFit { .. } => "no-fit",
             Self::Engine { .. } => "engine",

@@ -1,6 +1,7 @@
 //! What the store of an instance holds: the parts of the host that a program sees.
 
 mod hooks;
+pub(crate) mod kept;
 mod limiter;
 mod output;
 
@@ -14,6 +15,7 @@ use self::hooks::Hooks;
 pub(crate) use self::limiter::Limiter;
 use self::output::Output;
 use crate::application::Application;
+use crate::config::count;
 use crate::hit::Hit;
 use crate::interfaces::{Guest, Imports, ImportsView};
 use crate::telemetry::TraceContext;
@@ -48,7 +50,7 @@ impl GuestState {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits.fields.as_usize());
         let mut table = ResourceTable::new();
-        table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
+        table.set_max_capacity(count(limits.resources));
         Self {
             wasi: wasi.build(),
             http,

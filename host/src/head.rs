@@ -3,6 +3,9 @@
 //!
 //! Sources: RFC 9110, section 7.6.1 (fields of a connection); RFC 7239 (`Forwarded`).
 
+mod coding;
+mod cookie;
+
 use std::net::IpAddr;
 
 use http::header::{
@@ -10,6 +13,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 
+pub(crate) use self::coding::has_unknown_coding;
 use crate::client::Client;
 use crate::config::Forwarded;
 
@@ -30,6 +34,7 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// Changes the fields of a client's request into those that its program sees.
 pub(crate) fn prepare(headers: &mut HeaderMap, client: Client, forwarded: Forwarded) {
     remove_fields_of_connection(headers);
+    cookie::join(headers);
     match forwarded {
         Forwarded::Replace => replace(headers, client),
         Forwarded::Append => append(headers, client),

@@ -1,7 +1,6 @@
 //! The limit that ends a request.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 
@@ -13,8 +12,7 @@ use crate::application::Application;
 #[derive(Debug)]
 pub(crate) struct Hit {
     application: Option<Arc<Application>>,
-    /// The number of the limit, or 255.
-    first: AtomicU8,
+    first: OnceLock<Limit>,
     told: Notify,
 }
 
@@ -27,20 +25,14 @@ impl Hit {
     fn by(application: Option<Arc<Application>>) -> Self {
         Self {
             application,
-            first: AtomicU8::new(u8::MAX),
+            first: OnceLock::new(),
             told: Notify::new(),
         }
     }
 
     /// Remembers and counts a limit, if it is the first, and ends the request.
     pub(crate) fn set(&self, limit: Limit) {
-        let (none, number) = (u8::MAX, limit.number());
-        let order = Ordering::Relaxed;
-        if self
-            .first
-            .compare_exchange(none, number, order, order)
-            .is_err()
-        {
+        if self.first.set(limit).is_err() {
             return;
         }
         if let Some(application) = &self.application {
@@ -52,8 +44,7 @@ impl Hit {
 
     /// The first limit that was hit.
     pub(crate) fn get(&self) -> Option<Limit> {
-        let number = usize::from(self.first.load(Ordering::Relaxed));
-        Limit::ALL.get(number).copied()
+        self.first.get().copied()
     }
 
     /// Waits until a limit is hit.

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use edgec_loader::{HostEngine, Ticker, machine_memory};
 
-use crate::application::{Application, Door};
+use crate::application::Application;
 use crate::config::{ApplicationConfig, ConfigFile, Limits, ServeConfig};
 use crate::deploy::{Deployer, Policy, Source};
+use crate::door::Door;
 use crate::finished::Finished;
-use crate::peers::Peers;
+use crate::listener::Certificates;
+use crate::peers::{Peers, Requesters};
 use crate::pools::{Pools, largest_memory};
 use crate::queue::Room;
 use crate::routing::Router;
@@ -33,6 +35,7 @@ pub struct Host {
     door: Arc<Door>,
     connections: Room,
     peers: Arc<Peers>,
+    requesters: Requesters,
     deployer: Deployer,
     draining: AtomicBool,
     follows: OnceLock<Follows>,
@@ -92,6 +95,10 @@ impl Host {
     ///
     /// [`HostError`], also if a single file cannot be loaded: there is nothing to wait for.
     pub fn open(config: ServeConfig, policy: Option<Policy>) -> Result<Arc<Self>, HostError> {
+        // Before the work of loading. It is read again when the host listens.
+        if let Some(tls) = &config.listen.tls {
+            Certificates::read(tls)?;
+        }
         let telemetry = Telemetry::new(&config.log)?;
         let (written, mut config) = (config.clone(), config);
         open_files::divide(&mut config, &telemetry)?;
@@ -110,10 +117,11 @@ impl Host {
         let host = Self {
             written,
             served: RwLock::new(Arc::new(Served::new(Vec::new()))),
+            door: Arc::new(Door::new(&config.limits, &telemetry)?),
             telemetry,
-            door: Arc::new(Door::new(&config.limits)?),
             connections: Room::new(config.limits.connections),
             peers: Peers::new(config.limits.address_connections),
+            requesters: Requesters::new(config.limits.address_requests),
             deployer: Deployer::new(&config, source, policy, pools, needs),
             config,
             draining: AtomicBool::new(false),
@@ -182,9 +190,7 @@ impl Host {
     ) -> Result<Arc<Application>, HostError> {
         let (door, telemetry) = (&self.door, &self.telemetry);
         let application = Application::new(config.clone(), limits, door, telemetry, before)?;
-        let application = Arc::new(application);
-        application.known();
-        Ok(application)
+        Ok(Arc::new(application))
     }
 
     pub(crate) fn as_written(&self) -> &ServeConfig {
@@ -212,6 +218,11 @@ impl Host {
     /// The connections of each address.
     pub(crate) fn peers(&self) -> &Arc<Peers> {
         &self.peers
+    }
+
+    /// The requests of each address.
+    pub(crate) fn requesters(&self) -> &Requesters {
+        &self.requesters
     }
 
     pub(crate) fn connections(&self) -> &Room {
@@ -251,5 +262,20 @@ impl fmt::Debug for Host {
         f.debug_struct("Host")
             .field("applications", &self.applications())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TlsConfig;
+
+    #[test]
+    fn a_certificate_is_checked_before_anything_is_loaded() {
+        let mut config = ServeConfig::default();
+        let code = |config: &ServeConfig| Host::open(config.clone(), None).unwrap_err().code();
+        assert_eq!(code(&config), "no-trust");
+        config.listen.tls = Some(TlsConfig::new("/nonexistent/cert", "/nonexistent/key"));
+        assert_eq!(code(&config), "io");
     }
 }

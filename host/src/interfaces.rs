@@ -95,6 +95,11 @@ pub struct ImportsView<'a> {
     pub table: &'a mut ResourceTable,
 }
 
+/// The sockets of an instance.
+fn sockets_of<T: Guest>(guest: &mut T) -> Sockets {
+    guest.imports().imports.sockets.clone()
+}
+
 /// For the bindings: the data of these interfaces is an [`ImportsView`].
 struct Interfaces;
 

@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod answer_head;
 pub mod application;
 mod body;
 mod client;
@@ -32,7 +33,10 @@ pub mod config;
 mod connection;
 mod deploy;
 pub mod destination;
+mod door;
 mod error;
+mod failed;
+mod fate;
 mod finished;
 pub mod guest;
 mod head;
@@ -43,7 +47,7 @@ pub mod keyvalue;
 mod limits;
 mod linker;
 mod listener;
-mod long;
+mod lower;
 mod memory;
 mod meter;
 mod open_files;
@@ -60,6 +64,7 @@ mod run;
 mod serve;
 mod services;
 pub mod telemetry;
+mod teller;
 mod turn;
 mod wake;
 

@@ -48,12 +48,16 @@ limits! {
     Connections = "connections", SERVICE_UNAVAILABLE, "too many connections";
     /// Connections of one address. A further one is closed.
     AddressConnections = "address-connections", SERVICE_UNAVAILABLE, "too many connections";
+    /// Requests of one address that run.
+    AddressRequests = "address-requests", SERVICE_UNAVAILABLE, "too many requests of this address";
     /// The size of a request's head.
     HeaderSize = "header-size", REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too large";
     /// The time for the head of a request.
     HeaderReadTime = "header-read-time", REQUEST_TIMEOUT, "the request's head took too long";
     /// Resets of one HTTP/2 connection.
     Http2Resets = "http2-resets", TOO_MANY_REQUESTS, "too many resets";
+    /// Frames of one HTTP/2 connection a second that are neither requests nor bodies.
+    Http2ControlFrames = "http2-control-frames", TOO_MANY_REQUESTS, "too many control frames";
     /// Requests that wait, in all.
     Queue = "queue", SERVICE_UNAVAILABLE, "too many requests";
     /// Requests that wait, of one application.
@@ -96,6 +100,9 @@ limits! {
     Handles = "handles", INTERNAL_SERVER_ERROR, "the application holds too many handles";
     /// Resources that an instance holds in the host.
     Resources = "resources", INTERNAL_SERVER_ERROR, "the application holds too many resources";
+    /// What the programs of an application write to the log in a second. Further lines are left
+    /// out.
+    LogRate = "log-rate", INTERNAL_SERVER_ERROR, "the application writes too much to the log";
     /// Outbound connections of all applications.
     OutboundConnections = "outbound-connections", BAD_GATEWAY, "too many outbound connections";
     /// Outbound connections of one application.
@@ -150,10 +157,7 @@ impl Limit {
 
     /// Its place in [`Self::ALL`].
     pub(crate) fn number(self) -> u8 {
-        let place = Self::ALL.iter().position(|limit| *limit == self);
-        place
-            .and_then(|place| u8::try_from(place).ok())
-            .unwrap_or(u8::MAX)
+        self as u8
     }
 }
 
@@ -175,11 +179,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_limit_has_a_name_of_its_own_and_a_number() {
+    fn every_limit_has_a_name_and_a_number_of_its_own() {
         let names: BTreeSet<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
         assert_eq!(names.len(), Limit::ALL.len());
-        for limit in Limit::ALL {
-            assert!(limit.number() < u8::MAX);
+        for (number, limit) in Limit::ALL.iter().enumerate() {
+            assert_eq!(usize::from(limit.number()), number);
             assert!(limit.status().is_client_error() || limit.status().is_server_error());
         }
     }

@@ -4,7 +4,7 @@ use edgec_loader::HostEngine;
 use edgec_loader::wasmtime::Result;
 use edgec_loader::wasmtime::component::Linker;
 
-use crate::guest::GuestState;
+use crate::guest::{GuestState, kept};
 use crate::interfaces;
 
 /// A linker with WASI 0.2 and 0.3, both versions of `wasi:http`, and the host's other interfaces.
@@ -14,5 +14,8 @@ use crate::interfaces;
 pub(crate) fn linker(engine: &HostEngine) -> Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     interfaces::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(true);
+    kept::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(false);
     Ok(linker)
 }

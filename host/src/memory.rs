@@ -1,5 +1,5 @@
-//! The memory of all instances together. The limit of each instance alone would let many of them
-//! take more than the machine has.
+//! The memory of all instances together, with what the host keeps for them. The limit of each
+//! instance alone would let many of them take more than the machine has.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,6 +73,14 @@ impl OwnMemory {
         self.taken = self.taken.saturating_add(bytes);
         Ok(())
     }
+
+    /// Gives a part back.
+    pub(crate) fn give_back(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).min(self.taken);
+        self.taken -= bytes;
+        self.application.give_back(bytes);
+        self.host.give_back(bytes);
+    }
 }
 
 impl Drop for OwnMemory {
@@ -104,6 +112,11 @@ mod tests {
         drop(first);
         assert_eq!((one.taken(), two.taken(), host.taken()), (20, 40, 60));
         assert_eq!(third.take(usize::MAX), Err(Limit::ApplicationMemoryTotal));
+        second.give_back(5);
+        assert_eq!((one.taken(), host.taken()), (15, 55));
+        // It gives back no more than it has.
+        second.give_back(usize::MAX);
+        assert_eq!((one.taken(), host.taken()), (0, 40));
         drop((second, third));
         assert_eq!((one.taken(), two.taken(), host.taken()), (0, 0, 0));
     }

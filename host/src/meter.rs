@@ -3,7 +3,8 @@
 //! The engine lets a program yield at each tick of its epoch, but a tick says nothing about the
 //! time in which the program only waited. So the time is measured around each poll. Up to the first
 //! tick, it is measured without a system call, because most requests end earlier. From then on, the
-//! clock of the thread measures it, which stands still while others have the processor.
+//! clock of the thread measures it, which stands still while others have the processor. A program
+//! that is interrupted by others is measured so from its beginning.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::turn::Turn;
+use crate::turn::{Length, Turn};
 
 /// What a program has used at its first tick, at most. It cannot have computed for longer without
 /// one, so more means that it waited for a processor.
@@ -31,18 +32,23 @@ pub(crate) struct Meter {
     ticked: AtomicBool,
 }
 
-impl Default for Meter {
-    fn default() -> Self {
+impl Meter {
+    /// Of a program that is expected to be of this length.
+    pub(crate) fn new(length: Length) -> Self {
         Self {
             begin: Instant::now(),
             used: AtomicU64::new(0),
             since: AtomicU64::new(0),
-            ticked: AtomicBool::new(false),
+            ticked: AtomicBool::new(length != Length::Short),
         }
     }
-}
 
-impl Meter {
+    /// The time so far. Only during a poll.
+    pub(crate) fn so_far(&self) -> Duration {
+        let used = self.used.load(Ordering::Relaxed);
+        Duration::from_nanos(used.saturating_add(self.present()))
+    }
+
     /// The time so far, at a tick. Only during a poll.
     pub(crate) fn tick(&self) -> Duration {
         if !self.ticked.load(Ordering::Relaxed) {
@@ -51,8 +57,7 @@ impl Meter {
             self.ticked.store(true, Ordering::Relaxed);
             self.poll_begins();
         }
-        let used = self.used.load(Ordering::Relaxed);
-        Duration::from_nanos(used.saturating_add(self.present()))
+        self.so_far()
     }
 
     fn now(&self) -> u64 {
@@ -100,9 +105,9 @@ impl<F> Metered<F> {
         }
     }
 
-    /// Whether the program has computed for long.
-    pub(crate) fn is_long(&self) -> bool {
-        self.turn.is_long()
+    /// How long the program is, as far as that is known.
+    pub(crate) fn length(&self) -> Length {
+        self.turn.length()
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -138,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_program_that_waits_for_a_processor_uses_none() {
-        let meter = Meter::default();
+        let meter = Meter::new(Length::Short);
         meter.poll_begins();
         std::thread::sleep(Duration::from_millis(50));
         assert!(meter.tick() <= Duration::from_millis(10 + 20));
@@ -149,7 +154,7 @@ mod tests {
 
     #[test]
     fn all_polls_count() {
-        let meter = Meter::default();
+        let meter = Meter::new(Length::Short);
         meter.tick();
         let mut before = Duration::ZERO;
         for _ in 0..3 {
@@ -161,5 +166,14 @@ mod tests {
             meter.poll_ends();
         }
         assert!(before >= Duration::from_millis(15), "{before:?}");
+    }
+
+    #[test]
+    fn what_may_be_interrupted_is_measured_without_its_interruptions() {
+        let meter = Meter::new(Length::Medium);
+        meter.poll_begins();
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(meter.so_far() < Duration::from_millis(100));
+        meter.poll_ends();
     }
 }

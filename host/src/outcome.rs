@@ -12,7 +12,7 @@ pub enum Outcome {
     Limited(Limit),
     /// The program trapped.
     Trapped,
-    /// The program ended without a response, or with an error of `wasi:http`.
+    /// The program ended without a whole response, or with an error of `wasi:http`.
     Unanswered,
     /// The application is not served: it was never loaded, or is not trusted any more.
     Withheld,

@@ -1,18 +1,21 @@
-//! Connections of each address, so that one client cannot have all places.
+//! Connections and requests of each address, so that one client cannot have all places.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many connections each address has now.
+use crate::Limit;
+use crate::client::Client;
+
+/// How many connections, or requests, each address has now.
 #[derive(Debug)]
 pub(crate) struct Peers {
     most: u32,
     now: Mutex<HashMap<IpAddr, u32>>,
 }
 
-/// A connection of an address. Dropping it makes room for another.
+/// A connection or a request of an address. Dropping it makes room for another.
 #[derive(Debug)]
 pub(crate) struct Peer {
     peers: Arc<Peers>,
@@ -20,23 +23,56 @@ pub(crate) struct Peer {
 }
 
 impl Peers {
-    /// At most so many connections of one address.
+    /// At most so many of one address.
     pub(crate) fn new(most: u32) -> Arc<Self> {
         let now = Mutex::default();
         Arc::new(Self { most, now })
     }
 
-    /// Another connection. `None`: the address has too many.
+    /// Another one. `None`: the address has too many.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Peer> {
         let address = network(address);
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        match now.entry(address) {
-            Entry::Occupied(entry) if *entry.get() >= self.most => return None,
-            Entry::Vacant(_) if self.most == 0 => return None,
-            entry => *entry.or_default() += 1,
+        let before = now.get(&address).copied().unwrap_or(0);
+        if before >= self.most {
+            return None;
         }
+        now.insert(address, before + 1);
         let peers = Arc::clone(self);
         Some(Peer { peers, address })
+    }
+}
+
+/// The requests of one address, if the configuration names no number.
+const REQUESTS: u32 = 64;
+
+/// How many requests each address has now.
+#[derive(Debug)]
+pub(crate) struct Requesters {
+    peers: Arc<Peers>,
+    /// A proxy on this machine asks for all of its clients.
+    spares_this_machine: bool,
+}
+
+impl Requesters {
+    /// At most so many requests of one address. `None`: a number of the host.
+    pub(crate) fn new(most: Option<u32>) -> Self {
+        Self {
+            peers: Peers::new(most.unwrap_or(REQUESTS)),
+            spares_this_machine: most.is_none(),
+        }
+    }
+
+    /// Another request. It has no place if nobody counts those of its client.
+    pub(crate) fn enter(&self, client: Client) -> Result<Option<Peer>, Limit> {
+        match client.address() {
+            None => Ok(None),
+            Some(address) if self.spares_this_machine && address.is_loopback() => Ok(None),
+            Some(address) => match self.peers.enter(address) {
+                None => Err(Limit::AddressRequests),
+                place => Ok(place),
+            },
+        }
     }
 }
 
@@ -86,6 +122,33 @@ mod tests {
         let _three = enter("192.0.2.1").unwrap();
         drop(other);
         assert_eq!(peers.now.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_address_has_its_number_of_requests() {
+        for (most, address, number) in [
+            (None, "192.0.2.1:80", REQUESTS),
+            (Some(2), "192.0.2.1:80", 2),
+            (Some(2), "127.0.0.1:80", 2),
+        ] {
+            let requesters = Requesters::new(most);
+            let client = Client::new(address.parse().ok(), false);
+            let mut held: Vec<_> = (0..number)
+                .map(|_| requesters.enter(client).unwrap().unwrap())
+                .collect();
+            assert_eq!(
+                requesters.enter(client).unwrap_err(),
+                Limit::AddressRequests
+            );
+            held.pop();
+            assert!(requesters.enter(client).unwrap().is_some());
+        }
+        // A proxy on this machine, and a client of a Unix socket.
+        let requesters = Requesters::new(None);
+        for address in ["127.0.0.1:80", "[::1]:80", "none"] {
+            let client = Client::new(address.parse().ok(), false);
+            assert!(requesters.enter(client).unwrap().is_none());
+        }
     }
 
     #[test]

@@ -169,7 +169,9 @@ fn pool(
     })
 }
 
-/// The largest memory that an application may have.
+/// The largest memory that an application may have. It is that of all pools: a slot takes the same
+/// address space (4 GiB and a guard) however much of it a memory may use, and the limit of each
+/// application holds beside it.
 pub(crate) fn largest_memory(config: &ServeConfig) -> u64 {
     let own = config.applications.iter().filter_map(|it| it.limits.memory);
     own.fold(config.limits.memory, Ord::max).get()

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::Limit;
+use crate::config::count;
 
 /// Permits of one kind.
 #[derive(Clone, Debug)]
@@ -20,8 +21,8 @@ pub(crate) struct Room(Arc<Semaphore>);
 impl Room {
     /// Room for so many at one time.
     pub(crate) fn new(most: u32) -> Self {
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        Self(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
+        let most = count(most).min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(most)))
     }
 
     pub(crate) fn now(&self) -> Option<OwnedSemaphorePermit> {
@@ -114,7 +115,7 @@ impl Waiting {
     pub(crate) fn new(most: u32, full: Limit) -> Self {
         Self {
             now: AtomicUsize::new(0),
-            most: usize::try_from(most).unwrap_or(usize::MAX),
+            most: count(most),
             full,
         }
     }
@@ -166,9 +167,19 @@ pub(crate) async fn enter(
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::task::Poll;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(600);
+
+    /// Whether an entry has to wait.
+    async fn waits(mut entry: Pin<&mut impl Future>) -> bool {
+        let polled = poll_fn(|cx| Poll::Ready(entry.as_mut().poll(cx)));
+        polled.await.is_pending()
+    }
 
     fn queues(own: u32, all: u32) -> (Waiting, Waiting) {
         let own = Waiting::new(own, Limit::ApplicationQueue);
@@ -187,12 +198,11 @@ mod tests {
         };
         let permits = enter(rooms, &own, &all, LONG).await.unwrap();
         assert_eq!((first.free(), second.free()), (0, 0));
-        let mut waits = Box::pin(enter(rooms, &own, &all, LONG));
-        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(waits.as_mut().poll(cx)));
-        assert!(polled.await.is_pending());
+        let mut entry = Box::pin(enter(rooms, &own, &all, LONG));
+        assert!(waits(entry.as_mut()).await);
         assert_eq!((own.depth(), all.depth()), (1, 1));
         drop(permits);
-        let permits = waits.await.unwrap();
+        let permits = entry.await.unwrap();
         assert_eq!((own.depth(), all.depth()), (0, 0));
         drop(permits);
         assert_eq!((first.free(), second.free()), (1, 1));
@@ -245,11 +255,10 @@ mod tests {
         let two = enter(rooms, &own, &all, LONG).await.unwrap();
         assert_eq!((reserve.free(), first.free(), second.free()), (0, 0, 0));
         // What becomes free first lets the next one in.
-        let mut waits = Box::pin(enter(rooms, &own, &all, LONG));
-        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(waits.as_mut().poll(cx)));
-        assert!(polled.await.is_pending());
+        let mut entry = Box::pin(enter(rooms, &own, &all, LONG));
+        assert!(waits(entry.as_mut()).await);
         drop(one);
-        let three = waits.await.unwrap();
+        let three = entry.await.unwrap();
         assert_eq!((reserve.free(), first.free(), own_room.free()), (0, 0, 7));
         drop((two, three));
         assert_eq!((reserve.free(), second.free(), own_room.free()), (1, 1, 9));
@@ -264,10 +273,9 @@ mod tests {
             reserve: &room,
             shared: &[],
         };
-        let mut waits = Box::pin(enter(rooms, &own, &all, LONG));
-        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(waits.as_mut().poll(cx)));
-        assert!(polled.await.is_pending());
-        drop(waits);
+        let mut entry = Box::pin(enter(rooms, &own, &all, LONG));
+        assert!(waits(entry.as_mut()).await);
+        drop(entry);
         assert_eq!((own.depth(), all.depth()), (0, 0));
     }
 }

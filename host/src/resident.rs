@@ -1,6 +1,7 @@
 //! Measures which pages large programs write, and keeps them resident in the slots of the pools.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,11 +72,10 @@ fn look(host: &Host, pools: &mut BTreeMap<usize, ResidentPages>) -> std::io::Res
         if share.slot == 0 || components.is_empty() {
             continue;
         }
-        let known = match pools.remove(&number) {
-            Some(known) => known,
-            None => ResidentPages::new(share.slot, share.all)?,
+        let known = match pools.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(ResidentPages::new(share.slot, share.all)?),
         };
-        let known = pools.entry(number).or_insert(known);
         let settled = known.settle(&components)?;
         changed |= settled.changed || settled.added > 0;
     }

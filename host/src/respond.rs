@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
+use crate::Limit;
+use crate::answer_head;
 use crate::application::Application;
 use crate::body::{Finish, RequestBody, ResponseBody};
 use crate::client::Client;
-use crate::config::LogLevel;
+use crate::failed::Failed;
 use crate::head;
 use crate::hit::Hit;
 use crate::host::Host;
 use crate::routing::{RouteError, host_of};
-use crate::run::{Answer, Entered, Failed, run};
+use crate::run::{Answer, Entered, run};
 use crate::telemetry::TraceContext;
-use crate::{Limit, Outcome};
 
 /// How long a client should wait before it tries again, in seconds.
 const RETRY: HeaderValue = HeaderValue::from_static("1");
@@ -39,6 +40,7 @@ impl Host {
             }
         };
         let application = &application;
+        let has_unknown_coding = head::has_unknown_coding(request.headers());
         head::prepare(
             request.headers_mut(),
             client,
@@ -46,9 +48,20 @@ impl Host {
         );
         let telemetry = application.telemetry();
         let begin = telemetry.request_started(application, &request, client);
-        let finish = Finish::new(application, begin);
+        let mut finish = Finish::new(application, begin);
         let head = request.method() == Method::HEAD;
         let hit = Arc::new(Hit::of(application));
+        match self.requesters().enter(client) {
+            Ok(requester) => finish.asked_by(requester),
+            Err(limit) => {
+                hit.set(limit);
+                return failure(application, &Failed::Limit(limit), finish);
+            }
+        }
+        if has_unknown_coding {
+            let why = "its body has another coding than `chunked`".to_owned();
+            return failure(application, &Failed::Malformed(why), finish);
+        }
         match answer(application, client.scheme(), request, finish.trace(), &hit).await {
             Ok(answer) => written(application, answer, head, finish, &hit),
             Err(failed) => failure(application, &failed, finish),
@@ -75,7 +88,7 @@ async fn answer(
     let limits = application.limits();
     // A body that states its length is refused before it is sent.
     let most = limits.request_body.get();
-    if stated(request.headers()).is_some_and(|length| length > most) {
+    if answer_head::stated(request.headers()).is_some_and(|length| length > most) {
         hit.set(Limit::RequestBody);
         return Err(Failed::Limit(Limit::RequestBody));
     }
@@ -102,15 +115,6 @@ async fn answer(
     .await
 }
 
-/// The length that a head states.
-fn stated(headers: &http::HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn has_no_body(status: StatusCode) -> bool {
-    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-}
-
 /// The program's response, whose body is limited.
 fn written(
     application: &Arc<Application>,
@@ -119,20 +123,28 @@ fn written(
     mut finish: Finish,
     hit: &Arc<Hit>,
 ) -> Response<ResponseBody> {
-    let Answer { response, permits } = answer;
-    let (parts, body) = response.into_parts();
+    let Answer {
+        response,
+        permits,
+        ending,
+    } = answer;
+    let (mut parts, body) = response.into_parts();
+    if let Err(failed) = answer_head::check(parts.status) {
+        return failure(application, &failed, finish);
+    }
+    let body = answer_head::fit(&mut parts, body);
     let most = application.limits().response_body.get();
-    // Such a response has no body, also if its head states one (RFC 9110, section 6.4.1).
-    let promised = match head || has_no_body(parts.status) {
-        true => Some(0),
-        false => stated(&parts.headers),
-    };
+    let promised = answer_head::promised(&parts, head);
     if promised.is_some_and(|length| length > most) {
         hit.set(Limit::ResponseBody);
         return failure(application, &Failed::Limit(Limit::ResponseBody), finish);
     }
+    if promised.is_some_and(|length| length > 0) && body.is_end_stream() {
+        let why = "the head of its response states a length, and there is no body";
+        return failure(application, &Failed::Unanswered(why.to_owned()), finish);
+    }
     finish.answered(parts.status, permits);
-    let body = ResponseBody::of(body, most, promised, hit, finish);
+    let body = ResponseBody::of(body, most, promised, hit, ending, finish);
     Response::from_parts(parts, body)
 }
 
@@ -144,13 +156,7 @@ fn failure(
 ) -> Response<ResponseBody> {
     let (telemetry, status) = (application.telemetry(), failed.status());
     if let Some(what) = failed.log() {
-        // Clients can cause these at will.
-        let level = match failed.outcome() {
-            Outcome::Limited(limit) if limit.is_passing() => LogLevel::Debug,
-            Outcome::Malformed => LogLevel::Debug,
-            _ => LogLevel::Warn,
-        };
-        telemetry.log(level, Some(application.label()), what);
+        telemetry.log(failed.level(), Some(application.label()), what);
     }
     finish.failed(status, failed.outcome());
     text(status, failed.text())

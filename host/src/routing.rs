@@ -12,7 +12,8 @@ use std::collections::HashMap;
 use http::header::HOST;
 use http::{HeaderMap, Uri, Version};
 
-use crate::config::{HostPattern, PathPrefix, is_host};
+use crate::config::{HostPattern, PathPrefix};
+use crate::destination::is_served_host;
 
 /// Finds the application of a request. `A` is what it finds.
 #[derive(Debug)]
@@ -166,7 +167,7 @@ fn host_in(text: &str) -> Option<String> {
     let host = host.to_ascii_lowercase();
     // A name may end with a dot, which means the root of the names.
     let short = host.strip_suffix('.').unwrap_or(&host);
-    is_host(short).then(|| short.to_owned())
+    is_served_host(short).then(|| short.to_owned())
 }
 
 /// The host and the port of `host[:port]`. An empty port is none (RFC 3986, section 3.2.3).

@@ -1,6 +1,6 @@
 //! Runs a program for a request: a new instance, or a place in a shared one.
 
-mod failed;
+mod expiration;
 mod instance;
 mod program;
 mod proxy;
@@ -13,12 +13,13 @@ use http::{Request, Response};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
-pub(crate) use self::failed::Failed;
 pub(crate) use self::instance::TICK;
 use self::program::Form;
 pub use self::program::Program;
 use crate::application::Application;
 use crate::body::RequestBody;
+use crate::failed::Failed;
+use crate::fate::Ending;
 use crate::hit::Hit;
 use crate::queue::Permits;
 use crate::telemetry::TraceContext;
@@ -40,6 +41,8 @@ pub(crate) struct Entered {
 pub(crate) struct Answer {
     pub(crate) response: Response<WasiBody>,
     pub(crate) permits: Option<Permits>,
+    /// What becomes of the instance until then.
+    pub(crate) ending: Ending,
 }
 
 /// Runs the program until it has sent the head of its response. It goes on in a task of its own.

@@ -78,6 +78,9 @@ pub async fn serve(
     let (tell, told) = watch::channel(false);
     // Each connection has a sender as long as it lives.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
+    if let Some(certificates) = &listeners.certificates {
+        tell_exposure(&host, certificates);
+    }
     let refreshing = refresh(&host, listeners.certificates, told.clone())?;
     resident::keep(&host)?;
     // Dropping a set ends its tasks, and closes their sockets.
@@ -132,6 +135,7 @@ pub fn run_until_signal(host: Arc<Host>, listening: impl Fn(&str)) -> Result<(),
         .enable_all()
         .build();
     let runtime = runtime.map_err(|source| HostError::System { what, source })?;
+    let telemetry = Arc::clone(host.telemetry());
     let served = runtime.block_on(async {
         tokio::spawn(refresh_on(
             handler(SignalKind::hangup())?,
@@ -141,6 +145,7 @@ pub fn run_until_signal(host: Arc<Host>, listening: impl Fn(&str)) -> Result<(),
     });
     // Programs that compute may still run. They belong to connections that were cut.
     runtime.shutdown_background();
+    telemetry.flush();
     served
 }
 
@@ -216,6 +221,13 @@ async fn accept(
     }
 }
 
+/// The log says who else can read or replace the private key.
+fn tell_exposure(host: &Host, certificates: &Certificates) {
+    if let Some(what) = certificates.exposure() {
+        host.telemetry().log(LogLevel::Warn, None, what);
+    }
+}
+
 /// Reads configuration, policy, store and certificates again, in a thread of its own, because that
 /// may wait for a disk. The thread ends after the host has stopped. The result ends if the thread
 /// ends.
@@ -240,8 +252,18 @@ fn refresh(
             };
             host.refresh();
             let refreshed = certificates.as_ref().map(|it| it.refresh());
+            if let (Some(certificates), Some(Ok(true))) = (&certificates, &refreshed) {
+                tell_exposure(&host, certificates);
+            }
             let now = match refreshed {
-                None | Some(Ok(false)) => None,
+                None => None,
+                Some(Ok(false)) => {
+                    if trouble.is_some() {
+                        let what = "the certificate can be read again";
+                        host.telemetry().log(LogLevel::Info, None, what);
+                    }
+                    None
+                }
                 Some(Ok(true)) => {
                     let what = "another certificate is in use";
                     host.telemetry().log(LogLevel::Info, None, what);

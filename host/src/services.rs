@@ -1,46 +1,39 @@
 //! What an application uses beside its instance: its connections, its buckets, its values. This
 //! makes them from the configuration.
 
+mod observer;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use edgec_loader::verifier::read_guarded;
 
+pub(crate) use self::observer::Observer;
+use self::observer::{Lines, kind};
 use crate::HostError;
 use crate::config::{
-    ApplicationConfig, KeyValueConfig, Limits, LogLevel, OutboundConfig, SocketKind,
+    ApplicationConfig, KeyValueConfig, Limits, LogLevel, OutboundConfig, SocketKind, count,
 };
-use crate::interfaces::{GuestLevel, GuestLog, Shared};
+use crate::interfaces::Shared;
 use crate::keyvalue::{KeyValue, KeyValueError, KeyValueLimits, Place, RedisServer};
 use crate::outbound::{
     Denial, Outbound, ProcessConnections, Roots, Rules, Settings, SocketKinds, Sockets,
 };
 
-/// Lines about refusals and failures of one application in a second. Counters count all of them.
-const LINES: u32 = 20;
-
-/// Hears of an application's use of its services. It must not block.
-pub(crate) trait Observer: Send + Sync {
-    /// A limit was hit: its [name](crate::Limit::name).
-    fn limit(&self, name: &str);
-    /// Something that the log should have.
-    fn line(&self, level: LogLevel, what: &dyn Display);
-}
-
-/// What all applications of a host share.
+/// The connections that all applications of a host share.
 #[derive(Debug)]
 pub(crate) struct Process {
     connections: Arc<ProcessConnections>,
+    /// Hears of what belongs to no application alone.
+    observer: Arc<dyn Observer>,
     /// By address and number of connections.
     redis: Mutex<BTreeMap<(String, u32), Arc<RedisServer>>>,
 }
 
 impl Process {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, observer: Arc<dyn Observer>) -> Self {
         Self {
+            observer,
             connections: ProcessConnections::new(
                 count(limits.outbound_connections),
                 count(limits.sockets),
@@ -51,20 +44,15 @@ impl Process {
     }
 
     /// The server of an address. Applications with the same one share its connections.
-    fn redis(
-        &self,
-        url: &str,
-        config: &KeyValueConfig,
-        observer: &Arc<dyn Observer>,
-    ) -> Result<Arc<RedisServer>, HostError> {
+    fn redis(&self, url: &str, config: &KeyValueConfig) -> Result<Arc<RedisServer>, HostError> {
         let mut servers = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (url.to_owned(), config.max_connections);
         if let Some(server) = servers.get(&key) {
             return Ok(Arc::clone(server));
         }
-        let lines = Lines::new(observer);
+        let lines = Lines::new(&self.observer);
         let server = RedisServer::new(url, count(config.max_connections), move |reason| {
-            lines.write(LogLevel::Error, &format_args!("Redis: {reason}"));
+            lines.write(LogLevel::Error, "Redis", &format_args!("Redis at {reason}"));
         });
         let server = Arc::new(server.map_err(|error| service("the Redis server", error))?);
         servers.insert(key, Arc::clone(&server));
@@ -98,7 +86,7 @@ impl Services {
         let before = before.filter(|before| before.keyvalue == config.keyvalue);
         let keyvalue = match &config.keyvalue {
             _ if let Some(before) = before => before.shared.keyvalue.clone(),
-            Some(own) => Some(keyvalue(&config.name, own, process, observer)?),
+            Some(own) => Some(keyvalue(&config.name, own, process)?),
             None => None,
         };
         let (guest, failures) = (Arc::clone(observer), Lines::new(observer));
@@ -106,12 +94,13 @@ impl Services {
         let shared = Shared {
             config: config.config.clone(),
             keyvalue,
-            log: Box::new(move |line| log(&*guest, line)),
+            log: Box::new(move |line| observer::said(&*guest, line)),
             keyvalue_failed: Box::new(move |error: &KeyValueError| {
                 // Of everything else, the server's connections have told why.
-                if let Some(rule) = error.rule() {
-                    failed.limit(rule);
-                    failures.write(LogLevel::Warn, &format_args!("{rule}: {error}"));
+                if let Some(limit) = error.limit() {
+                    failed.limit(limit);
+                    let kind = limit.name();
+                    failures.write(LogLevel::Warn, kind, &format_args!("{limit}: {error}"));
                 }
             }),
         };
@@ -175,10 +164,11 @@ fn outbound(
     };
     let (lines, counted) = (Lines::new(observer), Arc::clone(observer));
     let told = move |denial: &Denial| {
-        if denial.is_limit() {
-            counted.limit(denial.rule());
+        if let Some(limit) = denial.limit() {
+            counted.limit(limit);
         }
-        lines.write(LogLevel::Warn, &format_args!("{}: {denial}", denial.rule()));
+        let (kind, rule) = (kind(denial), denial.rule());
+        lines.write(LogLevel::Warn, &kind, &format_args!("{rule}: {denial}"));
     };
     let outbound = Outbound::new(rules, settings, &roots, &process.connections, told);
     outbound.map_err(|error| service("TLS", error))
@@ -188,11 +178,10 @@ fn keyvalue(
     application: &str,
     config: &KeyValueConfig,
     process: &Process,
-    observer: &Arc<dyn Observer>,
 ) -> Result<Arc<KeyValue>, HostError> {
     let place = match &config.redis {
         None => Place::Memory,
-        Some(url) => Place::Redis(process.redis(url.reveal(), config, observer)?),
+        Some(url) => Place::Redis(process.redis(url.reveal(), config)?),
     };
     let limits = KeyValueLimits {
         key: config.key.as_usize(),
@@ -207,57 +196,6 @@ fn keyvalue(
     Ok(KeyValue::new(application, place, buckets, limits))
 }
 
-/// Writes a line of a guest. Its context is in brackets, so that it does not pass for the host's.
-fn log(observer: &dyn Observer, line: &GuestLog<'_>) {
-    let level = match line.level {
-        GuestLevel::Trace | GuestLevel::Debug => LogLevel::Debug,
-        GuestLevel::Info => LogLevel::Info,
-        GuestLevel::Warn => LogLevel::Warn,
-        GuestLevel::Error | GuestLevel::Critical => LogLevel::Error,
-    };
-    let cut = if line.cut { " …" } else { "" };
-    let last = if line.last {
-        " (further lines of this instance are left out)"
-    } else {
-        ""
-    };
-    let (context, message) = (line.context, line.message);
-    observer.line(level, &format_args!("[{context}] {message}{cut}{last}"));
-}
-
-/// Lines that a guest can cause as often as it wants.
-struct Lines {
-    observer: Arc<dyn Observer>,
-    begin: Mutex<Instant>,
-    written: AtomicU32,
-}
-
-impl Lines {
-    fn new(observer: &Arc<dyn Observer>) -> Self {
-        Self {
-            observer: Arc::clone(observer),
-            begin: Mutex::new(Instant::now()),
-            written: AtomicU32::new(0),
-        }
-    }
-
-    fn write(&self, level: LogLevel, what: &dyn Display) {
-        let mut begin = self.begin.lock().unwrap_or_else(PoisonError::into_inner);
-        if begin.elapsed() >= Duration::from_secs(1) {
-            *begin = Instant::now();
-            self.written.store(0, Ordering::Relaxed);
-        }
-        drop(begin);
-        if self.written.fetch_add(1, Ordering::Relaxed) < LINES {
-            self.observer.line(level, what);
-        }
-    }
-}
-
-fn count(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
 fn service(
     what: impl Into<String>,
     source: impl std::error::Error + Send + Sync + 'static,
@@ -270,100 +208,59 @@ fn service(
 
 #[cfg(test)]
 mod tests {
+    use super::observer::tests::Heard;
     use super::*;
-    use crate::Limit;
 
-    #[derive(Default)]
-    struct Heard(Mutex<Vec<String>>);
-
-    impl Observer for Heard {
-        fn limit(&self, name: &str) {
-            self.0.lock().unwrap().push(format!("limit {name}"));
-        }
-
-        fn line(&self, _: LogLevel, what: &dyn Display) {
-            self.0.lock().unwrap().push(what.to_string());
-        }
-    }
-
-    /// Counters are made from the names of [`Limit`].
-    #[test]
-    fn every_rule_that_is_a_limit_is_known() {
-        let names: BTreeSet<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
-        let host = || crate::destination::Host::parse("a.example").unwrap();
-        let (port, limit) = (1, 1);
-        let address = "10.0.0.1".parse().unwrap();
-        let class = crate::destination::AddressClass::Private;
-        for denial in [
-            Denial::NotAllowed { host: host(), port },
-            Denial::NameNotAllowed(host()),
-            Denial::Address {
-                host: host(),
-                address,
-                class,
-            },
-            Denial::Socket("it"),
-            Denial::LookupsInFlight,
-            Denial::LookupTimeout(host()),
-            Denial::ApplicationConnections,
-            Denial::HostConnections,
-            Denial::ApplicationSockets,
-            Denial::HostSockets,
-            Denial::ConnectTimeout(host()),
-            Denial::FirstByteTimeout(host()),
-            Denial::BetweenBytesTimeout(host()),
-            Denial::ResponseSize { limit },
-            Denial::ResponseHeaders,
-        ] {
-            assert!(denial.is_limit(), "{denial}");
-            assert!(names.contains(denial.rule()), "{}", denial.rule());
-        }
-        let limit = 1;
-        for error in [
-            KeyValueError::Key { limit },
-            KeyValueError::Value { limit },
-            KeyValueError::Batch { limit },
-            KeyValueError::Keys { limit },
-            KeyValueError::Bytes { limit },
-            KeyValueError::Busy,
-            KeyValueError::Timeout,
-        ] {
-            let rule = error.rule().unwrap();
-            assert!(names.contains(rule), "{rule}");
-        }
-    }
-
-    #[test]
-    fn a_guest_cannot_flood_the_log_with_refusals() {
-        let heard = Arc::new(Heard::default());
-        let observer: Arc<dyn Observer> = Arc::clone(&heard) as Arc<dyn Observer>;
-        let lines = Lines::new(&observer);
-        for _ in 0..100 {
-            lines.write(LogLevel::Warn, &"refused");
-        }
-        let written = heard.0.lock().unwrap().len();
-        // A second may begin in between.
-        assert!((20..=40).contains(&written), "{written}");
+    fn process(heard: &Arc<Heard>) -> Process {
+        let observer = Arc::clone(heard) as Arc<dyn Observer>;
+        Process::new(&Limits::default(), observer)
     }
 
     #[test]
     fn applications_share_the_connections_to_a_redis_server() {
-        let process = Process::new(&Limits::default());
-        let observer: Arc<dyn Observer> = Arc::new(Heard::default());
+        let process = process(&Arc::default());
         let config = KeyValueConfig::default();
-        let server = |url: &str| process.redis(url, &config, &observer).unwrap();
+        let server = |url: &str| process.redis(url, &config).unwrap();
         let first = server("redis://127.0.0.1:1");
         assert!(Arc::ptr_eq(&first, &server("redis://127.0.0.1:1")));
         assert!(!Arc::ptr_eq(&first, &server("redis://127.0.0.1:2")));
-        let error = process
-            .redis("rediss://127.0.0.1", &config, &observer)
-            .unwrap_err();
+        let error = process.redis("rediss://127.0.0.1", &config).unwrap_err();
         assert_eq!(error.code(), "service");
+    }
+
+    /// Nobody listens on the port of a listener that is gone.
+    #[tokio::test]
+    async fn trouble_with_a_shared_server_is_told_as_that_of_no_application() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let (host, own) = (Arc::<Heard>::default(), Arc::<Heard>::default());
+        let process = process(&host);
+        let config: KeyValueConfig =
+            toml::from_str(&format!("redis = \"redis://:secret@{address}\"")).unwrap();
+        let observer: Arc<dyn Observer> = Arc::clone(&own) as Arc<dyn Observer>;
+        for name in ["acme/shop", "acme/blog"] {
+            let mut application = ApplicationConfig::new(name);
+            application.keyvalue = Some(config.clone());
+            let (limits, process) = (Limits::default(), &process);
+            let services = Services::new(&application, &limits, process, &observer, None).unwrap();
+            let store = services.shared().keyvalue.clone().unwrap();
+            let error = store.open("").unwrap().get("a").await.unwrap_err();
+            assert_eq!(error, KeyValueError::Unavailable);
+        }
+        let told = host.0.lock().unwrap();
+        let begin = format!("Redis at {address}: ");
+        assert!(
+            !told.is_empty() && told.iter().all(|line| line.starts_with(&begin)),
+            "{told:?}"
+        );
+        assert!(!told.concat().contains("secret"), "{told:?}");
+        assert_eq!(*own.0.lock().unwrap(), [""; 0]);
     }
 
     #[test]
     fn buckets_stay_if_their_configuration_does() {
-        let process = Process::new(&Limits::default());
+        let process = process(&Arc::default());
         let observer: Arc<dyn Observer> = Arc::new(Heard::default());
         let services = |config: &ApplicationConfig, before: Option<&Services>| {
             Services::new(config, &Limits::default(), &process, &observer, before).unwrap()
@@ -387,7 +284,7 @@ mod tests {
 
     #[test]
     fn certificates_that_are_not_there_are_an_error() {
-        let process = Process::new(&Limits::default());
+        let process = process(&Arc::default());
         let observer: Arc<dyn Observer> = Arc::new(Heard::default());
         let mut config = ApplicationConfig::new("acme/app");
         config.outbound.ca_file = Some("/nonexistent/ca.pem".into());

@@ -13,9 +13,10 @@ mod prometheus;
 mod requests;
 mod status;
 mod trace;
+mod voice;
+mod writer;
 
 use std::fmt::Display;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
@@ -30,6 +31,9 @@ use self::metrics::Metrics;
 use self::requests::Asked;
 pub(crate) use self::requests::Refused;
 pub use self::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+use self::voice::Turn;
+pub(crate) use self::voice::Voice;
+use self::writer::Writer;
 use crate::client::Client;
 use crate::config::{LogConfig, LogLevel};
 use crate::{Application, Host, HostError, Limit, Outcome};
@@ -39,6 +43,7 @@ use crate::{Application, Host, HostError, Limit, Outcome};
 pub struct Telemetry {
     config: LogConfig,
     metrics: Metrics,
+    writer: Writer,
     #[cfg(feature = "otlp")]
     collector: Option<otlp::Collector>,
 }
@@ -69,7 +74,7 @@ impl Telemetry {
     /// # Errors
     ///
     /// [`HostError::Service`] if the collector cannot be used, or if this program cannot send
-    /// spans.
+    /// spans. [`HostError::System`] if the system gives no thread for the log.
     pub fn new(config: &LogConfig) -> Result<Arc<Self>, HostError> {
         #[cfg(feature = "otlp")]
         let collector = match &config.otlp {
@@ -80,9 +85,13 @@ impl Telemetry {
         if config.otlp.is_some() {
             return Err(no_collector(NotBuiltIn));
         }
+        let metrics = Metrics::default();
+        let lost = Arc::clone(&metrics.log_lines_lost);
+        let writer = Writer::new(std::io::stderr(), config.format, lost)?;
         Ok(Arc::new(Self {
             config: config.clone(),
-            metrics: Metrics::default(),
+            metrics,
+            writer,
             #[cfg(feature = "otlp")]
             collector,
         }))
@@ -139,7 +148,7 @@ impl Telemetry {
             requests::put_outcome(&mut line, status, outcome);
             line.number("microseconds", took.as_micros());
             line.field("trace", &format_args!("{:032x}", begun.trace.trace()));
-            write(line);
+            self.writer.write(line);
         }
     }
 
@@ -156,7 +165,7 @@ impl Telemetry {
             let mut line = self.line(LogLevel::Info, None, &"request");
             self.asked(request, client).put_into(&mut line);
             refused.put_into(&mut line, Some(status));
-            write(line);
+            self.writer.write(line);
         }
     }
 
@@ -167,7 +176,7 @@ impl Telemetry {
             let mut line = self.line(LogLevel::Info, None, &"request");
             line.field("client", &client);
             refused.put_into(&mut line, None);
-            write(line);
+            self.writer.write(line);
         }
     }
 
@@ -182,7 +191,7 @@ impl Telemetry {
     /// A limit was hit, by an application or by a client that has none yet.
     pub fn limit_hit(&self, application: Option<&Application>, limit: Limit) {
         match application {
-            Some(application) => application.counted().limits.add(limit),
+            Some(application) => application.counted().limit_hit(limit),
             None => self.metrics.limits.add(limit),
         }
     }
@@ -198,17 +207,57 @@ impl Telemetry {
             line.field("code", &code);
             line.field("export", &export);
             line.field("says", &trap);
-            write(line);
+            self.writer.write(line);
         }
     }
 
     /// A program wrote a line to one of its streams.
     pub(crate) fn said(&self, application: &Application, stream: &'static str, line: &str) {
-        if self.config.level >= LogLevel::Info {
-            let mut told = self.line(LogLevel::Info, Some(application.label()), &line);
-            told.field("stream", &stream);
-            write(told);
+        let (counted, voice) = (application.counted(), application.voice());
+        let level = LogLevel::Info;
+        self.said_at(
+            level,
+            application.label(),
+            counted,
+            voice,
+            Some(stream),
+            &line,
+        );
+    }
+
+    /// A program has said something. It is written if its application has not said too much.
+    pub(crate) fn said_at(
+        &self,
+        level: LogLevel,
+        label: &str,
+        counted: &Counted,
+        voice: &Voice,
+        stream: Option<&'static str>,
+        what: &dyn Display,
+    ) {
+        if level > self.config.level {
+            return;
         }
+        let (format, now) = (self.config.format, SystemTime::now());
+        let mut line = Line::of_program(format, now, level, label, what);
+        if let Some(stream) = stream {
+            line.field("stream", &stream);
+        }
+        let note = |what: &dyn Display| self.log(LogLevel::Warn, Some(label), what);
+        match voice.take(line.len()) {
+            Turn::Written(left_out) => {
+                if left_out > 0 {
+                    note(&format_args!(
+                        "log-rate: {left_out} lines of the program were left out"
+                    ));
+                }
+                self.writer.write(line);
+                return;
+            }
+            Turn::First => note(&"log-rate: further lines of the program are left out"),
+            Turn::Further => {}
+        }
+        counted.limit_hit(Limit::LogRate);
     }
 
     /// A version of an application was loaded and is in use.
@@ -235,7 +284,7 @@ impl Telemetry {
             ] {
                 line.number(name, took.as_micros());
             }
-            write(line);
+            self.writer.write(line);
         }
     }
 
@@ -252,8 +301,14 @@ impl Telemetry {
     /// Writes a line about an application or about the host.
     pub fn log(&self, level: LogLevel, application: Option<&str>, what: impl Display) {
         if level <= self.config.level {
-            write(self.line(level, application, &what));
+            self.writer.write(self.line(level, application, &what));
         }
+    }
+
+    /// Waits until the log is written, and no longer than half a second: its reader may have
+    /// stopped. Call it at the end of a process.
+    pub fn flush(&self) {
+        self.writer.flush();
     }
 
     /// A page of the admin interface. `None`: there is no such page.
@@ -281,6 +336,13 @@ impl Telemetry {
     }
 }
 
+impl Counted {
+    /// A limit was hit by this application.
+    pub(crate) fn limit_hit(&self, limit: Limit) {
+        self.limits.add(limit);
+    }
+}
+
 /// The host cannot start, because spans cannot be sent where the configuration wants them.
 fn no_collector(source: impl std::error::Error + Send + Sync + 'static) -> HostError {
     HostError::Service {
@@ -294,12 +356,6 @@ fn no_collector(source: impl std::error::Error + Send + Sync + 'static) -> HostE
 #[derive(Debug, thiserror::Error)]
 #[error("this program was built without the feature `otlp`")]
 struct NotBuiltIn;
-
-/// Writes a line to standard error, in one piece.
-fn write(line: Line) {
-    // Not `eprintln!`, which panics if its pipe is closed. A line is not worth a request.
-    let _ = std::io::stderr().write_all(line.finish().as_bytes());
-}
 
 #[cfg(test)]
 mod tests {

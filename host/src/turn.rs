@@ -5,11 +5,14 @@
 //! and a request waits for few pieces of work of others.
 //!
 //! Most requests end within a tick of the engine's epoch. A program that has computed for longer
-//! goes on in threads of a lower priority ([`Long`](crate::long::Long)), where it takes turns with
-//! others like it. The system interrupts it as soon as a short request comes.
+//! goes on in threads of a lower priority ([`Lower`](crate::lower::Lower)), where it takes turns
+//! with others like it. The system interrupts it as soon as a short request comes. A program whose
+//! requests usually take half a tick or more would delay short ones too, since nothing interrupts
+//! it. It has threads of its own, between the two.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
@@ -20,17 +23,44 @@ use crate::queue::Room;
 #[derive(Clone, Debug)]
 pub(crate) struct Turns {
     short: Room,
+    medium: Room,
     long: Room,
+}
+
+/// For how long a program computes. Each has a line of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Length {
+    /// For a part of a tick.
+    Short,
+    /// For about a tick.
+    Medium,
+    /// For more than a tick.
+    Long,
 }
 
 impl Default for Turns {
     /// A place for each processor in each line.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let places = u32::try_from(processors).unwrap_or(u32::MAX);
+        Self::of(u32::try_from(processors).unwrap_or(u32::MAX))
+    }
+}
+
+impl Turns {
+    fn of(places: u32) -> Self {
         Self {
             short: Room::new(places),
+            medium: Room::new(places),
             long: Room::new(places),
+        }
+    }
+
+    fn line(&self, length: Length) -> &Room {
+        match length {
+            Length::Short => &self.short,
+            Length::Medium => &self.medium,
+            Length::Long => &self.long,
         }
     }
 }
@@ -38,28 +68,60 @@ impl Default for Turns {
 /// What the programs of an application usually are. Those that usually compute for long do so from
 /// their beginning. Otherwise the first tick of each endless loop would delay short requests.
 #[derive(Debug, Default)]
-pub(crate) struct Habit(AtomicU32);
+pub(crate) struct Habit {
+    /// Long computations in a row.
+    long: AtomicU32,
+    /// The processor time of a request in microseconds: a moving average.
+    usual: AtomicU32,
+    /// Whether it usually takes about a tick.
+    is_medium: AtomicBool,
+}
 
 /// The ticks of a turn of a long computation.
 const TICKS: u32 = 5;
 /// After so many long computations in a row, the next one is expected to be long.
 const USUAL: u32 = 3;
+/// The average from which a program is a medium one, in microseconds.
+const MEDIUM: u32 = 1000;
+/// The average below which it is a short one again.
+const SHORT: u32 = 500;
+/// What a request counts in the average, at most: a tick. More can be a time in which the program
+/// waited for a processor.
+const MOST: u32 = 2000;
+/// The part of one request in the average.
+const PART: u32 = 8;
 
 impl Habit {
-    fn is_long(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= USUAL
+    fn length(&self) -> Length {
+        if self.long.load(Ordering::Relaxed) >= USUAL {
+            Length::Long
+        } else if self.is_medium.load(Ordering::Relaxed) {
+            Length::Medium
+        } else {
+            Length::Short
+        }
     }
 
     fn long(&self) {
         let order = Ordering::Relaxed;
         let more = |now: u32| (now < USUAL).then_some(now + 1);
-        let _ = self.0.fetch_update(order, order, more);
+        let _ = self.long.fetch_update(order, order, more);
     }
 
-    /// A program has ended, in this turn.
-    pub(crate) fn ended(&self, turn: &Turn) {
+    /// A program has ended, in this turn, and has used so much processor time.
+    pub(crate) fn ended(&self, turn: &Turn, used: Duration) {
         if !turn.was_long.load(Ordering::Relaxed) {
-            self.0.store(0, Ordering::Relaxed);
+            self.long.store(0, Ordering::Relaxed);
+        }
+        let used = u32::try_from(used.as_micros()).map_or(MOST, |used| used.min(MOST));
+        // Of two that end at one moment, one may be lost.
+        let before = self.usual.load(Ordering::Relaxed);
+        let usual = before - before / PART + used / PART;
+        self.usual.store(usual, Ordering::Relaxed);
+        if usual >= MEDIUM {
+            self.is_medium.store(true, Ordering::Relaxed);
+        } else if usual < SHORT {
+            self.is_medium.store(false, Ordering::Relaxed);
         }
     }
 }
@@ -73,8 +135,8 @@ pub(crate) struct Turn {
     own: Turns,
     all: Turns,
     habit: Arc<Habit>,
-    /// Whether it stands in the line of long computations.
-    is_long: AtomicBool,
+    /// The line in which it stands.
+    length: AtomicU8,
     /// Whether it has computed for a tick.
     was_long: AtomicBool,
     /// The ticks of this turn.
@@ -88,7 +150,7 @@ impl Turn {
         Self {
             own: own.clone(),
             all: all.clone(),
-            is_long: AtomicBool::new(habit.is_long()),
+            length: AtomicU8::new(habit.length() as u8),
             habit: Arc::clone(habit),
             was_long: AtomicBool::new(false),
             ticks: AtomicU32::new(0),
@@ -108,24 +170,29 @@ impl Turn {
 
     /// From now on, it stands in the line of long computations.
     pub(crate) fn becomes_long(&self) {
-        self.is_long.store(true, Ordering::Relaxed);
+        self.length.store(Length::Long as u8, Ordering::Relaxed);
         if !self.was_long.swap(true, Ordering::Relaxed) {
             self.habit.long();
         }
     }
 
     pub(crate) fn is_long(&self) -> bool {
-        self.is_long.load(Ordering::Relaxed)
+        self.length() == Length::Long
+    }
+
+    /// How long its program is, as far as that is known.
+    pub(crate) fn length(&self) -> Length {
+        let length = self.length.load(Ordering::Relaxed);
+        let all = [Length::Short, Length::Medium];
+        let found = all.into_iter().find(|it| *it as u8 == length);
+        found.unwrap_or(Length::Long)
     }
 
     /// The lines in which it stands: the application's first, so that an application has few
     /// programs in the line of the host.
     fn lines(&self) -> [Room; 2] {
-        let room = |turns: &Turns| match self.is_long() {
-            true => turns.long.clone(),
-            false => turns.short.clone(),
-        };
-        [room(&self.own), room(&self.all)]
+        let length = self.length();
+        [&self.own, &self.all].map(|turns| turns.line(length).clone())
     }
 
     /// Begins the turn, if no other instance stands in line. Returns whether it is its
@@ -175,10 +242,7 @@ mod tests {
     use super::*;
 
     fn turns(places: u32) -> Turns {
-        Turns {
-            short: Room::new(places),
-            long: Room::new(places),
-        }
+        Turns::of(places)
     }
 
     #[tokio::test]
@@ -266,11 +330,51 @@ mod tests {
             assert!(!turn.is_long());
             turn.becomes_long();
             turn.becomes_long();
-            habit.ended(&turn);
+            habit.ended(&turn, Duration::ZERO);
         }
         let short = turn();
         assert!(short.is_long());
-        habit.ended(&short);
+        habit.ended(&short, Duration::ZERO);
         assert!(!turn().is_long());
+    }
+
+    #[test]
+    fn what_usually_takes_about_a_tick_delays_no_short_request() {
+        let (own, all, habit) = (turns(1), turns(1), Arc::<Habit>::default());
+        let turn = || Turn::new(&own, &all, &habit);
+        let ends = |micros: u64, times: usize| {
+            for _ in 0..times {
+                habit.ended(&turn(), Duration::from_micros(micros));
+            }
+            turn().length()
+        };
+        // One that takes much longer is no habit, also not if it only waited for a processor.
+        assert_eq!(ends(100, 50), Length::Short);
+        assert_eq!(ends(60_000, 1), Length::Short);
+        assert_eq!(ends(1500, 20), Length::Medium);
+        let (crowd, next) = (turn(), turn());
+        assert!(crowd.now() && !next.now());
+        let other = Turn::new(&turns(1), &all, &Arc::default());
+        assert!(other.now());
+        // Between the two bounds, it stays what it is.
+        assert_eq!(ends(750, 50), Length::Medium);
+        assert_eq!(ends(100, 50), Length::Short);
+        assert_eq!(ends(750, 50), Length::Short);
+    }
+
+    #[test]
+    fn a_medium_program_can_become_a_long_one() {
+        let (own, all, habit) = (turns(1), turns(1), Arc::<Habit>::default());
+        for _ in 0..20 {
+            let turn = Turn::new(&own, &all, &habit);
+            habit.ended(&turn, Duration::from_micros(1500));
+        }
+        let turn = Turn::new(&own, &all, &habit);
+        assert!(turn.now() && turn.tick());
+        assert_eq!(turn.length(), Length::Long);
+        // Its next turn is in the other line.
+        turn.end();
+        assert!(turn.now());
+        assert_eq!((all.medium.free(), all.long.free()), (1, 0));
     }
 }

@@ -8,18 +8,19 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use edgec_tests::{Sandbox, programs};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a host may take for a line, in a debug build on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host that runs, and the lines that it prints.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Running {
-    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+    pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
         let mut command: Command = sandbox.command(&[&["serve"], arguments].concat());
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -40,7 +41,7 @@ impl Running {
     }
 
     /// Waits for a line that contains this, and returns it.
-    fn line(&self, part: &str) -> String {
+    pub(crate) fn line(&self, part: &str) -> String {
         loop {
             let line = self.lines.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("no line with {part:?}"));
@@ -52,7 +53,7 @@ impl Running {
     }
 
     /// The address behind `http://` in the next such line.
-    fn address(&self, end: &str) -> String {
+    pub(crate) fn address(&self, end: &str) -> String {
         loop {
             let line = self.line("http://");
             if line.ends_with(end) {
@@ -62,10 +63,13 @@ impl Running {
         }
     }
 
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// Ends it with SIGTERM, and checks that it ends well.
-    fn end(mut self) {
-        let process = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    pub(crate) fn end(mut self) {
+        self.signal(Signal::TERM);
         self.line("a drain begins");
         self.line("the drain has ended");
         let status = self.child.wait().unwrap();
@@ -80,21 +84,23 @@ impl Drop for Running {
     }
 }
 
-/// What a host answers: the whole response as text.
-fn request(address: &str, method: &str, head: &str) -> String {
+/// What a host answers to a request for `/`: the whole response as text.
+pub(crate) fn request(address: &str, method: &str, head: &str) -> String {
+    request_for(address, &format!("{method} /"), head)
+}
+
+/// What a host answers to a request for a target, such as `GET /path`.
+fn request_for(address: &str, target: &str, head: &str) -> String {
     let mut client = TcpStream::connect(address).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(
-        client,
-        "{method} / HTTP/1.1\r\n{head}Connection: close\r\n\r\n"
-    )
-    .unwrap();
+    let request = format!("{target} HTTP/1.1\r\n{head}Connection: close\r\n\r\n");
+    client.write_all(request.as_bytes()).unwrap();
     let mut response = String::new();
     client.read_to_string(&mut response).unwrap();
     response
 }
 
-fn status(response: &str) -> u16 {
+pub(crate) fn status(response: &str) -> u16 {
     let code = response.split(' ').nth(1);
     code.unwrap_or_else(|| panic!("{response:?}"))
         .parse()
@@ -134,7 +140,7 @@ fn build_as(
     ]);
 }
 
-const HOST: &str = "Host: shop.example\r\n";
+pub(crate) const HOST: &str = "Host: shop.example\r\n";
 
 #[test]
 fn a_file_is_served_by_one_command() {
@@ -166,17 +172,9 @@ fn a_file_is_served_by_one_command() {
     assert_eq!(status(&request(&address, "GET", "")), 400);
     let twice = format!("{HOST}{HOST}");
     assert_eq!(status(&request(&address, "GET", &twice)), 400);
-    let page = |path: &str| {
-        let mut client = TcpStream::connect(&admin).unwrap();
-        write!(
-            client,
-            "GET {path} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut response = String::new();
-        client.read_to_string(&mut response).unwrap();
-        response
-    };
+    let page = |path: &str| request_for(&admin, &format!("GET {path}"), "Host: localhost\r\n");
+    // The admin interface answers only requests that name this machine.
+    assert_eq!(status(&request_for(&admin, "GET /healthz", HOST)), 421);
     for path in ["/healthz", "/readyz"] {
         assert_eq!(status(&page(path)), 200, "{path}");
     }
@@ -245,12 +243,6 @@ host = "shop.example"
     host.end();
 }
 
-/// Sends the host a signal.
-fn signal(host: &Running, signal: rustix::process::Signal) {
-    let process = rustix::process::Pid::from_child(&host.child);
-    rustix::process::kill_process(process, signal).unwrap();
-}
-
 #[test]
 fn changes_of_the_configuration_take_effect() {
     let sandbox = Sandbox::new();
@@ -310,7 +302,7 @@ fn a_signal_makes_the_host_read_its_configuration_at_once() {
     let host = Running::start(&sandbox, &arguments);
     let address = host.address("");
     write("new.example");
-    signal(&host, rustix::process::Signal::HUP);
+    host.signal(Signal::HUP);
     host.line("the configuration was read again; changed: acme/shop");
     let new = request(&address, "GET", "Host: new.example\r\n");
     assert_eq!(status(&new), 201);
@@ -334,11 +326,7 @@ fn several_artifacts_have_a_url_each() {
             .strip_prefix("http://")
             .and_then(|url| url.strip_suffix(path));
         let address = address.unwrap_or_else(|| panic!("{line}"));
-        let mut client = TcpStream::connect(address).unwrap();
-        let head = format!("GET {path} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n");
-        client.write_all(head.as_bytes()).unwrap();
-        let mut response = String::new();
-        client.read_to_string(&mut response).unwrap();
+        let response = request_for(address, &format!("GET {path}"), HOST);
         assert_eq!(status(&response), answer, "{response}");
     }
     host.end();

@@ -118,6 +118,17 @@ fn an_error_names_the_file_and_says_what_to_do() {
     assert!(error.contains("this is the certificate that"), "{error}");
     let error = tls("garbage.pem", "none.pem", 3);
     assert!(error.contains("this is the private key that"), "{error}");
+    // An artifact that is not there. The certificate is checked before it.
+    std::fs::remove_file(sandbox.path().join("edge.cwasm")).unwrap();
+    let error = tls("garbage.pem", "key.pem", 1);
+    assert!(error.contains("certificate garbage.pem"), "{error}");
+    config("");
+    let own = ["serve", "--config", "serve.toml", "--key", "key.pub.pem"];
+    let error = sandbox.fails(3, &own);
+    assert!(
+        error.contains("error[io]: ") && error.contains("edge.cwasm: "),
+        "{error}"
+    );
     // The command line.
     let error = sandbox.fails(2, &["serve"]);
     assert!(error.contains("--config"), "{error}");

@@ -233,12 +233,26 @@ async fn numbers_and_swaps(hosts: &Hosts) -> Outcome {
     );
     assert_eq!(bucket.increment("n", -1).await?, i64::MAX - 1);
     assert_eq!(bucket.increment("m", i64::MIN).await?, i64::MIN);
-    bucket.set(vec![entry("text", "x1")]).await?;
-    assert_eq!(
-        bucket.increment("text", 1).await,
-        Err(KeyValueError::NotANumber)
-    );
-    assert_eq!(bucket.get("text").await?, Some(b"x1".to_vec()));
+    // The same as in memory: `host/src/keyvalue/tests.rs`.
+    for text in [
+        "",
+        "x1",
+        "+5",
+        " 5",
+        "5 ",
+        "05",
+        "-0",
+        "00",
+        "-",
+        "9223372036854775808",
+        "1e3",
+    ] {
+        bucket.set(vec![entry("text", text)]).await?;
+        let error = bucket.increment("text", 1).await;
+        assert_eq!(error, Err(KeyValueError::NotANumber), "{text:?}");
+        let kept = bucket.get("text").await?;
+        assert_eq!(kept, Some(text.as_bytes().to_vec()));
+    }
 
     assert!(!bucket.swap("s", Some(b"1"), b"2".to_vec()).await?);
     assert!(bucket.swap("s", None, b"1".to_vec()).await?);

@@ -24,7 +24,16 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-CASES = ("examples", "sockets", "clients", "replacement", "hostile", "faults", "spin")
+CASES = (
+    "examples",
+    "sockets",
+    "clients",
+    "service",
+    "replacement",
+    "hostile",
+    "faults",
+    "spin",
+)
 
 
 def main():

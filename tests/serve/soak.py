@@ -7,9 +7,9 @@
 
 Honest clients ask a large and a small program. At the same time new versions come, hostile
 programs meet their limits, and the policy is written again. Each minute it prints a row with the
-resident memory, open files and threads of the host, and the times of the answers. It fails if an
-honest request fails, or if the memory of the last quarter is more than a tenth above that of the
-second one.
+memory of the host (resident pages, each counted once), its resident memory, open files and threads,
+and the times of the answers. It fails if an honest request fails, or if the memory of the last
+quarter is more than a tenth above that of the second one.
 """
 
 import argparse
@@ -51,8 +51,8 @@ def main():
 
 
 def soak(server, store, minutes):
-    print("| minute | resident | files | threads | requests | p50 | p99 |")
-    print("|---|---|---|---|---|---|---|")
+    print("| minute | memory | resident | files | threads | requests | p50 | p99 |")
+    print("|---|---|---|---|---|---|---|---|")
     memory = []
     for minute in range(1, minutes + 1):
         attack = ATTACKS[minute % len(ATTACKS)]
@@ -74,11 +74,12 @@ def soak(server, store, minutes):
         host.expect(not failures, f"minute {minute}, {attack}: {failures[:3]}")
         process = Path(f"/proc/{server.process.pid}")
         files, threads = (len(os.listdir(process / name)) for name in ("fd", "task"))
-        memory.append(server.resident())
+        memory.append(server.memory())
+        size = f"{memory[-1]:.0f} MiB | {server.resident():.0f} MiB"
         count = len(large.times) + len(small.times)
         times = f"{large.percentile(0.5):.1f} ms | {large.percentile(0.99):.1f} ms"
         print(
-            f"| {minute} | {memory[-1]:.0f} MiB | {files} | {threads} | {count} | {times} |",
+            f"| {minute} | {size} | {files} | {threads} | {count} | {times} |",
             flush=True,
         )
     quarter = max(1, minutes // 4)

@@ -5,12 +5,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_host::config::{AdminAddress, ApplicationConfig, PolicyConfig, StoreConfig, TlsConfig};
+use edgec_host::config::{
+    AdminAddress, ApplicationConfig, PolicyConfig, StatementFiles, StoreConfig, TlsConfig,
+};
 use edgec_host::{ConfigFile, Host, Policy, ServeConfig, application_in, run_until_signal};
 use edgec_loader::store::ArtifactStore;
 use edgec_loader::{LoadError, verifier};
 
 use crate::Outcome;
+use crate::companion::StatementArguments;
 use crate::failure::Failure;
 use crate::failures::loader::{file_failure, store_failure};
 use crate::failures::serve::{config_file_failure, host_failure};
@@ -34,6 +37,8 @@ use crate::{render, signals};
 pub(crate) struct Arguments {
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
+    #[command(flatten, next_help_heading = "Trust")]
+    statements: StatementArguments,
     /// The configuration (TOML, docs/serve.md)
     #[arg(long, value_name = "FILE", help_heading = "What is served")]
     config: Option<PathBuf>,
@@ -145,19 +150,22 @@ fn configured(
                 .hint("name artifacts, or a configuration with --config"),
         );
     }
+    let statements = statement_files(arguments);
+    if arguments.config.is_some() && statements != StatementFiles::default() {
+        let what = "the configuration names the statements of its applications";
+        let hint = "write `statements` under [[application]] (docs/serve.md)";
+        return Err(Failure::usage("serve-config", what).hint(hint));
+    }
     let trust = match arguments.trust.is_named() || arguments.config.is_none() {
-        true => Some(arguments.trust.resolve()?),
+        true => Some(arguments.trust.resolve_with(&arguments.statements)?),
         false => None,
     };
     let own = arguments.clone();
     let file = arguments.config.as_ref();
     let file = file.map(|file| ConfigFile::new(file).adjusted(move |it| adjust(&own, it)));
-    let mut config = match (&file, &arguments.config) {
-        (Some(file), Some(path)) => {
-            let config = file.read();
-            config.map_err(|error| config_file_failure(&error, path))?
-        }
-        _ => {
+    let mut config = match &file {
+        Some(file) => file.read().map_err(|error| config_file_failure(&error))?,
+        None => {
             let mut config = ServeConfig::default();
             adjust(arguments, &mut config);
             config
@@ -244,9 +252,22 @@ fn application(
         .filter(|name| verifier::check_name(name).is_ok());
     match (name, &arguments.store) {
         (Some(name), Some(_)) if !artifact.exists() => Ok(ApplicationConfig::new(name)),
-        _ => application_in(artifact, &trust.policy, &trust.expected)
-            .map_err(|error| file_failure(&error, artifact)),
+        _ => {
+            let config = application_in(artifact, &trust.policy, &trust.expected);
+            let mut config = config.map_err(|error| file_failure(&error, artifact))?;
+            // A store keeps the statements itself.
+            if arguments.store.is_none() {
+                config.statements = statement_files(arguments);
+            }
+            Ok(config)
+        }
     }
+}
+
+/// The files of the statements beside the artifacts of the command line.
+fn statement_files(arguments: &Arguments) -> StatementFiles {
+    let (provenance, bundle) = arguments.trust.beside();
+    arguments.statements.files(provenance, bundle)
 }
 
 /// Admits a file to the store.

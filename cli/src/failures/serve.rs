@@ -7,7 +7,7 @@ use edgec_host::{ConfigError, ConfigFileError, HostError};
 use edgec_loader::store::PolicySourceError;
 use edgec_verifier::GuardError;
 
-use super::loader::{load_failure, store_failure};
+use super::loader::{file_failure, load_failure, store_failure};
 use super::verifier::{guard_failure, policy_failure, state_failure};
 use crate::failure::{Exit, Failure, chain};
 use crate::file_kind::Wanted;
@@ -29,15 +29,15 @@ pub(crate) fn config_failure(error: &ConfigError, file: &Path) -> Failure {
 }
 
 /// Why a file with a configuration cannot be used.
-pub(crate) fn config_file_failure(error: &ConfigFileError, file: &Path) -> Failure {
+pub(crate) fn config_file_failure(error: &ConfigFileError) -> Failure {
     match error {
-        ConfigFileError::Guard { source, .. } => match source {
+        ConfigFileError::Guard { path, source } => match source {
             GuardError::TooLong => Failure::rejected("serve-config", source)
-                .in_file(file)
+                .in_file(path)
                 .hint(DESCRIBED),
-            source => guard_failure(source, file, Wanted::Policy),
+            source => guard_failure(source, path, Wanted::Policy),
         },
-        ConfigFileError::Config { source, .. } => config_failure(source, file),
+        ConfigFileError::Config { path, source } => config_failure(source, path),
         error => Failure::rejected("not-text", error),
     }
 }
@@ -50,6 +50,7 @@ pub(crate) fn host_failure(error: &HostError) -> Failure {
             application,
             source,
         } => load_failure(source).or_about(application),
+        HostError::File { path, source, .. } => file_failure(source, path),
         HostError::NotEdge { .. } => Failure::rejected(error.code(), error)
             .hint("build it with `edgec build --profile edge`"),
         HostError::NoFit { .. } => Failure::rejected(error.code(), error).hint(format!(

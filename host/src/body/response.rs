@@ -5,16 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::sleep;
-use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::application::Application;
+use super::Finish;
+use crate::failed::Failed;
+use crate::fate::Ending;
 use crate::hit::Hit;
-use crate::queue::Permits;
-use crate::telemetry::{Begun, TraceContext};
 use crate::{Limit, Outcome};
 
 /// The body of a response to a client.
@@ -36,6 +33,8 @@ pub(crate) struct Written {
     /// The bytes since others could run.
     in_a_row: u64,
     hit: Arc<Hit>,
+    /// What becomes of the instance.
+    ending: Ending,
     finish: Finish,
 }
 
@@ -54,10 +53,11 @@ impl ResponseBody {
         most: u64,
         promised: Option<u64>,
         hit: &Arc<Hit>,
+        ending: Ending,
         mut finish: Finish,
     ) -> Self {
         if promised == Some(0) || body.is_end_stream() {
-            finish.with(Outcome::Answered);
+            finish.tell(Outcome::Answered);
         }
         Self::Program(Box::new(Written {
             body,
@@ -65,12 +65,26 @@ impl ResponseBody {
             promised,
             in_a_row: 0,
             hit: Arc::clone(hit),
+            ending,
             finish,
         }))
     }
 }
 
 impl Written {
+    /// The client gets a part of the body, and must see that.
+    fn cut(&mut self, failed: &Failed, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.finish.cut(failed);
+        Poll::Ready(Some(Err(error)))
+    }
+
+    /// Why the program's body ends with an error.
+    fn reason(&self, error: &Error) -> Failed {
+        let limited = self.hit.get().map(Failed::Limit);
+        let failed = limited.or_else(|| self.ending.fate().failed());
+        failed.unwrap_or_else(|| Failed::Unanswered(format!("its body has no end: {error}")))
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if self.in_a_row >= IN_A_ROW {
             self.in_a_row = 0;
@@ -81,13 +95,21 @@ impl Written {
         // Nothing follows trailers, and the server does not ask again.
         let is_trailers = matches!(&frame, Some(Ok(frame)) if frame.is_trailers());
         let length = match &frame {
-            None => {
-                self.finish.with(Outcome::Answered);
-                return Poll::Ready(None);
-            }
-            Some(Err(_)) => {
-                let limited = self.hit.get().map(Outcome::Limited);
-                self.finish.with(limited.unwrap_or(Outcome::Trapped));
+            None => match self.ending.hidden() {
+                None if self.promised.is_none_or(|promised| promised == 0) => {
+                    self.finish.tell(Outcome::Answered);
+                    return Poll::Ready(None);
+                }
+                None => {
+                    let failed = Failed::Unanswered("its body is too short".to_owned());
+                    return self.cut(&failed, Error::HttpResponseIncomplete);
+                }
+                // The rest may be missing, so the client must not take it for whole.
+                Some(failed) => return self.cut(&failed, Error::HttpResponseIncomplete),
+            },
+            Some(Err(error)) => {
+                let failed = self.reason(error);
+                self.finish.cut(&failed);
                 return Poll::Ready(frame);
             }
             Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
@@ -99,16 +121,21 @@ impl Written {
             // The program's writes fail from now on, and the client sees that the body is cut.
             None => {
                 self.hit.set(Limit::ResponseBody);
-                self.finish.with(Outcome::Limited(Limit::ResponseBody));
-                return Poll::Ready(Some(Err(Error::HttpResponseBodySize(None))));
+                let failed = Failed::Limit(Limit::ResponseBody);
+                return self.cut(&failed, Error::HttpResponseBodySize(None));
             }
         }
         if let Some(promised) = &mut self.promised {
+            // A response without a body promises nothing, and the server sends nothing of it.
+            if *promised > 0 && length > *promised {
+                let failed = Failed::Unanswered("its body is too long".to_owned());
+                return self.cut(&failed, Error::HttpResponseBodySize(None));
+            }
             *promised = promised.saturating_sub(length);
         }
         // The server does not ask again for the end of such a body.
         if is_trailers || self.promised == Some(0) || self.body.is_end_stream() {
-            self.finish.with(Outcome::Answered);
+            self.finish.tell(Outcome::Answered);
         }
         Poll::Ready(frame)
     }
@@ -146,72 +173,70 @@ impl Body for ResponseBody {
     }
 }
 
-/// The status of a request whose client has gone before there was a response. No client sees it.
-/// Other servers write this number into their logs as well.
-const GONE: u16 = 499;
+#[cfg(test)]
+mod tests {
+    use edgec_loader::wasmtime::Trap;
+    use http::{Request, StatusCode};
+    use http_body_util::BodyExt as _;
 
-/// The end of a request. It is told once: with what was found, or else that the client has gone.
-/// The server drops the request of such a client, also while it waits or runs.
-pub(crate) struct Finish {
-    application: Arc<Application>,
-    /// `None`: there is no response yet.
-    status: Option<StatusCode>,
-    begin: Begun,
-    /// Holds the places of the request, if its instance does not.
-    places: Option<AbortOnDropHandle<()>>,
-    told: bool,
-}
+    use super::*;
+    use crate::Telemetry;
+    use crate::application::Application;
+    use crate::client::Client;
+    use crate::config::{ApplicationConfig, Limits, LogConfig};
+    use crate::door::Door;
+    use crate::failed::Failed;
+    use crate::fate::Fate;
 
-impl Finish {
-    /// Of a request that begins.
-    pub(crate) fn new(application: &Arc<Application>, begin: Begun) -> Self {
-        Self {
-            application: Arc::clone(application),
-            status: None,
-            begin,
-            places: None,
-            told: false,
+    /// A body of a guest: nobody knows that it has ended before it is asked.
+    struct Parts(Vec<Bytes>);
+
+    impl Body for Parts {
+        type Data = Bytes;
+        type Error = Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+            Poll::Ready(self.0.pop().map(|part| Ok(Frame::data(part))))
         }
     }
 
-    /// The trace of the request.
-    pub(crate) fn trace(&self) -> TraceContext {
-        self.begin.trace
+    fn application() -> Arc<Application> {
+        let limits = Limits::default();
+        let telemetry = Telemetry::new(&LogConfig::default()).unwrap();
+        let door = Arc::new(Door::new(&limits, &telemetry).unwrap());
+        let config = ApplicationConfig::new("acme/app");
+        let application = Application::new(config, &limits, &door, &telemetry, None);
+        Arc::new(application.unwrap())
     }
 
-    /// A program has answered. The request holds these places until its response has ended, and no
-    /// longer than its program may run: a client that takes no bytes must not hold them for ever.
-    pub(crate) fn answered(&mut self, status: StatusCode, permits: Option<Permits>) {
-        self.status = Some(status);
-        let wall_time = self.application.limits().wall_time.get();
-        self.places = permits.map(|permits| {
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                sleep(wall_time).await;
-                drop(permits);
-            }))
-        });
-    }
-
-    /// The host answers in place of a program.
-    pub(crate) fn failed(mut self, status: StatusCode, outcome: Outcome) {
-        self.status = Some(status);
-        self.with(outcome);
-    }
-
-    fn with(&mut self, outcome: Outcome) {
-        if !self.told {
-            self.told = true;
-            self.places = None;
-            let telemetry = self.application.telemetry();
-            let gone = || StatusCode::from_u16(GONE).unwrap_or(StatusCode::BAD_REQUEST);
-            let status = self.status.unwrap_or_else(gone);
-            telemetry.request_finished(&self.application, &self.begin, status, outcome);
+    /// An instance that ends leaves a body that looks whole. The client must see that it is not.
+    #[tokio::test]
+    async fn the_body_of_an_instance_that_failed_is_cut() {
+        for (failed, outcomes) in [
+            (None, [1, 0, 0, 0, 0, 0, 0]),
+            (Some(Failed::Limit(Limit::WallTime)), [0, 1, 0, 0, 0, 0, 0]),
+            (
+                Some(Failed::Trap(Trap::UnreachableCodeReached)),
+                [0, 0, 1, 0, 0, 0, 0],
+            ),
+        ] {
+            let application = application();
+            let (telemetry, client) = (application.telemetry(), Client::new(None, false));
+            let begin = telemetry.request_started(&application, &Request::new(()), client);
+            let mut finish = Finish::new(&application, begin);
+            finish.answered(StatusCode::OK, None);
+            let is_whole = failed.is_none();
+            let ending = Ending::Silent(Fate::sample(failed));
+            let body = Parts(vec![Bytes::from_static(b"part")]).boxed_unsync();
+            let mut body = ResponseBody::of(body, 100, None, &Arc::default(), ending, finish);
+            assert!(body.frame().await.unwrap().is_ok());
+            let end = body.frame().await;
+            assert_eq!(end.is_none(), is_whole);
+            assert!(end.is_none_or(|end| end.is_err()));
+            assert_eq!(application.counted().outcomes(), outcomes);
         }
-    }
-}
-
-impl Drop for Finish {
-    fn drop(&mut self) {
-        self.with(Outcome::Gone);
     }
 }

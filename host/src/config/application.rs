@@ -9,7 +9,8 @@ use super::bounds::positive;
 use super::keyvalue::KeyValueConfig;
 use super::limits::ApplicationLimits;
 use super::outbound::OutboundConfig;
-use super::values::{HostPattern, PathPrefix, Period, Word, word};
+use super::route::{HostPattern, PathPrefix};
+use super::values::{Period, Word, word};
 
 /// One application: its artifact, the requests that it gets, and what it may use.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub struct ApplicationConfig {
     /// A file instead of the store.
     #[serde(default)]
     pub artifact: Option<PathBuf>,
+    /// The statements that lie beside that file.
+    #[serde(default)]
+    pub statements: StatementFiles,
     /// The hosts for which it answers. An empty list means all that no other application has.
     #[serde(default, deserialize_with = "one_or_more")]
     pub host: Vec<HostPattern>,
@@ -58,6 +62,24 @@ pub struct ApplicationConfig {
     pub grace: Period,
 }
 
+/// `[application.statements]`: files with what others state about an artifact
+/// (`docs/releases-and-timestamps.md`). A store has its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[non_exhaustive]
+pub struct StatementFiles {
+    /// Its release.
+    pub release: Vec<PathBuf>,
+    /// The timestamp of its release.
+    pub timestamp: Vec<PathBuf>,
+    /// Statements of notaries that have rebuilt it.
+    pub notary: Vec<PathBuf>,
+    /// Its provenance (`docs/provenance.md`).
+    pub provenance: Vec<PathBuf>,
+    /// A proof that the transparency log of the policy has it.
+    pub bundle: Vec<PathBuf>,
+}
+
 /// `[application.reuse]`: how long one instance is used. Requests in one instance share its memory,
 /// so one of them can see what another left behind, and a trap ends all of them.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -88,6 +110,26 @@ impl Default for Reuse {
     }
 }
 
+impl StatementFiles {
+    /// All files.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        let first = self.release.iter().chain(&self.timestamp);
+        first
+            .chain(&self.notary)
+            .chain(&self.provenance)
+            .chain(&self.bundle)
+    }
+
+    /// All files, to be changed.
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let first = self.release.iter_mut().chain(&mut self.timestamp);
+        first
+            .chain(&mut self.notary)
+            .chain(&mut self.provenance)
+            .chain(&mut self.bundle)
+    }
+}
+
 impl ApplicationConfig {
     /// The application with this name, which answers every request.
     pub fn new(name: impl Into<String>) -> Self {
@@ -95,6 +137,7 @@ impl ApplicationConfig {
             name: name.into(),
             channel: None,
             artifact: None,
+            statements: StatementFiles::default(),
             host: Vec::new(),
             path: PathPrefix::default(),
             environment: BTreeMap::new(),

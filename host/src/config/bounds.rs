@@ -177,11 +177,13 @@ mod tests {
         let number = "write a whole number, 1 or more, without quotes";
         for (table, name) in [
             ("[limits]", "connections"),
+            ("[limits]", "address-requests"),
             ("[limits]", "requests"),
             ("[limits]", "application-requests"),
             ("[limits]", "instances"),
             ("[limits]", "application-instances"),
             ("[limits]", "http2-streams"),
+            ("[limits]", "http2-control-frames"),
             ("[limits]", "handles"),
             ("[limits]", "resources"),
             ("[application.limits]", "requests"),

@@ -65,6 +65,16 @@ pub enum ConfigError {
         /// Its place.
         at: Option<TextPlace>,
     },
+    /// An application comes from a store, which has its own statements.
+    #[error(
+        "`{name}` comes from a store, which keeps its statements: take them with `edgec store`"
+    )]
+    Statements {
+        /// The application.
+        name: String,
+        /// Its place.
+        at: Option<TextPlace>,
+    },
     /// There is no application.
     #[error("the file has no `[[application]]`")]
     NoApplication,
@@ -77,7 +87,8 @@ impl ConfigError {
             Self::Value { at, .. }
             | Self::SameName { at, .. }
             | Self::SameRoute { at, .. }
-            | Self::NoStore { at, .. } => at.as_ref(),
+            | Self::NoStore { at, .. }
+            | Self::Statements { at, .. } => at.as_ref(),
             Self::TooLong { .. }
             | Self::NoSchema { .. }
             | Self::OtherSchema { .. }

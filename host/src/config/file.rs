@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use edgec_loader::error_chain;
 use edgec_loader::verifier::{GuardError, read_guarded};
 
 use super::{ConfigError, ServeConfig};
@@ -136,13 +135,6 @@ impl ConfigFile {
     }
 }
 
-impl ConfigFileError {
-    /// The error for a log: in one line, with its causes.
-    pub(crate) fn line(&self) -> String {
-        error_chain(self)
-    }
-}
-
 impl fmt::Debug for ConfigFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConfigFile")
@@ -156,16 +148,24 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 
+    use edgec_loader::error_chain;
+
     use super::*;
 
     const TEXT: &str = "schema = 1\n[[application]]\nname = \"a\"\nartifact = \"a.cwasm\"\n";
 
-    #[test]
-    fn it_is_read_again_when_its_bytes_change() {
+    /// A file with this mode, in a folder that its owner keeps.
+    fn written(mode: u32) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("serve.toml");
         std::fs::write(&path, TEXT).unwrap();
-        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn it_is_read_again_when_its_bytes_change() {
+        let (folder, path) = written(0o600);
         let file = ConfigFile::new(&path).adjusted(|config| config.limits.queue = 7);
         let config = file.read().unwrap();
         let artifact = config.applications[0].artifact.clone().unwrap();
@@ -178,11 +178,8 @@ mod tests {
         // An error is one once, as long as the bytes stay.
         std::fs::write(&path, format!("{TEXT}x = 1\n")).unwrap();
         let error = file.changed().unwrap_err();
-        assert!(
-            error
-                .line()
-                .contains("serve.toml`, line 5, column 1: unknown name `x`")
-        );
+        let says = "serve.toml`, line 5, column 1: unknown name `x`";
+        assert!(error_chain(&error).contains(says), "{error}");
         assert!(file.changed().unwrap().is_none());
         std::fs::write(&path, b"\xff").unwrap();
         let error = file.changed().unwrap_err();
@@ -191,10 +188,7 @@ mod tests {
 
     #[test]
     fn nobody_else_may_write_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("serve.toml");
-        std::fs::write(&path, TEXT).unwrap();
-        std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        let (_folder, path) = written(0o666);
         let error = ConfigFile::new(&path).read().unwrap_err();
         let ConfigFileError::Guard { source, .. } = &error else {
             panic!("{error:?}");
@@ -202,6 +196,7 @@ mod tests {
         assert!(matches!(source, GuardError::Writable { mode: 0o666 }));
         std::fs::remove_file(&path).unwrap();
         let error = ConfigFile::new(&path).read().unwrap_err();
-        assert!(error.line().contains("serve.toml`: cannot read the file"));
+        let says = "serve.toml`: cannot read the file";
+        assert!(error_chain(&error).contains(says), "{error}");
     }
 }

@@ -16,6 +16,10 @@ pub struct Limits {
     pub connections: u32,
     /// Connections at one time of one address of IPv4, or of one /64 network of IPv6.
     pub address_connections: u32,
+    /// Requests that run at one time, of one such address. `None`: 64, and no limit for addresses
+    /// of this machine, such as that of a proxy.
+    #[serde(deserialize_with = "some_positive")]
+    pub address_requests: Option<u32>,
     /// Requests that run at one time, in all.
     #[serde(deserialize_with = "positive")]
     pub requests: u32,
@@ -49,6 +53,10 @@ pub struct Limits {
     /// Requests of one HTTP/2 connection that the client reset and that are not yet forgotten. A
     /// connection with more is closed.
     pub http2_resets: u32,
+    /// Frames of one HTTP/2 connection a second that are neither requests nor bodies, such as
+    /// `PING`. Requests and written bytes add some. A connection with more is closed.
+    #[serde(deserialize_with = "positive")]
+    pub http2_control_frames: u32,
     /// How long a drain waits for requests that run.
     pub drain_time: Period,
     /// Outbound connections at one time, in all.
@@ -97,6 +105,8 @@ pub struct Limits {
     /// Resources that an instance holds in the host at one time.
     #[serde(deserialize_with = "positive")]
     pub resources: u32,
+    /// The bytes that the programs of an application write to the log in a second.
+    pub log_rate: ByteSize,
 }
 
 impl Default for Limits {
@@ -104,6 +114,7 @@ impl Default for Limits {
         Self {
             connections: 4096,
             address_connections: 1024,
+            address_requests: None,
             requests: 512,
             application_requests: 256,
             queue: 1024,
@@ -116,6 +127,7 @@ impl Default for Limits {
             header_size: ByteSize::bytes(32 << 10),
             http2_streams: 100,
             http2_resets: 20,
+            http2_control_frames: 1000,
             drain_time: Period::secs(30),
             outbound_connections: 1024,
             sockets: 1024,
@@ -134,6 +146,7 @@ impl Default for Limits {
             hostcall_bytes: ByteSize::bytes(16 << 20),
             handles: 10_000,
             resources: 10_000,
+            log_rate: ByteSize::bytes(256 << 10),
         }
     }
 }
@@ -171,6 +184,7 @@ pub struct ApplicationLimits {
     pub handles: Option<u32>,
     #[serde(deserialize_with = "some_positive")]
     pub resources: Option<u32>,
+    pub log_rate: Option<ByteSize>,
 }
 
 impl Limits {
@@ -184,62 +198,6 @@ impl Limits {
             _ => ByteSize::bytes(all.get() / 2),
         };
         self.application_memory_total.get_or_insert(share);
-    }
-
-    /// These limits, with those of a running host that it cannot change: the sizes of its rooms,
-    /// and the settings of its connections.
-    pub(crate) fn with_rooms_of(&self, running: &Self) -> Self {
-        Self {
-            connections: running.connections,
-            requests: running.requests,
-            queue: running.queue,
-            instances: running.instances,
-            header_read_time: running.header_read_time,
-            header_size: running.header_size,
-            http2_streams: running.http2_streams,
-            http2_resets: running.http2_resets,
-            drain_time: running.drain_time,
-            outbound_connections: running.outbound_connections,
-            sockets: running.sockets,
-            memory_total: running.memory_total,
-            dns_lookups: running.dns_lookups,
-            ..self.clone()
-        }
-    }
-
-    /// The names of the limits that a running host cannot change and that differ.
-    pub(crate) fn rooms_that_differ(&self, other: &Self) -> Vec<&'static str> {
-        let differ = [
-            ("connections", self.connections != other.connections),
-            (
-                "address-connections",
-                self.address_connections != other.address_connections,
-            ),
-            ("requests", self.requests != other.requests),
-            ("queue", self.queue != other.queue),
-            ("instances", self.instances != other.instances),
-            (
-                "reserved-instances",
-                self.reserved_instances != other.reserved_instances,
-            ),
-            (
-                "header-read-time",
-                self.header_read_time != other.header_read_time,
-            ),
-            ("header-size", self.header_size != other.header_size),
-            ("http2-streams", self.http2_streams != other.http2_streams),
-            ("http2-resets", self.http2_resets != other.http2_resets),
-            ("drain-time", self.drain_time != other.drain_time),
-            (
-                "outbound-connections",
-                self.outbound_connections != other.outbound_connections,
-            ),
-            ("sockets", self.sockets != other.sockets),
-            ("memory-total", self.memory_total != other.memory_total),
-            ("dns-lookups", self.dns_lookups != other.dns_lookups),
-        ];
-        let differ = differ.into_iter().filter(|(_, differs)| *differs);
-        differ.map(|(name, _)| name).collect()
     }
 
     /// The limits of an application.
@@ -261,9 +219,55 @@ impl Limits {
             hostcall_bytes: own.hostcall_bytes.unwrap_or(self.hostcall_bytes),
             handles: own.handles.unwrap_or(self.handles),
             resources: own.resources.unwrap_or(self.resources),
+            log_rate: own.log_rate.unwrap_or(self.log_rate),
             ..self.clone()
         }
     }
+}
+
+/// What a running host cannot change: the sizes of its rooms, and the settings of its connections.
+macro_rules! rooms {
+    ($($field:ident,)*) => {
+        #[cfg(test)]
+        const ROOMS: &[&str] = &[$(stringify!($field)),*];
+
+        impl Limits {
+            /// These limits, with the rooms of a running host.
+            pub(crate) fn with_rooms_of(&self, running: &Self) -> Self {
+                Self {
+                    $($field: running.$field,)*
+                    ..self.clone()
+                }
+            }
+
+            /// The names of the rooms that differ.
+            pub(crate) fn rooms_that_differ(&self, other: &Self) -> Vec<String> {
+                let differ = [$((stringify!($field), self.$field != other.$field),)*];
+                let differ = differ.into_iter().filter(|(_, differs)| *differs);
+                differ.map(|(field, _)| field.replace('_', "-")).collect()
+            }
+        }
+    };
+}
+
+rooms! {
+    connections,
+    address_connections,
+    address_requests,
+    requests,
+    queue,
+    instances,
+    reserved_instances,
+    header_read_time,
+    header_size,
+    http2_streams,
+    http2_resets,
+    http2_control_frames,
+    drain_time,
+    outbound_connections,
+    sockets,
+    memory_total,
+    dns_lookups,
 }
 
 /// `[pools]`: the memory that stays resident for the next requests.
@@ -281,5 +285,39 @@ impl Default for PoolsConfig {
         Self {
             memory_budget: ByteSize::bytes(512 << 20),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_running_host_keeps_its_rooms() {
+        let running = Limits {
+            address_connections: 1,
+            reserved_instances: 1,
+            cpu_time: Period::secs(5),
+            ..Limits::default()
+        };
+        let new = Limits::default();
+        let names = ["address-connections", "reserved-instances"];
+        assert_eq!(new.rooms_that_differ(&running), names);
+        let now = new.with_rooms_of(&running);
+        assert_eq!(now.rooms_that_differ(&running), [""; 0]);
+        assert_eq!(now.cpu_time, new.cpu_time);
+    }
+
+    /// `docs/serve.md` marks them with °.
+    #[test]
+    fn the_document_marks_what_needs_a_restart() {
+        let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/serve.md");
+        let document = std::fs::read_to_string(document).unwrap();
+        let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
+        let marked = rows.filter_map(|row| Some(row.split_once("` ° |")?.0.to_owned()));
+        let rooms = ROOMS.iter().map(|field| field.replace('_', "-"));
+        assert_eq!(marked.collect::<BTreeSet<_>>(), rooms.collect());
     }
 }

@@ -71,9 +71,9 @@ impl Word for AdminAddress {
 
     fn read(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:") {
-            return match path.starts_with('/') {
-                true => Ok(Self::Unix(PathBuf::from(path))),
-                false => Err("the path of the socket does not begin with `/`".to_owned()),
+            return match path.is_empty() {
+                false => Ok(Self::Unix(PathBuf::from(path))),
+                true => Err("the socket has no path".to_owned()),
             };
         }
         let address: SocketAddr = text.parse().map_err(|_| format!("write {}", Self::WRITE))?;

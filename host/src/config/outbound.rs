@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use super::bounds::positive;
 use super::values::{ByteSize, Period, Word, words};
-pub use crate::destination::{AddressRange, Pattern as HostPort};
-use crate::destination::{Host, InvalidPattern, InvalidRange};
+use crate::destination::{AddressRange, Host, InvalidPattern, InvalidRange, Pattern};
 
 /// What an application may connect to, through `wasi:http` and `wasi:sockets`. By default, nothing.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -17,7 +16,7 @@ use crate::destination::{Host, InvalidPattern, InvalidRange};
 #[non_exhaustive]
 pub struct OutboundConfig {
     /// The hosts and ports, such as `api.example:443` or `*.example:443`. The port may be `*`.
-    pub allow: Vec<HostPort>,
+    pub allow: Vec<Pattern>,
     /// Ranges of private addresses that the allowed names may lead to, such as `10.1.0.0/16`. All
     /// other private addresses are refused.
     pub allow_private: Vec<AddressRange>,
@@ -87,9 +86,9 @@ impl HostName {
     }
 }
 
-words!(HostPort, AddressRange, HostName);
+words!(Pattern, AddressRange, HostName);
 
-impl Word for HostPort {
+impl Word for Pattern {
     const WRITE: &'static str = "a host and a port in quotes, such as \"api.example:443\"";
 
     fn read(text: &str) -> Result<Self, String> {

@@ -26,6 +26,7 @@ fn relative_paths_are_in_the_folder_of_the_file() {
 schema = 1
 [listen]
 unix = ["http.sock", "/run/http.sock"]
+admin = "unix:admin.sock"
 tls = { cert = "cert.pem", key = "key.pem" }
 [store]
 path = "store"
@@ -36,6 +37,7 @@ state = "newest"
 [[application]]
 name = "acme/shop"
 artifact = "shop.cwasm"
+statements = { release = ["shop.release.json"], timestamp = ["shop.timestamp.json"], notary = ["n.json"], provenance = ["p.json"], bundle = ["b.proof"] }
 outbound = { ca-file = "ca.pem" }
 "#;
     let mut config = ServeConfig::from_toml(text).unwrap();
@@ -43,6 +45,7 @@ outbound = { ca-file = "ca.pem" }
     let shown = format!("{config:?}");
     for file in [
         "http.sock",
+        "admin.sock",
         "cert.pem",
         "key.pem",
         "store",
@@ -50,6 +53,11 @@ outbound = { ca-file = "ca.pem" }
         "root.pub.pem",
         "newest",
         "shop.cwasm",
+        "shop.release.json",
+        "shop.timestamp.json",
+        "n.json",
+        "p.json",
+        "b.proof",
         "ca.pem",
     ] {
         assert!(
@@ -256,6 +264,8 @@ fn what_depends_on_two_places_is_checked() {
     assert!(matches!(parse(&same), ConfigError::SameRoute { .. }));
     let none = "schema = 1\n[[application]]\nname = \"acme/shop\"\n";
     assert!(matches!(parse(none), ConfigError::NoStore { .. }));
+    let stored = format!("{LEAST}statements = {{ release = [\"a.json\"] }}\n");
+    assert!(matches!(parse(&stored), ConfigError::Statements { .. }));
 }
 
 /// The published schema, as an editor reads it, has the names that the parser knows.
@@ -283,6 +293,10 @@ fn the_schema_has_the_same_names() {
         ("[pools]", format!("{root}/pools/properties")),
         ("[log]", format!("{root}/log/properties")),
         ("[[application]]", application.to_owned()),
+        (
+            "[[application]]\n[application.statements]",
+            of_application("statements"),
+        ),
         (
             "[[application]]\n[application.keyvalue]",
             of_application("keyvalue"),

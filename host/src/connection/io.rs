@@ -9,8 +9,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// The first bytes of HTTP/2. Source: RFC 9113, section 3.4.
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+use super::frames::{Frames, PREFACE};
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,23 +19,31 @@ pub(super) enum Protocol {
 }
 
 /// A client's connection. A write that makes no progress for too long is an error.
-pub(super) struct ClientIo<I> {
+pub(crate) struct ClientIo<I> {
     inner: I,
     /// Bytes that were read to find the protocol.
     before: Bytes,
     patience: Duration,
     /// Runs while the client does not read.
     stall: Option<Pin<Box<Sleep>>>,
+    /// The frames of HTTP/2 that are bounded.
+    frames: Option<Frames>,
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> ClientIo<I> {
-    pub(super) fn new(inner: I, patience: Duration) -> Self {
+    pub(crate) fn new(inner: I, patience: Duration) -> Self {
         Self {
             inner,
             before: Bytes::new(),
             patience,
             stall: None,
+            frames: None,
         }
+    }
+
+    /// From now on, the client speaks HTTP/2, and may send so many control frames a second.
+    pub(super) fn bound_frames(&mut self, most: u32) {
+        self.frames = Some(Frames::new(most, Instant::now().into_std()));
     }
 
     /// Reads as much as shows the protocol. What was read stays there for the server.
@@ -57,6 +64,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> ClientIo<I> {
                     false => Ok(Protocol::Http1),
                 };
             }
+        }
+    }
+
+    /// What is written earns frames.
+    fn count(&mut self, written: &Poll<io::Result<usize>>) {
+        if let (Some(frames), Poll::Ready(Ok(written))) = (&mut self.frames, written) {
+            frames.wrote(*written);
         }
     }
 
@@ -84,12 +98,19 @@ impl<I: AsyncRead + Unpin> AsyncRead for ClientIo<I> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let already = buffer.filled().len();
         if self.before.is_empty() {
-            return Pin::new(&mut self.inner).poll_read(cx, buffer);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
+        } else {
+            let part = self.before.len().min(buffer.remaining());
+            buffer.put_slice(self.before.get(..part).unwrap_or_default());
+            self.before.advance(part);
         }
-        let part = self.before.len().min(buffer.remaining());
-        buffer.put_slice(self.before.get(..part).unwrap_or_default());
-        self.before.advance(part);
+        if let Some(frames) = &mut self.frames {
+            let read = buffer.filled().get(already..).unwrap_or_default();
+            let read = frames.read(read, Instant::now().into_std());
+            read.map_err(io::Error::other)?;
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -101,6 +122,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientIo<I> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.count(&written);
         self.progress(cx, written)
     }
 
@@ -110,6 +132,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientIo<I> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write_vectored(cx, parts);
+        self.count(&written);
         self.progress(cx, written)
     }
 

@@ -1,26 +1,30 @@
 //! An artifact in a file instead of a store. It is verified as a whole at each load.
 
-use std::io::Read as _;
+use std::fmt::Write as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use edgec_loader::store::{ArtifactSource, Candidate, SourceFailure};
+use edgec_loader::verifier::artifact::MAX_COMPANION_LEN;
 use edgec_loader::verifier::open_artifact;
 use edgec_loader::{EngineProfile, Expected, LoadError, Manifest, TrustPolicy, VerifiedFile};
 
 use crate::HostError;
-use crate::config::ApplicationConfig;
+use crate::config::{ApplicationConfig, StatementFiles};
 
 /// A file that holds the current version of an application.
 pub(super) struct ArtifactFile {
     path: PathBuf,
+    statements: StatementFiles,
     target: String,
 }
 
 impl ArtifactFile {
-    pub(super) fn new(path: &Path, manifest: &Manifest) -> Self {
+    pub(super) fn new(path: &Path, statements: &StatementFiles, manifest: &Manifest) -> Self {
         Self {
             path: path.to_owned(),
+            statements: statements.clone(),
             target: manifest.target.id.clone(),
         }
     }
@@ -31,11 +35,14 @@ impl ArtifactFile {
         config: &ApplicationConfig,
         policy: &TrustPolicy,
     ) -> Result<Manifest, HostError> {
-        let expected = super::expected(&config.name, config);
-        let failed = |source| HostError::Load {
+        let failed = |source| HostError::File {
             application: config.name.clone(),
-            source,
+            path: path.to_owned(),
+            source: Box::new(source),
         };
+        let expected = super::expected(&config.name, config);
+        let expected = with_statements(expected, &config.statements)
+            .map_err(|error| failed(LoadError::Source(error)))?;
         let file = VerifiedFile::open(path, policy, &expected).map_err(failed)?;
         let manifest = file.manifest();
         if manifest.engine.profile != EngineProfile::Edge.name() {
@@ -50,16 +57,14 @@ impl ArtifactFile {
 
 impl ArtifactSource for ArtifactFile {
     fn candidates(&self) -> Result<Vec<Candidate>, SourceFailure> {
-        let file = std::fs::metadata(&self.path)?;
-        // A file that was written or replaced differs in one of these.
-        let stamp = format!(
-            "{}:{}:{}:{}.{}",
-            file.dev(),
-            file.ino(),
-            file.size(),
-            file.mtime(),
-            file.mtime_nsec()
-        );
+        let mut stamp = String::new();
+        for path in std::iter::once(&self.path).chain(self.statements.all()) {
+            let file = std::fs::metadata(path)?;
+            // A file that was written or replaced differs in one of these.
+            let (dev, ino, size) = (file.dev(), file.ino(), file.size());
+            let (seconds, nanoseconds) = (file.mtime(), file.mtime_nsec());
+            write!(stamp, "{dev}:{ino}:{size}:{seconds}.{nanoseconds};")?;
+        }
         // The load compares the artifact's own target and profile with this host.
         let profile = EngineProfile::Edge.name();
         Ok(vec![Candidate::new(stamp, &self.target, profile)])
@@ -71,6 +76,50 @@ impl ArtifactSource for ArtifactFile {
         file.take(len).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
+
+    fn with_statements(
+        &self,
+        _: &Candidate,
+        expected: Expected,
+    ) -> Result<Expected, SourceFailure> {
+        with_statements(expected, &self.statements)
+    }
+}
+
+/// Reads what lies beside the artifact.
+fn with_statements(
+    mut expected: Expected,
+    files: &StatementFiles,
+) -> Result<Expected, SourceFailure> {
+    for path in &files.release {
+        expected = expected.with_release(statement(path)?);
+    }
+    for path in &files.timestamp {
+        expected = expected.with_timestamp(statement(path)?);
+    }
+    for path in &files.notary {
+        expected = expected.with_rebuild(statement(path)?);
+    }
+    for path in &files.provenance {
+        expected = expected.with_provenance(statement(path)?);
+    }
+    for path in &files.bundle {
+        expected = expected.with_log_proof(statement(path)?);
+    }
+    Ok(expected)
+}
+
+fn statement(path: &Path) -> Result<Vec<u8>, SourceFailure> {
+    let named = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+    // It opens regular files only, so that a pipe does not hold up the host.
+    let (file, len) = open_artifact(path).map_err(|error| named(&error))?;
+    if len > MAX_COMPANION_LEN {
+        return Err(named(&"too long for a statement about an artifact").into());
+    }
+    let mut bytes = Vec::new();
+    let read = file.take(len).read_to_end(&mut bytes);
+    read.map_err(|error: io::Error| named(&error))?;
+    Ok(bytes)
 }
 
 /// What a file says about itself, for a host whose user names no application.

@@ -40,4 +40,8 @@ impl WasiHttpHooks for Hooks {
         }
         self.sender.send_request(request, options, processed)
     }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        super::kept::CHUNK
+    }
 }

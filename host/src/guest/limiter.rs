@@ -1,5 +1,5 @@
-//! Limits what an instance takes: the bytes of its memories, the elements of its tables. The bytes
-//! also count for all instances together.
+//! Limits what an instance takes: the bytes of its memories and of what the host keeps for it, the
+//! elements of its tables. The bytes also count for all instances together.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use edgec_loader::wasmtime::{Error, ResourceLimiter, Result};
 
 use crate::Limit;
 use crate::LimitHit;
-use crate::config::Limits;
+use crate::config::{Limits, count};
 use crate::hit::Hit;
 use crate::memory::OwnMemory;
 
@@ -17,8 +17,23 @@ pub(crate) struct Limiter {
     memory: Share,
     own: OwnMemory,
     elements: Share,
+    kept: Kept,
     hit: Arc<Hit>,
 }
+
+/// What the host keeps for the instance, in bytes.
+#[derive(Default)]
+struct Kept {
+    /// No more than this.
+    bound: usize,
+    /// The part of it that nobody can measure.
+    hidden: usize,
+    /// Memory is taken for so much.
+    paid: usize,
+}
+
+/// The host takes so much more memory than it keeps, in bytes, so that it seldom measures.
+const AHEAD: usize = 64 << 10;
 
 /// What was taken of one kind, and the most.
 #[derive(Clone, Copy)]
@@ -38,13 +53,42 @@ impl Share {
 impl Limiter {
     pub(crate) fn new(limits: &Limits, own: OwnMemory, hit: &Arc<Hit>) -> Self {
         let share = |most| Share { taken: 0, most };
-        let elements = usize::try_from(limits.table_elements).unwrap_or(usize::MAX);
         Self {
             memory: share(limits.memory.as_usize()),
             own,
-            elements: share(elements),
+            elements: share(count(limits.table_elements)),
+            kept: Kept::default(),
             hit: Arc::clone(hit),
         }
+    }
+
+    /// The host is about to keep so much more for the program, in bytes. `hidden` is what it keeps
+    /// and cannot measure. `measure` says what it keeps before that, without what is hidden.
+    pub(crate) fn keep(
+        &mut self,
+        more: usize,
+        hidden: usize,
+        measure: impl FnOnce() -> usize,
+    ) -> Result<()> {
+        let kept = &mut self.kept;
+        kept.hidden = kept.hidden.saturating_add(hidden);
+        kept.bound = kept.bound.saturating_add(more).saturating_add(hidden);
+        if kept.bound <= kept.paid {
+            return Ok(());
+        }
+        kept.bound = measure().saturating_add(more).saturating_add(kept.hidden);
+        let paid = kept.bound.saturating_add(AHEAD.max(kept.bound / 8));
+        let before = std::mem::replace(&mut kept.paid, paid);
+        let Some(sum) = self.memory.grown(before, paid) else {
+            return self.end(Limit::Memory).map(drop);
+        };
+        if let Err(limit) = self.own.take(paid.saturating_sub(before)) {
+            return self.end(limit).map(drop);
+        }
+        let back = before.saturating_sub(paid);
+        self.own.give_back(back);
+        self.memory.taken = sum.saturating_sub(back);
+        Ok(())
     }
 
     /// Ends the program. It could go on with a failed `memory.grow`, but few programs do, and a
@@ -145,6 +189,45 @@ mod tests {
         assert_eq!(hit.get(), None);
         assert!(limiter.memory_growing(60, 61, None).is_err());
         assert_eq!(hit.get(), Some(Limit::Memory));
+    }
+
+    #[test]
+    fn what_the_host_keeps_counts_like_memory() {
+        let hit: Arc<Hit> = Arc::default();
+        let limits = Limits {
+            memory: crate::config::ByteSize::bytes(1 << 20),
+            ..Limits::default()
+        };
+        let host = much();
+        let mut limiter = limiter(&limits, &host, &hit);
+        assert!(limiter.memory_growing(0, 512 << 10, None).unwrap());
+        limiter.keep(1, 0, || 0).unwrap();
+        let first = host.taken();
+        assert_eq!(first, (512 << 10) + 1 + (64 << 10));
+        // Nothing is measured until that is reached.
+        limiter.keep(64 << 10, 0, || panic!("measured")).unwrap();
+        limiter.keep(300 << 10, 0, || 100).unwrap();
+        assert!(host.taken() > first);
+        // A stream whose parts are sent takes no more, however long it is.
+        for _ in 0..1000 {
+            limiter.keep(64 << 10, 0, || 0).unwrap();
+        }
+        assert!(host.taken() < 900 << 10, "{}", host.taken());
+        assert_eq!(hit.get(), None);
+        assert!(limiter.keep(600 << 10, 0, || 0).is_err());
+        assert_eq!(hit.get(), Some(Limit::Memory));
+        drop(limiter);
+        assert_eq!(host.taken(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_measured_counts_to_the_end() {
+        let hit: Arc<Hit> = Arc::default();
+        let host = SharedMemory::new(1 << 20, Limit::MemoryTotal);
+        let mut limiter = limiter(&Limits::default(), &host, &hit);
+        let ended = (0..20).find(|_| limiter.keep(0, 64 << 10, || 0).is_err());
+        assert!(ended.is_some());
+        assert_eq!(hit.get(), Some(Limit::MemoryTotal));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `wasi:sockets/ip-name-lookup` of 0.2 and 0.3, in place of the one of `wasmtime-wasi`, which
-//! looks up every name. The rest of `wasi:sockets` stays: it asks [`Sockets`] before each use of an
-//! address.
+//! looks up every name. The rest of `wasi:sockets` asks
+//! [`Sockets`](crate::outbound::Sockets::configure) before each use of an address.
 
 use std::net::IpAddr;
 
@@ -13,8 +13,8 @@ use wasmtime_wasi::p3::bindings::sockets::ip_name_lookup::ErrorCode as ErrorCode
 use wasmtime_wasi::p3::bindings::sockets::types::IpAddress as IpAddress3;
 use wasmtime_wasi::runtime::AbortOnDropJoinHandle;
 
-use super::Guest;
-use crate::outbound::{LookupError, Sockets};
+use super::{Guest, sockets_of};
+use crate::outbound::LookupError;
 
 /// The names in the linker of `wasmtime-wasi`. A test compares them.
 pub(super) const INTERFACE_2: &str = "wasi:sockets/ip-name-lookup@0.2.12";
@@ -72,19 +72,14 @@ pub(super) fn add_to_linker<T: Guest>(linker: &mut Linker<T>) -> wasmtime::Resul
         "resolve-addresses",
         |store: &Accessor<T>, (name,): (String,)| {
             Box::pin(async move {
-                let sockets = store.with(|mut access| sockets(access.data_mut()));
-                let addresses = sockets.resolve(&name).await;
-                Ok((match addresses {
-                    Ok(addresses) => Ok(addresses.into_iter().map(address_3).collect::<Vec<_>>()),
-                    Err(error) => Err(code_3(&error)),
-                },))
+                let sockets = store.with(|mut access| sockets_of(access.data_mut()));
+                let answer = sockets.resolve(&name).await;
+                let answer = answer.map(|all| all.into_iter().map(IpAddress3::from));
+                let answer = answer.map(Iterator::collect::<Vec<_>>);
+                Ok((answer.map_err(|error| code_3(&error)),))
             })
         },
     )
-}
-
-fn sockets<T: Guest>(guest: &mut T) -> Sockets {
-    guest.imports().imports.sockets.clone()
 }
 
 /// The next address, nothing after the last, or `would-block` while the lookup runs.
@@ -120,10 +115,6 @@ fn code_3(error: &LookupError) -> ErrorCode3 {
         LookupError::Unresolvable => ErrorCode3::NameUnresolvable,
         LookupError::Temporary => ErrorCode3::TemporaryResolverFailure,
     }
-}
-
-fn address_3(address: IpAddr) -> IpAddress3 {
-    IpAddress3::from(address)
 }
 
 #[wasmtime_wasi::async_trait]

@@ -1,5 +1,7 @@
 //! Why an operation on a key-value store failed.
 
+use crate::Limit;
+
 /// Why an operation failed. Guests see these texts, so none has an address or a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -52,17 +54,17 @@ pub enum KeyValueError {
 }
 
 impl KeyValueError {
-    /// The rule's name in logs and counters, if a limit of this host was hit.
+    /// The limit of this host that was hit, if it was one.
     #[must_use]
-    pub fn rule(&self) -> Option<&'static str> {
+    pub fn limit(&self) -> Option<Limit> {
         match self {
-            Self::Key { .. } => Some("keyvalue-key"),
-            Self::Value { .. } => Some("keyvalue-value"),
-            Self::Batch { .. } => Some("keyvalue-batch"),
-            Self::Keys { .. } => Some("keyvalue-keys"),
-            Self::Bytes { .. } => Some("keyvalue-memory"),
-            Self::Busy => Some("keyvalue-operations"),
-            Self::Timeout => Some("keyvalue-time"),
+            Self::Key { .. } => Some(Limit::KeyValueKey),
+            Self::Value { .. } => Some(Limit::KeyValueValue),
+            Self::Batch { .. } => Some(Limit::KeyValueBatch),
+            Self::Keys { .. } => Some(Limit::KeyValueKeys),
+            Self::Bytes { .. } => Some(Limit::KeyValueMemory),
+            Self::Busy => Some(Limit::KeyValueOperations),
+            Self::Timeout => Some(Limit::KeyValueTime),
             Self::NoSuchStore | Self::NotANumber | Self::Unavailable => None,
         }
     }

@@ -97,11 +97,7 @@ impl Memory {
         let mut state = self.state();
         let old = match state.buckets.get(bucket).and_then(|bucket| bucket.get(key)) {
             None => 0,
-            Some(value) => {
-                let digits = std::str::from_utf8(value).ok();
-                let number = digits.and_then(|digits| digits.parse::<i64>().ok());
-                number.ok_or(KeyValueError::NotANumber)?
-            }
+            Some(value) => number(value).ok_or(KeyValueError::NotANumber)?,
         };
         let new = old.checked_add(delta).ok_or(KeyValueError::NotANumber)?;
         self.put(&mut state, bucket, key, new.to_string().into_bytes())?;
@@ -150,6 +146,13 @@ impl Memory {
         (state.keys, state.bytes) = (keys, bytes);
         Ok(())
     }
+}
+
+/// A number as Redis reads it: only in the form in which it would be written, so without `+`,
+/// spaces, or zeros in front. Source: `string2ll` in `util.c` of Redis.
+fn number(value: &[u8]) -> Option<i64> {
+    let number: i64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    (number.to_string().as_bytes() == value).then_some(number)
 }
 
 impl Page {

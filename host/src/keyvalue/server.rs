@@ -34,7 +34,7 @@ pub enum InvalidRedisUrl {
     Tls,
 }
 
-/// Hears why the server cannot be used.
+/// Hears the server's address, and why it cannot be used.
 type Observer = Box<dyn Fn(&str) + Send + Sync>;
 
 /// The connections to one Redis server.
@@ -73,7 +73,8 @@ pub(super) enum Repeat {
 
 impl RedisServer {
     /// The server at `url`, with at most this many connections, of which the first is opened by
-    /// the first operation. `observer` hears why the server cannot be used, and must not block.
+    /// the first operation. `observer` hears the server's address, without a password, and why it
+    /// cannot be used. It must not block.
     ///
     /// # Errors
     ///
@@ -191,7 +192,8 @@ impl RedisServer {
     }
 
     fn report(&self, error: &RedisError) {
-        (self.observer)(&error.to_string());
+        let address = self.client.get_connection_info().addr();
+        (self.observer)(&format!("{address}: {error}"));
     }
 }
 

@@ -101,3 +101,46 @@ async fn a_host_needs_a_place_and_tls_a_certificate() {
         assert!(error.to_string().contains(says), "{error}");
     }
 }
+
+/// Nobody writes to this pipe, so an `open` that waits would never end.
+#[test]
+fn a_pipe_is_no_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.pem");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let file = folder.path().join("file.pem");
+    std::fs::write(&file, "").unwrap();
+    for (cert, key, role) in [(&pipe, &file, "certificate"), (&file, &pipe, "private key")] {
+        let error = Certificates::read(&TlsConfig::new(cert, key)).unwrap_err();
+        let (code, says) = (error.code(), edgec_loader::error_chain(&error));
+        let path = pipe.display();
+        let expected = format!("the {role} {path} cannot be read: not a regular file");
+        assert_eq!((code, says), ("io", expected));
+    }
+}
+
+/// The key of a test, made by nobody else: it is never used.
+#[test]
+fn a_key_that_others_can_read_or_replace_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, link) = (
+        folder.path().join("key.pem"),
+        folder.path().join("link.pem"),
+    );
+    std::fs::write(&key, "").unwrap();
+    std::os::unix::fs::symlink(&key, &link).unwrap();
+    for (mode, says) in [
+        (0o600, None),
+        (0o640, None),
+        (0o644, Some("can open it (mode 0644)")),
+        (0o666, Some("can write it (mode 0666)")),
+    ] {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        for path in [&key, &link] {
+            let told = tls::exposure(path);
+            assert_eq!(told.is_some(), says.is_some(), "{told:?}");
+            assert!(told.unwrap_or_default().contains(says.unwrap_or_default()));
+        }
+    }
+}

@@ -4,9 +4,13 @@
 //! The crypto provider is ring, and it is named: a process with two providers has no default one.
 
 use std::fmt;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use edgec_loader::error_chain;
+use edgec_loader::verifier::{ArtifactFileError, GuardError, open_artifact, read_guarded};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
@@ -57,6 +61,11 @@ impl Certificates {
         Ok(true)
     }
 
+    /// Who else can read or replace the private key, as a line for the log.
+    pub(crate) fn exposure(&self) -> Option<String> {
+        exposure(&self.config.key)
+    }
+
     /// Accepts a connection with the certificate in use.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
@@ -77,12 +86,38 @@ fn files(config: &TlsConfig) -> Result<[Vec<u8>; 2], HostError> {
 }
 
 fn file(role: &'static str, path: &Path) -> Result<Vec<u8>, HostError> {
-    let read = std::fs::metadata(path).and_then(|metadata| match metadata.len() {
-        ..=MAX_LEN => std::fs::read(path),
-        _ => Err(std::io::Error::other("the file is too long")),
+    let failed = |source| {
+        let path = path.to_owned();
+        HostError::TlsFile { role, path, source }
+    };
+    // A pipe without a writer would hold up the host, and all refreshes.
+    let opened = open_artifact(path).map_err(|error| match error {
+        ArtifactFileError::Io { source, .. } => source,
+        error => io::Error::other(error),
     });
-    let path = path.to_owned();
-    read.map_err(|source| HostError::TlsFile { role, path, source })
+    let (file, len) = opened.map_err(failed)?;
+    if len > MAX_LEN {
+        return Err(failed(io::Error::other("the file is too long")));
+    }
+    let mut bytes = Vec::new();
+    let read = file.take(len).read_to_end(&mut bytes);
+    read.map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Who else can read or replace a private key. `None`: nobody. Many programs that renew
+/// certificates belong to another user, so this is no error.
+pub(super) fn exposure(path: &Path) -> Option<String> {
+    // Where a link leads.
+    let file = path.canonicalize().ok()?;
+    let mode = file.metadata().ok()?.permissions().mode() & 0o7777;
+    let why = match read_guarded(&file) {
+        Ok(_) if mode & 0o007 == 0 => return None,
+        Ok(_) => GuardError::Readable { mode },
+        Err(error) => error,
+    };
+    let why = error_chain(&why);
+    Some(format!("the {KEY} {} is not safe: {why}", path.display()))
 }
 
 /// What the files are called in messages.

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use wasmtime_wasi_http::Error as HttpError;
 
+use crate::Limit;
 use crate::destination::{AddressClass, Host};
 
 /// A request, a name lookup or a socket call that was refused or did not succeed.
@@ -112,42 +113,43 @@ pub enum Denial {
 }
 
 impl Denial {
-    /// The rule's name in logs and counters: lower case and hyphens, the same in every release. If
-    /// this is a limit, it is the name of a [`Limit`](crate::Limit).
+    /// The rule's name in logs: lower case and hyphens, the same in every release.
     #[must_use]
     pub fn rule(&self) -> &'static str {
-        match self {
-            Self::NotAllowed { .. } | Self::NameNotAllowed(_) => "outbound-denied",
-            Self::Address { .. } => "outbound-private",
-            Self::Socket(_) => "outbound-sockets",
-            Self::InvalidHost => "outbound-host",
-            Self::LookupsInFlight => "dns-lookups",
-            Self::LookupTimeout(_) => "dns-time",
-            Self::Unresolved { .. } => "dns-answer",
-            Self::ApplicationConnections => "application-connections",
-            Self::HostConnections => "outbound-connections",
-            Self::ApplicationSockets => "application-sockets",
-            Self::HostSockets => "sockets",
-            Self::ConnectTimeout(_) => "connect-time",
-            Self::Connect { .. } => "outbound-connect",
-            Self::Certificate { .. } | Self::Tls { .. } => "outbound-tls",
-            Self::FirstByteTimeout(_) | Self::BetweenBytesTimeout(_) => "response-time",
-            Self::ResponseSize { .. } => "upstream-body",
-            Self::ResponseHeaders => "upstream-head",
+        match self.cause() {
+            Ok(limit) => limit.name(),
+            Err(name) => name,
         }
     }
 
-    /// Whether a rule or a limit of this host ended the operation, and not the other side.
+    /// The rule or the limit of this host that ended the operation, for the counters. `None`: it
+    /// was the other side, or a mistake of the guest.
     #[must_use]
-    pub fn is_limit(&self) -> bool {
-        !matches!(
-            self,
-            Self::InvalidHost
-                | Self::Unresolved { .. }
-                | Self::Connect { .. }
-                | Self::Certificate { .. }
-                | Self::Tls { .. }
-        )
+    pub fn limit(&self) -> Option<Limit> {
+        self.cause().ok()
+    }
+
+    /// A limit, or the name of what is none.
+    fn cause(&self) -> Result<Limit, &'static str> {
+        Ok(match self {
+            Self::NotAllowed { .. } | Self::NameNotAllowed(_) => Limit::OutboundDenied,
+            Self::Address { .. } => Limit::OutboundPrivate,
+            Self::Socket(_) => Limit::OutboundSockets,
+            Self::LookupsInFlight => Limit::DnsLookups,
+            Self::LookupTimeout(_) => Limit::DnsTime,
+            Self::ApplicationConnections => Limit::ApplicationConnections,
+            Self::HostConnections => Limit::OutboundConnections,
+            Self::ApplicationSockets => Limit::ApplicationSockets,
+            Self::HostSockets => Limit::Sockets,
+            Self::ConnectTimeout(_) => Limit::ConnectTime,
+            Self::FirstByteTimeout(_) | Self::BetweenBytesTimeout(_) => Limit::ResponseTime,
+            Self::ResponseSize { .. } => Limit::UpstreamBody,
+            Self::ResponseHeaders => Limit::UpstreamHead,
+            Self::InvalidHost => return Err("outbound-host"),
+            Self::Unresolved { .. } => return Err("dns-answer"),
+            Self::Connect { .. } => return Err("outbound-connect"),
+            Self::Certificate { .. } | Self::Tls { .. } => return Err("outbound-tls"),
+        })
     }
 }
 
@@ -227,7 +229,7 @@ mod tests {
             class,
         };
         assert_eq!(denial.rule(), "outbound-private");
-        assert!(denial.is_limit());
+        assert_eq!(denial.limit(), Some(Limit::OutboundPrivate));
         assert!(denial.to_string().contains("10.1.2.3"));
         let seen = HttpError::from(denial);
         assert!(matches!(seen, HttpError::DestinationIpProhibited), "{seen}");
@@ -238,7 +240,7 @@ mod tests {
         let host = Host::parse("a.example").unwrap();
         let error = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let denial = Denial::Connect { host, error };
-        assert!(!denial.is_limit());
+        assert_eq!((denial.limit(), denial.rule()), (None, "outbound-connect"));
         assert!(matches!(
             HttpError::from(denial),
             HttpError::ConnectionRefused

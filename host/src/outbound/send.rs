@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap, TE, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
@@ -53,6 +54,7 @@ impl Outbound {
         self.rules()
             .permit_host(&destination.host, destination.port)?;
         *request.uri_mut() = origin_form(request.uri());
+        remove_fields_of_connection(request.headers_mut());
 
         // A guest may be less patient than its operator, and not more.
         let settings = self.settings();
@@ -96,7 +98,8 @@ impl Outbound {
         let body = |incoming: Incoming| {
             ResponseBody::new(incoming, destination, connection, outbound, between)
         };
-        let (parts, incoming) = response.into_parts();
+        let (mut parts, incoming) = response.into_parts();
+        remove_false_length(&mut parts.headers);
         Ok(Response::from_parts(parts, body(incoming)?.boxed_unsync()))
     }
 
@@ -147,12 +150,16 @@ fn destination(uri: &Uri) -> Result<Destination, Denial> {
     }
     let host = Host::parse(authority.host()).map_err(|_| Denial::InvalidHost)?;
     let tls = uri.scheme() != Some(&Scheme::HTTP);
-    let port = match authority.port() {
-        Some(port) => port.as_str().parse().map_err(|_| Denial::InvalidHost)?,
-        // `host:` has a port, which is empty.
-        None if authority.as_str().ends_with(':') => return Err(Denial::InvalidHost),
+    // The parser of URIs lets pass what stands between a bracket and a port, and signs of a port.
+    let rest = authority.as_str().strip_prefix(authority.host());
+    let port = match rest.ok_or(Denial::InvalidHost)?.strip_prefix(':') {
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            port.parse().map_err(|_| Denial::InvalidHost)?
+        }
+        None if rest != Some("") => return Err(Denial::InvalidHost),
         None if tls => 443,
         None => 80,
+        Some(_) => return Err(Denial::InvalidHost),
     };
     match port {
         0 => Err(Denial::InvalidHost),
@@ -160,10 +167,29 @@ fn destination(uri: &Uri) -> Result<Destination, Denial> {
     }
 }
 
+/// Removes what a guest says about a connection that it does not have: it cannot wait for
+/// `100 Continue`, and gets a body without a coding.
+fn remove_fields_of_connection(headers: &mut HeaderMap) {
+    headers.remove(EXPECT);
+    if headers.get(TE).is_some_and(|value| value != "trailers") {
+        headers.remove(TE);
+    }
+}
+
+/// Removes the length of a body that has a transfer coding: it counts for nothing (RFC 9112,
+/// section 6.3).
+fn remove_false_length(headers: &mut HeaderMap) {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
+}
+
 /// The URI of a request line: the path alone (RFC 9112, section 3.2.1).
 fn origin_form(uri: &Uri) -> Uri {
     let path = uri.path_and_query().cloned();
+    // An empty path is shown as `/`, and written as nothing.
     let path = path.filter(|path| path.as_str().starts_with('/'));
+    let path = path.and_then(|path| PathAndQuery::try_from(path.as_str()).ok());
     let path = path.or_else(|| {
         let query = uri.query()?;
         PathAndQuery::try_from(format!("/?{query}")).ok()
@@ -200,10 +226,47 @@ mod tests {
             "http://a@b.example/",
             "http://a:0/",
             "http://a:/",
+            "http://a:+80/",
+            "http://[::1]x:80/",
+            "http://[::1]x/",
             "http://a..b/",
         ] {
             assert_eq!(of(uri), None, "{uri}");
         }
+    }
+
+    #[test]
+    fn a_guest_says_nothing_about_the_connection() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [(EXPECT, "100-continue"), (TE, "gzip")] {
+            headers.insert(name, http::HeaderValue::from_static(value));
+        }
+        remove_fields_of_connection(&mut headers);
+        assert!(headers.is_empty());
+        headers.insert(TE, http::HeaderValue::from_static("trailers"));
+        remove_fields_of_connection(&mut headers);
+        assert_eq!(headers.len(), 1);
+    }
+
+    #[test]
+    fn a_length_beside_a_coding_counts_for_nothing() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, 5.into());
+        remove_false_length(&mut headers);
+        assert_eq!(headers.len(), 1);
+        headers.insert(TRANSFER_ENCODING, http::HeaderValue::from_static("chunked"));
+        remove_false_length(&mut headers);
+        assert!(!headers.contains_key(CONTENT_LENGTH));
+    }
+
+    #[test]
+    fn an_empty_path_is_the_root() {
+        let mut parts = Uri::from_static("http://a.example/x").into_parts();
+        // A fragment alone leaves nothing of a path.
+        parts.path_and_query = "#x".parse().ok();
+        assert!(parts.path_and_query.is_some());
+        let uri = Uri::from_parts(parts).unwrap();
+        assert_eq!(origin_form(&uri).to_string(), "/");
     }
 
     #[test]

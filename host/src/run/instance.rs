@@ -10,6 +10,7 @@ use edgec_loader::wasmtime::{Error, Store, UpdateDeadline};
 use crate::Limit;
 use crate::LimitHit;
 use crate::application::Application;
+use crate::config::count;
 use crate::guest::GuestState;
 use crate::hit::Hit;
 use crate::meter::Meter;
@@ -106,7 +107,7 @@ pub(super) fn store(
     let mut store = Store::new(engine, GuestState::new(application, hit));
     store.limiter(|state| state.limiter());
     store.set_hostcall_fuel(limits.hostcall_bytes.as_usize());
-    store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
+    store.set_max_component_handles(count(limits.handles));
     store.set_epoch_deadline(1);
     let (most, hit) = (limits.cpu_time.get(), Arc::clone(hit));
     let turn = Arc::clone(turn);

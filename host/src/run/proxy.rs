@@ -11,11 +11,16 @@ use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::instance::{Processor, store};
-use super::{Answer, Entered, Failed};
+use super::{Answer, Entered};
 use crate::Limit;
-use crate::application::Withheld;
+use crate::application::{Application, Withheld};
+use crate::body::Watch;
+use crate::failed::Failed;
+use crate::fate::{Ending, Fate, Teller};
 use crate::guest::GuestState;
+use crate::hit::Hit;
 use crate::meter::{Meter, Metered};
+use crate::turn::Turn;
 
 /// The export that is called for each request.
 const EXPORT: &str = "wasi:http/incoming-handler@0.2#handle";
@@ -37,17 +42,22 @@ pub(super) async fn run(
     let Some(deployed) = application.deployed() else {
         return Err(Failed::Withheld(Withheld::Absent));
     };
-    let meter = Arc::new(Meter::default());
-    let processor = Processor::Metered(Arc::clone(&meter));
     let turn = application.turn();
-    let spent = Arc::clone(&turn);
+    let meter = Arc::new(Meter::new(turn.length()));
+    let processor = Processor::Metered(Arc::clone(&meter));
+    let (spent, used) = (Arc::clone(&turn), Arc::clone(&meter));
     let mut store = store(&deployed.engine, &application, &hit, processor, &turn);
     store.data_mut().set_trace(trace);
     let (sender, receiver) = oneshot::channel();
     let mut http = store.data_mut().http();
     let request = http.new_incoming_request(scheme, request);
     let request = request.map_err(|error| Failed::Malformed(format!("{error:#}")))?;
-    let response = http.new_response_outparam(sender);
+    let watch = Watch::default();
+    let (watched, look, known) = (watch.clone(), watch.look(), watch.told());
+    let response = http.new_response_outparam_from_callback(move |answer| {
+        // The receiver is gone if the client is.
+        let _ = sender.send(answer.map(|response| response.map(|body| watched.body(body))));
+    });
     let response = response.map_err(|error| Failed::of(&error, &hit))?;
     let program = program.clone();
     let own = Arc::clone(&application);
@@ -58,6 +68,7 @@ pub(super) async fn run(
         // The image stays in use as long as its instance.
         let version = version;
         let mut store = store;
+        let look = look;
         let begin = Instant::now();
         let proxy = program.instantiate_async(&mut store).await;
         version.tell_instantiated(begin, &proxy);
@@ -65,35 +76,26 @@ pub(super) async fn run(
         let handler = proxy?;
         let handler = handler.wasi_http_incoming_handler();
         let ended = handler.call_handle(&mut store, request, response).await;
-        own.habit().ended(&spent);
+        drop(look);
+        own.habit().ended(&spent, used.so_far());
         own.finished((store, version, permits));
         ended
     };
-    let wall_time = application.limits().wall_time.get();
     let told = Arc::clone(&application);
     let ended = Arc::clone(&hit);
+    let (teller, fate) = (Teller::default(), Fate::default());
+    teller.join(&fate);
     let task = async move {
-        let work = told.long().run(Metered::new(meter, turn, work));
-        let work = timeout(wall_time, work);
-        let ended = tokio::select! {
-            biased;
-            ended = work => ended,
-            limit = hit.wait() => return Err(Failed::Limit(limit)),
-        };
-        match ended {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                let failed = Failed::of(&error, &hit);
-                if let Failed::Trap(trap) = failed {
-                    told.telemetry().trapped(&told, EXPORT, trap);
-                }
-                Err(failed)
-            }
-            Err(_) => {
-                hit.set(Limit::WallTime);
-                Err(Failed::Limit(Limit::WallTime))
-            }
-        }
+        // Dropped last: only then, the reason is known.
+        let known = known;
+        let ended = until_end(&told, meter, turn, work, &hit).await;
+        teller.tell(match &ended {
+            // For a body that it has not finished.
+            Ok(()) => Failed::Unanswered("the program did not finish the body".to_owned()),
+            Err(failed) => failed.clone(),
+        });
+        drop(known);
+        ended
     };
     // A program without a response ends if the client goes away.
     let task = AbortOnDropHandle::new(tokio::spawn(task));
@@ -106,8 +108,11 @@ pub(super) async fn run(
         Ok(Ok(response)) => {
             // The program goes on, also if the client does not wait for the whole body.
             task.detach();
-            let permits = None;
-            Ok(Answer { response, permits })
+            Ok(Answer {
+                response,
+                permits: None,
+                ending: Ending::Told(fate),
+            })
         }
         Ok(Err(code)) => Err(Failed::Unanswered(format!(
             "its response is an error: {code}"
@@ -118,5 +123,36 @@ pub(super) async fn run(
             Ok(Err(failed)) => failed,
             Err(panic) => Failed::Unanswered(format!("the host failed: {panic}")),
         }),
+    }
+}
+
+/// Runs a program until it ends, or until a limit ends it.
+async fn until_end(
+    application: &Arc<Application>,
+    meter: Arc<Meter>,
+    turn: Arc<Turn>,
+    work: impl Future<Output = Result<()>> + Send + 'static,
+    hit: &Hit,
+) -> Result<(), Failed> {
+    let work = application.lower().run(Metered::new(meter, turn, work));
+    let work = timeout(application.limits().wall_time.get(), work);
+    let ended = tokio::select! {
+        biased;
+        ended = work => ended,
+        limit = hit.wait() => return Err(Failed::Limit(limit)),
+    };
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            let failed = Failed::of(&error, hit);
+            if let Failed::Trap(trap) = failed {
+                application.telemetry().trapped(application, EXPORT, trap);
+            }
+            Err(failed)
+        }
+        Err(_) => {
+            hit.set(Limit::WallTime);
+            Err(Failed::Limit(Limit::WallTime))
+        }
     }
 }

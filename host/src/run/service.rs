@@ -4,44 +4,45 @@
 //! The handler has a queue without a bound, but only requests that were let in get there. It may
 //! not poll a request's own deadline while the program computes, so the deadline of the whole
 //! instance is a second one, outside.
+//!
+//! The handler does not tell the requests of an instance why it ended, and a body of such an
+//! instance ends as if it were whole. So each request has the [`Fate`] of its instance.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use edgec_loader::Loaded;
 use edgec_loader::wasmtime::component::GuestTaskId;
-use edgec_loader::wasmtime::{self, Store, StoreContextMut, Trap};
+use edgec_loader::wasmtime::{self, Store, StoreContextMut};
 use http::Request;
 use http::header::HOST;
 use http::uri::{self, Authority};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use wasmtime_wasi_http::handler::{
     ExpirationError, HandlerState, Instance, InstantiationError, Proxy, ProxyHandler, ShouldAccept,
-    WorkerExpiration, WorkerState, WorkerStatus,
+    TrapOrPanicError, WorkerState,
 };
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
+use super::expiration::{BEHIND, Clock, Expiration};
 use super::instance::{Budget, Processor, store};
-use super::{Answer, Entered, Failed};
+use super::{Answer, Entered, Program};
 use crate::Limit;
 use crate::LimitHit;
 use crate::application::{Application, Sharing};
 use crate::config::{LogLevel, Reuse};
+use crate::failed::Failed;
+use crate::fate::{Ending, Fate, Teller};
 use crate::guest::GuestState;
 use crate::hit::Hit;
 use crate::queue::Permits;
 use crate::telemetry::TraceContext;
-use crate::turn::Turn;
 
 /// The export that is called for each request.
 const EXPORT: &str = "wasi:http/handler@0.3#handle";
-
-/// So much later than a request, its instance runs out of time. The request comes first, because
-/// its answer names the limit.
-const BEHIND: Duration = Duration::from_millis(50);
 
 /// Makes the instances of one version.
 pub(crate) struct Workers {
@@ -55,8 +56,11 @@ pub(crate) struct Workers {
 pub(crate) struct Companion {
     /// What an instance of its own holds.
     permits: Option<Permits>,
+    /// The image stays in use as long as its instance.
+    version: Arc<Loaded<Program>>,
     limit: Duration,
     trace: TraceContext,
+    fate: Fate,
 }
 
 impl Workers {
@@ -81,7 +85,7 @@ pub(super) async fn run(
 ) -> Result<Answer, Failed> {
     let Entered {
         application,
-        version: _version,
+        version,
         scheme,
         request,
         permits,
@@ -93,26 +97,40 @@ pub(super) async fn run(
         Sharing::Own => (Some(permits), None),
         Sharing::Shared => (None, Some(permits)),
     };
-    let permits = own;
+    let fate = Fate::default();
     let companion = Companion {
-        permits,
+        permits: own,
+        version,
         limit,
         trace,
+        fate: fate.clone(),
     };
     let request = absolute(request.map(http_body_util::BodyExt::boxed_unsync), &scheme);
     let answered = async {
-        tokio::select! {
+        let error = tokio::select! {
             biased;
-            answered = handler.handle(companion, request) => answered,
-            limit = hit.wait() => Err(wasmtime::Error::new(LimitHit(limit))),
-        }
+            answered = handler.handle(companion, request) => match answered {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            },
+            limit = hit.wait() => return Err(Failed::Limit(limit)),
+        };
+        let fate = match error.downcast_ref::<TrapOrPanicError>() {
+            // The instance has counted why it ended, for all of its requests. What this request
+            // has hit itself comes first: the end can be a consequence.
+            Some(_) if hit.get().is_none() => fate.wait().await,
+            _ => None,
+        };
+        Err(fate.unwrap_or_else(|| reason(&error, &hit)))
     };
     // The handler's own deadlines may come late.
-    let answered = timeout(limit, answered).await;
-    let permits = shared;
-    match answered {
-        Ok(Ok(response)) => Ok(Answer { response, permits }),
-        Ok(Err(error)) => Err(reason(&error, &hit)),
+    match timeout(limit, answered).await {
+        Ok(Ok(response)) => Ok(Answer {
+            response,
+            permits: shared,
+            ending: Ending::Silent(fate.clone()),
+        }),
+        Ok(Err(failed)) => Err(failed),
         Err(_) => Err(out_of_time(&hit)),
     }
 }
@@ -189,6 +207,7 @@ impl HandlerState for Workers {
             // A request that was let in at the end of its life has its own time.
             Some(reuse) => (reuse.life.get(), reuse.life.get() + wall_time),
         };
+        let clock = Arc::<Clock>::default();
         let idle = self.reuse.map_or(Duration::ZERO, |reuse| reuse.idle.get());
         Ok(Instance {
             store,
@@ -198,7 +217,8 @@ impl HandlerState for Workers {
                 last: begin + last,
                 wall_time,
                 idle,
-                hit,
+                hit: Arc::clone(&hit),
+                clock: Arc::clone(&clock),
                 timer: Box::pin(sleep(idle)),
                 turn,
             },
@@ -207,45 +227,15 @@ impl HandlerState for Workers {
                 ends: begin + life,
                 cpu_time: limits.cpu_time.get(),
                 budget,
-                held: Mutex::new(Held(permits.into_iter().collect())),
+                hit,
+                clock,
+                fate: Teller::default(),
+                held: Mutex::new(Held {
+                    permits: permits.into_iter().collect(),
+                    version: None,
+                }),
             },
         })
-    }
-}
-
-/// When an instance ends.
-pub(crate) struct Expiration {
-    last: Instant,
-    wall_time: Duration,
-    idle: Duration,
-    timer: Pin<Box<Sleep>>,
-    hit: Arc<Hit>,
-    turn: Arc<Turn>,
-}
-
-impl WorkerExpiration for Expiration {
-    fn poll(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        status: WorkerStatus,
-        start: Instant,
-    ) -> Poll<()> {
-        // This is called whenever the instance waits.
-        self.turn.end();
-        let period = match status {
-            WorkerStatus::Idle => self.idle,
-            WorkerStatus::Requests | WorkerStatus::PostReturn => self.wall_time,
-        };
-        let deadline: tokio::time::Instant = self.last.min(start + period).into();
-        if self.timer.deadline() != deadline {
-            self.timer.as_mut().reset(deadline);
-        }
-        let expired = self.timer.as_mut().poll(cx);
-        // A request without a response counts its own deadline.
-        if expired.is_ready() && status == WorkerStatus::PostReturn {
-            self.hit.set(Limit::WallTime);
-        }
-        expired
     }
 }
 
@@ -256,11 +246,29 @@ pub(crate) struct Worker {
     ends: Instant,
     cpu_time: Duration,
     budget: Arc<Budget>,
+    /// The limit that the instance hits.
+    hit: Arc<Hit>,
+    clock: Arc<Clock>,
+    fate: Teller,
     held: Mutex<Held>,
 }
 
 /// What an instance holds until it has ended.
-struct Held(Vec<Permits>);
+#[derive(Default)]
+struct Held {
+    permits: Vec<Permits>,
+    version: Option<Arc<Loaded<Program>>>,
+}
+
+impl Worker {
+    /// Why the instance ended.
+    fn reason(&self, error: &wasmtime::Error) -> Failed {
+        match self.clock.is_over() {
+            true => Failed::Limit(Limit::WallTime),
+            false => Failed::of(error, &self.hit),
+        }
+    }
+}
 
 impl WorkerState for Worker {
     type StoreData = GuestState;
@@ -290,25 +298,37 @@ impl WorkerState for Worker {
             store.data_mut().set_trace(companion.trace);
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.0.extend(companion.permits);
-        Box::pin(sleep(companion.limit))
+        held.permits.extend(companion.permits);
+        held.version.get_or_insert(companion.version);
+        drop(held);
+        self.fate.join(&companion.fate);
+        let (clock, limit) = (Arc::clone(&self.clock), companion.limit);
+        Box::pin(async move {
+            sleep(limit).await;
+            clock.request_counts();
+        })
     }
 
     fn drop(&self, store: Store<GuestState>, ended: Result<(), wasmtime::Error>) {
+        let application = Arc::clone(store.data().application());
         if let Err(error) = ended {
-            let application = store.data().application();
-            let telemetry = application.telemetry();
-            match error.downcast_ref::<Trap>() {
-                Some(trap) => telemetry.trapped(application, EXPORT, *trap),
-                None => {
+            let (telemetry, failed) = (application.telemetry(), self.reason(&error));
+            match &failed {
+                Failed::Trap(trap) => telemetry.trapped(&application, EXPORT, *trap),
+                // Its requests tell of it.
+                Failed::Limit(limit) => {
+                    let what = format!("the limit {limit} ended an instance");
+                    telemetry.log(LogLevel::Debug, Some(application.label()), what);
+                }
+                _ => {
                     let what = format!("an instance ended: {error:#}");
                     telemetry.log(LogLevel::Warn, Some(application.label()), what);
                 }
             }
+            self.fate.tell(failed);
         }
         // The instance ends first, and then its place is free.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let application = Arc::clone(store.data().application());
-        application.finished((store, std::mem::take(&mut held.0)));
+        application.finished((store, std::mem::take(&mut *held)));
     }
 }

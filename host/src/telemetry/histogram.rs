@@ -82,16 +82,29 @@ impl Seen {
 
     /// The bound below which this part of all durations lies, as text: `≤ 2.5 ms`.
     pub(super) fn quantile(&self, quantile: f64) -> Option<String> {
-        let bucket = self.bucket(quantile)?;
-        Some(match BOUNDS.get(bucket) {
-            Some(bound) => format!("≤ {}", duration(*bound)),
-            None => "> 60 s".to_owned(),
-        })
+        Some(range(self.bucket(quantile)?))
+    }
+
+    /// The range of each bucket, with how many durations lie in it.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (String, u64)> {
+        let up_to = self.up_to.into_iter().chain([self.count]);
+        let before = [0].into_iter().chain(self.up_to);
+        let own = up_to.zip(before);
+        let own = own.map(|(up_to, before)| up_to.saturating_sub(before));
+        own.enumerate().map(|(bucket, own)| (range(bucket), own))
+    }
+}
+
+/// The durations in a bucket beyond the one before it, as text: `≤ 2.5 ms`.
+fn range(bucket: usize) -> String {
+    match BOUNDS.get(bucket) {
+        Some(bound) => format!("≤ {}", duration(*bound)),
+        None => "> 60 s".to_owned(),
     }
 }
 
 /// Microseconds in a suitable unit.
-pub(super) fn duration(micros: u64) -> String {
+fn duration(micros: u64) -> String {
     match micros {
         0..1000 => format!("{micros} µs"),
         1000..1_000_000 => format!("{} ms", micros as f64 / 1e3),

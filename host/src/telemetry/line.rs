@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::config::{LogFormat, LogLevel};
 
-/// The longest value in a line, in bytes. The rest is left out, and a mark says so.
+/// The longest value in a line, in bytes of the line. The rest is left out, and a mark says so.
 const MAX_VALUE: usize = 4096;
 
 /// A line under construction.
@@ -24,6 +24,42 @@ impl Line {
         level: LogLevel,
         application: Option<&str>,
         message: &dyn fmt::Display,
+    ) -> Self {
+        let mut line = Self::begin(format, now, level, application);
+        match format {
+            LogFormat::Text => line.value(message),
+            LogFormat::Json => line.field("message", message),
+        }
+        line
+    }
+
+    /// A line with what a program says. In text, it stands in quotes, so that it cannot look like
+    /// the host's own words.
+    pub(super) fn of_program(
+        format: LogFormat,
+        now: SystemTime,
+        level: LogLevel,
+        application: &str,
+        says: &dyn fmt::Display,
+    ) -> Self {
+        let mut line = Self::begin(format, now, level, Some(application));
+        match format {
+            LogFormat::Text => {
+                line.text.push('"');
+                line.escaped(says, Style::Quoted);
+                line.text.push('"');
+            }
+            LogFormat::Json => line.field("message", says),
+        }
+        line
+    }
+
+    /// What all lines begin with.
+    fn begin(
+        format: LogFormat,
+        now: SystemTime,
+        level: LogLevel,
+        application: Option<&str>,
     ) -> Self {
         let mut line = Self {
             format,
@@ -43,14 +79,12 @@ impl Line {
                     line.value(&application);
                     line.plain(format_args!(": "));
                 }
-                line.value(message);
             }
             LogFormat::Json => {
                 line.plain(format_args!("{{\"time\":\"{now}\",\"level\":\"{level}\""));
                 if let Some(application) = application {
                     line.field("application", &application);
                 }
-                line.field("message", message);
             }
         }
         line
@@ -92,6 +126,11 @@ impl Line {
         }
     }
 
+    /// The bytes so far.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
     /// The whole line, with its end.
     pub(super) fn finish(mut self) -> String {
         if self.format == LogFormat::Json {
@@ -117,7 +156,7 @@ impl Line {
     fn escaped(&mut self, value: &dyn fmt::Display, style: Style) {
         let mut escaped = Escaped {
             style,
-            room: MAX_VALUE,
+            end: self.text.len().saturating_add(MAX_VALUE),
             text: &mut self.text,
         };
         if write!(escaped, "{value}").is_err() {
@@ -140,14 +179,15 @@ enum Style {
 /// Escapes what is written to it, until there is no room.
 struct Escaped<'t> {
     style: Style,
-    room: usize,
+    /// The most bytes that the line may have then.
+    end: usize,
     text: &'t mut String,
 }
 
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, more: &str) -> fmt::Result {
         for c in more.chars() {
-            self.room = self.room.checked_sub(c.len_utf8()).ok_or(fmt::Error)?;
+            let before = self.text.len();
             match (self.style, c) {
                 (Style::Json | Style::Quoted, '"' | '\\') => {
                     self.text.push('\\');
@@ -162,6 +202,11 @@ impl fmt::Write for Escaped<'_> {
                     self.text.extend(c.escape_unicode());
                 }
                 (_, c) => self.text.push(c),
+            }
+            // A control character takes six bytes in JSON.
+            if self.text.len() > self.end {
+                self.text.truncate(before);
+                return Err(fmt::Error);
             }
         }
         Ok(())
@@ -209,8 +254,30 @@ mod tests {
 
     #[test]
     fn an_endless_value_is_cut() {
-        let line = line(LogFormat::Json, &"x".repeat(100_000));
-        assert!(line.len() < MAX_VALUE + 200, "{}", line.len());
-        assert!(line.contains("x…\""));
+        for (format, text) in [
+            (LogFormat::Json, "x"),
+            (LogFormat::Json, "\u{1}"),
+            (LogFormat::Text, "\u{e0001}"),
+        ] {
+            let line = line(format, &text.repeat(100_000));
+            assert!(line.len() < MAX_VALUE + 200, "{}", line.len());
+            assert!(line.contains('…'));
+        }
+        assert!(line(LogFormat::Json, &"x".repeat(100_000)).contains("x…\""));
+    }
+
+    #[test]
+    fn a_program_speaks_in_quotes() {
+        let said = |format| {
+            let (now, level) = (SystemTime::UNIX_EPOCH, LogLevel::Info);
+            let says = "a\" outcome=answered";
+            Line::of_program(format, now, level, "acme/shop", &says).finish()
+        };
+        assert_eq!(
+            said(LogFormat::Text),
+            "1970-01-01T00:00:00.000Z info acme/shop: \"a\\\" outcome=answered\"\n"
+        );
+        let value: serde_json::Value = serde_json::from_str(&said(LogFormat::Json)).unwrap();
+        assert_eq!(value["message"], "a\" outcome=answered");
     }
 }

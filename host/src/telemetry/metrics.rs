@@ -43,6 +43,8 @@ pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 pub(super) struct Metrics {
     pub(super) instantiation: Histogram,
     pub(super) load: Histogram,
+    /// Lines of the log that found no place, because its reader is too slow.
+    pub(super) log_lines_lost: Arc<AtomicU64>,
     /// Limits that clients hit which have no application yet.
     pub(super) limits: Hits,
     /// Requests without an application, in the order of [`Refused::COUNTED`].
@@ -131,9 +133,12 @@ impl Metrics {
         Arc::clone(all.entry(name.to_owned()).or_insert_with(new))
     }
 
-    /// All applications, by name.
+    /// All applications, by name. Those that nobody counts any more are gone: a configuration has
+    /// removed them, and their last request has ended.
     pub(super) fn applications(&self) -> Vec<Arc<Counted>> {
-        lock(&self.applications).values().cloned().collect()
+        let mut all = lock(&self.applications);
+        all.retain(|_, it| Arc::strong_count(it) > 1);
+        all.values().cloned().collect()
     }
 
     /// Counts a load.
@@ -211,8 +216,8 @@ impl Counted {
         *lock(&self.traps).entry(code.to_owned()).or_default() += 1;
     }
 
-    /// How many requests have ended in each way.
-    pub(super) fn outcomes(&self) -> [u64; OUTCOMES.len()] {
+    /// How many requests have ended in each way, in the order of [`OUTCOMES`].
+    pub(crate) fn outcomes(&self) -> [u64; OUTCOMES.len()] {
         self.finished
             .each_ref()
             .map(|it| it.load(Ordering::Relaxed))
@@ -291,6 +296,28 @@ mod tests {
     }
 
     #[test]
+    fn an_application_that_is_gone_has_no_series() {
+        let metrics = Metrics::default();
+        let names = || {
+            let all = metrics.applications();
+            all.iter()
+                .map(|it| it.name().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let (shop, blog) = (metrics.application("shop"), metrics.application("blog"));
+        // A request of it still runs.
+        let running = Arc::clone(&shop);
+        drop(shop);
+        assert_eq!(names(), ["blog", "shop"]);
+        running.started.fetch_add(1, Ordering::Relaxed);
+        drop(running);
+        assert_eq!(names(), ["blog"]);
+        // One of this name that comes later begins at zero.
+        assert_eq!(metrics.application("shop").running(), 0);
+        drop(blog);
+    }
+
+    #[test]
     fn the_number_of_series_is_bounded() {
         let metrics = Metrics::default();
         let held: Vec<_> = (0..MAX_APPLICATIONS + 20)
@@ -299,7 +326,8 @@ mod tests {
         assert_eq!(metrics.applications().len(), MAX_APPLICATIONS + 1);
         assert_eq!(held.last().unwrap().name(), OTHERS);
         drop(held);
-        assert_eq!(metrics.application("new").name(), "new");
+        let new = metrics.application("new");
+        assert_eq!(new.name(), "new");
         assert_eq!(metrics.applications().len(), 1);
     }
 }

@@ -85,6 +85,11 @@ const SIGNER: Family = family(
     Kind::Gauge,
     "A key that signed the version in use and that the policy trusts; always 1.",
 );
+const LOG_LINES_LOST: Family = family(
+    "edgec_log_lines_lost_total",
+    Kind::Counter,
+    "Lines of the log that were lost, because its reader is too slow.",
+);
 
 const fn family(name: &'static str, kind: Kind, help: &'static str) -> Family {
     Family { name, kind, help }
@@ -98,6 +103,9 @@ pub(super) fn text(metrics: &Metrics, waiting: usize) -> String {
     out.sample(&BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1);
     out.family(&QUEUE);
     out.sample(&QUEUE, &[], waiting);
+    out.family(&LOG_LINES_LOST);
+    let lost = metrics.log_lines_lost.load(Ordering::Relaxed);
+    out.sample(&LOG_LINES_LOST, &[], lost);
     let instantiation = metrics.instantiation.seen();
     out.family(&COLD_STARTS);
     out.sample(&COLD_STARTS, &[], instantiation.count);
@@ -197,36 +205,44 @@ pub(super) fn text(metrics: &Metrics, waiting: usize) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use http::StatusCode;
 
-    use super::super::metrics::InUse;
+    use super::super::metrics::{Counted, InUse};
     use super::super::requests::Refused;
     use super::*;
     use crate::{Limit, Outcome};
 
-    /// Metrics of two applications; one has a name that the format must escape.
-    fn metrics() -> Metrics {
+    /// Metrics of two applications; one has a name that the format must escape. Who counts for
+    /// them is beside.
+    fn metrics() -> (Metrics, [Arc<Counted>; 2]) {
         let metrics = Metrics::default();
-        for name in ["acme/shop", "a\"\n\\"] {
-            let it = metrics.application(name);
+        let applications = ["acme/shop", "a\"\n\\"].map(|name| metrics.application(name));
+        for it in &applications {
             it.started.fetch_add(2, Ordering::Relaxed);
             it.finished(StatusCode::OK, Duration::from_millis(2), Outcome::Answered);
             it.limits.add(Limit::CpuTime);
             it.trapped("MemoryOutOfBounds");
-            metrics.in_use(&it, InUse::sample());
+            metrics.in_use(it, InUse::sample());
         }
         metrics.instantiation.observe(Duration::from_micros(80));
         metrics.limits.add(Limit::HeaderSize);
         metrics.refused(Refused::UnknownHost);
         metrics.refused(Refused::Limit(Limit::HeaderSize));
-        metrics
+        metrics.log_lines_lost.store(3, Ordering::Relaxed);
+        (metrics, applications)
+    }
+
+    fn exposed() -> String {
+        let (metrics, _applications) = metrics();
+        text(&metrics, 0)
     }
 
     #[test]
     fn every_series_belongs_to_a_family_with_help() {
-        let text = text(&metrics(), 0);
+        let text = exposed();
         let mut families = BTreeSet::new();
         let mut series = BTreeSet::new();
         for line in text.lines() {
@@ -248,7 +264,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(families.len(), 16);
+        assert_eq!(families.len(), 17);
         for line in [
             "edgec_requests_total{application=\"acme/shop\",outcome=\"answered\"} 1",
             "edgec_requests_running{application=\"acme/shop\"} 1",
@@ -256,6 +272,7 @@ mod tests {
             "edgec_limits_hit_total{application=\"\",limit=\"header-size\"} 1",
             "edgec_application_version{application=\"a\\\"\\n\\\\\"} 7",
             "edgec_cold_starts_total 1",
+            "edgec_log_lines_lost_total 3",
             "edgec_requests_refused_total{reason=\"unknown-host\"} 1",
             "edgec_requests_refused_total{reason=\"syntax\"} 0",
         ] {
@@ -268,7 +285,7 @@ mod tests {
     fn every_metric_is_documented() {
         let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/telemetry.md");
         let document = std::fs::read_to_string(document).unwrap();
-        let text = text(&metrics(), 0);
+        let text = exposed();
         for line in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
             let name = line.split(' ').next().unwrap();
             let row = format!("| `{name}` |");
@@ -280,7 +297,7 @@ mod tests {
     #[test]
     fn the_text_is_the_golden_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/telemetry/golden.prom");
-        let text = text(&metrics(), 0);
+        let text = exposed();
         if std::env::var_os("BLESS").is_some() {
             std::fs::write(path, &text).unwrap();
         }

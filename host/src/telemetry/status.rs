@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use edgec_pages::{Page, Text};
+use edgec_pages::{Page, Text, end_table, table};
 
-use super::histogram::{BOUNDS, Seen, duration};
+use super::histogram::{BOUNDS, Seen};
 use super::metrics::{Counted, Metrics, OUTCOMES};
 
 /// The `Content-Type` of the page.
@@ -39,30 +39,24 @@ fn write(out: &mut String, metrics: &Metrics, waiting: usize) -> fmt::Result {
         Text(env!("CARGO_PKG_VERSION")),
         applications.len(),
         instantiation.count,
-        or_none(instantiation.quantile(0.5)),
+        Text(&or_none(instantiation.quantile(0.5))),
     )?;
-    writeln!(
-        out,
-        "<h2>Applications</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"Applications\">\n<table>\n<thead><tr>"
-    )?;
-    for (name, class) in [
-        ("Application", ""),
-        ("Version", " class=\"r\""),
-        ("Signed by", ""),
-        ("Running", " class=\"r\""),
-        ("Requests", " class=\"r\""),
-        ("Not answered", " class=\"r\""),
-        ("Half are", " class=\"r\""),
-        ("99 of 100 are", " class=\"r\""),
-    ] {
-        write!(out, "<th scope=\"col\"{class}>{name}</th>")?;
-    }
-    writeln!(out, "</tr></thead>\n<tbody>")?;
+    writeln!(out, "<h2>Applications</h2>")?;
+    let columns = [
+        ("Application", false),
+        ("Version", true),
+        ("Signed by", false),
+        ("Running", true),
+        ("Requests", true),
+        ("Not answered", true),
+        ("Half are", true),
+        ("99 of 100 are", true),
+    ];
+    table(out, ("Applications", ""), &columns)?;
     for it in &applications {
         row(out, it)?;
     }
-    writeln!(out, "</tbody>\n</table>\n</div>")?;
+    end_table(out)?;
     for (number, it) in applications.iter().enumerate() {
         write_times(out, number, it)?;
     }
@@ -85,14 +79,13 @@ fn row(out: &mut String, it: &Counted) -> fmt::Result {
     };
     let outcomes = it.outcomes();
     let all: u64 = outcomes.iter().sum();
-    let answered = outcomes.first().copied().unwrap_or_default();
     let others = OUTCOMES.iter().zip(outcomes).skip(1);
     let others: Vec<String> = others
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{count} {name}"))
         .collect();
     let others = match others.as_slice() {
-        [] => all.saturating_sub(answered).to_string(),
+        [] => "0".to_owned(),
         others => others.join(", "),
     };
     let seen = it.duration.seen();
@@ -104,8 +97,8 @@ fn row(out: &mut String, it: &Counted) -> fmt::Result {
         Text(it.name()),
         Text(&signers),
         it.running(),
-        quantile(0.5),
-        quantile(0.99),
+        Text(&quantile(0.5)),
+        Text(&quantile(0.99)),
     )
 }
 
@@ -132,42 +125,29 @@ fn write_times(out: &mut String, number: usize, it: &Counted) -> fmt::Result {
     for (place, (bound, count)) in buckets.iter().enumerate() {
         let height = *count as f64 / most.max(1) as f64 * 96.0;
         let (x, y) = (place * STEP + 2, 100.0 - height);
+        let bound = Text(bound);
         writeln!(
             out,
             "<g><title>{bound}: {count}</title><rect x=\"{x}\" y=\"{y:.1}\" width=\"52\" height=\"{height:.1}\">\
              </rect><text x=\"{x}\" y=\"114\">{bound}</text></g>"
         )?;
     }
-    writeln!(
-        out,
-        "</svg></div>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
-         aria-label=\"Times\">\n<table>\n<thead><tr><th scope=\"col\">Time</th>\
-         <th scope=\"col\" class=\"r\">Requests</th></tr></thead>\n<tbody>"
-    )?;
+    writeln!(out, "</svg></div>")?;
+    table(out, ("Times", ""), &[("Time", false), ("Requests", true)])?;
     for (bound, count) in &buckets {
+        let bound = Text(bound);
         writeln!(
             out,
             "<tr><th scope=\"row\">{bound}</th><td class=\"r\">{count}</td></tr>"
         )?;
     }
-    writeln!(out, "</tbody>\n</table>\n</div>\n</section>")
+    end_table(out)?;
+    writeln!(out, "</section>")
 }
 
-/// The bounds and how many requests lie below each and above the one before, from the first to the
-/// last that has any.
+/// The buckets from the first to the last that has any requests.
 fn buckets(seen: &Seen) -> Vec<(String, u64)> {
-    let mut before = 0;
-    let bounds = BOUNDS.iter().map(|bound| format!("≤ {}", duration(*bound)));
-    let bounds = bounds
-        .zip(seen.up_to)
-        .chain([("&gt; 60 s".to_owned(), seen.count)]);
-    let all: Vec<(String, u64)> = bounds
-        .map(|(bound, up_to)| {
-            let own = up_to.saturating_sub(before);
-            before = up_to;
-            (bound, own)
-        })
-        .collect();
+    let all: Vec<(String, u64)> = seen.buckets().collect();
     let is_used = |(_, count): &(String, u64)| *count > 0;
     let first = all.iter().position(is_used).unwrap_or(0);
     let last = all.iter().rposition(is_used).map_or(0, |last| last + 1);
@@ -176,21 +156,24 @@ fn buckets(seen: &Seen) -> Vec<(String, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::Ordering;
     use std::time::Duration;
 
     use http::StatusCode;
 
-    use super::super::metrics::InUse;
+    use super::super::metrics::{Counted, InUse};
     use super::*;
     use crate::{Limit, Outcome};
 
     const HOSTILE: &str = "</td><script>alert(1)</script>";
 
-    fn metrics() -> Metrics {
+    /// Metrics, and who counts for the applications.
+    fn metrics() -> (Metrics, [Arc<Counted>; 3]) {
         let metrics = Metrics::default();
-        for name in ["acme/shop", HOSTILE] {
-            let it = metrics.application(name);
+        let names = ["acme/shop", HOSTILE, "acme/new"];
+        let applications = names.map(|name| metrics.application(name));
+        for it in applications.iter().take(2) {
             for micros in [80, 90, 400, 700, 900, 1_200, 3_000, 20_000] {
                 it.started.fetch_add(1, Ordering::Relaxed);
                 it.finished(
@@ -206,16 +189,20 @@ mod tests {
                 took,
                 Outcome::Limited(Limit::WallTime),
             );
-            metrics.in_use(&it, InUse::sample());
+            metrics.in_use(it, InUse::sample());
         }
-        metrics.application("acme/new");
         metrics.instantiation.observe(Duration::from_micros(80));
-        metrics
+        (metrics, applications)
+    }
+
+    fn shown() -> String {
+        let (metrics, _applications) = metrics();
+        page(&metrics, 0)
     }
 
     #[test]
     fn the_page_shows_every_application_as_text() {
-        let html = page(&metrics(), 0);
+        let html = shown();
         assert!(!html.contains("<script") && html.contains("&lt;/td&gt;&lt;script&gt;"));
         assert!(html.contains("script-src 'none'"));
         for text in [
@@ -233,7 +220,7 @@ mod tests {
 
     #[test]
     fn bars_have_all_requests() {
-        let it = metrics().application("acme/shop");
+        let (_, [it, ..]) = metrics();
         let buckets = buckets(&it.duration.seen());
         assert_eq!(buckets.iter().map(|(_, count)| count).sum::<u64>(), 9);
         assert_eq!(buckets.first().unwrap().0, "≤ 100 µs");
@@ -243,7 +230,7 @@ mod tests {
     #[test]
     fn the_page_is_the_golden_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/telemetry/golden.html");
-        let page = page(&metrics(), 0);
+        let page = shown();
         if std::env::var_os("BLESS").is_some() {
             std::fs::write(path, &page).unwrap();
         }

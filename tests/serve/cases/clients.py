@@ -1,8 +1,19 @@
 """What programs learn about their clients, and operators about requests, over every listener."""
 
 import socket
+import threading
 
-from cases.sockets import ask_on, certificate, over_tls
+from attacks import (
+    ACK,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PREFACE,
+    SETTINGS,
+    frame,
+    header_block,
+)
+from cases.sockets import ask_on, certificate, over_tls, over_unix
 from host import HERE, Server, Store, application, ask, expect, free_port, wait_until
 
 # What a client may say about itself.
@@ -14,6 +25,8 @@ def run(edgec):
     store.add(edgec.build(HERE / "guests" / "hostile.wat", "good"))
     listeners(store)
     refused(store)
+    one_connection(store)
+    no_window(store)
     nothing_served(edgec)
 
 
@@ -31,10 +44,8 @@ def listeners(store):
         expect("10.0.0.1" not in plain, f"the client is believed: {plain}")
         with over_tls(secure) as stream:
             says(ask_on(stream, path="/f")[1], "forwarded: for=127.0.0.1;proto=https")
-        stream = socket.socket(socket.AF_UNIX)
-        stream.connect(str(path))
-        says(ask_on(stream, path="/f")[1], "forwarded: for=unknown;proto=http")
-        stream.close()
+        with over_unix(path) as stream:
+            says(ask_on(stream, path="/f")[1], "forwarded: for=unknown;proto=http")
         mode = path.stat().st_mode & 0o777
         expect(mode == 0o600, f"the mode of the Unix socket is {mode:o}")
     print("  programs see the address of their client, over TCP, TLS and a Unix socket")
@@ -64,6 +75,80 @@ def refused(store):
         expect(server.stop() == 0, "it does not end well")
         expect("the drain has ended" in server.logged(), "no line about the drain")
     print("  what is refused before routing is counted by reason, and logged")
+
+
+def one_connection(store):
+    """Two listeners share one connection: a listener without clients takes no place."""
+    other = free_port()
+    server = Server(store, [application("good")], limits={"connections": 1}, start=False)
+    server.tables["listen"]["http"].append(f"127.0.0.1:{other}")
+    server.write()
+    with server:
+        server.start()
+        for port in (server.port, other) * 3:
+            found = ask(port, "/a", "good.test")
+            expect(found == (200, "ok\n"), f"port {port}: {found}")
+        # A connection at one listener holds up those at the other, and no longer than it lasts.
+        held = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        expect(ask_on(held) == (200, "ok\n"), "the connection that is held")
+        before = server.count('limit="connections"')
+        found = []
+        waits = threading.Thread(target=lambda: found.append(ask(other, "/a", "good.test")))
+        waits.start()
+        wait_until(lambda: server.count('limit="connections"') > before, "nobody waits")
+        expect(not found, f"two connections at a time: {found}")
+        held.close()
+        waits.join()
+        expect(found == [(200, "ok\n")], f"after the connection that was held: {found}")
+        expect(server.stop() == 0, "it does not end well")
+    print("  connections = 1: two listeners take turns")
+
+
+def no_window(store):
+    """A client of HTTP/2 that asks, answers pings, and never takes a byte of the response."""
+    limits = {"header-read-time": "1s", "wall-time": "2s"}
+    with Server(store, [application("good")], limits=limits) as server:
+        client = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        # SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, section 6.5.2).
+        settings = frame(SETTINGS, 0, 0, (4).to_bytes(2) + bytes(4))
+        block = header_block(b"good.test", b"/a")
+        client.sendall(PREFACE + settings + frame(HEADERS, END_STREAM | END_HEADERS, 1, block))
+        kinds = set()
+        for kind, flags, payload in frames(client):
+            kinds.add(kind)
+            if kind in (SETTINGS, PING) and not flags & ACK:
+                client.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
+        client.close()
+        expect(HEADERS in kinds, "there is no head of a response")
+        expect(PING in kinds, "nobody asks whether the client is there")
+        expect(DATA not in kinds, "bytes come without a window")
+        hits = server.count('limit="wall-time"')
+        expect(hits > 0, "the limit is not counted")
+        wait_until(lambda: server.count("edgec_requests_running") == 0, "it still runs")
+        expect(server.ask("good", "/a") == (200, "ok\n"), "the others")
+        expect(server.stop() == 0, "it does not end well")
+    print(f"  an HTTP/2 client without a window is left: {hits:.0f} hits of wall-time")
+
+
+# Frames of HTTP/2 (RFC 9113, section 6).
+DATA, PING = 0, 6
+
+
+def frames(client):
+    """The frames that come, until the connection ends."""
+    kept = b""
+    while True:
+        while len(kept) >= 9 and len(kept) >= 9 + int.from_bytes(kept[:3]):
+            end = 9 + int.from_bytes(kept[:3])
+            yield kept[3], kept[4], kept[9:end]
+            kept = kept[end:]
+        try:
+            part = client.recv(1 << 16)
+        except ConnectionError:
+            return
+        if not part:
+            return
+        kept += part
 
 
 def nothing_served(edgec):

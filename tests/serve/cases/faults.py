@@ -1,5 +1,6 @@
 """What clients see when something around the host fails, and comes back."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -32,6 +33,7 @@ def run(edgec):
     policy_expired(store)
     configuration_changed(store)
     few_open_files(store)
+    log_reader_stopped(store)
     disk_full(edgec)
     killed(store)
 
@@ -176,6 +178,40 @@ def few_open_files(store):
         expect(not probe.failures, f"failed: {probe.failures[:3]}")
         expect(server.stop() == 0, "it does not end well")
     print(f"  1024 open files, all sockets taken 20 times: {probe.line()}; {hits:.0f} hits")
+
+
+def log_reader_stopped(store):
+    """The log goes to a pipe from which nobody reads, and later somebody does."""
+    pipe = store.edgec.folder / "log.pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    read = bytearray()
+
+    def told():
+        try:
+            read.extend(os.read(reader, 1 << 16))
+        except BlockingIOError:
+            pass
+        return b"were lost" in read
+
+    server = Server(store, [application("good")], start=False, log={"requests": True})
+    with server:
+        server.start(["bash", "-c", 'exec "$@" 2>"$0"', str(pipe), *server.command()])
+        with Probe(server.port, "good.test", "/a") as probe:
+            # Each of these is a line of two kilobytes. The pipe and the host keep about 600.
+            client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+            for _ in range(1500):
+                client.request("GET", "/" + "x" * 190, headers={"host": b"\xe2\x80\xae" * 200})
+                client.getresponse().read()
+            client.close()
+        lost = server.count("edgec_log_lines_lost_total")
+        expect(lost > 0, "no line of the log is lost")
+        expect(not probe.failures, f"failed: {probe.failures[:3]}")
+        wait_until(told, "the log does not tell that lines are missing")
+        # Nobody reads any more.
+        expect(server.stop() == 0, "it does not end well")
+    os.close(reader)
+    print(f"  the reader of the log stops: {probe.line()}; {lost:.0f} lines are lost, and told")
 
 
 def disk_full(edgec):

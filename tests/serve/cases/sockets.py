@@ -29,6 +29,13 @@ def over_tls(port, protocols=("http/1.1",)):
     return context.wrap_socket(plain, server_hostname="good.test")
 
 
+def over_unix(path):
+    """A connection to a Unix socket."""
+    stream = socket.socket(socket.AF_UNIX)
+    stream.connect(str(path))
+    return stream
+
+
 def ask_on(stream, host="good.test", path="/a"):
     """A request on a connected socket. Returns the status and the text."""
     connection = http.client.HTTPConnection(host)
@@ -42,12 +49,8 @@ class UnixServer(Server):
     """A host whose admin interface is at a Unix socket."""
 
     def ask_admin(self, path):
-        stream = socket.socket(socket.AF_UNIX)
-        try:
-            stream.connect(str(self.folder / "admin.sock"))
+        with over_unix(self.folder / "admin.sock") as stream:
             return ask_on(stream, "localhost", path)
-        finally:
-            stream.close()
 
 
 def run(edgec):
@@ -64,9 +67,8 @@ def unix_socket(store):
     for _ in range(2):
         # The second one finds the socket that the first one left behind.
         with UnixServer(store, [application("good")], listen=listen) as server:
-            stream = socket.socket(socket.AF_UNIX)
-            stream.connect(str(folder / "host.sock"))
-            answer = ask_on(stream)
+            with over_unix(folder / "host.sock") as stream:
+                answer = ask_on(stream)
             expect(answer == (200, "ok\n"), f"through the Unix socket: {answer}")
             server.process.kill()
             server.process.wait()

@@ -5,6 +5,9 @@
 ;;   /b  writes a body for ever               /t  traps
 ;;   /s  waits for a minute                   /w  waits for a quarter of a second, then answers
 ;;   /r  reads the whole request, then answers
+;;   /i  answers with a status that ends no request
+;;   /p  begins a body, and does not finish it. The next letter says why not: l, t, h and s as
+;;       above, d returns, e drops the body
 ;;   /g  adds header fields for ever          /c  makes sockets until it gets no more, then does /w
 ;;   /f  answers with the fields of the request, one a line
 (component $hostile
@@ -117,6 +120,9 @@
       (func (param "self" (borrow $incoming-request)) (result (option string))))
     (export "[constructor]outgoing-response"
       (func (param "headers" (own $fields)) (result (own $outgoing-response))))
+    (export "[method]outgoing-response.set-status-code"
+      (func (param "self" (borrow $outgoing-response)) (param "status-code" u16)
+        (result (result))))
     (export "[method]outgoing-response.body"
       (func (param "self" (borrow $outgoing-response)) (result (result (own $outgoing-body)))))
     (export "[method]outgoing-body.write"
@@ -130,6 +136,7 @@
   ))
   (alias export $types "incoming-request" (type $incoming-request))
   (alias export $types "response-outparam" (type $response-outparam))
+  (alias export $types "outgoing-body" (type $written-body))
   (core module $libc
     ;; What a host writes into the memory begins at 4096. If there is no more room, it begins there
     ;; again.
@@ -157,6 +164,7 @@
   (core func $content (canon lower (func $types "[method]incoming-body.stream")
     (memory $memory)))
   (core func $drop-stream (canon resource.drop $output-stream))
+  (core func $drop-body (canon resource.drop $written-body))
   (core func $socket (canon lower (func $tcp-create-socket "create-tcp-socket")
     (memory $memory)))
   (core func $append (canon lower (func $types "[method]fields.append") (memory $memory)))
@@ -167,6 +175,8 @@
   (core func $path (canon lower (func $types "[method]incoming-request.path-with-query")
     (memory $memory) (realloc $realloc)))
   (core func $response (canon lower (func $types "[constructor]outgoing-response")))
+  (core func $set-status (canon lower
+    (func $types "[method]outgoing-response.set-status-code")))
   (core func $body (canon lower (func $types "[method]outgoing-response.body") (memory $memory)))
   (core func $stream (canon lower (func $types "[method]outgoing-body.write") (memory $memory)))
   (core func $finish (canon lower (func $types "[static]outgoing-body.finish")
@@ -181,6 +191,7 @@
     (import "host" "consume" (func $consume (param i32 i32)))
     (import "host" "content" (func $content (param i32 i32)))
     (import "host" "drop-stream" (func $drop-stream (param i32)))
+    (import "host" "drop-body" (func $drop-body (param i32)))
     (import "host" "socket" (func $socket (param i32 i32)))
     (import "host" "append" (func $append (param i32 i32 i32 i32 i32 i32)))
     (import "host" "fields" (func $fields (result i32)))
@@ -188,6 +199,7 @@
     (import "host" "headers" (func $headers (param i32) (result i32)))
     (import "host" "path" (func $path (param i32 i32)))
     (import "host" "response" (func $response (param i32) (result i32)))
+    (import "host" "set-status" (func $set-status (param i32 i32) (result i32)))
     (import "host" "body" (func $body (param i32 i32)))
     (import "host" "stream" (func $stream (param i32 i32)))
     (import "host" "finish" (func $finish (param i32 i32 i32 i32)))
@@ -196,9 +208,11 @@
     (data (i32.const 1032) "x-field")
     ;; Sends the head of an answer. Its body is returned, and the body's stream is in the global.
     (global $out (mut i32) (i32.const 0))
+    (global $status (mut i32) (i32.const 200))
     (func $begin (param $outparam i32) (result i32)
       (local $response i32) (local $body i32)
       (local.set $response (call $response (call $fields)))
+      (drop (call $set-status (local.get $response) (global.get $status)))
       (call $body (local.get $response) (i32.const 0))
       (local.set $body (i32.load (i32.const 4)))
       (call $stream (local.get $body) (i32.const 0))
@@ -210,8 +224,10 @@
       (call $write (global.get $out) (local.get $text) (local.get $length) (i32.const 0)))
     (func (export "handle") (param $request i32) (param $outparam i32)
       (local $what i32) (local $body i32) (local $headers i32) (local $field i32) (local $end i32)
+      (local $then i32)
       (call $path (local.get $request) (i32.const 0))
       (local.set $what (i32.load8_u offset=1 (i32.load (i32.const 4))))
+      (local.set $then (i32.load8_u offset=2 (i32.load (i32.const 4))))
       (if (i32.eq (local.get $what) (i32.const 0x6c)) (then (loop (br 0))))
       (if (i32.eq (local.get $what) (i32.const 0x74)) (then unreachable))
       (if (i32.eq (local.get $what) (i32.const 0x6d)) (then
@@ -253,6 +269,8 @@
         ;; A name and a value: four numbers of four bytes.
         (local.set $end (i32.add (local.get $field)
           (i32.mul (i32.load (i32.const 4)) (i32.const 16))))))
+      (if (i32.eq (local.get $what) (i32.const 0x69)) (then
+        (global.set $status (i32.const 101))))
       (local.set $body (call $begin (local.get $outparam)))
       (block $all (loop $more
         (br_if $all (i32.ge_u (local.get $field) (local.get $end)))
@@ -269,6 +287,17 @@
           (if (i32.load8_u (i32.const 0)) (then unreachable))
           (br $more))))
       (call $say (i32.const 1024) (i32.const 3))
+      (if (i32.eq (local.get $what) (i32.const 0x70)) (then
+        (if (i32.eq (local.get $then) (i32.const 0x6c)) (then (loop (br 0))))
+        (if (i32.eq (local.get $then) (i32.const 0x74)) (then unreachable))
+        (if (i32.eq (local.get $then) (i32.const 0x68)) (then
+          (loop $more (drop (call $fields)) (br $more))))
+        (if (i32.eq (local.get $then) (i32.const 0x73)) (then
+          (call $block (call $subscribe (i64.const 60_000_000_000)))))
+        (if (i32.eq (local.get $then) (i32.const 0x65)) (then
+          (call $drop-stream (global.get $out))
+          (call $drop-body (local.get $body))))
+        (return)))
       (call $drop-stream (global.get $out))
       (call $finish (local.get $body) (i32.const 0) (i32.const 0) (i32.const 256))))
   (core instance $main (instantiate $main (with "host" (instance
@@ -280,6 +309,7 @@
     (export "consume" (func $consume))
     (export "content" (func $content))
     (export "drop-stream" (func $drop-stream))
+    (export "drop-body" (func $drop-body))
     (export "socket" (func $socket))
     (export "append" (func $append))
     (export "fields" (func $fields))
@@ -287,6 +317,7 @@
     (export "headers" (func $headers))
     (export "path" (func $path))
     (export "response" (func $response))
+    (export "set-status" (func $set-status))
     (export "body" (func $body))
     (export "stream" (func $stream))
     (export "finish" (func $finish))

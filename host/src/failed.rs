@@ -9,11 +9,12 @@ use wasmtime_wasi_http::FieldMapError;
 
 use crate::LimitHit;
 use crate::application::Withheld;
+use crate::config::LogLevel;
 use crate::hit::Hit;
 use crate::{Limit, Outcome};
 
 /// Why a program gave no response.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Failed {
     /// A limit was hit.
     Limit(Limit),
@@ -82,6 +83,15 @@ impl Failed {
                 Some(error_chain(it))
             }
             Self::Trap(_) | Self::Withheld(_) => None,
+        }
+    }
+
+    /// How important that line is. Clients can cause these at will.
+    pub(crate) fn level(&self) -> LogLevel {
+        match self {
+            Self::Limit(limit) if limit.is_passing() => LogLevel::Debug,
+            Self::Malformed(_) => LogLevel::Debug,
+            _ => LogLevel::Warn,
         }
     }
 
