@@ -180,6 +180,9 @@ def judged(entry, profile, step, stated, fail):
         fail(f"{profile}: exit code {step.code}, expected {expected or 'artifacts'}")
         return None
     built = stated["built"]
+    concerned = sorted({advisory["id"] for advisory in built.get("advisories", [])})
+    if concerned != sorted(entry.get("advisories", [])):
+        fail(f"{profile}: advisories {concerned}, expected {entry.get('advisories', [])}")
     if built["kind"] != entry["kind"]:
         fail(f"{profile}: it is a {built['kind']}, expected a {entry['kind']}")
     if [artifact["target"] for artifact in built["artifacts"]] != list(TARGETS):

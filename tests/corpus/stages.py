@@ -53,6 +53,11 @@ def _cpu():
     return usage.ru_utime + usage.ru_stime
 
 
+def allowed(entry):
+    """The options that let the profile `edge` build a program which advisories concern."""
+    return [f"--allow-advisory={name}" for name in entry.get("advisories", [])]
+
+
 class Edgec:
     """The program under test, with its own key."""
 
@@ -72,6 +77,7 @@ class Edgec:
             [self.program, "build", path, "--format", "json", "--profile", profile]
             + ["--name", f"corpus/{entry['name']}", "--key", self.key, "-o", folder]
             + entry.get("options", [])
+            + (allowed(entry) if profile == "edge" else [])
         )
         try:
             stated = json.loads(step.stdout)["inputs"][0]
