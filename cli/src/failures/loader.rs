@@ -48,6 +48,8 @@ pub(crate) fn load_failure(error: &LoadError) -> Failure {
             .hint("load it from a store (`edgec store add`); fs-verity is for a file system that has the feature"),
         LoadError::Unfit(_) | LoadError::NoneFits { .. } => Failure::rejected(error.code(), error)
             .hint("`edgec targets --host` says which targets run here"),
+        LoadError::Link(_) => Failure::rejected(error.code(), error)
+            .hint("`edgec check` says what the program needs, and `edgec explain link` what hosts offer"),
         _ => Failure::rejected(error.code(), error),
     }
 }
