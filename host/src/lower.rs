@@ -1,5 +1,5 @@
 //! Threads of a lower priority, for programs that compute for long, and for those that usually take
-//! about a tick.
+//! a large part of a tick.
 //!
 //! The runtime knows no priorities, and the system does. While computations fill these threads, a
 //! short request wakes a thread of the usual priority, and the system gives it the processor at
@@ -170,11 +170,14 @@ mod tests {
     #[tokio::test]
     async fn a_medium_program_begins_between_the_two() {
         let (lower, habit) = (Lower::new().unwrap(), Arc::<Habit>::default());
-        let turn = || Arc::new(Turn::new(&Turns::default(), &Turns::default(), &habit));
+        let all = Turns::default();
+        let turn = || Arc::new(Turn::new(&Turns::default(), &all, &habit));
         let nice = getpriority_process(None).unwrap();
         for _ in 0..20 {
             habit.ended(&turn(), Duration::from_micros(1500));
         }
+        // Another application is asked too.
+        Turn::new(&Turns::default(), &all, &Arc::default());
         let turn = turn();
         let own = Arc::clone(&turn);
         let work = async move {

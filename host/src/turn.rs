@@ -7,16 +7,19 @@
 //! Most requests end within a tick of the engine's epoch. A program that has computed for longer
 //! goes on in threads of a lower priority ([`Lower`](crate::lower::Lower)), where it takes turns
 //! with others like it. The system interrupts it as soon as a short request comes. A program whose
-//! requests usually take half a tick or more would delay short ones too, since nothing interrupts
-//! it. It has threads of its own, between the two.
+//! requests usually take a quarter of a tick or more would delay short ones too, since nothing interrupts
+//! it. While several applications are asked, it runs in threads between the two.
+
+mod habit;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
 
+use self::habit::Company;
+pub(crate) use self::habit::Habit;
 use crate::queue::Room;
 
 /// The places in the lines of a host, or of one of its applications.
@@ -25,6 +28,7 @@ pub(crate) struct Turns {
     short: Room,
     medium: Room,
     long: Room,
+    company: Arc<Company>,
 }
 
 /// For how long a program computes. Each has a line of its own.
@@ -33,7 +37,7 @@ pub(crate) struct Turns {
 pub(crate) enum Length {
     /// For a part of a tick.
     Short,
-    /// For about a tick.
+    /// For a large part of a tick.
     Medium,
     /// For more than a tick.
     Long,
@@ -53,6 +57,7 @@ impl Turns {
             short: Room::new(places),
             medium: Room::new(places),
             long: Room::new(places),
+            company: Arc::default(),
         }
     }
 
@@ -65,67 +70,8 @@ impl Turns {
     }
 }
 
-/// What the programs of an application usually are. Those that usually compute for long do so from
-/// their beginning. Otherwise the first tick of each endless loop would delay short requests.
-#[derive(Debug, Default)]
-pub(crate) struct Habit {
-    /// Long computations in a row.
-    long: AtomicU32,
-    /// The processor time of a request in microseconds: a moving average.
-    usual: AtomicU32,
-    /// Whether it usually takes about a tick.
-    is_medium: AtomicBool,
-}
-
 /// The ticks of a turn of a long computation.
 const TICKS: u32 = 5;
-/// After so many long computations in a row, the next one is expected to be long.
-const USUAL: u32 = 3;
-/// The average from which a program is a medium one, in microseconds.
-const MEDIUM: u32 = 1000;
-/// The average below which it is a short one again.
-const SHORT: u32 = 500;
-/// What a request counts in the average, at most: a tick. More can be a time in which the program
-/// waited for a processor.
-const MOST: u32 = 2000;
-/// The part of one request in the average.
-const PART: u32 = 8;
-
-impl Habit {
-    fn length(&self) -> Length {
-        if self.long.load(Ordering::Relaxed) >= USUAL {
-            Length::Long
-        } else if self.is_medium.load(Ordering::Relaxed) {
-            Length::Medium
-        } else {
-            Length::Short
-        }
-    }
-
-    fn long(&self) {
-        let order = Ordering::Relaxed;
-        let more = |now: u32| (now < USUAL).then_some(now + 1);
-        let _ = self.long.fetch_update(order, order, more);
-    }
-
-    /// A program has ended, in this turn, and has used so much processor time.
-    pub(crate) fn ended(&self, turn: &Turn, used: Duration) {
-        if !turn.was_long.load(Ordering::Relaxed) {
-            self.long.store(0, Ordering::Relaxed);
-        }
-        let used = u32::try_from(used.as_micros()).map_or(MOST, |used| used.min(MOST));
-        // Of two that end at one moment, one may be lost.
-        let before = self.usual.load(Ordering::Relaxed);
-        let usual = before - before / PART + used / PART;
-        self.usual.store(usual, Ordering::Relaxed);
-        if usual >= MEDIUM {
-            self.is_medium.store(true, Ordering::Relaxed);
-        } else if usual < SHORT {
-            self.is_medium.store(false, Ordering::Relaxed);
-        }
-    }
-}
-
 /// The permits of a turn: the application's, and the host's.
 type Held = [Option<OwnedSemaphorePermit>; 2];
 
@@ -150,7 +96,7 @@ impl Turn {
         Self {
             own: own.clone(),
             all: all.clone(),
-            length: AtomicU8::new(habit.length() as u8),
+            length: AtomicU8::new(habit.length(all.company.asked(habit)) as u8),
             habit: Arc::clone(habit),
             was_long: AtomicBool::new(false),
             ticks: AtomicU32::new(0),
@@ -174,6 +120,11 @@ impl Turn {
         if !self.was_long.swap(true, Ordering::Relaxed) {
             self.habit.long();
         }
+    }
+
+    /// Whether it has computed for a tick.
+    fn was_long(&self) -> bool {
+        self.was_long.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_long(&self) -> bool {
@@ -239,6 +190,9 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::habit::USUAL;
     use super::*;
 
     fn turns(places: u32) -> Turns {
@@ -339,9 +293,13 @@ mod tests {
     }
 
     #[test]
-    fn what_usually_takes_about_a_tick_delays_no_short_request() {
+    fn what_usually_takes_a_large_part_of_a_tick_delays_no_short_request() {
         let (own, all, habit) = (turns(1), turns(1), Arc::<Habit>::default());
-        let turn = || Turn::new(&own, &all, &habit);
+        let turn = || {
+            // It is not alone.
+            Turn::new(&turns(1), &all, &Arc::default());
+            Turn::new(&own, &all, &habit)
+        };
         let ends = |micros: u64, times: usize| {
             for _ in 0..times {
                 habit.ended(&turn(), Duration::from_micros(micros));
@@ -357,9 +315,22 @@ mod tests {
         let other = Turn::new(&turns(1), &all, &Arc::default());
         assert!(other.now());
         // Between the two bounds, it stays what it is.
-        assert_eq!(ends(750, 50), Length::Medium);
+        assert_eq!(ends(400, 50), Length::Medium);
         assert_eq!(ends(100, 50), Length::Short);
-        assert_eq!(ends(750, 50), Length::Short);
+        assert_eq!(ends(400, 50), Length::Short);
+    }
+
+    #[test]
+    fn what_is_alone_keeps_the_usual_priority() {
+        let (own, all, habit) = (turns(1), turns(1), Arc::<Habit>::default());
+        let turn = || Turn::new(&own, &all, &habit);
+        for _ in 0..20 {
+            habit.ended(&turn(), Duration::from_micros(1500));
+        }
+        assert_eq!(turn().length(), Length::Short);
+        let other = Turn::new(&turns(1), &all, &Arc::default());
+        assert_eq!(other.length(), Length::Short);
+        assert_eq!(turn().length(), Length::Medium);
     }
 
     #[test]
@@ -369,6 +340,7 @@ mod tests {
             let turn = Turn::new(&own, &all, &habit);
             habit.ended(&turn, Duration::from_micros(1500));
         }
+        Turn::new(&turns(1), &all, &Arc::default());
         let turn = Turn::new(&own, &all, &habit);
         assert!(turn.now() && turn.tick());
         assert_eq!(turn.length(), Length::Long);

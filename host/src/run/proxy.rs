@@ -77,8 +77,9 @@ pub(super) async fn run(
         let handler = handler.wasi_http_incoming_handler();
         let ended = handler.call_handle(&mut store, request, response).await;
         drop(look);
-        own.habit().ended(&spent, used.so_far());
         own.finished((store, version, permits));
+        // With its end: what a program has taken must be given back.
+        own.habit().ended(&spent, used.so_far());
         ended
     };
     let told = Arc::clone(&application);
