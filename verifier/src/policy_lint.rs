@@ -12,7 +12,9 @@ use crate::policy_summary::PolicyDemand;
 use crate::role::Role;
 
 impl TrustPolicy {
-    /// The protections that the policy does without, each with what that means.
+    /// Which of ten common protections the policy does without, and which checks it weakens, each
+    /// with what that means. Not every host needs notaries, provenances, logs and root keys, so these
+    /// are none of the ten.
     pub fn left_off(&self) -> Vec<PolicyDemand> {
         let compiler = &self.compiler;
         let asked = [
