@@ -81,7 +81,7 @@ impl<'t> LogProof<'t> {
         if lines.next() != Some(HEADER) {
             return Err(wrong("another first line"));
         }
-        // Data for other readers, which nobody has signed.
+        // Data for other readers. It is not signed.
         if let Some(extra) = lines.next_if(|line| line.starts_with("extra ")) {
             let data = extra.strip_prefix("extra ").unwrap_or_default();
             STANDARD

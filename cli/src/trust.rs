@@ -92,7 +92,7 @@ impl PolicyReport {
             threshold: policy.threshold(),
             signed_by: policy.signed_by().iter().map(ToString::to_string).collect(),
             left_off: match without {
-                // Nobody expects a policy's protections of a key.
+                // A key alone has none of a policy's protections.
                 Some(_) => Vec::new(),
                 None => policy.left_off().iter().map(|it| it.name).collect(),
             },

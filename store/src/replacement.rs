@@ -175,7 +175,7 @@ impl ArtifactStore {
             });
             match known {
                 Some((known, union)) => *known = union,
-                // Nobody can take the room of other statements with long signatures.
+                // Long signatures cannot take the room of other statements.
                 None => rebuilds.extend(policy.union_of_signatures(
                     statement,
                     statement,

@@ -1,5 +1,5 @@
-//! What a store remembers about the numbers of an application, so that nobody brings back what was
-//! replaced.
+//! What a store remembers about the numbers of an application, so that what was replaced does not
+//! come back.
 //!
 //! The facts are in a file of their own, beside the artifacts. So removing or replacing artifacts
 //! does not forget them. Source of the idea: the rollback index of Android Verified Boot.

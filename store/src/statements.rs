@@ -200,8 +200,9 @@ pub(super) struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// Whether the kept timestamp, of the same release, still counts. Whoever stole the key could
-    /// let a timestamp hold for years: it must not stand in the way when the key is revoked.
+    /// Whether the kept timestamp, of the same release, still counts. A thief of the key could make
+    /// a timestamp that holds for years. When the key is revoked, that timestamp must not stand in
+    /// the way.
     fn is_kept_good(
         &self,
         folder: &Folder,

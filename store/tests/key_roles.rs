@@ -88,8 +88,8 @@ fn only_a_notary_says_that_it_has_rebuilt() {
     assert_eq!(host.load(&policy).map(|it| it.len()), Ok(1));
 }
 
-/// Whoever can write a statement's file can put long signatures of unknown kinds into it. The store
-/// keeps what counts, in files that it can read.
+/// Anyone who can write a statement's file can put long signatures of unknown kinds into it. The
+/// store keeps what counts, in files that it can read.
 #[test]
 fn long_signatures_make_no_statement_unreadable() {
     let (keys, host) = (Keys::new(), Host::new());
@@ -233,7 +233,7 @@ fn a_timestamp_that_expires_before_it_is_issued_is_none() {
     assert!(Timestamp::new(digest, time(START), time(START)).is_err());
 }
 
-/// Whoever stole the key of timestamps can let one hold for years. When the key is revoked, that
+/// A thief of the key of timestamps can make one that holds for years. When the key is revoked, that
 /// one does not stand in the way of those by the next key.
 #[test]
 fn a_timestamp_of_a_stolen_key_gives_way() {

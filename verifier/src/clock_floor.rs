@@ -111,7 +111,7 @@ mod tests {
         let mut floor = ClockFloor::default();
         assert!(floor.raise(at(1000), at(1000)));
         assert!(!floor.raise(at(900), at(1000)), "it does not fall");
-        assert!(!floor.raise(at(2000), at(1000)), "nobody drives it up");
+        assert!(!floor.raise(at(2000), at(1000)), "not to later times");
         assert!(floor.raise(at(1300), at(1000)), "clocks differ");
         assert_eq!(floor.time, at(1300));
         assert_eq!(floor.check(at(1000)), Ok(()));

@@ -12,7 +12,7 @@ pub enum CompanionRefusal {
     #[error(transparent)]
     Malformed(#[from] CompanionError),
     /// Two signatures have one key id.
-    #[error("two signatures carry the key id {key_id}")]
+    #[error("two signatures have the key id {key_id}")]
     SameKeyTwice {
         /// The key id.
         key_id: String,

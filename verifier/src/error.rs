@@ -39,7 +39,7 @@ pub enum VerifyError {
         key_name: String,
     },
     /// Two signatures have one key id.
-    #[error("two signatures carry the key id {key_id}")]
+    #[error("two signatures have the key id {key_id}")]
     SameKeyTwice {
         /// The key id.
         key_id: String,

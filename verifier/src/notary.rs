@@ -1,7 +1,7 @@
 //! The check that notaries have rebuilt an artifact.
 //!
 //! A signature on the artifact says that its signer vouches for it, whatever the signer's role.
-//! Only a notary's own statement says that somebody else has compiled the program and got this
+//! Only a notary's own statement says that another party has compiled the program and got this
 //! image. So this check reads nothing but such statements.
 
 use edgec_artifact::{KeyId, Manifest, RebuildStatement, Sha256Digest, UnixTime};

@@ -36,7 +36,7 @@ pub struct PolicyChain {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyChainError {
-    /// The known policy lists no root keys, so nobody can sign the next one.
+    /// The known policy lists no root keys, so no next one can be signed.
     #[error("the known trust policy demands no root keys (`root`), so no other can follow it")]
     NoRoots,
     /// The known policy has no name and version to compare.
@@ -194,8 +194,8 @@ fn successor(known: &TrustPolicy, bytes: &[u8]) -> Result<TrustPolicy, PolicyFil
     TrustPolicy::decode_any_time(bytes, &[])
 }
 
-/// Whether a file states a version that is not above this one. Nobody may have signed it: this only
-/// decides whether it is called old or wrong.
+/// Whether a file states a version that is not above this one. It may be unsigned. This only decides
+/// whether it is called old or wrong.
 fn is_at_most(bytes: &[u8], version: u64) -> bool {
     let Ok(envelope) = policy_envelope(bytes) else {
         return false;

@@ -113,7 +113,7 @@ pub fn verify<'a>(
 }
 
 /// Like [`verify`], without computing SHA-256 ([`Hashing::FsVerity`]): for a host that loads a file
-/// again and again. Whoever takes in an artifact for others should use [`verify`].
+/// again and again. To take in an artifact for others, use [`verify`].
 ///
 /// # Errors
 ///

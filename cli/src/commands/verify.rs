@@ -52,8 +52,8 @@ pub(crate) struct Arguments {
     /// The format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
-    /// Do not compute the SHA-256 of the image, only its fs-verity digest, which covers the same
-    /// bytes: half the time, and tools that go by the SHA-256 may mean another file
+    /// Compute only the fs-verity digest, which covers the same bytes, in half the time. The
+    /// SHA-256 that other tools read is not checked then
     #[arg(long, help_heading = "Trust")]
     fast: bool,
     /// Print one line for each artifact, without its checks

@@ -34,8 +34,7 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
         }
         VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
         VerifyError::ImageSha256 { .. } => {
-            "whoever signed it made a mistake, or wants tools to take it for another file: do not \
-             run it, and ask the signer"
+            "do not run it, and ask the signer: other tools would take it for another file"
         }
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
             "image and manifest do not belong together: do not run it"
@@ -105,7 +104,7 @@ fn release_remedy(error: &ReleaseRefusal) -> Option<&'static str> {
         }
         ReleaseRefusal::OtherRelease { .. } => "fetch the release and its timestamp together",
         ReleaseRefusal::Stale { .. } => {
-            "fetch the newest timestamp: if there is none, the mirror may stand still"
+            "fetch the newest timestamp; if the mirror has none, it may stand still"
         }
         ReleaseRefusal::Ahead { .. } => "check the clock of this machine",
         _ => return None,
@@ -161,7 +160,7 @@ pub(crate) fn fix(advisory: &Advisory) -> String {
             let line = ENGINE_VERSION.major;
             format!(
                 "no wasmtime {line} with the fix is published yet ({fixed} will have it): change \
-                 the program, or run it only where it may do this"
+                 the program, or run it only where the fault does no harm"
             )
         }
         Some(fixed) => {

@@ -82,7 +82,7 @@ pub enum PolicyError {
     #[error("`timestamp` without `release`: a timestamp is about a release")]
     TimestampAlone,
     /// The policy demands that policies expire, and does not.
-    #[error("the policy demands that policies expire, and states no `expires`")]
+    #[error("`policy-expiry-required` is set, and the policy has no `expires`")]
     NoExpiry,
     /// A reset with the number 0, which no host follows.
     #[error("{of}: its `number` is 0, and a host follows numbers from 1 on")]

@@ -219,10 +219,7 @@ pub(crate) fn freshness(
     }
     let which = match is_newest {
         true => format!("release {serial} is the newest"),
-        false => format!(
-            "release {serial} is older than {}, and may run",
-            newest.serial
-        ),
+        false => format!("release {serial} may run; {} is the newest", newest.serial),
     };
     Ok(Some(format!(
         "{which}, as stated at {} until {expires}",

@@ -17,8 +17,8 @@ use crate::{files, keys, time};
 /// Sign a timestamp of a release
 ///
 /// It states the release's digest, when it was issued and when it expires, and nothing else. So the
-/// key can be online: who steals it can only repeat a release that the release key has signed. Make
-/// a new timestamp before the last one expires, also if there is no new release.
+/// key can be online: a thief can only repeat a release that the release key has signed. Make a new
+/// timestamp before the last one expires, also if there is no new release.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The release
@@ -62,7 +62,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let file = files::read_attestation(path)?;
     let refused = |error| malformed(&error, path, &file);
     let envelope = companion_envelope(&file).map_err(refused)?;
-    // Not verified: hosts verify the release itself. But nobody should stamp something else.
+    // Not verified: hosts verify the release itself. But a timestamp of something else would mean
+    // nothing.
     let release = Release::decode(envelope.payload()).map_err(refused)?;
     let digest = Sha256Digest::of(envelope.payload());
     let issued = match arguments.issued {
