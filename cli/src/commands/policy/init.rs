@@ -1,7 +1,7 @@
 //! `edgec policy init`: writes a strict policy for a key, and for the artifacts at hand.
 //!
-//! Every protection is on if its key is named; releases and timestamps have their own. To have less,
-//! remove a line: the file says what each line does.
+//! Every protection is on if its key is named; releases and timestamps have their own. To have
+//! less, remove a line: the file says what each line does.
 
 mod text;
 
