@@ -233,8 +233,8 @@ fn a_timestamp_that_expires_before_it_is_issued_is_none() {
     assert!(Timestamp::new(digest, time(START), time(START)).is_err());
 }
 
-/// A thief of the key of timestamps can make one that holds for years. When the key is revoked, that
-/// one does not stand in the way of those by the next key.
+/// A thief of the key of timestamps can make one that holds for years. When the key is revoked,
+/// that one does not stand in the way of those by the next key.
 #[test]
 fn a_timestamp_of_a_stolen_key_gives_way() {
     let (mut keys, host) = (Keys::new(), Host::new());

@@ -194,8 +194,8 @@ fn successor(known: &TrustPolicy, bytes: &[u8]) -> Result<TrustPolicy, PolicyFil
     TrustPolicy::decode_any_time(bytes, &[])
 }
 
-/// Whether a file states a version that is not above this one. It may be unsigned. This only decides
-/// whether it is called old or wrong.
+/// Whether a file states a version that is not above this one. It may be unsigned. This only
+/// decides whether it is called old or wrong.
 fn is_at_most(bytes: &[u8], version: u64) -> bool {
     let Ok(envelope) = policy_envelope(bytes) else {
         return false;

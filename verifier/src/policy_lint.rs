@@ -13,8 +13,8 @@ use crate::role::Role;
 
 impl TrustPolicy {
     /// Which of ten common protections the policy does without, and which checks it weakens, each
-    /// with what that means. Not every host needs notaries, provenances, logs and root keys, so these
-    /// are none of the ten.
+    /// with what that means. Not every host needs notaries, provenances, logs and root keys, so
+    /// these are none of the ten.
     pub fn left_off(&self) -> Vec<PolicyDemand> {
         let compiler = &self.compiler;
         let asked = [

@@ -43,8 +43,8 @@ impl Role {
         }
     }
 
-    /// Whether a key with this role may have another one. A timestamp says when, a notary checks the
-    /// signer, and a root names the signers. None of them may be the signer.
+    /// Whether a key with this role may have another one. A timestamp says when, a notary checks
+    /// the signer, and a root names the signers. None of them may be the signer.
     pub(crate) const fn is_shared(self) -> bool {
         matches!(self, Self::Artifact | Self::Release)
     }
