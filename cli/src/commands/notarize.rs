@@ -19,7 +19,7 @@ use crate::render::{self, Format, safe};
 use crate::trust::TrustArguments;
 use crate::wit::WitArguments;
 use crate::workers::WorkerArguments;
-use crate::{files, keys, time};
+use crate::{differences, files, keys, time};
 
 /// Rebuild an artifact from its program, and sign a statement that it is the same
 ///
@@ -125,16 +125,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let found = rebuild.differences(&manifest, artifact.image())?;
     if !found.is_empty() {
-        let mut message = format!("not what {} compiles to here", safe(rebuild.input()));
-        for it in &found {
-            let side = |side: &Option<String>| side.as_deref().map_or("-".to_owned(), safe);
-            message.push_str(&format!(
-                "\n{}: {}, made: {}",
-                it.at,
-                side(&it.a),
-                side(&it.b)
-            ));
-        }
+        let message = differences::told(&found, rebuild.input());
         let failure = Failure::new(Exit::Rejected, "rebuild", message).with_safe_message();
         let hint = "nothing was signed: `edgec verify --rebuild` says what the cause may be";
         return Err(failure.hint(hint).about_safe(&shown));
