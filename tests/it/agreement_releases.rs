@@ -3,9 +3,8 @@
 
 use edgec_artifact::{Envelope, Signature};
 use edgec_tests::interop::{Case, Trust, check_agreement, python};
+use edgec_tests::publisher::Publisher;
 use edgec_tests::{hello, words};
-
-use crate::attack_releases::Publisher;
 
 #[test]
 fn both_verifiers_judge_the_statements_beside_an_artifact_alike() {

@@ -1,94 +1,11 @@
 //! Rows 51 to 60 of `docs/threat-model.md` with the real binary: releases, timestamps, roots and
 //! notaries. `store/tests` has the same attacks on the library, with clocks of their own.
 
-use edgec_packager::SecretKey;
 use edgec_tests::corpus::Forge;
-use edgec_tests::{Sandbox, hello, words};
-
-/// A publisher with a key for each role, and version 1 for two CPUs.
-pub(crate) struct Publisher(pub(crate) Sandbox);
+use edgec_tests::publisher::Publisher;
+use edgec_tests::{hello, words};
 
 const STATEMENTS: &str = "--release 1.release.json --timestamp 1.timestamp.json";
-const ROLES: [(&str, &str); 4] = [
-    ("signer", "artifact"),
-    ("offline", "release"),
-    ("online", "timestamp"),
-    ("notary", "notary"),
-];
-
-impl Publisher {
-    pub(crate) fn new() -> Self {
-        Self::with_keys("ed25519")
-    }
-
-    /// With keys of this algorithm, or of both (`hybrid`).
-    pub(crate) fn with_keys(algorithm: &str) -> Self {
-        let this = Self(Sandbox::empty());
-        for (key, _) in ROLES {
-            let keygen = format!("keygen --algorithm {algorithm} -o {key}.pem");
-            this.0.ok(&words(&keygen));
-        }
-        this.policy("edgec-trust.toml", "release = 1\ntimestamp = 1\n", "");
-        this.publish(1, 1, 0);
-        this
-    }
-
-    /// Builds a version, and publishes it with this serial and floor.
-    pub(crate) fn publish(&self, version: u32, serial: u32, floor: u32) {
-        let example = hello();
-        let build = format!(
-            "-t x86_64,aarch64 --key signer.pem --name acme/hello --channel stable --app-version {version} -o {version}"
-        );
-        let build = [vec!["build", "-q", example.as_str()], words(&build)].concat();
-        self.0.ok(&build);
-        let [x86, arm] =
-            ["x86_64", "aarch64"].map(|target| format!("{version}/hello.{target}.cwasm"));
-        let make = format!(
-            "release make {x86} {arm} --serial {serial} --floor {floor} --key offline.pem -o {serial}.release.json"
-        );
-        self.0.ok(&words(&make));
-        self.stamp(serial, "+1d");
-    }
-
-    pub(crate) fn stamp(&self, serial: u32, expires: &str) {
-        let stamp = format!(
-            "release stamp {serial}.release.json --expires {expires} --key online.pem -o {serial}.timestamp.json"
-        );
-        self.0.ok(&words(&stamp));
-    }
-
-    /// A policy that trusts all keys. `head` are fields, `tail` are tables.
-    pub(crate) fn policy(&self, name: &str, head: &str, tail: &str) {
-        let mut text = format!("threshold = 1\n{head}");
-        for (key, role) in ROLES {
-            text.push_str(&self.entry(key, role));
-        }
-        self.0.write_secret(name, text + tail);
-    }
-
-    fn entry(&self, key: &str, role: &str) -> String {
-        let pem = String::from_utf8(self.0.read(&format!("{key}.pub.pem"))).unwrap();
-        format!("[[key]]\nname = '{key}'\nroles = ['{role}']\npem = '''\n{pem}'''\n")
-    }
-
-    pub(crate) fn secret(&self, key: &str) -> SecretKey {
-        let pem = String::from_utf8(self.0.read(&format!("{key}.pem"))).unwrap();
-        SecretKey::from_pem(&pem).unwrap()
-    }
-
-    pub(crate) fn ok(&self, line: &str) -> String {
-        self.0.ok(&words(line))
-    }
-
-    fn refuses(&self, line: &str, code: &str) -> String {
-        let error = self.0.fails(1, &words(line));
-        assert!(
-            error.contains(&format!("error[{code}]: ")),
-            "{code}: {error}"
-        );
-        error
-    }
-}
 
 #[test]
 fn row_51_a_mirror_that_stands_still() {
