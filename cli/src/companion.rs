@@ -4,19 +4,18 @@
 use std::path::{Path, PathBuf};
 
 use edgec_artifact::{
-    Artifact, CompanionError, Manifest, Release, ReleaseNumbers, ReleasedArtifact, SignerKeys,
-    Statement,
+    Artifact, CompanionError, Manifest, Release, ReleaseNumbers, ReleasedArtifact, Statement,
 };
 #[cfg(feature = "serve")]
 use edgec_host::config::StatementFiles;
-use edgec_packager::{SignedCompanion, UnsignedCompanion};
+use edgec_packager::UnsignedCompanion;
 use edgec_verifier::{Expected, TrustPolicy, UnixTime, verify_release, verify_timestamp};
 
 use crate::failure::{Exit, Failure};
-use crate::failures::packager::bad_signature;
 use crate::file_kind::{Wanted, explain};
 use crate::render;
-use crate::signer::{SignerArguments, read_signature};
+use crate::signer::SignerArguments;
+use crate::two_steps::TwoSteps;
 use crate::{files, keys};
 
 /// The statements that came with artifacts.
@@ -163,14 +162,10 @@ fn same_release(first: &Manifest, other: &Manifest) -> Result<(), Failure> {
 pub(crate) struct SigningArguments {
     #[command(flatten)]
     signer: SignerArguments,
-    /// Sign nothing: write the bytes to sign (DSSE PAE); `-` is standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output"], help_heading = "Signatures")]
-    export_pae: Option<PathBuf>,
-    /// Attach a signature that was made elsewhere (its bytes, or base64)
-    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
-    attach: Option<PathBuf>,
+    #[command(flatten)]
+    steps: TwoSteps,
     /// Keep the signatures that the output file has on the same statement
-    #[arg(long, help_heading = "Signatures")]
+    #[arg(long, conflicts_with = "export_pae", help_heading = "Signatures")]
     append: bool,
     /// The file for the statement
     #[arg(
@@ -197,7 +192,7 @@ impl SigningArguments {
     /// Every file that is read besides the verb's own inputs.
     pub(crate) fn reads(&self) -> Vec<PathBuf> {
         let mut read = self.signer.reads();
-        read.extend(self.attach.clone());
+        read.extend(self.steps.attached().map(Path::to_owned));
         read
     }
 
@@ -210,61 +205,26 @@ impl SigningArguments {
     ) -> Result<Option<Written>, Failure> {
         let read = [&self.reads(), inputs].concat();
         let Some(output) = &self.output else {
-            self.export(&unsigned.pae(), &read)?;
+            self.steps.export(&unsigned.pae(), &read, Wanted::Pae)?;
             return Ok(None);
         };
         files::spare(&read, output, Wanted::Attestation)?;
         if self.append {
             unsigned = with_signatures_in(unsigned, output)?;
         }
-        let (signed, public) = self.signed(unsigned)?;
+        let signer = self.signer.signer_or_attached(self.steps.attached())?;
+        let signed = unsigned.sign(&signer);
+        let signed = signed.map_err(|failure: Failure| match self.steps.attached() {
+            Some(attached) => failure.or_about(attached.display()),
+            None => failure,
+        })?;
         files::write(output, signed.as_bytes(), Wanted::Attestation)?;
-        let (key_id, more_key_ids) = keys::ids(&public);
+        let (key_id, more_key_ids) = keys::ids(&signer.public());
         Ok(Some(Written {
             file: render::path(output),
             key_id,
             more_key_ids,
         }))
-    }
-
-    fn signed(
-        &self,
-        unsigned: UnsignedCompanion,
-    ) -> Result<(SignedCompanion, SignerKeys), Failure> {
-        if let Some(attached) = &self.attach {
-            // clap requires this argument.
-            let public = self
-                .signer
-                .public_key()?
-                .ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
-            let signed = unsigned.attach(&public, read_signature(attached, &public)?);
-            let signed = signed.map_err(|error| match error {
-                edgec_packager::PackageError::BadSignature(error) => {
-                    bad_signature(&error).about(attached.display())
-                }
-                error => Failure::rejected("package", &error),
-            })?;
-            return Ok((signed, public.into()));
-        }
-        let signer = self.signer.signer()?.ok_or_else(|| {
-            Failure::usage("no-key", "no signing key given").hint("name a key with --key")
-        })?;
-        let public = signer.public();
-        Ok((unsigned.sign(&signer)?, public))
-    }
-
-    /// Writes the bytes that are to be signed elsewhere.
-    fn export(&self, pae: &[u8], read: &[PathBuf]) -> Result<(), Failure> {
-        match &self.export_pae {
-            Some(file) if file.as_os_str() != files::STDIN => {
-                files::spare(read, file, Wanted::Pae)?;
-                files::write(file, pae, Wanted::Pae)
-            }
-            _ => {
-                render::write_stdout(pae);
-                Ok(())
-            }
-        }
     }
 }
 
