@@ -29,6 +29,7 @@ def check_policy(policy, need, is_name):
             f"{check}: only a mode",
         )
     need("release" in policy or "timestamp" not in policy, "a timestamp without a release")
+    need("root" not in policy, "root keys must have signed it, and this is its source")
     need(
         "expires" in policy or not policy.get("validity", {}).get("policy-expiry-required"),
         "it does not expire",

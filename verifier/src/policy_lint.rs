@@ -118,6 +118,13 @@ impl TrustPolicy {
                 ));
             }
         }
+        if self.demands.root.is_some() && self.signed_by().is_empty() {
+            warnings.push(
+                "the policy demands root keys (`root`), and is not signed: no host follows it \
+                 until they have signed it (`edgec policy sign`)"
+                    .to_owned(),
+            );
+        }
         if self.demands.root.is_none() {
             for root in self.keys_with(Role::Root) {
                 warnings.push(format!(
@@ -238,6 +245,7 @@ mod tests {
             (imports, "did you mean `wasi:clocks/*`?"),
             (&revoked, "is none of the trusted keys"),
             (&root, "key `other` has the role `root`"),
+            (&format!("root = 1\n{root}"), "no host follows it until"),
             (
                 "[reset-clock]\nnumber = 1\nto = 2026-01-01T00:00:00Z",
                 "until a root key has signed",

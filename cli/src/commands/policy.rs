@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_packager::MadeSignature;
-use edgec_verifier::{MAX_GUARDED_LEN, TrustPolicy, UnixTime, policy_envelope};
+use edgec_verifier::{MAX_GUARDED_LEN, TrustPolicy, policy_envelope};
 use serde::Serialize;
 
 use crate::document;
@@ -102,7 +102,7 @@ fn sign(arguments: &Sign) -> Outcome {
     let mut envelope =
         policy_envelope(&file).map_err(|error| malformed("policy-signature", &error))?;
     // Refuses to sign a policy that no host would read.
-    let policy = TrustPolicy::decode(envelope.payload(), &[], UnixTime::EPOCH)
+    let policy = TrustPolicy::decode_source(envelope.payload())
         .map_err(|error| malformed(error.code(), &error))?;
     let Some(output) = &arguments.output else {
         return export(arguments, &envelope.pae());

@@ -154,7 +154,7 @@ mod tests {
             ("", "[minimum-version]\n\"acme/shpo\" = 3", "acme/shop"),
             (
                 "",
-                "[[reset]]\nnumber = 1\napplication = \"acme/shpo\"",
+                "[[reset]]\nnumber = 1\napplication = \"acme/shpo\"\nversion = 1\nserial = 1",
                 "acme/shop",
             ),
             (

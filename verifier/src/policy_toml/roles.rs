@@ -46,9 +46,7 @@ pub(super) struct Reset {
     number: u64,
     application: String,
     channel: Option<String>,
-    #[serde(default)]
     version: u64,
-    #[serde(default)]
     serial: u64,
 }
 
@@ -67,10 +65,11 @@ pub(super) fn clock_reset(table: ResetClock) -> Result<ClockReset, PolicyError> 
     Ok(ClockReset { number, to: to.0 })
 }
 
-/// A host has followed the number 0 already.
+/// A host has followed the number 0 already, and other readers would round a very high one.
 fn counts(number: u64, of: impl FnOnce() -> String) -> Result<(), PolicyError> {
     match number {
         0 => Err(PolicyError::ResetNumber { of: of() }),
+        number if number > MAX_VERSION => Err(PolicyError::Version { version: number }),
         _ => Ok(()),
     }
 }
@@ -150,7 +149,7 @@ pub(super) fn resets(entries: Vec<Reset>) -> Result<Vec<FloorReset>, PolicyError
     for entry in entries {
         check_name(&entry.application)?;
         entry.channel.as_deref().map_or(Ok(()), check_name)?;
-        for version in [entry.version, entry.serial, entry.number] {
+        for version in [entry.version, entry.serial] {
             if version > MAX_VERSION {
                 return Err(PolicyError::Version { version });
             }
@@ -285,13 +284,27 @@ mod tests {
             )
             .is_ok()
         );
-        let reset = "[[reset]]\nnumber = 1\napplication = \"shop\"\n";
+        let reset = "[[reset]]\nnumber = 1\napplication = \"shop\"\nversion = 3\nserial = 11\n";
+        assert!(policy(reset, "\"root\"").is_ok());
+        // A field that is left out must not set a floor to 0.
+        for field in ["version = 3\n", "serial = 11\n"] {
+            let without = policy(&reset.replace(field, ""), "\"root\"");
+            assert!(matches!(without, Err(PolicyError::Toml(_))), "{field}");
+        }
         let twice = policy(&format!("{reset}{reset}"), "\"root\"");
         assert!(matches!(twice, Err(PolicyError::SameReset { .. })));
         let clock = "[reset-clock]\nnumber = 0\nto = 2026-01-01T00:00:00Z\n";
-        for never in [&reset.replace('1', "0"), clock] {
+        for never in [&reset.replace("number = 1", "number = 0"), clock] {
             let never = policy(never, "\"root\"");
             assert!(matches!(never, Err(PolicyError::ResetNumber { .. })));
+        }
+        let high = format!("number = {}", 1_u64 << 53);
+        for reset in [
+            reset.replace("number = 1", &high),
+            clock.replace("number = 0", &high),
+        ] {
+            let high = policy(&reset, "\"root\"");
+            assert!(matches!(high, Err(PolicyError::Version { .. })), "{reset}");
         }
         let id = "0".repeat(64);
         let revoked = format!("[[revoked-key]]\nid = '{id}'\nreason = 'x'\n");
@@ -306,7 +319,7 @@ mod tests {
     #[test]
     fn a_reset_needs_a_root() {
         let text = "[reset-clock]\nnumber = 1\nto = 2030-01-01T00:00:00Z\n[[reset]]\nnumber = 1\n\
-            application = \"shop\"\nversion = 3\n";
+            application = \"shop\"\nversion = 3\nserial = 11\n";
         let mut policy = policy(text, "\"root\"").unwrap();
         assert_eq!(policy.floor_reset("shop", None), None);
         assert_eq!(policy.clock_reset(), None);
