@@ -195,7 +195,7 @@ fn a_chain_of_policies_is_followed_step_by_step() {
         .filter_map(TrustPolicy::version)
         .collect();
     assert_eq!(
-        (steps, chain.newest, chain.older),
+        (steps, chain.newest, chain.ignored),
         (vec![2, 3], Some(0), vec![1])
     );
     let code = |offered: &[&[u8]]| follow_chain(known(), offered, now).unwrap_err().code();
@@ -209,9 +209,20 @@ fn a_chain_of_policies_is_followed_step_by_step() {
     assert_eq!(code(&[&two]), "policy-expired");
     // Without root keys, nothing follows.
     let last = signed(&text(2, "", &[]).replace("root = 1\n", ""), &[a]);
-    assert_eq!(code(&[&last]), "policy-signature");
+    assert_eq!(code(&[&last]), "policy-chain");
+    // A policy of another name does not stand in the way of those that follow.
     let renamed = text(2, "", &[("a", a)]).replace("'fleet'", "'other'");
-    assert_eq!(code(&[&signed(&renamed, &[a])]), "policy-rollback");
+    let renamed = signed(&renamed, &[a]);
+    let chain = follow_chain(known(), &[&renamed, &three, &two], now).unwrap();
+    assert_eq!((chain.newest, chain.ignored), (Some(1), vec![0]));
+    // An edition that demands that policies expire is not followed by one that does not.
+    let expiring = "expires = 2031-01-01T00:00:00Z\n";
+    let demanding = text(2, expiring, &[("a", a)]) + "[validity]\npolicy-expiry-required = true\n";
+    let demanding = signed(&demanding, &[a]);
+    let endless = signed(&text(3, "", &[("a", a)]), &[a]);
+    assert_eq!(code(&[&demanding, &endless]), "policy-expiry");
+    let many = vec![one.as_slice(); 1025];
+    assert_eq!(code(&many), "policy-chain");
     let none = TrustPolicy::from_toml(&keys.policy(PLAIN, "")).unwrap();
     assert_eq!(
         follow_chain(none, &[&one], now).unwrap_err().code(),
@@ -220,17 +231,9 @@ fn a_chain_of_policies_is_followed_step_by_step() {
     // The newest that is known already stays.
     let stays = follow_chain(known(), &[&one], UnixTime::EPOCH).unwrap();
     assert_eq!(
-        (stays.newest, stays.followed.len(), stays.older),
+        (stays.newest, stays.followed.len(), stays.ignored),
         (None, 0, vec![0])
     );
-}
-
-/// A timestamp says nothing about times that lie before it.
-#[test]
-fn a_timestamp_that_expires_before_it_is_issued_is_none() {
-    let digest = edgec_store::verifier::Sha256Digest::of(b"x");
-    let time = UnixTime::from_seconds;
-    assert!(Timestamp::new(digest, time(START), time(START)).is_err());
 }
 
 /// A thief of the key of timestamps can make one that holds for years. When the key is revoked,

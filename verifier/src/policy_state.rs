@@ -138,6 +138,7 @@ impl PolicyStateError {
             Self::Beside { .. } => "policy-state-file",
             Self::Roots { .. } => "policy-root",
             Self::Clock(_) => "clock-behind",
+            Self::NoExpiry => "policy-expiry",
             _ => "policy-rollback",
         }
     }

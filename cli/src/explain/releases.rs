@@ -166,9 +166,15 @@ pub(super) const SUBJECT: Subject = Subject {
         },
         Explanation {
             code: "policy-chain",
-            what: "The host's policy cannot be followed by another one.",
+            what: "The policies are no chain that a host can follow.",
             remedy: "A policy that others can follow has a `name`, a `version`, and root keys \
-                 (`root = N`).",
+                 (`root = N`). At most 1024 policies can be offered at once: leave out those that \
+                 the host has followed.",
+        },
+        Explanation {
+            code: "policy-expiry",
+            what: "The trust policy states no `expires`, and the edition before it demands that.",
+            remedy: "State `expires` in the policy.",
         },
         Explanation {
             code: "other-statement",
