@@ -15,7 +15,7 @@ use crate::{Envelope, EnvelopeError, NameError};
 pub const MAX_COMPANION_LEN: u64 = 1 << 20;
 
 /// Why bytes are not the wanted statement.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompanionError {
     /// Longer than any such statement.

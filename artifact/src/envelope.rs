@@ -59,7 +59,7 @@ impl Signature {
 }
 
 /// Why bytes are not an envelope.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
     /// The text is not the JSON of an envelope, or not in its one spelling.

@@ -54,6 +54,10 @@ pub struct Admission {
 pub enum Change {
     /// The version had no artifact for the same target and engine profile.
     Added,
+    /// The artifact is of a newer release of the version. It waits until the release has one for
+    /// each target of the older one; until then, the artifacts of the older release stay
+    /// ([`Standing::Lacks`]).
+    Waits,
     /// The artifact was in the store, and whole.
     Unchanged,
     /// The artifact was in the store, and its image, envelope or release were missing or damaged.
@@ -171,7 +175,7 @@ impl ArtifactStore {
         artifacts.sync()?;
         let other_kind = self.other_kind(&application, manifest.kind);
         // Before the name changes: a crash between the two must not let an older one in.
-        self.put_statements(&application, floors, witness.given(expected), policy, now)?;
+        self.put_statements(&application, floors, witness.given(), policy, now)?;
         let (mut change, standing) = self.name(&manifest, entry, witness.release.as_ref())?;
         if change == Change::Unchanged && !kept {
             change = Change::Repaired;
@@ -238,7 +242,7 @@ impl ArtifactStore {
             }
             match self.gathered(&application, &old, &entry, by)? {
                 Ok(whole) => release = whole,
-                Err(lacking) => return Ok((Change::Added, lacking)),
+                Err(lacking) => return Ok((Change::Waits, lacking)),
             }
         }
         let change = match before {

@@ -102,6 +102,9 @@ impl ArtifactStore {
         expected = self.with_statements(expected, application, entry, policy)?;
         let artifact = verify_stored(&stored, policy, &expected, now)?;
         let manifest = artifact.manifest();
+        // The store remembers this, whatever the policy demands.
+        let floors = self.floors(application, policy)?;
+        floors.allows(manifest.version).map_err(StoreError::from)?;
         let named = (
             application.version.unwrap_or(manifest.version),
             &application.channel,

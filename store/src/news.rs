@@ -2,8 +2,10 @@
 //! lacks.
 
 use edgec_files::Hold;
+use edgec_verifier::artifact::ReleasedArtifact;
 use edgec_verifier::{
-    TrustPolicy, VerifiedRelease, VerifiedTimestamp, VerifyError, verify_release, verify_timestamp,
+    Expected, TrustPolicy, VerifiedRelease, VerifiedTimestamp, VerifyError, verify_release,
+    verify_timestamp,
 };
 
 use super::release::{Application, Entry};
@@ -18,15 +20,16 @@ pub struct NewestRelease {
     pub release: VerifiedRelease,
     /// The timestamp, if one was given.
     pub timestamp: Option<VerifiedTimestamp>,
-    /// The target and engine profile of each artifact that hosts of the current version need, and
-    /// that the store lacks of this release. A mirror may withhold them.
+    /// The target and engine profile of each artifact of this release that the store lacks, and
+    /// that hosts of the current version need. If there is no current version, any host may need
+    /// each of them. The artifacts follow, or a mirror withholds them.
     pub missing: Vec<String>,
 }
 
 impl ArtifactStore {
-    /// Takes a newer release or a newer timestamp of an application. A host does this whenever it
-    /// asks for news: the artifacts follow with [`Self::add`]. From then on, no older release is
-    /// admitted, and what is below the release's floor no longer runs.
+    /// Takes a newer release or a newer timestamp of the application that `expected` names. A host
+    /// does this whenever it asks for news: the artifacts follow with [`Self::add`]. From then on,
+    /// no older release is admitted, and what is below the release's floor no longer runs.
     ///
     /// # Errors
     ///
@@ -36,10 +39,12 @@ impl ArtifactStore {
         release: &[u8],
         timestamp: Option<&[u8]>,
         policy: &TrustPolicy,
+        expected: &Expected,
     ) -> Result<NewestRelease, AdmissionError> {
         let now = self.time_under(policy)?;
         let refused = VerifyError::from;
         let verified = verify_release(release, policy, now).map_err(refused)?;
+        verified.check_expected(expected).map_err(refused)?;
         let stamp = timestamp.map(|bytes| verify_timestamp(bytes, &verified, policy, now));
         let stamp = stamp.transpose().map_err(refused)?;
         let application = Application::of_release(&verified.release);
@@ -47,8 +52,8 @@ impl ArtifactStore {
         let mut floors = self.floors(&application, policy)?;
         floors.take(&verified).map_err(StoreError::from)?;
         let given = Given {
-            release: Some((&verified, release)),
-            timestamp: stamp.as_ref().zip(timestamp),
+            release: Some(&verified),
+            timestamp: stamp.as_ref(),
         };
         self.put_statements(&application, floors, given, policy, now)?;
         let missing = self.missing(&application, &verified)?;
@@ -65,8 +70,11 @@ impl ArtifactStore {
         application: &Application,
         release: &VerifiedRelease,
     ) -> Result<Vec<String>, StoreError> {
-        let current = match self.release(application) {
-            Err(StoreError::Unknown { .. }) => return Ok(Vec::new()),
+        let wanted = match self.release(application) {
+            Err(StoreError::Unknown { .. }) => {
+                let listed = release.release.artifacts.iter();
+                return Ok(listed.map(ReleasedArtifact::fits).collect());
+            }
             current => current?,
         };
         let version = application.clone().version(release.release.version);
@@ -82,7 +90,7 @@ impl ArtifactStore {
             .chain(staged.unwrap_or_default())
             .collect();
         let mut missing = Vec::new();
-        for wanted in &current.artifacts {
+        for wanted in &wanted.artifacts {
             let mut has = false;
             for entry in there.iter().filter(|it| it.is_for(wanted)) {
                 has |= self.is_listed(entry, release)?;

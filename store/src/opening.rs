@@ -108,10 +108,7 @@ impl ArtifactStore {
         };
         let now = self.now()?;
         // A newer release may forbid what an older one allowed.
-        let statements = match policy.reads_releases() {
-            true => self.statements_identity(application),
-            false => None,
-        };
+        let statements = self.statements_identity(application);
         let (facts, verdict) = match self.0.verdicts.get(&subject, statements, now) {
             Some(facts) if facts.manifest().image.length == len => (facts, Verdict::Cached),
             _ => {

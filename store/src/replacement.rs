@@ -1,6 +1,6 @@
 //! What an admission may replace, and what stays of it.
 
-use edgec_verifier::{Expected, Manifest, Sha256Digest, TrustPolicy, UnixTime, VerifiedRelease};
+use edgec_verifier::{Expected, Manifest, TrustPolicy, UnixTime, VerifiedRelease};
 
 use super::admission::Witness;
 use super::release::{Application, Entry, Release, Standing};
@@ -38,40 +38,30 @@ impl Earlier {
         match (is_same, &witness.release) {
             (true, _) => Ok(false),
             (false, Some(_)) => Ok(true),
-            (false, None) => Err(RollbackRefusal::SameVersion {
-                what: Application::of(manifest).to_string(),
-                version: manifest.version,
-                fits: entry.fits(),
+            (false, None) => {
+                let application = Application {
+                    version: None,
+                    ..Application::of(manifest)
+                };
+                Err(RollbackRefusal::SameVersion {
+                    what: application.to_string(),
+                    version: manifest.version,
+                    fits: entry.fits(),
+                }
+                .into())
             }
-            .into()),
         }
     }
 }
 
 impl Witness {
     /// The statements of the caller that were verified.
-    pub(super) fn given<'a>(&'a self, expected: &'a Expected) -> Given<'a> {
-        let release = self.release.as_ref().and_then(|release| {
-            let bytes = expected.releases().find(|bytes| {
-                let digest = payload_of(bytes);
-                digest == Some(release.digest)
-            });
-            bytes.map(|bytes| (release, bytes))
-        });
-        let timestamp = self.timestamp.as_ref().and_then(|stamp| {
-            let payload = Sha256Digest::of(&stamp.timestamp.encode());
-            let mut all = expected.timestamps();
-            let bytes = all.find(|bytes| payload_of(bytes) == Some(payload));
-            bytes.map(|bytes| (stamp, bytes))
-        });
-        Given { release, timestamp }
+    pub(super) fn given(&self) -> Given<'_> {
+        Given {
+            release: self.release.as_ref(),
+            timestamp: self.timestamp.as_ref(),
+        }
     }
-}
-
-/// SHA-256 of the payload of an envelope.
-fn payload_of(bytes: &[u8]) -> Option<Sha256Digest> {
-    let envelope = edgec_verifier::Envelope::decode(bytes).ok()?;
-    Some(Sha256Digest::of(envelope.payload()))
 }
 
 impl ArtifactStore {

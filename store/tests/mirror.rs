@@ -206,15 +206,15 @@ fn ask(host: &Host, policies: &mut (NewestPolicy, TrustPolicy), served: &Served)
         Err(error) => named.push(error.code().to_owned()),
     }
     let policy = &policies.1;
+    let expected = with(&served.release, &served.timestamp);
     match host
         .store
-        .add_release(&served.release, Some(&served.timestamp), policy)
+        .add_release(&served.release, Some(&served.timestamp), policy, &expected)
     {
         // The artifacts follow now.
         Ok(_) => {}
         Err(error) => named.push(error.code().to_owned()),
     }
-    let expected = with(&served.release, &served.timestamp);
     for file in &served.artifacts {
         match host.add(file, &expected, policy) {
             // What is lacking is told when all artifacts were offered.
@@ -224,7 +224,7 @@ fn ask(host: &Host, policies: &mut (NewestPolicy, TrustPolicy), served: &Served)
     }
     match host
         .store
-        .add_release(&served.release, Some(&served.timestamp), policy)
+        .add_release(&served.release, Some(&served.timestamp), policy, &expected)
     {
         Ok(newest) => named.extend(newest.missing.iter().map(|it| format!("missing {it}"))),
         Err(error) => named.push(error.code().to_owned()),

@@ -135,7 +135,7 @@ fn the_way_back_leads_to_what_may_run() {
     let stamped = stamp(&keys.timestamp, &newest, START);
     let taken = host
         .store
-        .add_release(&newest.release, Some(&stamped), &policy)
+        .add_release(&newest.release, Some(&stamped), &policy, &expected())
         .unwrap();
     assert_eq!(taken.missing.len(), 2);
     assert_eq!(host.load(&policy), Err("release-floor".to_owned()));
@@ -201,7 +201,7 @@ fn only_a_root_sets_floors_again() {
     let take = |edition: &publisher::Edition, stamp: &[u8], policy: &TrustPolicy| {
         let taken = host
             .store
-            .add_release(&edition.release, Some(stamp), policy);
+            .add_release(&edition.release, Some(stamp), policy, &expected());
         taken.map(|_| ()).map_err(|error| error.code())
     };
     take(&good, &stamped, &strict).unwrap();

@@ -117,8 +117,8 @@ fn judge_one(
         return Err(NotaryRefusal::Subject);
     }
     let known = |key: KeyId| expected.known_since(key);
-    let covers = |rule: &KeyRule| rule.covers.mismatch(manifest).is_none();
-    let accepted = signed.counted(policy, now, known, covers);
+    let mismatch = |rule: &KeyRule| rule.covers.mismatch(manifest);
+    let accepted = signed.counted(policy, now, known, mismatch);
     let accepted = accepted.map_err(refused)?;
     Ok((accepted, statement.edgec))
 }

@@ -124,12 +124,16 @@ impl Selector {
 }
 
 impl Selector {
-    /// Whether the application and the channel of a release are selected. A release is for all
-    /// targets.
-    pub(crate) fn covers_release(&self, release: &Release) -> bool {
+    /// The first field of the release that is not selected. A release is for all targets.
+    pub(crate) fn mismatch_release(&self, release: &Release) -> Option<&'static str> {
         let channel = release.channel.as_deref().unwrap_or("");
-        pattern::allows(self.applications.as_deref(), &release.application)
-            && pattern::allows(self.channels.as_deref(), channel)
+        if !pattern::allows(self.applications.as_deref(), &release.application) {
+            Some("application")
+        } else if !pattern::allows(self.channels.as_deref(), channel) {
+            Some("channel")
+        } else {
+            None
+        }
     }
 }
 
@@ -248,7 +252,7 @@ impl TrustPolicy {
         self.keys.iter().map(|rule| &rule.trusted)
     }
 
-    /// The number of different keys that must have signed any artifact.
+    /// The number of different signers that must have signed any artifact.
     pub fn threshold(&self) -> usize {
         self.threshold.get()
     }
@@ -315,17 +319,17 @@ impl TrustPolicy {
     }
 }
 
-/// Checks that this number of keys can reach a threshold.
+/// Checks that this number of signers can reach a threshold.
 pub(crate) fn reachable(
     of: &str,
     threshold: usize,
-    keys: usize,
+    signers: usize,
 ) -> Result<NonZeroUsize, PolicyError> {
-    let fits = NonZeroUsize::new(threshold).filter(|_| threshold <= keys);
+    let fits = NonZeroUsize::new(threshold).filter(|_| threshold <= signers);
     fits.ok_or_else(|| PolicyError::Threshold {
         of: of.to_owned(),
         threshold,
-        keys,
+        signers,
     })
 }
 

@@ -43,6 +43,17 @@ impl Role {
         }
     }
 
+    /// What a key with this role is trusted for, in words.
+    pub(crate) const fn things(self) -> &'static str {
+        match self {
+            Self::Artifact => "artifacts",
+            Self::Release => "releases",
+            Self::Timestamp => "timestamps",
+            Self::Notary => "rebuilds",
+            Self::Root => "policies",
+        }
+    }
+
     /// Whether a key with this role may have another one. A timestamp says when, a notary checks
     /// the signer, and a root names the signers. None of them may be the signer.
     pub(crate) const fn is_shared(self) -> bool {

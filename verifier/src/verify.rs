@@ -264,7 +264,8 @@ fn judge<'a>(
 }
 
 /// The times at which the verdict is the same. The verdict depends on the time only by comparison
-/// with the moments in policy, manifest and timestamps.
+/// with the moments in policy and manifest, and with those at which a timestamp begins to count and
+/// expires.
 fn holds(
     policy: &TrustPolicy,
     manifest: &Manifest,

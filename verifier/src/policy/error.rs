@@ -110,16 +110,16 @@ pub enum PolicyError {
     },
     /// No set of signatures could reach the threshold.
     #[error(
-        "{of}: a threshold of {threshold} for {keys} trusted key(s): it must be from 1 to the \
-         number of keys"
+        "{of}: a threshold of {threshold} for {signers} signer(s): it must be from 1 to the number \
+         of signers"
     )]
     Threshold {
         /// The policy, or a scope of it.
         of: String,
         /// The threshold in the file.
         threshold: usize,
-        /// The number of keys.
-        keys: usize,
+        /// The number of signers that can count for it, each with one key or more.
+        signers: usize,
     },
     /// A scope requires signatures by a key that is not listed.
     #[error(
