@@ -28,7 +28,7 @@ pub(crate) struct StatementArguments {
     #[arg(long = "timestamp", value_name = "FILE")]
     timestamps: Vec<PathBuf>,
     /// The statement of a notary that has rebuilt an artifact; repeatable, for several artifacts
-    #[arg(long = "notary", value_name = "FILE")]
+    #[arg(long = "notary", value_name = "FILE", requires = "trust")]
     rebuilds: Vec<PathBuf>,
 }
 
@@ -60,6 +60,16 @@ impl StatementArguments {
         files
     }
 
+    /// What was given that keys alone can have signed, in words.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let given = [
+            (&self.releases, "the release"),
+            (&self.timestamps, "the timestamp"),
+        ];
+        let given = given.into_iter().filter(|(files, _)| !files.is_empty());
+        given.map(|(_, what)| what)
+    }
+
     /// The files of the statements.
     pub(crate) fn reads(&self) -> impl Iterator<Item = &PathBuf> {
         let first = self.releases.iter().chain(&self.timestamps);
@@ -87,19 +97,18 @@ pub(crate) const SERIAL: &str = "write a whole number that is higher than that o
 /// What `--floor` takes.
 pub(crate) const FLOOR: &str = "write the lowest version that hosts may still run";
 
-/// The release of these artifacts, which must belong together.
+/// The release of these artifacts, which must belong together. Each has a name for messages.
 pub(crate) fn release_of<'a>(
-    files: impl IntoIterator<Item = &'a [u8]>,
+    files: impl IntoIterator<Item = (String, &'a [u8])>,
     serial: u64,
     floor: u64,
 ) -> Result<Release, Failure> {
     let mut listed = Vec::new();
     let mut first: Option<Manifest> = None;
-    for (number, file) in files.into_iter().enumerate() {
-        let (manifest, artifact) = described(file)?;
+    for (name, file) in files {
+        let (manifest, artifact) = described(file).map_err(|failure| failure.about(&name))?;
         if let Some(first) = &first {
-            let subject = || format!("artifact number {}", number + 1);
-            same_release(first, &manifest).map_err(|failure| failure.about(subject()))?;
+            same_release(first, &manifest).map_err(|failure| failure.about(&name))?;
         }
         listed.push(artifact);
         first.get_or_insert(manifest);
@@ -196,11 +205,23 @@ impl SigningArguments {
         read
     }
 
-    /// Signs a statement and writes it. `inputs` are the files that the verb has read. `None` if
-    /// the bytes to sign were written instead.
+    /// The file whose statement stays, and gets another signature.
+    pub(crate) fn appends_to(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|_| self.append)
+    }
+
+    /// Whether this is one of two steps, which must state the same.
+    pub(crate) fn is_in_two_steps(&self) -> bool {
+        self.steps.is_export() || self.steps.attached().is_some()
+    }
+
+    /// Signs a statement and writes it. `code` is the failure of a file that is no such statement.
+    /// `inputs` are the files that the verb has read. `None` if the bytes to sign were written
+    /// instead.
     pub(crate) fn sign(
         &self,
         mut unsigned: UnsignedCompanion,
+        code: &'static str,
         inputs: &[PathBuf],
     ) -> Result<Option<Written>, Failure> {
         let read = [&self.reads(), inputs].concat();
@@ -210,7 +231,7 @@ impl SigningArguments {
         };
         files::spare(&read, output, Wanted::Attestation)?;
         if self.append {
-            unsigned = with_signatures_in(unsigned, output)?;
+            unsigned = with_signatures_in(unsigned, code, output)?;
         }
         let signer = self.signer.signer_or_attached(self.steps.attached())?;
         let signed = unsigned.sign(&signer);
@@ -231,21 +252,29 @@ impl SigningArguments {
 /// The statement with the signatures of the file that it replaces.
 fn with_signatures_in(
     unsigned: UnsignedCompanion,
+    code: &'static str,
     output: &Path,
 ) -> Result<UnsignedCompanion, Failure> {
     let earlier = files::read_attestation(output)?;
     let both = unsigned.with_signatures_of(&earlier);
-    let both = both.map_err(|error| malformed(&error, output, &earlier))?;
-    both.ok_or_else(|| {
-        let message = "the file there states something else";
-        Failure::new(Exit::Rejected, "other-statement", message)
-            .about(output.display())
-            .hint("leave out --append to replace it")
-    })
+    let both = both.map_err(|error| malformed(code, &error, output, &earlier))?;
+    both.ok_or_else(|| other_statement(output, "the file there states something else"))
 }
 
-/// The failure for a file that is no statement.
-pub(crate) fn malformed(error: &CompanionError, path: &Path, bytes: &[u8]) -> Failure {
-    let failure = Failure::rejected("release-statement", error).about(path.display());
+/// The failure for a file whose statement cannot get another signature.
+pub(crate) fn other_statement(output: &Path, message: &str) -> Failure {
+    Failure::new(Exit::Rejected, "other-statement", message)
+        .about(output.display())
+        .hint("leave out --append to replace it")
+}
+
+/// The failure for a file that is no statement of the wanted kind.
+pub(crate) fn malformed(
+    code: &'static str,
+    error: &CompanionError,
+    path: &Path,
+    bytes: &[u8],
+) -> Failure {
+    let failure = Failure::rejected(code, error).about(path.display());
     explain(failure, bytes, Wanted::Attestation)
 }

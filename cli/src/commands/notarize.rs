@@ -133,7 +133,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let edgec = env!("CARGO_PKG_VERSION");
     let statement = RebuildStatement::of(&manifest, &payload, edgec);
     let unsigned = UnsignedCompanion::rebuild(&statement);
-    let Some(written) = arguments.signing.sign(unsigned, &inputs)? else {
+    let Some(written) = arguments.signing.sign(unsigned, "notary-statement", &inputs)? else {
         return Ok(ExitCode::SUCCESS);
     };
     let report = Report {

@@ -34,7 +34,7 @@ pub(super) fn signature(bytes: &[u8], algorithm: Algorithm) -> Option<Vec<u8>> {
 pub(super) fn not_a_signature(bytes: &[u8], algorithm: Algorithm) -> Failure {
     let name = match algorithm {
         Algorithm::MlDsa65 => "ML-DSA-65",
-        _ => "Ed25519",
+        Algorithm::Ed25519 => "Ed25519",
     };
     let message = format!(
         "{} bytes are not an {name} signature: write {} bytes, or their base64",
