@@ -210,27 +210,6 @@ fn each_error_of_a_policy_has_a_case() {
     assert!(matches!(same, Err(PolicyError::SameKey { .. })));
 }
 
-/// How long a verification of the signatures takes. It asserts nothing: `cargo test --release -p
-/// edgec-verifier --test hybrid -- --nocapture`.
-#[test]
-fn times() {
-    let keys = hybrid();
-    let message = vec![7; 4096];
-    let made = keys.sign(&message);
-    for made in &made {
-        let start = std::time::Instant::now();
-        assert!((0..100).all(|_| made.by.accepts(&message, &made.bytes)));
-        println!(
-            "{}: {:?} a verification",
-            made.by.algorithm(),
-            start.elapsed() / 100
-        );
-    }
-    let file = signed(&[&keys]);
-    let plain = signed(&[&SecretKeys::generate(&[Algorithm::Ed25519]).unwrap()]);
-    println!("growth of an artifact: {} bytes", file.len() - plain.len());
-}
-
 /// Signed by `cryptography` 50.0.2 (OpenSSL), which has no part in edgec.
 #[test]
 fn what_another_implementation_signed_is_accepted() {
