@@ -52,6 +52,68 @@ fn a_revoked_key_counts_for_what_a_store_knew_before() {
         .unwrap();
 }
 
+/// A store keeps statements. Nobody gives them for a load, so a policy that does not demand them is
+/// not stricter because of them.
+#[test]
+fn kept_statements_refuse_nothing_that_the_policy_accepts() {
+    let (keys, host) = (Keys::new(), Host::new());
+    let strict = policy(&keys, STRICT, "");
+    let edition = edition(&keys, 1, 1, 0);
+    let said = with(&edition.release, &stamp(&keys.timestamp, &edition, START));
+    for it in &edition.artifacts {
+        host.add(&it.file, &said, &strict).unwrap();
+    }
+    // A revocation that has nothing to do with the artifact makes the store look for witnesses.
+    let id = keys.notary.public().id();
+    let revoked = format!(
+        "[[revoked-key]]\nid = '{id}'\nreason = 'lost'\nrevoked-from = 2030-01-01T00:00:00Z\n"
+    );
+    let [one, two] = &keys.signers;
+    let signers = [entry("one", one, "artifact"), entry("two", two, "artifact")].concat();
+    let bare = format!("{PLAIN}{signers}{revoked}");
+    let bare = TrustPolicy::from_toml(&bare).unwrap();
+    assert_eq!(host.load(&bare).map(|it| it.len()), Ok(2));
+    let plain = policy(&keys, PLAIN, &revoked);
+    let only_releases = policy(&keys, &STRICT.replace("timestamp = 1\n", ""), "");
+    assert_eq!(host.load(&only_releases).map(|it| it.len()), Ok(2));
+    // The timestamp has expired, and only one policy demands it.
+    host.clock.set(START + FRESH);
+    assert_eq!(host.load(&strict), Err("release-stale".to_owned()));
+    assert_eq!(host.load(&plain).map(|it| it.len()), Ok(2));
+    assert_eq!(host.load(&only_releases).map(|it| it.len()), Ok(2));
+    // A release that is demanded is judged.
+    let thief = keys.release.public().id();
+    let stolen = format!("[[revoked-key]]\nid = '{thief}'\nreason = 'stolen'\n");
+    let after = policy(&keys, &STRICT.replace("timestamp = 1\n", ""), &stolen);
+    assert_eq!(host.load(&after), Err("release-signature".to_owned()));
+}
+
+/// Of several files with one statement, the store keeps the one that it has verified.
+#[test]
+fn a_file_that_was_refused_is_not_kept() {
+    let (keys, host) = (Keys::new(), Host::new());
+    let strict = policy(&keys, STRICT, "");
+    let edition = edition(&keys, 1, 1, 0);
+    let good = stamp(&keys.timestamp, &edition, START);
+    // The same payload under the right key id, with a signature of other bytes.
+    let forged = |file: &[u8]| {
+        let envelope = Envelope::decode(file).unwrap();
+        let ids = envelope
+            .signatures()
+            .iter()
+            .map(|it| it.key_id().to_owned());
+        let wrong = ids.map(|id| edgec_packager::Signature::new(&id, [7; 64]));
+        Envelope::new(envelope.payload().to_vec(), wrong.collect()).encode()
+    };
+    let said = with(&forged(&edition.release), &forged(&good))
+        .with_release(edition.release.clone())
+        .with_timestamp(good.clone());
+    for it in &edition.artifacts {
+        host.add(&it.file, &said, &strict).unwrap();
+    }
+    assert_eq!(host.load(&strict).map(|it| it.len()), Ok(2));
+}
+
 /// Neither a signature on the artifact nor a statement about another one replaces a notary.
 #[test]
 fn only_a_notary_says_that_it_has_rebuilt() {
