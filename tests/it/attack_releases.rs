@@ -68,10 +68,15 @@ fn row_53_an_artifact_withheld() {
     publisher.publish(2, 2, 0);
     publisher.ok(&add(2, "x86_64"));
     let take = "store --store store release 2.release.json --timestamp 2.timestamp.json --trust edgec-trust.toml";
-    let error = publisher.refuses(take, "release-incomplete");
+    // The artifacts may follow. If they do not, the mirror withholds them.
+    let told = publisher.ok(take);
+    assert!(told.contains("lacks aarch64 (default)"), "{told}");
+    let complete = format!("{take} --complete");
+    let error = publisher.refuses(&complete, "release-incomplete");
     assert!(error.contains("aarch64 (default)"), "{error}");
     publisher.ok(&add(2, "aarch64"));
-    publisher.ok(take);
+    let told = publisher.ok(&complete);
+    assert!(!told.contains("lacks"), "{told}");
 }
 
 #[test]
@@ -130,7 +135,13 @@ fn row_56_two_artifacts_of_one_version() {
     let other = "-t x86_64 -O0 --key signer.pem --name acme/hello --channel stable --app-version 1 -o other.cwasm";
     let build = [vec!["build", "-q", example.as_str()], words(other)].concat();
     publisher.0.ok(&build);
-    publisher.refuses(&format!("{add} other.cwasm"), "version-taken");
+    let error = publisher.refuses(&format!("{add} other.cwasm"), "version-taken");
+    let says = "version 1 of `acme/hello` of channel `stable` has another artifact for";
+    assert!(error.contains(says), "{error}");
+    assert!(
+        error.contains("hint: build it with a higher --app-version"),
+        "{error}"
+    );
     // Signed again, both signatures stay.
     publisher.ok("sign 1/hello.x86_64.cwasm --key notary.pem");
     publisher.ok("store --store store add --key notary.pub.pem 1/hello.x86_64.cwasm");
@@ -180,6 +191,16 @@ fn row_59_roots_that_were_replaced() {
         output
     };
     edition(1, "a", &["a"]);
+    // Its source is no policy, and can be checked.
+    let source = "verify -q 1/hello.x86_64.cwasm --trust edition.toml";
+    publisher.refuses(source, "policy-signature");
+    let warned = publisher.0.run(&words("policy check edition.toml"));
+    assert!(warned.status.success(), "{warned:?}");
+    let warned = String::from_utf8(warned.stderr).unwrap();
+    assert!(
+        warned.contains("no host follows it until they have signed it"),
+        "{warned}"
+    );
     edition(2, "b", &["a", "b"]);
     edition(3, "c", &["b", "c"]);
     let verify = "verify -q 1/hello.x86_64.cwasm --trust-state state --trust";
