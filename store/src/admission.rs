@@ -162,7 +162,7 @@ impl ArtifactStore {
             kept = false;
         }
         let before = earlier.entry.as_ref().filter(|_| !replaces);
-        for (name, bytes) in self.beside(before, &entry, &manifest, &witness, policy, expected)? {
+        for (name, bytes) in self.beside(before, &entry, &witness, policy)? {
             let known = artifacts.read(&name, MAX_SMALL_LEN);
             if known.ok().is_none_or(|known| known != bytes) {
                 artifacts.put(&self.0.temporary, &name, &bytes)?;
@@ -301,6 +301,9 @@ pub(super) struct Witness {
     pub(super) timestamp: Option<VerifiedTimestamp>,
     /// The notaries' statements that counted.
     pub(super) rebuilds: Vec<Vec<u8>>,
+    /// The provenance, and the proof of a log, if any was given about this artifact.
+    pub(super) provenance: Option<Vec<u8>>,
+    pub(super) log_proof: Option<Vec<u8>>,
 }
 
 /// Verifies a copy while it is written to the disk.
@@ -330,6 +333,14 @@ fn verified(
             release: artifact.release().cloned(),
             timestamp: artifact.timestamp().cloned(),
             rebuilds: artifact.rebuilds().to_vec(),
+            provenance: {
+                let given = expected.provenance_about(policy, artifact.manifest(), now);
+                given.map(<[u8]>::to_vec)
+            },
+            log_proof: {
+                let given = expected.log_proof_about(policy, artifact.manifest());
+                given.map(<[u8]>::to_vec)
+            },
         };
         let manifest = artifact.into_manifest();
         // Joining fails if the thread panicked, and syncing does not panic.

@@ -1,6 +1,6 @@
 //! What an admission may replace, and what stays of it.
 
-use edgec_verifier::{Expected, Manifest, TrustPolicy, UnixTime, VerifiedRelease};
+use edgec_verifier::{Manifest, TrustPolicy, UnixTime, VerifiedRelease};
 
 use super::admission::Witness;
 use super::release::{Application, Entry, Release, Standing};
@@ -139,20 +139,18 @@ impl ArtifactStore {
         &self,
         earlier: Option<&Entry>,
         arriving: &Entry,
-        manifest: &Manifest,
         witness: &Witness,
         policy: &TrustPolicy,
-        expected: &Expected,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let mut files = Vec::new();
-        let provenance = match (expected.provenance_about(arriving.image), earlier) {
-            (Some(given), _) => Some(given.to_vec()),
+        let provenance = match (&witness.provenance, earlier) {
+            (Some(given), _) => Some(given.clone()),
             (None, Some(earlier)) => self.provenance(earlier)?,
             (None, None) => None,
         };
         files.extend(provenance.map(|bytes| (arriving.provenance_name(), bytes)));
-        let proof = match (expected.log_proof_about(policy, manifest), earlier) {
-            (Some(given), _) => Some(given.to_vec()),
+        let proof = match (&witness.log_proof, earlier) {
+            (Some(given), _) => Some(given.clone()),
             (None, Some(earlier)) => self.log_proof(earlier)?,
             (None, None) => None,
         };

@@ -36,7 +36,7 @@ pub struct ClockReset {
 
 /// A clock that shows a time that has certainly passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the clock says {now}, but a statement that this host has seen was issued at {floor}")]
+#[error("the clock says {now}, and this host knows that {floor} has passed")]
 #[non_exhaustive]
 pub struct ClockBehind {
     /// What the clock says.

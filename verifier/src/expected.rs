@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use edgec_artifact::{Attestation, KeyId, ProvenanceClaims, UnixTime, VerityDigest};
+use edgec_artifact::{KeyId, UnixTime};
 
 /// The artifact that a caller expects. A valid artifact of another application must not take its
 /// place. A policy cannot turn this off.
@@ -133,15 +133,6 @@ impl Expected {
     /// The provenances that the caller gave.
     pub fn provenances(&self) -> impl Iterator<Item = &[u8]> {
         self.provenances.iter().map(|envelope| &**envelope)
-    }
-
-    /// The first of them that states to be about this image. It is not verified.
-    pub fn provenance_about(&self, image: VerityDigest) -> Option<&[u8]> {
-        self.provenances().find(|envelope| {
-            let attestation = Attestation::decode(envelope).ok();
-            let claims = attestation.and_then(|it| ProvenanceClaims::decode(it.payload()).ok());
-            claims.is_some_and(|claims| claims.is_about(image))
-        })
     }
 
     /// The expected application, if there is one.
