@@ -18,7 +18,7 @@ use edgec_artifact::{PublicKey, SignerKeys};
 use edgec_packager::{MadeSignature, SecretKeys};
 
 use self::command::CommandSigner;
-pub(crate) use self::signature::read_signature;
+use self::signature::read_signature;
 use self::token::TokenSigner;
 use crate::failure::{Exit, Failure};
 use crate::files;

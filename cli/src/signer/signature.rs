@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 
 /// Reads the file of a signature by this key: its bytes, or base64.
-pub(crate) fn read_signature(path: &Path, by: &PublicKey) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_signature(path: &Path, by: &PublicKey) -> Result<Vec<u8>, Failure> {
     let bytes = files::read_short(path)?;
     let algorithm = by.algorithm();
     signature(&bytes, algorithm)
