@@ -38,7 +38,7 @@ pub(crate) fn judge(
             edgec.join(", ")
         )));
     }
-    match (refused, policy.demands.notary) {
+    match (refused, policy.demands.get(Role::Notary)) {
         (Some(refused), _) => Err(refused),
         (None, None) => Ok(None),
         (None, Some(_)) if accepted.is_empty() => Err(NotaryRefusal::Missing),

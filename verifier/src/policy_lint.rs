@@ -54,12 +54,12 @@ impl TrustPolicy {
                 "artifacts need not expire (`[validity] expiry-required`)",
             ),
             (
-                self.demands.release.is_some(),
+                self.demands.has(Role::Release),
                 "release",
                 "artifacts of different releases may run beside each other (`release`)",
             ),
             (
-                self.demands.timestamp.is_some(),
+                self.demands.has(Role::Timestamp),
                 "freshness",
                 "a mirror can keep newer releases back for ever (`timestamp`)",
             ),
@@ -118,14 +118,14 @@ impl TrustPolicy {
                 ));
             }
         }
-        if self.demands.root.is_some() && self.signed_by().is_empty() {
+        if self.demands.has(Role::Root) && self.signed_by().is_empty() {
             warnings.push(
                 "the policy demands root keys (`root`), and is not signed: no host follows it \
                  until they have signed it (`edgec policy sign`)"
                     .to_owned(),
             );
         }
-        if self.demands.root.is_none() {
+        if !self.demands.has(Role::Root) {
             for root in self.keys_with(Role::Root) {
                 warnings.push(format!(
                     "key `{}` has the role `root`, and the policy demands no roots (`root`)",

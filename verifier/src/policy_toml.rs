@@ -6,6 +6,7 @@ mod keys;
 mod log;
 mod messages;
 mod provenance;
+mod resets;
 mod roles;
 mod values;
 
@@ -56,8 +57,8 @@ struct File {
     provenance: Option<provenance::Table>,
     log: Option<log::Table>,
     #[serde(default)]
-    reset: Vec<roles::Reset>,
-    reset_clock: Option<roles::ResetClock>,
+    reset: Vec<resets::Reset>,
+    reset_clock: Option<resets::ResetClock>,
     #[serde(default)]
     checks: BTreeMap<Turnable, Mode>,
 }
@@ -105,7 +106,12 @@ impl TrustPolicy {
         let keys = all_different(keys)?;
         let of_artifacts = keys.iter().filter(|rule| rule.roles.has(Role::Artifact));
         let threshold = reachable("the policy", file.threshold, of_artifacts.clone().count())?;
-        let wanted = [file.release, file.timestamp, file.notary, file.root];
+        let wanted = [
+            (Role::Release, file.release),
+            (Role::Timestamp, file.timestamp),
+            (Role::Notary, file.notary),
+            (Role::Root, file.root),
+        ];
         let demands = roles::demands(wanted, &keys)?;
         // Only these keys sign what scopes and provenances are about.
         let names = of_artifacts.map(|rule| rule.trusted.name.as_str());
@@ -144,8 +150,8 @@ impl TrustPolicy {
         let policy = Self {
             demands,
             policy_expiry_required: file.validity.policy_expiry_required,
-            resets: roles::resets(file.reset)?,
-            clock_reset: file.reset_clock.map(roles::clock_reset).transpose()?,
+            resets: resets::resets(file.reset)?,
+            clock_reset: file.reset_clock.map(resets::clock_reset).transpose()?,
             name: file.name.map(|name| name.0),
             version: file.version,
             expires: file.expires.map(|time| time.0),

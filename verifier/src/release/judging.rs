@@ -6,6 +6,7 @@ use super::{SignedTimestamp, VerifiedRelease, VerifiedTimestamp, named, release_
 use crate::companion_refusal::ReleaseRefusal;
 use crate::expected::Expected;
 use crate::policy::TrustPolicy;
+use crate::role::Role;
 use crate::signer;
 
 /// The releases and timestamps that a caller gave, verified once for all rules.
@@ -142,7 +143,7 @@ pub(crate) fn release(
     manifest: &Manifest,
     payload: Sha256Digest,
 ) -> Result<Option<String>, ReleaseRefusal> {
-    if policy.demands.release.is_none() && expected.is_kept() {
+    if !policy.demands.has(Role::Release) && expected.is_kept() {
         return Ok(None);
     }
     let Some(own) = companions.own(manifest, payload) else {
@@ -159,7 +160,7 @@ pub(crate) fn release(
                 wanted: named(&manifest.name, manifest.channel.as_deref()),
             });
         }
-        return match policy.demands.release {
+        return match policy.demands.get(Role::Release) {
             Some(_) => Err(ReleaseRefusal::NoRelease),
             None => Ok(None),
         };
@@ -218,11 +219,14 @@ pub(crate) fn freshness(
     payload: Sha256Digest,
     now: UnixTime,
 ) -> Result<Option<String>, ReleaseRefusal> {
-    if policy.demands.timestamp.is_none() && expected.is_kept() {
+    if !policy.demands.has(Role::Timestamp) && expected.is_kept() {
         return Ok(None);
     }
     let Some((stamp, newest)) = companions.timestamp(manifest) else {
-        return match (&companions.refused_timestamp, policy.demands.timestamp) {
+        return match (
+            &companions.refused_timestamp,
+            policy.demands.get(Role::Timestamp),
+        ) {
             (Some(refused), _) => Err(refused.clone()),
             (None, Some(_)) => Err(ReleaseRefusal::NoTimestamp),
             (None, None) => Ok(None),
