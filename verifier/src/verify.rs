@@ -4,18 +4,18 @@
 //! payload, keys for this payload, image digest, image against manifest. After that come the
 //! policy's own rules, each whatever the results of the others. The payload is not parsed before
 //! enough signatures on it are accepted. The parsed bytes are the verified bytes.
-//!
-//! More than 400 lines: the order of the steps is to be read in one place.
 
+mod binding;
 mod verified;
 
 use std::ops::Range;
 
 use edgec_artifact::{
-    Artifact, Envelope, FORMAT_VERSION, Image as ImageDigests, KeyId, LayoutError, Manifest,
-    PREDICATE_TYPE, Sha256Digest, Statement, UnixTime, VerityDigest, verity,
+    Artifact, Envelope, FORMAT_VERSION, KeyId, LayoutError, Manifest, PREDICATE_TYPE, Sha256Digest,
+    Statement, UnixTime, VerityDigest,
 };
 
+use self::binding::{Known, bind};
 pub use self::verified::VerifiedArtifact;
 use crate::check::{Check, CheckName, Status};
 use crate::checks::Checks;
@@ -25,7 +25,7 @@ use crate::release::Companions;
 use crate::rules::{self, Facts};
 use crate::signatures;
 use crate::signer::AcceptedSignature;
-use crate::{TrustPolicy, consistency, log, notary};
+use crate::{TrustPolicy, log, notary};
 
 /// An image and its envelope in separate files, as a store has them.
 #[derive(Clone, Copy, Debug)]
@@ -85,14 +85,6 @@ pub enum Hashing {
     /// Only the fs-verity digest, in about half the time. It covers the same bytes, so the image is
     /// the signed one. The signed SHA-256 may be that of another file.
     FsVerity,
-}
-
-/// What is known about an image's digests.
-#[derive(Clone, Copy)]
-enum Known<'a> {
-    Measured(Measured),
-    /// Nothing yet. The image is the front of this file.
-    ToHash(Hashing, &'a [u8]),
 }
 
 /// Verifies a whole file against a policy, at the time `now` ([`Clock`](crate::Clock)).
@@ -356,74 +348,6 @@ fn authenticate<'a>(
         payload,
         companions,
     })
-}
-
-/// Checks that the image is the signed one, and is as its manifest describes it. Returns the
-/// SHA-256 of the whole file, if it was computed.
-fn bind(
-    image: &[u8],
-    known: Known<'_>,
-    manifest: &Manifest,
-    checks: &mut Checks,
-) -> Result<Option<Sha256Digest>, VerifyError> {
-    use CheckName::{Digest, Image};
-
-    let found = image.len() as u64;
-    let signed = manifest.image.length;
-    if found != signed {
-        return Err(checks.failed(Digest, VerifyError::ImageLength { found, signed }));
-    }
-    // The fs-verity digest alone covers all bytes, and is what the kernel checks in a store.
-    // SHA-256 is what other tools know the image by: where an artifact comes in, both must be its
-    // own.
-    let mut file_sha256 = None;
-    let (found, sha256, how) = match known {
-        Known::ToHash(Hashing::Both, file) => {
-            let (image, whole) = ImageDigests::at_front_of(file, image.len());
-            file_sha256 = Some(whole);
-            (
-                image.fsverity,
-                Some(image.sha256),
-                " and sha256, computed and signed",
-            )
-        }
-        Known::ToHash(Hashing::FsVerity, _) => {
-            let how = ", computed and signed; sha256 not computed";
-            (verity::digest(image), None, how)
-        }
-        Known::Measured(Measured::Kernel(digest)) => {
-            (digest, None, ", measured by the kernel and signed")
-        }
-        Known::Measured(Measured::Admitted(digest)) => {
-            (digest, None, ", computed at admission and signed")
-        }
-    };
-    let signed = manifest.image.fsverity;
-    if found != signed {
-        return Err(checks.failed(Digest, VerifyError::ImageDigest { found, signed }));
-    }
-    let signed = manifest.image.sha256;
-    if let Some(found) = sha256.filter(|found| *found != signed) {
-        return Err(checks.failed(Digest, VerifyError::ImageSha256 { found, signed }));
-    }
-    checks.passed(Digest, format!("fs-verity {found}{how}"));
-    consistency::check(image, manifest).map_err(|error| checks.failed(Image, error.into()))?;
-    let target = &manifest.target;
-    let features = match target.cpu_features.as_slice() {
-        [] => "no CPU features beyond the base".to_owned(),
-        features => format!("CPU features {}", features.join(", ")),
-    };
-    checks.passed(
-        Image,
-        format!(
-            "{} for {} ({}), {features}, wasmtime {}: image and manifest agree",
-            manifest.kind.name(),
-            target.id,
-            target.triple,
-            manifest.engine.major(),
-        ),
-    );
-    Ok(file_sha256)
 }
 
 impl Checks {
