@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use edgec_verifier::{
-    Expected, PublicKey, Seen, TrustPolicy, TrustedKey, read_guarded, remember_time,
+    Expected, PublicKey, Seen, TrustPolicy, TrustedKey, UnixTime, VerifiedTimestamp, read_guarded,
+    remember_time,
 };
 use serde::Serialize;
 
@@ -190,8 +191,12 @@ impl PolicyArguments {
     }
 
     /// Compares the clock with the floor in the file that remembers the newest policy, if one is
-    /// named. Accepted statements raise the floor.
-    fn remember_time(&self, policy: &TrustPolicy, expected: &Expected) -> Result<(), Failure> {
+    /// named. The times at which accepted statements were issued raise the floor.
+    fn remember_time(
+        &self,
+        policy: &TrustPolicy,
+        issued: impl FnOnce(UnixTime) -> Vec<UnixTime>,
+    ) -> Result<(), Failure> {
         if self.trust.is_none() {
             return Ok(());
         }
@@ -199,7 +204,7 @@ impl PolicyArguments {
             return Ok(());
         };
         let now = time::now()?;
-        remember_time(&state, policy, now, issued(policy, expected, now))
+        remember_time(&state, policy, now, issued(now))
             .map_err(|error| state_failure(&error, &state))
     }
 
@@ -226,9 +231,18 @@ impl ReleaseTrustArguments {
     /// The policy, and the application and channel that are wanted.
     pub(crate) fn resolve(&self) -> Result<(TrustPolicy, Expected), Failure> {
         let (policy, _) = self.policy.resolve()?;
-        let expected = self.expected.expected();
-        self.policy.remember_time(&policy, &expected)?;
-        Ok((policy, expected))
+        self.policy.remember_time(&policy, |_| Vec::new())?;
+        Ok((policy, self.expected.expected()))
+    }
+
+    /// Remembers when an accepted timestamp was issued, if a file for that is named.
+    pub(crate) fn remember(
+        &self,
+        policy: &TrustPolicy,
+        stamp: &VerifiedTimestamp,
+    ) -> Result<(), Failure> {
+        let issued = |_| vec![stamp.timestamp.issued];
+        self.policy.remember_time(policy, issued)
     }
 }
 
@@ -302,7 +316,8 @@ impl TrustArguments {
             expected = expected.with_log_proof(files::read_short(path)?);
         }
         expected = given.given(expected)?;
-        self.policy.remember_time(&policy, &expected)?;
+        let issued = |now| issued(&policy, &expected, now);
+        self.policy.remember_time(&policy, issued)?;
         Ok(Trust {
             report: PolicyReport::new(&policy, compared, self.without_policy(given)),
             policy,

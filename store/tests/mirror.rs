@@ -5,6 +5,9 @@
 //! After every step: what runs is never older than what ran before, and never a mixture of two
 //! releases. Every lie is named at once, or, if the mirror only stands still, when the timestamp
 //! expires. The clock is injected, and every schedule follows from its number.
+//!
+//! Every host learns of a new policy past the mirror, so a mirror that withholds a policy is not
+//! simulated. Nor is one with a stolen key: `rollback.rs` and `key_roles.rs` have these.
 #![allow(missing_docs, reason = "a test")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first error")]
 

@@ -110,6 +110,16 @@ fn no_option_is_skipped() {
     for option in ["--provenance x", "--bundle x"] {
         publisher.0.fails(2, &words(&format!("{verify} {option}")));
     }
+    // An accepted timestamp raises the floor of the clock.
+    publisher.policy(
+        "named.toml",
+        "name = 'fleet'\nversion = 1\nrelease = 1\n",
+        "",
+    );
+    let named = "release verify 1.release.json --timestamp 1.timestamp.json --trust named.toml";
+    publisher.ok(&format!("{named} --trust-state state"));
+    let state = String::from_utf8(publisher.0.read("state")).unwrap();
+    assert!(state.contains("\"clock\""), "{state}");
     // Keys alone are never notaries.
     let notary = format!("verify {ARTIFACT} --key signer.pub.pem --notary x.json");
     publisher.0.fails(2, &words(&notary));
@@ -180,7 +190,7 @@ fn half_of_a_release_waits_for_the_other_half() {
     let says = "; the artifacts of the older release stay until there is one for aarch64 (default)";
     assert!(told.contains(says), "{told}");
     let told = publisher.ok(&format!("{half} --format json"));
-    assert!(told.contains("\"change\": \"waits\""), "{told}");
+    assert!(told.contains("\"waits\""), "{told}");
     publisher.ok(&format!(
         "{add} {} again/hello.aarch64.cwasm",
         statements(2)

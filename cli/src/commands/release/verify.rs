@@ -66,6 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         let file = files::read_attestation(path)?;
         let stamp = verify_timestamp(&file, &verified, &policy, now)
             .map_err(|error| refused(error).about(path.display()))?;
+        arguments.trust.remember(&policy, &stamp)?;
         let (issued, expires) = (stamp.timestamp.issued, stamp.timestamp.expires);
         report.issued = Some(issued.seconds());
         report.expires = Some(expires.seconds());

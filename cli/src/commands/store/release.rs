@@ -66,6 +66,9 @@ pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
     let taken = store.add_release(&release, timestamp.as_deref(), &policy, &expected);
     let taken =
         taken.map_err(|error| load_failure(&LoadError::from(error)).about(path.display()))?;
+    if let Some(stamp) = &taken.timestamp {
+        arguments.trust.remember(&policy, stamp)?;
+    }
     let stated = &taken.release.release;
     let fresh = taken.timestamp.as_ref().map_or_else(
         || "no timestamp".to_owned(),
