@@ -8,8 +8,9 @@ use edgec_verifier::{
     TrustPolicy, UnixTime, stated, verify_stored,
 };
 
-use super::release::{Application, Entry};
+use super::application::Application;
 use super::verity::{self, Measured};
+use super::version::Entry;
 use super::{AdmissionError, ArtifactStore, MAX_SMALL_LEN, StoreError};
 
 impl ArtifactStore {

@@ -8,8 +8,9 @@ use edgec_verifier::{
     verify_timestamp,
 };
 
-use super::release::{Application, Entry};
+use super::application::Application;
 use super::statements::Given;
+use super::version::Entry;
 use super::{AdmissionError, ArtifactStore, CHANGES, StoreError};
 
 /// A release that a store has taken, with its timestamp.
@@ -70,7 +71,7 @@ impl ArtifactStore {
         application: &Application,
         release: &VerifiedRelease,
     ) -> Result<Vec<String>, StoreError> {
-        let wanted = match self.release(application) {
+        let wanted = match self.stored_version(application) {
             Err(StoreError::Unknown { .. }) => {
                 let listed = release.release.artifacts.iter();
                 return Ok(listed.map(ReleasedArtifact::fits).collect());
@@ -78,13 +79,13 @@ impl ArtifactStore {
             current => current?,
         };
         let version = application.clone().version(release.release.version);
-        let there = match self.release(&version) {
+        let there = match self.stored_version(&version) {
             Err(StoreError::Unknown { .. }) => Vec::new(),
             there => there?.artifacts.clone(),
         };
         let staged = self.staged(application)?;
         let staged = staged.filter(|staged| staged.serial == release.release.serial);
-        let staged = staged.map(|staged| staged.release.artifacts);
+        let staged = staged.map(|staged| staged.version.artifacts);
         let there: Vec<Entry> = there
             .into_iter()
             .chain(staged.unwrap_or_default())

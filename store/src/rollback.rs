@@ -7,7 +7,7 @@
 use edgec_verifier::{FloorReset, Sha256Digest, VerifiedRelease};
 use serde::{Deserialize, Serialize};
 
-use super::release::Application;
+use super::application::Application;
 
 /// The highest numbers of an application in a channel that were admitted to a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

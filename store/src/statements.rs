@@ -20,8 +20,9 @@ use edgec_verifier::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::release::{Application, Entry};
+use super::application::Application;
 use super::rollback::Floors;
+use super::version::Entry;
 use super::{ArtifactStore, MAX_SMALL_LEN, StoreError};
 
 /// The folder of the statements.
