@@ -161,8 +161,8 @@ impl ArtifactStore {
         let Some(folder) = self.statements(application)? else {
             return Ok(expected);
         };
-        // Nobody has given them for this load. Another version than the newest may run, because it
-        // was admitted while it was the newest.
+        // No caller has given them for this load. Another version than the newest may run, because
+        // it was admitted while it was the newest.
         expected = expected.kept_by_host();
         let floors = self.floors(application, policy)?;
         let serials = [Some(floors.serial), self.record(entry)?.release];

@@ -52,8 +52,8 @@ fn a_revoked_key_counts_for_what_a_store_knew_before() {
         .unwrap();
 }
 
-/// A store keeps statements. Nobody gives them for a load, so a policy that does not demand them is
-/// not stricter because of them.
+/// A store keeps statements. No caller gives them for a load, so a policy that does not demand them
+/// is not stricter because of them.
 #[test]
 fn kept_statements_refuse_nothing_that_the_policy_accepts() {
     let (keys, host) = (Keys::new(), Host::new());

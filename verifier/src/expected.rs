@@ -74,7 +74,7 @@ impl Expected {
     }
 
     /// The releases and timestamps are those that a host has kept since it admitted the artifact:
-    /// nobody gave them for this verification. So a rule that the policy does not demand passes
+    /// no caller gave them for this verification. So a rule that the policy does not demand passes
     /// over them. They still say since when something is known. An artifact of an older release
     /// than the newest is accepted too, if the newest says that its version may run.
     ///

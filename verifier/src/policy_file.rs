@@ -158,8 +158,8 @@ impl TrustPolicy {
         }
     }
 
-    /// The policy in its source, whoever has signed it, and also if it has expired: for tools that
-    /// sign or show it. A host calls [`Self::read`].
+    /// The policy in its source, signed or not, and also if it has expired: for tools that sign or
+    /// show it. A host calls [`Self::read`].
     ///
     /// # Errors
     ///
@@ -280,7 +280,7 @@ mod tests {
         assert!(source.source().is_some());
     }
 
-    /// A host on which somebody has put the source in the place of the signed policy says so.
+    /// A host that finds the source in the place of the signed policy says so.
     #[test]
     fn the_source_of_a_policy_with_roots_is_no_policy() {
         let key = |name: &str, role: &str, key: &str| {
