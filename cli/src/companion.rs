@@ -3,15 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use edgec_artifact::{
-    Artifact, CompanionError, Manifest, Release, ReleaseNumbers, ReleasedArtifact, Statement,
-};
+use edgec_artifact::{CompanionError, Manifest, Release, ReleaseNumbers, ReleasedArtifact};
 #[cfg(feature = "serve")]
 use edgec_host::config::StatementFiles;
 use edgec_packager::UnsignedCompanion;
-use edgec_verifier::{Expected, TrustPolicy, UnixTime, verify_release, verify_timestamp};
+use edgec_verifier::{
+    Expected, TrustPolicy, UnixTime, describe_unsigned, verify_release, verify_timestamp,
+};
 
 use crate::failure::{Exit, Failure};
+use crate::failures::verifier::verify_failure_of;
 use crate::file_kind::{Wanted, explain};
 use crate::render;
 use crate::signer::SignerArguments;
@@ -131,20 +132,11 @@ pub(crate) fn release_of<'a>(
     })
 }
 
-/// The manifest of an artifact whose image is the one that it describes.
+/// The manifest of an artifact, and how a release lists it. Signatures are not checked.
 fn described(file: &[u8]) -> Result<(Manifest, ReleasedArtifact), Failure> {
-    let artifact = Artifact::decode(file)
-        .map_err(|error| explain(Failure::rejected("layout", &error), file, Wanted::Artifact))?;
-    let payload = artifact.envelope().payload();
-    let statement = Statement::decode(payload);
-    let statement = statement.map_err(|error| Failure::rejected("statement", &error))?;
-    let manifest = statement.manifest;
-    if manifest.image != edgec_packager::Image::of(artifact.image()) {
-        let message = "the image is not the one that its manifest describes";
-        return Err(Failure::new(Exit::Rejected, "package", message));
-    }
-    let listed = ReleasedArtifact::of(&manifest, payload);
-    Ok((manifest, listed))
+    let described = describe_unsigned(file).map_err(|error| verify_failure_of(&error, file))?;
+    let listed = ReleasedArtifact::of(&described.manifest, &described.payload);
+    Ok((described.manifest, listed))
 }
 
 fn same_release(first: &Manifest, other: &Manifest) -> Result<(), Failure> {
