@@ -167,8 +167,8 @@ pub enum ReleaseRefusal {
         serial: u64,
         /// SHA-256 of the payload that the release lists.
         listed: Sha256Digest,
-        /// SHA-256 of the artifact's payload.
-        found: Sha256Digest,
+        /// SHA-256 of the artifact's payload. In a box, because errors are returned by value.
+        found: Box<Sha256Digest>,
     },
     /// The version may no longer run.
     #[error("version {version} is below {floor}, the lowest that may run since release {serial}")]

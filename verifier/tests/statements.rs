@@ -144,7 +144,7 @@ fn a_release_of_another_application_does_not_hide_the_cause() {
     let other = signed(&release(&made, "acme/other", 1), &keys.offline);
     let strict = keys.policy("release = 1", "");
     for given in [[&own, &other], [&other, &own]] {
-        let [first, second] = given.map(|it| it.as_slice());
+        let [first, second] = given.map(Vec::as_slice);
         let expected = Expected::anything()
             .with_release(first)
             .with_release(second);

@@ -193,7 +193,7 @@ fn not_listed(release: &Release, manifest: &Manifest, payload: Sha256Digest) -> 
                 fits,
                 serial,
                 listed: listed.manifest,
-                found: payload,
+                found: Box::new(payload),
             };
         }
         Some(listed) => format!(
