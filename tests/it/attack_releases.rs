@@ -225,6 +225,22 @@ fn row_59_roots_that_were_replaced() {
     let update = format!("policy update {old} {new} --trust-state state");
     publisher.refuses(&update, "policy-rollback");
     assert_eq!(publisher.0.read(old), publisher.0.read("1.dsse"));
+    // An edition that demands no roots would be the last one.
+    publisher.policy("last.toml", "name = 'fleet'\nversion = 4\n", "");
+    publisher.ok("policy sign last.toml --key c.pem -o last.dsse");
+    let error = publisher.refuses("policy update host.dsse last.dsse", "policy-chain");
+    assert!(
+        error.contains("last.dsse: offered policy number 1 demands no root keys"),
+        "{error}"
+    );
+    // A policy of another name does not matter.
+    publisher.policy("other.toml", "name = 'other'\nversion = 4\n", "");
+    publisher.ok("policy sign other.toml --key c.pem -o other.dsse");
+    let told = publisher.ok("policy update host.dsse other.dsse");
+    assert!(
+        told.contains("other.dsse is no newer edition of it"),
+        "{told}"
+    );
     // A policy without roots is followed by none.
     publisher.refuses("policy update edgec-trust.toml 3.dsse", "policy-chain");
 }
