@@ -9,7 +9,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Why a JSON document was refused.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {
     /// Not the JSON that was expected; the message names the field.

@@ -1,4 +1,5 @@
-//! Statements that lie beside artifacts: releases, timestamps, and rebuilds by a notary.
+//! Statements that lie beside artifacts: releases, timestamps, and rebuilds by a notary. In code,
+//! each is a *companion*, because an artifact's own manifest is a *statement* too.
 //!
 //! Each is an in-toto Statement v1 in a DSSE envelope ([`Envelope`]), like an artifact's manifest,
 //! and has one spelling: everything outside the predicate follows from it. A reader parses, encodes
@@ -15,7 +16,7 @@ use crate::{Envelope, EnvelopeError, NameError};
 pub const MAX_COMPANION_LEN: u64 = 1 << 20;
 
 /// Why bytes are not the wanted statement.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompanionError {
     /// Longer than any such statement.

@@ -1,11 +1,10 @@
-//! Public keys and their names.
+//! Public keys.
 //!
 //! Ed25519 (RFC 8032) and ML-DSA-65 (FIPS 204), keys as SubjectPublicKeyInfo (RFC 8410, RFC 9881),
 //! PEM (RFC 7468). An Ed25519 [`PublicKey`] is never weak and has one encoding. Its verification is
 //! strict: it also refuses a small-order `R`, and an `S` that is not below the group order.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
@@ -13,9 +12,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePublicKey as _, Document, PublicKeyBytes};
 use ml_dsa::{EncodedVerifyingKey, MlDsa65, Verifier as _};
 
-use serde::{Deserialize, Serialize};
-
-use crate::{Algorithm, ParseDigestError, Sha256Digest};
+use crate::{Algorithm, KeyId};
 
 /// The label of a public key (RFC 7468, section 13).
 pub(crate) const PEM_LABEL: &str = "PUBLIC KEY";
@@ -37,11 +34,6 @@ struct MlDsaKey {
     id: KeyId,
     key: ml_dsa::VerifyingKey<MlDsa65>,
 }
-
-/// SHA-256 of a key's SubjectPublicKeyInfo (DER). It names a key, and proves nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct KeyId(Sha256Digest);
 
 /// Why a public key was refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -217,27 +209,13 @@ fn spki(algorithm: Algorithm, key: &[u8]) -> Vec<u8> {
 }
 
 fn id(algorithm: Algorithm, key: &[u8]) -> KeyId {
-    KeyId(Sha256Digest::of(&spki(algorithm, key)))
+    KeyId::of(&spki(algorithm, key))
 }
 
 fn with_article(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::Ed25519 => "an Ed25519",
         Algorithm::MlDsa65 => "an ML-DSA-65",
-    }
-}
-
-impl FromStr for KeyId {
-    type Err = ParseDigestError;
-
-    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
-        text.parse().map(Self)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -256,7 +234,8 @@ mod tests {
         assert_eq!(key.to_pem(), RFC8410);
         assert_eq!(key.algorithm(), Algorithm::Ed25519);
         let (_, der) = Document::from_pem(RFC8410).unwrap();
-        assert_eq!(key.id().0, Sha256Digest::of(der.as_bytes()));
+        let sha256 = crate::Sha256Digest::of(der.as_bytes());
+        assert_eq!(key.id().to_string(), sha256.to_string());
     }
 
     #[test]

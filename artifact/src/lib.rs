@@ -33,11 +33,13 @@ mod envelope;
 mod exports;
 mod extension;
 mod key;
+mod key_id;
 mod layout;
 mod log_proof;
 mod manifest;
 mod name;
 mod note;
+mod note_key;
 mod pem;
 mod provenance;
 mod rebuilt;
@@ -67,7 +69,8 @@ pub use exports::{ExportSum, Exports, MAX_EXPORT_LIST_LEN, export_list};
 pub use extension::{
     ExtensionError, ExtensionValue, Extensions, MAX_EXTENSIONS_DEPTH, MAX_EXTENSIONS_LEN,
 };
-pub use key::{KeyError, KeyId, PublicKey};
+pub use key::{KeyError, PublicKey};
+pub use key_id::KeyId;
 pub use layout::{
     Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, append_envelope,
     encode,
@@ -78,7 +81,7 @@ pub use manifest::{
     Source, Stage, TargetCpu, Validity,
 };
 pub use name::{NameError, check_name};
-pub use note::{NoteKey, NoteKeyError, NoteKeyKind};
+pub use note_key::{NoteKey, NoteKeyError, NoteKeyKind};
 pub use pem::{PemError, split_pems, tidy_pem, tidy_pems};
 pub use provenance::{
     AskedBuild, BUILD_TYPE, BuildSource, Material, PROVENANCE_PREDICATE_TYPE, Provenance,

@@ -1,6 +1,6 @@
 //! A notary's statement: it has the program, compiled it itself, and got this image bit for bit.
 //!
-//! A signature on an artifact says that its signer vouches for it. This says what somebody else
+//! A signature on an artifact says that its signer vouches for it. This says what another party
 //! found. So a host can take native code from a signer that it does not trust with its process.
 
 use serde::{Deserialize, Serialize};

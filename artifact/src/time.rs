@@ -42,6 +42,12 @@ impl UnixTime {
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         self.0.checked_add(duration.as_secs()).map(Self)
     }
+
+    /// The time before `duration`, in whole seconds. If that lies before 1970, [`Self::EPOCH`].
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration.as_secs()))
+    }
 }
 
 /// Drops parts of a second.
@@ -106,5 +112,8 @@ mod tests {
         let later = time.checked_add(Duration::from_millis(1999));
         assert_eq!(later, Some(UnixTime(6)));
         assert_eq!(UnixTime::MAX.checked_add(Duration::from_secs(1)), None);
+        let earlier = |seconds| time.saturating_sub(Duration::from_secs(seconds));
+        assert_eq!(earlier(3), UnixTime(2));
+        assert_eq!(earlier(6), UnixTime::EPOCH);
     }
 }

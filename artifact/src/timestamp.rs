@@ -1,8 +1,8 @@
 //! A timestamp: which release was the newest at a time.
 //!
 //! It states the digest of one release, when it was issued and when it expires, and nothing else.
-//! So a key that is online can be stolen without letting the thief choose code: the thief can only
-//! repeat a release that the release key has signed, and a host that has seen a newer one refuses.
+//! So a thief of the online key cannot choose code. The thief can only repeat a release that the
+//! release key has signed, and a host that has seen a newer one refuses it.
 
 use serde::{Deserialize, Serialize};
 

@@ -3,20 +3,20 @@
 
 use std::path::{Path, PathBuf};
 
-use edgec_artifact::{
-    Artifact, CompanionError, Manifest, Release, ReleaseNumbers, ReleasedArtifact, SignerKeys,
-    Statement,
-};
+use edgec_artifact::{CompanionError, Manifest, Release, ReleaseNumbers, ReleasedArtifact};
 #[cfg(feature = "serve")]
 use edgec_host::config::StatementFiles;
-use edgec_packager::{SignedCompanion, UnsignedCompanion};
-use edgec_verifier::{Expected, TrustPolicy, UnixTime, verify_release, verify_timestamp};
+use edgec_packager::UnsignedCompanion;
+use edgec_verifier::{
+    Expected, TrustPolicy, UnixTime, describe_unsigned, verify_release, verify_timestamp,
+};
 
 use crate::failure::{Exit, Failure};
-use crate::failures::packager::bad_signature;
+use crate::failures::verifier::verify_failure_of;
 use crate::file_kind::{Wanted, explain};
 use crate::render;
-use crate::signer::{SignerArguments, read_signature};
+use crate::signer::SignerArguments;
+use crate::two_steps::TwoSteps;
 use crate::{files, keys};
 
 /// The statements that came with artifacts.
@@ -29,7 +29,7 @@ pub(crate) struct StatementArguments {
     #[arg(long = "timestamp", value_name = "FILE")]
     timestamps: Vec<PathBuf>,
     /// The statement of a notary that has rebuilt an artifact; repeatable, for several artifacts
-    #[arg(long = "notary", value_name = "FILE")]
+    #[arg(long = "notary", value_name = "FILE", requires = "trust")]
     rebuilds: Vec<PathBuf>,
 }
 
@@ -61,6 +61,16 @@ impl StatementArguments {
         files
     }
 
+    /// What was given that keys alone can have signed, in words.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let given = [
+            (&self.releases, "the release"),
+            (&self.timestamps, "the timestamp"),
+        ];
+        let given = given.into_iter().filter(|(files, _)| !files.is_empty());
+        given.map(|(_, what)| what)
+    }
+
     /// The files of the statements.
     pub(crate) fn reads(&self) -> impl Iterator<Item = &PathBuf> {
         let first = self.releases.iter().chain(&self.timestamps);
@@ -88,19 +98,18 @@ pub(crate) const SERIAL: &str = "write a whole number that is higher than that o
 /// What `--floor` takes.
 pub(crate) const FLOOR: &str = "write the lowest version that hosts may still run";
 
-/// The release of these artifacts, which must belong together.
+/// The release of these artifacts, which must belong together. Each has a name for messages.
 pub(crate) fn release_of<'a>(
-    files: impl IntoIterator<Item = &'a [u8]>,
+    files: impl IntoIterator<Item = (String, &'a [u8])>,
     serial: u64,
     floor: u64,
 ) -> Result<Release, Failure> {
     let mut listed = Vec::new();
     let mut first: Option<Manifest> = None;
-    for (number, file) in files.into_iter().enumerate() {
-        let (manifest, artifact) = described(file)?;
+    for (name, file) in files {
+        let (manifest, artifact) = described(file).map_err(|failure| failure.about(&name))?;
         if let Some(first) = &first {
-            let subject = || format!("artifact number {}", number + 1);
-            same_release(first, &manifest).map_err(|failure| failure.about(subject()))?;
+            same_release(first, &manifest).map_err(|failure| failure.about(&name))?;
         }
         listed.push(artifact);
         first.get_or_insert(manifest);
@@ -123,20 +132,11 @@ pub(crate) fn release_of<'a>(
     })
 }
 
-/// The manifest of an artifact whose image is the one that it describes.
+/// The manifest of an artifact, and how a release lists it. Signatures are not checked.
 fn described(file: &[u8]) -> Result<(Manifest, ReleasedArtifact), Failure> {
-    let artifact = Artifact::decode(file)
-        .map_err(|error| explain(Failure::rejected("layout", &error), file, Wanted::Artifact))?;
-    let payload = artifact.envelope().payload();
-    let statement = Statement::decode(payload);
-    let statement = statement.map_err(|error| Failure::rejected("statement", &error))?;
-    let manifest = statement.manifest;
-    if manifest.image != edgec_packager::Image::of(artifact.image()) {
-        let message = "the image is not the one that its manifest describes";
-        return Err(Failure::new(Exit::Rejected, "package", message));
-    }
-    let listed = ReleasedArtifact::of(&manifest, payload);
-    Ok((manifest, listed))
+    let described = describe_unsigned(file).map_err(|error| verify_failure_of(&error, file))?;
+    let listed = ReleasedArtifact::of(&described.manifest, &described.payload);
+    Ok((described.manifest, listed))
 }
 
 fn same_release(first: &Manifest, other: &Manifest) -> Result<(), Failure> {
@@ -163,14 +163,10 @@ fn same_release(first: &Manifest, other: &Manifest) -> Result<(), Failure> {
 pub(crate) struct SigningArguments {
     #[command(flatten)]
     signer: SignerArguments,
-    /// Sign nothing: write the bytes to sign (DSSE PAE); `-` is standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output"], help_heading = "Signatures")]
-    export_pae: Option<PathBuf>,
-    /// Attach a signature that was made elsewhere (its bytes, or base64)
-    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
-    attach: Option<PathBuf>,
+    #[command(flatten)]
+    steps: TwoSteps,
     /// Keep the signatures that the output file has on the same statement
-    #[arg(long, help_heading = "Signatures")]
+    #[arg(long, conflicts_with = "export_pae", help_heading = "Signatures")]
     append: bool,
     /// The file for the statement
     #[arg(
@@ -197,95 +193,80 @@ impl SigningArguments {
     /// Every file that is read besides the verb's own inputs.
     pub(crate) fn reads(&self) -> Vec<PathBuf> {
         let mut read = self.signer.reads();
-        read.extend(self.attach.clone());
+        read.extend(self.steps.attached().map(Path::to_owned));
         read
     }
 
-    /// Signs a statement and writes it. `inputs` are the files that the verb has read. `None` if
-    /// the bytes to sign were written instead.
+    /// The file whose statement stays, and gets another signature.
+    pub(crate) fn appends_to(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|_| self.append)
+    }
+
+    /// Whether this is one of two steps, which must state the same.
+    pub(crate) fn is_in_two_steps(&self) -> bool {
+        self.steps.is_export() || self.steps.attached().is_some()
+    }
+
+    /// Signs a statement and writes it. `code` is the failure of a file that is no such statement.
+    /// `inputs` are the files that the verb has read. `None` if the bytes to sign were written
+    /// instead.
     pub(crate) fn sign(
         &self,
         mut unsigned: UnsignedCompanion,
+        code: &'static str,
         inputs: &[PathBuf],
     ) -> Result<Option<Written>, Failure> {
         let read = [&self.reads(), inputs].concat();
         let Some(output) = &self.output else {
-            self.export(&unsigned.pae(), &read)?;
+            self.steps.export(&unsigned.pae(), &read, Wanted::Pae)?;
             return Ok(None);
         };
         files::spare(&read, output, Wanted::Attestation)?;
         if self.append {
-            unsigned = with_signatures_in(unsigned, output)?;
+            unsigned = with_signatures_in(unsigned, code, output)?;
         }
-        let (signed, public) = self.signed(unsigned)?;
+        let signer = self.signer.signer_or_attached(self.steps.attached())?;
+        let signed = unsigned.sign(&signer);
+        let signed = signed.map_err(|failure: Failure| match self.steps.attached() {
+            Some(attached) => failure.or_about(attached.display()),
+            None => failure,
+        })?;
         files::write(output, signed.as_bytes(), Wanted::Attestation)?;
-        let (key_id, more_key_ids) = keys::ids(&public);
+        let (key_id, more_key_ids) = keys::ids(&signer.public());
         Ok(Some(Written {
             file: render::path(output),
             key_id,
             more_key_ids,
         }))
     }
-
-    fn signed(
-        &self,
-        unsigned: UnsignedCompanion,
-    ) -> Result<(SignedCompanion, SignerKeys), Failure> {
-        if let Some(attached) = &self.attach {
-            // clap requires this argument.
-            let public = self
-                .signer
-                .public_key()?
-                .ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
-            let signed = unsigned.attach(&public, read_signature(attached, &public)?);
-            let signed = signed.map_err(|error| match error {
-                edgec_packager::PackageError::BadSignature(error) => {
-                    bad_signature(&error).about(attached.display())
-                }
-                error => Failure::rejected("package", &error),
-            })?;
-            return Ok((signed, public.into()));
-        }
-        let signer = self.signer.signer()?.ok_or_else(|| {
-            Failure::usage("no-key", "no signing key given").hint("name a key with --key")
-        })?;
-        let public = signer.public();
-        Ok((unsigned.sign(&signer)?, public))
-    }
-
-    /// Writes the bytes that are to be signed elsewhere.
-    fn export(&self, pae: &[u8], read: &[PathBuf]) -> Result<(), Failure> {
-        match &self.export_pae {
-            Some(file) if file.as_os_str() != files::STDIN => {
-                files::spare(read, file, Wanted::Pae)?;
-                files::write(file, pae, Wanted::Pae)
-            }
-            _ => {
-                render::write_stdout(pae);
-                Ok(())
-            }
-        }
-    }
 }
 
 /// The statement with the signatures of the file that it replaces.
 fn with_signatures_in(
     unsigned: UnsignedCompanion,
+    code: &'static str,
     output: &Path,
 ) -> Result<UnsignedCompanion, Failure> {
     let earlier = files::read_attestation(output)?;
     let both = unsigned.with_signatures_of(&earlier);
-    let both = both.map_err(|error| malformed(&error, output, &earlier))?;
-    both.ok_or_else(|| {
-        let message = "the file there states something else";
-        Failure::new(Exit::Rejected, "other-statement", message)
-            .about(output.display())
-            .hint("leave out --append to replace it")
-    })
+    let both = both.map_err(|error| malformed(code, &error, output, &earlier))?;
+    both.ok_or_else(|| other_statement(output, "the file there states something else"))
 }
 
-/// The failure for a file that is no statement.
-pub(crate) fn malformed(error: &CompanionError, path: &Path, bytes: &[u8]) -> Failure {
-    let failure = Failure::rejected("release-statement", error).about(path.display());
+/// The failure for a file whose statement cannot get another signature.
+pub(crate) fn other_statement(output: &Path, message: &str) -> Failure {
+    Failure::new(Exit::Rejected, "other-statement", message)
+        .about(output.display())
+        .hint("leave out --append to replace it")
+}
+
+/// The failure for a file that is no statement of the wanted kind.
+pub(crate) fn malformed(
+    code: &'static str,
+    error: &CompanionError,
+    path: &Path,
+    bytes: &[u8],
+) -> Failure {
+    let failure = Failure::rejected(code, error).about(path.display());
     explain(failure, bytes, Wanted::Attestation)
 }

@@ -29,3 +29,15 @@ impl From<edgec_builder::difference::Difference> for Difference {
         }
     }
 }
+
+/// Says that an artifact is not what `input` compiles to, with one line for each difference. Safe
+/// to show, whatever the manifest says.
+pub(crate) fn told(found: &[Difference], input: &str) -> String {
+    let mut message = format!("not what {} compiles to here", safe(input));
+    for it in found {
+        let side = |side: &Option<String>| side.as_deref().map_or("-".to_owned(), safe);
+        let (stated, made) = (side(&it.a), side(&it.b));
+        message.push_str(&format!("\n{}: {stated}, made: {made}", it.at));
+    }
+    message
+}

@@ -54,6 +54,7 @@ mod terminal;
 mod text_input;
 mod time;
 mod trust;
+mod two_steps;
 mod usage;
 mod wit;
 mod workers;

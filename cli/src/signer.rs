@@ -1,4 +1,5 @@
-//! Signers: a key in a file, a program that the user names, or a PKCS#11 token.
+//! Signers: a key in a file, a program that the user names, a PKCS#11 token, or a signature that
+//! was made elsewhere.
 //!
 //! Signing has two steps. First the signer is named: this finds every error that can be found
 //! without a secret. Later it is opened: this reads the key, or asks for the passphrase or the PIN.
@@ -8,15 +9,16 @@
 //! may hold another key than the expected one.
 
 mod command;
+mod signature;
 mod token;
 
 use std::path::{Path, PathBuf};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use edgec_artifact::{Algorithm, PublicKey, SignerKeys};
+use edgec_artifact::{PublicKey, SignerKeys};
 use edgec_packager::{MadeSignature, SecretKeys};
 
 use self::command::CommandSigner;
+use self::signature::read_signature;
 use self::token::TokenSigner;
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -103,6 +105,8 @@ enum Holder {
     File(Box<SecretKeys>),
     Command(CommandSigner, PublicKey),
     Token(TokenSigner, PublicKey),
+    /// A signature that was made elsewhere.
+    Elsewhere(MadeSignature),
 }
 
 impl SignerArguments {
@@ -153,6 +157,29 @@ impl SignerArguments {
         let expected = self.public_keys()?;
         let who = self.who(expected.as_ref())?;
         who.map(|who| self.named(who, expected).open()).transpose()
+    }
+
+    /// The signer that the user named, or the signature in a file, which was made elsewhere.
+    pub(crate) fn signer_or_attached(&self, attached: Option<&Path>) -> Result<Signer, Failure> {
+        let Some(attached) = attached else {
+            return self.signer()?.ok_or_else(|| {
+                Failure::usage("no-key", "no signing key given").hint(format!(
+                    "name a key with --key or {}, or --signer, or --pkcs11-module",
+                    keys::KEY_VARIABLE
+                ))
+            });
+        };
+        // clap requires this argument.
+        let public = self
+            .public_key()?
+            .ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
+        let signature = read_signature(attached, &public)?;
+        Ok(Signer {
+            public: public.clone().into(),
+            holder: Holder::Elsewhere(MadeSignature::new(public, signature)),
+            development: None,
+            new: false,
+        })
     }
 
     /// The signer that the user named, else this key, else the development key.
@@ -293,6 +320,7 @@ impl Signer {
             Holder::File(keys) => return Ok(keys.sign(message)),
             Holder::Command(command, by) => (command.sign(message, by.algorithm())?, by),
             Holder::Token(token, by) => (token.sign(message)?, by),
+            Holder::Elsewhere(made) => return Ok(vec![made.clone()]),
         };
         Ok(vec![MadeSignature::new(by.clone(), bytes)])
     }
@@ -317,40 +345,4 @@ fn empty_variable() -> Failure {
         "it names the key that signs, as --key does: a CI system may keep secrets from builds of \
          forks;\nunset the variable if it should not name a key",
     )
-}
-
-/// Reads the file of a signature by this key: its bytes, or base64.
-pub(crate) fn read_signature(path: &Path, by: &PublicKey) -> Result<Vec<u8>, Failure> {
-    let bytes = files::read_short(path)?;
-    let algorithm = by.algorithm();
-    signature(&bytes, algorithm)
-        .ok_or_else(|| not_a_signature(&bytes, algorithm).about(path.display()))
-}
-
-/// The bytes of a signature, or their base64 (standard, padded), on any number of lines.
-fn signature(bytes: &[u8], algorithm: Algorithm) -> Option<Vec<u8>> {
-    let fits = |bytes: &[u8]| bytes.len() == algorithm.signature_len();
-    if fits(bytes) {
-        return Some(bytes.to_vec());
-    }
-    let text: Vec<u8> = bytes
-        .iter()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .copied()
-        .collect();
-    let decoded = STANDARD.decode(text).ok()?;
-    fits(&decoded).then_some(decoded)
-}
-
-fn not_a_signature(bytes: &[u8], algorithm: Algorithm) -> Failure {
-    let name = match algorithm {
-        Algorithm::MlDsa65 => "ML-DSA-65",
-        _ => "Ed25519",
-    };
-    let message = format!(
-        "{} bytes are not an {name} signature: write {} bytes, or their base64",
-        bytes.len(),
-        algorithm.signature_len()
-    );
-    Failure::new(Exit::Rejected, "bad-signature", message)
 }

@@ -82,20 +82,44 @@ pub(crate) fn parse_date(text: &str) -> Result<UnixTime, String> {
     }
 }
 
-/// Like [`parse_date`], but also accepts `+` and a duration from now, such as `+90d`. For the
-/// limits of an artifact's validity.
-pub(crate) fn parse_limit(text: &str) -> Result<UnixTime, String> {
-    let Some(duration) = text.strip_prefix('+') else {
-        return parse_date(text).map_err(|error| match (parse_duration(text), years(text)) {
-            (Ok(_), _) => format!("a duration from now begins with `+`: write +{text}"),
+/// A point in time, or a duration from another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    At(UnixTime),
+    After(Duration),
+}
+
+impl Limit {
+    /// Like [`parse_date`], but also accepts `+` and a duration, such as `+90d`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Some(duration) = text.strip_prefix('+') {
+            return parse_duration(duration).map(Self::After);
+        }
+        let time = parse_date(text).map_err(|error| match (parse_duration(text), years(text)) {
+            (Ok(_), _) => format!("a duration begins with `+`: write +{text}"),
             (_, Some(advice)) => advice,
             _ => error,
         });
-    };
-    let after = parse_duration(duration)?;
+        time.map(Self::At)
+    }
+
+    /// The point in time, if durations count from `start`.
+    pub(crate) fn from(self, start: UnixTime) -> Result<UnixTime, String> {
+        match self {
+            Self::At(time) => Ok(time),
+            Self::After(duration) => {
+                let sum = start.checked_add(duration).filter(|sum| *sum <= LAST);
+                sum.ok_or_else(|| TOO_LATE.to_owned())
+            }
+        }
+    }
+}
+
+/// A [`Limit`] from now. For the limits of an artifact's validity.
+pub(crate) fn parse_limit(text: &str) -> Result<UnixTime, String> {
+    let limit = Limit::parse(text)?;
     let now = SystemClock.now().map_err(|error| error.to_string())?;
-    let sum = now.checked_add(after).filter(|sum| *sum <= LAST);
-    sum.ok_or_else(|| TOO_LATE.to_owned())
+    limit.from(now)
 }
 
 /// The last second of the year 9999, which is the last that RFC 3339 can write.
@@ -251,6 +275,9 @@ mod tests {
             let error = parse_limit(text).unwrap_err();
             assert!(error.contains(advice), "{text}: {error}");
         }
+        let start = UnixTime::from_seconds(100);
+        let later = Limit::parse("+90d").unwrap().from(start).unwrap();
+        assert_eq!(later.seconds(), 7_776_100);
         let now = now().unwrap().seconds();
         let later = parse_limit("+90d").unwrap().seconds();
         assert!((now + 7_776_000..now + 7_776_600).contains(&later));

@@ -1,24 +1,27 @@
 //! What a command trusts and expects: `--key`, `--trust` and related options.
 
+mod report;
+
 use std::path::{Path, PathBuf};
 
 use edgec_verifier::{
-    Expected, PublicKey, Seen, TrustPolicy, TrustedKey, read_guarded, remember_time,
+    Expected, PublicKey, Seen, TrustPolicy, TrustedKey, UnixTime, VerifiedTimestamp, read_guarded,
+    remember_time,
 };
-use serde::Serialize;
 
+pub(crate) use self::report::PolicyReport;
 use crate::companion::{StatementArguments, issued};
 use crate::failure::Failure;
 use crate::failures::verifier::{guard_failure, policy_failure, state_failure};
 use crate::file_kind::Wanted;
-use crate::{files, keys, render, time};
+use crate::{files, keys, time};
 
 /// The variable that names the file of the newest policy seen.
 pub(crate) const STATE_VARIABLE: &str = "EDGEC_TRUST_STATE";
 
-/// Whose signatures count, and what an artifact must be.
+/// Whose signatures count.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct TrustArguments {
+pub(crate) struct PolicyArguments {
     /// A public key whose signature is required: a file, `-`, or `env:NAME`; if repeated, all are
     /// required
     #[arg(long, value_name = "PUBLIC_KEY", conflicts_with = "trust")]
@@ -38,12 +41,35 @@ pub(crate) struct TrustArguments {
     /// EDGEC_TRUST_STATE]
     #[arg(long, value_name = "FILE", requires = "trust", conflicts_with = "key")]
     trust_state: Option<PathBuf>,
+}
+
+/// The application and channel that are wanted.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ExpectedArguments {
     /// The expected application; any other is refused
     #[arg(long)]
     name: Option<String>,
     /// The expected release channel
     #[arg(long)]
     channel: Option<String>,
+}
+
+/// Whose signatures on a release count, and what it must be about.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ReleaseTrustArguments {
+    #[command(flatten)]
+    policy: PolicyArguments,
+    #[command(flatten)]
+    expected: ExpectedArguments,
+}
+
+/// Whose signatures on an artifact count, and what it must be.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct TrustArguments {
+    #[command(flatten)]
+    policy: PolicyArguments,
+    #[command(flatten)]
+    expected: ExpectedArguments,
     /// The provenance of the artifact, which is verified too (docs/provenance.md); repeatable, for
     /// several artifacts
     #[arg(long, value_name = "FILE")]
@@ -61,82 +87,99 @@ pub(crate) struct Trust {
     pub(crate) report: PolicyReport,
 }
 
-/// The policy that decided.
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PolicyReport {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<u64>,
-    sha256: String,
-    threshold: usize,
-    signed_by: Vec<String>,
-    /// The protections that the policy does without; `edgec policy check` says what each means.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    left_off: Vec<&'static str>,
-    /// The newest seen policy with which it was compared. `None` unless requested.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compared_with: Option<Seen>,
-    /// What was required, as a sentence, if the user gave keys instead of a policy.
-    #[serde(skip)]
-    without: Option<String>,
+impl PolicyArguments {
+    /// The policy, and whether it was compared with the newest seen one.
+    fn resolve(&self) -> Result<(TrustPolicy, Option<Seen>), Failure> {
+        files::refuse_stdin_twice(&self.key)?;
+        if let Some(path) = &self.trust {
+            return self.policy_file(path);
+        }
+        if self.key.is_empty() {
+            let failure = Failure::usage("no-trust", "nothing says whose signatures count");
+            return Err(failure.hint(
+                "name a public key with --key, or a trust policy with --trust (docs/trust.md)",
+            ));
+        }
+        let keys: Result<Vec<TrustedKey>, Failure> =
+            self.key.iter().map(|path| trusted_key(path)).collect();
+        let keys = keys?;
+        let threshold = keys.len();
+        let policy = TrustPolicy::new(keys, threshold)
+            .map_err(|error| Failure::rejected("trust-policy", &error))?;
+        Ok((policy, None))
+    }
+
+    /// The policy in a file, and whether it was compared with the newest seen one.
+    fn policy_file(&self, path: &Path) -> Result<(TrustPolicy, Option<Seen>), Failure> {
+        let policy = read_policy(path, &self.root)?;
+        let Some(state) = self.state()? else {
+            return Ok((policy, None));
+        };
+        let seen = edgec_verifier::remember(&state, &policy)
+            .map_err(|error| state_failure(&error, &state).about(path.display()))?;
+        Ok((policy, Some(seen)))
+    }
+
+    /// Compares the clock with the floor in the file that remembers the newest policy, if one is
+    /// named. The times at which accepted statements were issued raise the floor.
+    fn remember_time(
+        &self,
+        policy: &TrustPolicy,
+        issued: impl FnOnce(UnixTime) -> Vec<UnixTime>,
+    ) -> Result<(), Failure> {
+        if self.trust.is_none() {
+            return Ok(());
+        }
+        let Some(state) = self.state()? else {
+            return Ok(());
+        };
+        let now = time::now()?;
+        remember_time(&state, policy, now, issued(now))
+            .map_err(|error| state_failure(&error, &state))
+    }
+
+    /// The file that remembers the newest policy, if one is named.
+    fn state(&self) -> Result<Option<PathBuf>, Failure> {
+        state_file(self.trust_state.as_ref())
+    }
 }
 
-impl PolicyReport {
-    fn new(policy: &TrustPolicy, compared_with: Option<Seen>, without: Option<String>) -> Self {
-        Self {
-            name: policy.name().map(str::to_owned),
-            version: policy.version(),
-            sha256: policy.digest().to_string(),
-            threshold: policy.threshold(),
-            signed_by: policy.signed_by().iter().map(ToString::to_string).collect(),
-            left_off: match without {
-                // Nobody expects a policy's protections of a key.
-                Some(_) => Vec::new(),
-                None => policy.left_off().iter().map(|it| it.name).collect(),
-            },
-            compared_with,
-            without,
+impl ExpectedArguments {
+    fn expected(&self) -> Expected {
+        let expected = match &self.name {
+            Some(name) => Expected::application(name),
+            None => Expected::anything(),
+        };
+        match &self.channel {
+            Some(channel) => expected.in_channel(channel),
+            None => expected,
         }
     }
+}
 
-    /// What was required, as a sentence, if the user gave keys instead of a policy.
-    pub(crate) fn without(&self) -> Option<&str> {
-        self.without.as_deref()
+impl ReleaseTrustArguments {
+    /// The policy, and the application and channel that are wanted.
+    pub(crate) fn resolve(&self) -> Result<(TrustPolicy, Expected), Failure> {
+        let (policy, _) = self.policy.resolve()?;
+        self.policy.remember_time(&policy, |_| Vec::new())?;
+        Ok((policy, self.expected.expected()))
     }
 
-    /// The protections that the policy does without, as one line of text.
-    pub(crate) fn left_off(&self) -> Option<String> {
-        (!self.left_off.is_empty()).then(|| self.left_off.join(", "))
-    }
-
-    /// The policy as one line of text.
-    pub(crate) fn text(&self) -> String {
-        let mut parts = Vec::new();
-        if let Some(name) = &self.name {
-            parts.push(format!("`{}`", render::safe(name)));
-        }
-        if let Some(version) = self.version {
-            parts.push(format!("version {version}"));
-        }
-        parts.push(format!("sha256 {}", self.sha256));
-        if !self.signed_by.is_empty() {
-            parts.push(format!("signed by {}", self.signed_by.join(", ")));
-        }
-        parts.push(match self.compared_with {
-            Some(Seen::First) => "the first seen here".to_owned(),
-            Some(_) => "none newer was seen here".to_owned(),
-            None => "not compared with earlier ones".to_owned(),
-        });
-        parts.join(", ")
+    /// Remembers when an accepted timestamp was issued, if a file for that is named.
+    pub(crate) fn remember(
+        &self,
+        policy: &TrustPolicy,
+        stamp: &VerifiedTimestamp,
+    ) -> Result<(), Failure> {
+        let issued = |_| vec![stamp.timestamp.issued];
+        self.policy.remember_time(policy, issued)
     }
 }
 
 impl TrustArguments {
     /// The files of `--key`, where `-` is standard input.
     pub(crate) fn keys(&self) -> &[PathBuf] {
-        &self.key
+        &self.policy.key
     }
 
     /// What a notary demands of an artifact: none of the statements beside it.
@@ -146,9 +189,15 @@ impl TrustArguments {
         name: Option<&str>,
     ) -> Result<Trust, Failure> {
         let own = Self {
-            trust: Some(policy.to_owned()),
-            root: root.to_vec(),
-            name: name.map(str::to_owned),
+            policy: PolicyArguments {
+                trust: Some(policy.to_owned()),
+                root: root.to_vec(),
+                ..PolicyArguments::default()
+            },
+            expected: ExpectedArguments {
+                name: name.map(str::to_owned),
+                channel: None,
+            },
             ..Self::default()
         };
         let mut trust = own.resolve()?;
@@ -165,12 +214,14 @@ impl TrustArguments {
     /// Whether any of the options is given.
     pub(crate) fn are_given(&self) -> bool {
         let Self {
-            key,
-            trust,
-            root,
-            trust_state,
-            name,
-            channel,
+            policy:
+                PolicyArguments {
+                    key,
+                    trust,
+                    root,
+                    trust_state,
+                },
+            expected: ExpectedArguments { name, channel },
             provenance,
             bundle,
         } = self;
@@ -186,33 +237,8 @@ impl TrustArguments {
 
     /// As [`Self::resolve`], with the statements that came with the artifacts.
     pub(crate) fn resolve_with(&self, given: &StatementArguments) -> Result<Trust, Failure> {
-        files::refuse_stdin_twice(&self.key)?;
-        if self.key.is_empty() && self.trust.is_none() {
-            return Err(
-                Failure::usage("no-trust", "nothing says whose signatures count").hint(
-                    "name a public key with --key, or a trust policy with --trust (docs/trust.md)",
-                ),
-            );
-        }
-        let (policy, compared) = match &self.trust {
-            Some(path) => self.policy_file(path)?,
-            None => {
-                let keys: Result<Vec<TrustedKey>, Failure> =
-                    self.key.iter().map(|path| trusted_key(path)).collect();
-                let keys = keys?;
-                let threshold = keys.len();
-                let policy = TrustPolicy::new(keys, threshold)
-                    .map_err(|error| Failure::rejected("trust-policy", &error))?;
-                (policy, None)
-            }
-        };
-        let mut expected = match &self.name {
-            Some(name) => Expected::application(name),
-            None => Expected::anything(),
-        };
-        if let Some(channel) = &self.channel {
-            expected = expected.in_channel(channel);
-        }
+        let (policy, compared) = self.policy.resolve()?;
+        let mut expected = self.expected.expected();
         for path in &self.provenance {
             expected = expected.with_provenance(files::read_attestation(path)?);
         }
@@ -220,70 +246,60 @@ impl TrustArguments {
             expected = expected.with_log_proof(files::read_short(path)?);
         }
         expected = given.given(expected)?;
-        if let Some(state) = self.trust.as_ref().and_then(|_| self.state()) {
-            let now = time::now()?;
-            remember_time(&state, &policy, now, issued(&policy, &expected, now))
-                .map_err(|error| state_failure(&error, &state))?;
-        }
+        let issued = |now| issued(&policy, &expected, now);
+        self.policy.remember_time(&policy, issued)?;
         Ok(Trust {
-            report: PolicyReport::new(&policy, compared, self.without_policy()),
+            report: PolicyReport::new(&policy, compared, self.without_policy(given)),
             policy,
             expected,
         })
     }
 
     /// What is required, as a sentence, if no policy was given.
-    fn without_policy(&self) -> Option<String> {
-        if self.trust.is_some() {
+    fn without_policy(&self, given: &StatementArguments) -> Option<String> {
+        if self.policy.trust.is_some() {
             return None;
         }
-        let mut required = match self.key.len() {
+        let mut required = vec![match self.policy.key.len() {
             1 => "the signature".to_owned(),
             keys => format!("{keys} signatures"),
+        }];
+        let ExpectedArguments { name, channel } = &self.expected;
+        let more = [
+            (name.is_some(), "the name"),
+            (channel.is_some(), "the channel"),
+            (!self.provenance.is_empty(), "the provenance"),
+        ];
+        let more = more
+            .into_iter()
+            .filter_map(|(is_asked, what)| is_asked.then_some(what));
+        required.extend(more.chain(given.names()).map(str::to_owned));
+        let were = match required.as_slice() {
+            [_] if self.policy.key.len() == 1 => "was",
+            _ => "were",
         };
-        let more = [(&self.name, "the name"), (&self.channel, "the channel")];
-        for (_, what) in more.iter().filter(|(asked, _)| asked.is_some()) {
-            required.push_str(" and ");
-            required.push_str(what);
-        }
-        if !self.provenance.is_empty() {
-            required.push_str(" and the provenance");
-        }
-        let were = match required == "the signature" {
-            true => "was",
-            false => "were",
-        };
+        let required = required.join(" and ");
         Some(format!("no policy given: only {required} {were} required"))
     }
 
     /// The file of the policy and the keys that must have signed it. `None`: only keys were named.
     #[cfg(feature = "serve")]
     pub(crate) fn file(&self) -> Option<(&Path, &[PathBuf])> {
-        let path = self.trust.as_deref()?;
-        Some((path, &self.root))
+        let path = self.policy.trust.as_deref()?;
+        Some((path, &self.policy.root))
     }
 
-    /// The file that remembers the newest policy, if one is named.
+    /// The file that remembers the newest policy, if one is named. An empty variable is refused
+    /// when the policy is resolved.
+    #[cfg(feature = "serve")]
     pub(crate) fn state(&self) -> Option<PathBuf> {
-        let named = self.trust_state.clone();
-        named.or_else(|| std::env::var_os(STATE_VARIABLE).map(PathBuf::from))
+        self.policy.state().ok().flatten()
     }
 
     /// Whether anything says whose signatures count.
     #[cfg(feature = "serve")]
     pub(crate) fn is_named(&self) -> bool {
-        self.trust.is_some() || !self.key.is_empty()
-    }
-
-    /// The policy in a file, and whether it was compared with the newest seen one.
-    fn policy_file(&self, path: &Path) -> Result<(TrustPolicy, Option<Seen>), Failure> {
-        let policy = read_policy(path, &self.root)?;
-        let Some(state) = state_file(self.trust_state.as_ref())? else {
-            return Ok((policy, None));
-        };
-        let seen = edgec_verifier::remember(&state, &policy)
-            .map_err(|error| state_failure(&error, &state).about(path.display()))?;
-        Ok((policy, Some(seen)))
+        self.policy.trust.is_some() || !self.policy.key.is_empty()
     }
 }
 

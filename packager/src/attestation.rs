@@ -3,17 +3,12 @@
 use edgec_artifact::{Attestation, KeyIdHint, PublicKey, Sha256Digest, blob_payload};
 
 use crate::package::PackageError;
+use crate::signed_envelope::SignedEnvelope;
 use crate::signer::{Signer, made_by};
 
 /// A statement that no new key has signed yet.
 #[derive(Clone, Debug)]
 pub struct UnsignedAttestation(Attestation);
-
-/// An attestation with a signature that was verified when it was added.
-#[derive(Debug)]
-pub struct SignedAttestation {
-    bytes: Vec<u8>,
-}
 
 impl UnsignedAttestation {
     /// An in-toto statement, as JSON.
@@ -47,11 +42,9 @@ impl UnsignedAttestation {
         signer: &PublicKey,
         signature: Vec<u8>,
         hint: KeyIdHint,
-    ) -> Result<SignedAttestation, PackageError> {
+    ) -> Result<SignedEnvelope, PackageError> {
         self.0.attach(signer, signature, hint)?;
-        Ok(SignedAttestation {
-            bytes: self.0.encode(),
-        })
+        Ok(SignedEnvelope::new(self.0.encode()))
     }
 
     /// Asks `signer` to sign, and adds its signatures.
@@ -60,31 +53,13 @@ impl UnsignedAttestation {
     ///
     /// The errors of `signer`, and those of [`attach`](Self::attach);
     /// [`PackageError::NotSigned`] if one of its keys has not signed.
-    pub fn sign<S: Signer>(
-        self,
-        signer: &S,
-        hint: KeyIdHint,
-    ) -> Result<SignedAttestation, S::Error> {
+    pub fn sign<S: Signer>(self, signer: &S, hint: KeyIdHint) -> Result<SignedEnvelope, S::Error> {
         let mut attestation = self.0;
         for made in made_by(signer, &attestation.pae())? {
             let attached = attestation.attach(&made.by, made.bytes, hint);
             attached.map_err(PackageError::from)?;
         }
-        Ok(SignedAttestation {
-            bytes: attestation.encode(),
-        })
-    }
-}
-
-impl SignedAttestation {
-    /// The whole file: a DSSE envelope in JSON.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The whole file, taken out.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        Ok(SignedEnvelope::new(attestation.encode()))
     }
 }
 

@@ -5,17 +5,12 @@ use edgec_artifact::{
 };
 
 use crate::package::PackageError;
+use crate::signed_envelope::SignedEnvelope;
 use crate::signer::{Signer, made_by};
 
 /// A statement beside an artifact that no new key has signed yet.
 #[derive(Clone, Debug)]
 pub struct UnsignedCompanion(Envelope);
-
-/// A statement beside an artifact, with a signature that was verified when it was added.
-#[derive(Debug)]
-pub struct SignedCompanion {
-    bytes: Vec<u8>,
-}
 
 impl UnsignedCompanion {
     /// A release, without a signature.
@@ -58,11 +53,9 @@ impl UnsignedCompanion {
         mut self,
         signer: &PublicKey,
         signature: Vec<u8>,
-    ) -> Result<SignedCompanion, PackageError> {
+    ) -> Result<SignedEnvelope, PackageError> {
         self.0.attach(signer, signature)?;
-        Ok(SignedCompanion {
-            bytes: self.0.encode(),
-        })
+        Ok(SignedEnvelope::new(self.0.encode()))
     }
 
     /// Asks `signer` to sign, and adds its signatures.
@@ -71,27 +64,13 @@ impl UnsignedCompanion {
     ///
     /// The errors of `signer`, and those of [`attach`](Self::attach);
     /// [`PackageError::NotSigned`] if one of its keys has not signed.
-    pub fn sign<S: Signer>(self, signer: &S) -> Result<SignedCompanion, S::Error> {
+    pub fn sign<S: Signer>(self, signer: &S) -> Result<SignedEnvelope, S::Error> {
         let mut envelope = self.0;
         for made in made_by(signer, &envelope.pae())? {
             let attached = envelope.attach(&made.by, made.bytes);
             attached.map_err(PackageError::from)?;
         }
-        Ok(SignedCompanion {
-            bytes: envelope.encode(),
-        })
-    }
-}
-
-impl SignedCompanion {
-    /// The whole file: a DSSE envelope in JSON.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The whole file, taken out.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        Ok(SignedEnvelope::new(envelope.encode()))
     }
 }
 

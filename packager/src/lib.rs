@@ -58,10 +58,11 @@ mod ml_dsa_key;
 mod package;
 mod secret;
 mod secret_keys;
+mod signed_envelope;
 mod signer;
 
-pub use attestation::{SignedAttestation, UnsignedAttestation};
-pub use companion::{SignedCompanion, UnsignedCompanion};
+pub use attestation::UnsignedAttestation;
+pub use companion::UnsignedCompanion;
 pub use edgec_artifact::{
     Algorithm, Attestation, BadSignature, Image, KeyError, KeyId, KeyIdHint, LayoutError, Manifest,
     PemError, PublicKey, Sha256Digest, Signature, SignerKeys, StatementError,
@@ -70,6 +71,7 @@ pub use made_signature::MadeSignature;
 pub use package::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 pub use secret::{SecretKey, SecretKeyError};
 pub use secret_keys::SecretKeys;
+pub use signed_envelope::SignedEnvelope;
 pub use signer::Signer;
 /// A wrapper that overwrites a private key in memory when it is dropped.
 pub use zeroize::Zeroizing;

@@ -96,7 +96,7 @@ impl SecretKey {
         random(seed.as_mut())?;
         Self::new(match algorithm {
             Algorithm::MlDsa65 => Key::MlDsa65(MlDsaKey::from_seed(&seed)),
-            _ => Key::Ed25519(Box::new(SigningKey::from_bytes(&seed))),
+            Algorithm::Ed25519 => Key::Ed25519(Box::new(SigningKey::from_bytes(&seed))),
         })
     }
 

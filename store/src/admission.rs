@@ -2,32 +2,29 @@
 //!
 //! An admission copies the source into a file that no other user can open. It verifies this copy
 //! and keeps it. These steps go to the disk one after the other: image and envelope; their names;
-//! the release that names them. A crash between two steps leaves files that no release names, and a
+//! the version that names them. A crash between two steps leaves files that no version names, and a
 //! collection removes those.
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
-use edgec_files::{Hold, Temporary, read_bounded, write_sparse};
+use edgec_files::{Hold, Temporary, read_bounded};
 use edgec_verifier::{
-    ArtifactFileError, Check, Expected, KeyId, LoadMode, MAX_ENVELOPE_LEN, Manifest, Sha256Digest,
-    TrustPolicy, UnixTime, VerifiedRelease, VerifiedTimestamp, VerityDigest, open_artifact, verify,
+    ArtifactFileError, Check, Expected, LoadMode, MAX_ENVELOPE_LEN, Manifest, Sha256Digest,
+    TrustPolicy, UnixTime, VerifiedRelease, VerityDigest, open_artifact, verify,
 };
 
+use super::application::Application;
+use super::copy::{Verified, copy_sparse, same_bytes, verified};
 use super::history::History;
-use super::release::{Application, Entry, OtherKind, Release, Standing};
-use super::stable::StableFile;
 use super::verity::{self, Enabled, Measured};
+use super::version::{Entry, OtherKind, Standing, StoredVersion};
 use super::{AdmissionError, ArtifactStore, CHANGES, MAX_SMALL_LEN, StoreError};
 
 /// The number of tries to enable fs-verity while a process has the file open for writing.
 const BUSY_TRIES: usize = 50;
-/// The number of bytes that are copied at once. They stay in a processor's cache.
-const CHUNK: usize = 1 << 20;
 
 /// The result of an admission: the artifact is in the store.
 #[derive(Debug)]
@@ -54,9 +51,13 @@ pub struct Admission {
 pub enum Change {
     /// The version had no artifact for the same target and engine profile.
     Added,
+    /// The artifact is of a newer release of the version. It waits until the release has one for
+    /// each target of the older one; until then, the artifacts of the older release stay
+    /// ([`Standing::Lacks`]).
+    Waits,
     /// The artifact was in the store, and whole.
     Unchanged,
-    /// The artifact was in the store, and its image, envelope or release were missing or damaged.
+    /// The artifact was in the store, and its image, envelope or version were missing or damaged.
     Repaired,
     /// The version had another artifact for the same target and profile.
     Replaced {
@@ -121,7 +122,7 @@ impl ArtifactStore {
             manifest,
             checks,
             envelope,
-            witness,
+            found,
         } = verified(copy.file(), len, policy, expected, now, failed)?;
 
         let mut entry = Entry::of(&manifest, &envelope);
@@ -138,16 +139,16 @@ impl ArtifactStore {
         let earlier = self.earlier(&application, &entry)?;
         let mut floors = self.floors(&application, policy)?;
         let is_there = earlier.is_there;
-        let admitted = floors.admit(manifest.version, witness.release.as_ref(), is_there);
+        let admitted = floors.admit(manifest.version, found.release.as_ref(), is_there);
         admitted.map_err(StoreError::from)?;
-        let replaces = earlier.replaces(self, &manifest, &witness)?;
+        let replaces = earlier.replaces(self, &manifest, &found)?;
         // Of one manifest with different signatures, the union stays.
         let union = earlier.envelope.filter(|_| !replaces);
         let union =
             union.and_then(|kept| policy.union_of_signatures(&kept, &envelope, MAX_ENVELOPE_LEN));
         let envelope = union.unwrap_or(envelope);
         entry.envelope = Sha256Digest::of(&envelope);
-        let record = self.new_record(earlier.entry.as_ref(), &entry, &witness, now)?;
+        let record = self.new_record(earlier.entry.as_ref(), &entry, &found, now)?;
         let mut kept = true;
         if !self.keeps_image(&entry, copy.file(), manifest.image.length, mode) {
             copy.moved_to(artifacts, &entry.image_name())?;
@@ -158,7 +159,7 @@ impl ArtifactStore {
             kept = false;
         }
         let before = earlier.entry.as_ref().filter(|_| !replaces);
-        for (name, bytes) in self.beside(before, &entry, &manifest, &witness, policy, expected)? {
+        for (name, bytes) in self.beside(before, &entry, &found, policy)? {
             let known = artifacts.read(&name, MAX_SMALL_LEN);
             if known.ok().is_none_or(|known| known != bytes) {
                 artifacts.put(&self.0.temporary, &name, &bytes)?;
@@ -171,8 +172,8 @@ impl ArtifactStore {
         artifacts.sync()?;
         let other_kind = self.other_kind(&application, manifest.kind);
         // Before the name changes: a crash between the two must not let an older one in.
-        self.put_statements(&application, floors, witness.given(expected), policy, now)?;
-        let (mut change, standing) = self.name(&manifest, entry, witness.release.as_ref())?;
+        self.put_statements(&application, floors, found.given(), policy, now)?;
+        let (mut change, standing) = self.name(&manifest, entry, found.release.as_ref())?;
         if change == Change::Unchanged && !kept {
             change = Change::Repaired;
         }
@@ -224,21 +225,21 @@ impl ArtifactStore {
         let folder = self.0.names.folder_or_new(&key)?;
         let history = History::new(folder, key, &self.0.temporary);
         let (found, damaged) = match history.find(&application) {
-            // A damaged release is replaced.
+            // A damaged version is replaced.
             Err(error) if error.is_damage() => (None, true),
             found => (found?, false),
         };
-        let mut release = found.unwrap_or_else(|| Release::new(manifest));
-        let before = release.put(entry.clone());
+        let mut stored = found.unwrap_or_else(|| StoredVersion::new(manifest));
+        let before = stored.put(entry.clone());
         if let Some(by) = by {
             // The earlier artifact stays until all others have come.
-            let mut old = release.clone();
+            let mut old = stored.clone();
             if let Some(before) = &before {
                 old.put(before.clone());
             }
             match self.gathered(&application, &old, &entry, by)? {
-                Ok(whole) => release = whole,
-                Err(lacking) => return Ok((Change::Added, lacking)),
+                Ok(whole) => stored = whole,
+                Err(lacking) => return Ok((Change::Waits, lacking)),
             }
         }
         let change = match before {
@@ -249,7 +250,7 @@ impl ArtifactStore {
                 image: earlier.image,
             },
         };
-        let (standing, mended) = history.put(release)?;
+        let (standing, mended) = history.put(stored)?;
         if by.is_some() {
             // What waited for this release has its name now.
             self.put_staged(&application, None)?;
@@ -278,106 +279,4 @@ impl ArtifactStore {
             _ => false,
         }
     }
-}
-
-/// The parts of a verified copy that an admission uses.
-struct Verified {
-    manifest: Manifest,
-    checks: Vec<Check>,
-    envelope: Vec<u8>,
-    witness: Witness,
-}
-
-/// What a verification found about the statements beside an artifact.
-pub(super) struct Witness {
-    pub(super) payload: Sha256Digest,
-    /// Every key whose signature counted.
-    pub(super) keys: Vec<KeyId>,
-    pub(super) release: Option<VerifiedRelease>,
-    pub(super) timestamp: Option<VerifiedTimestamp>,
-    /// The notaries' statements that counted.
-    pub(super) rebuilds: Vec<Vec<u8>>,
-}
-
-/// Verifies a copy while it is written to the disk.
-fn verified(
-    copy: &File,
-    len: u64,
-    policy: &TrustPolicy,
-    expected: &Expected,
-    now: UnixTime,
-    failed: impl Fn(io::Error) -> StoreError,
-) -> Result<Verified, AdmissionError> {
-    let file = copy.try_clone().map_err(&failed)?;
-    // SAFETY: only this process's user can open the file, and only this user could ever open it by
-    // a name. This function does not write to it, and the value does not outlive the function.
-    let stable = unsafe { StableFile::new(file, len) }.map_err(&failed)?;
-    let view = stable.view().map_err(&failed)?;
-    thread::scope(|scope| {
-        // If no thread can be started, the copy is synced after the verification.
-        let writing = thread::Builder::new().spawn_scoped(scope, || copy.sync_data());
-        let artifact = verify(&view, policy, expected, now)?;
-        let envelope = artifact.envelope().to_vec();
-        let checks = artifact.checks().to_vec();
-        let keys = artifact.accepted().iter().chain(artifact.notaries());
-        let witness = Witness {
-            payload: artifact.payload(),
-            keys: keys.map(|it| it.key_id).collect(),
-            release: artifact.release().cloned(),
-            timestamp: artifact.timestamp().cloned(),
-            rebuilds: artifact.rebuilds().to_vec(),
-        };
-        let manifest = artifact.into_manifest();
-        // Joining fails if the thread panicked, and syncing does not panic.
-        let panicked = |_| Err(io::Error::other("the writing thread failed"));
-        let written = match writing {
-            Ok(thread) => thread.join().unwrap_or_else(panicked),
-            Err(_) => copy.sync_data(),
-        };
-        written.map_err(failed)?;
-        Ok(Verified {
-            manifest,
-            checks,
-            envelope,
-            witness,
-        })
-    })
-}
-
-/// Copies `len` bytes. Blocks of zeros are not written: they become holes, which take no space.
-fn copy_sparse(
-    mut source: File,
-    to: &mut File,
-    len: u64,
-    unread: impl Fn(io::Error) -> ArtifactFileError,
-    failed: impl Fn(io::Error) -> StoreError,
-) -> Result<(), AdmissionError> {
-    let mut chunk = vec![0; CHUNK];
-    let mut left = len;
-    while left > 0 {
-        let wanted = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
-        let piece = chunk.get_mut(..wanted).unwrap_or_default();
-        source.read_exact(piece).map_err(&unread)?;
-        write_sparse(piece, to).map_err(&failed)?;
-        left -= wanted as u64;
-    }
-    Ok(to.set_len(len).map_err(failed)?)
-}
-
-/// Whether two files begin with the same `len` bytes.
-fn same_bytes(a: &File, b: &File, len: u64) -> io::Result<bool> {
-    let (mut ours, mut theirs) = (vec![0; CHUNK], vec![0; CHUNK]);
-    let mut at = 0;
-    while at < len {
-        let wanted = usize::try_from(len - at).map_or(CHUNK, |left| left.min(CHUNK));
-        let ours = ours.get_mut(..wanted).unwrap_or_default();
-        let theirs = theirs.get_mut(..wanted).unwrap_or_default();
-        a.read_exact_at(ours, at)?;
-        b.read_exact_at(theirs, at)?;
-        if ours != theirs {
-            return Ok(false);
-        }
-        at += wanted as u64;
-    }
-    Ok(true)
 }

@@ -96,15 +96,15 @@ impl ArtifactStore {
         problems.extend(survey.problems);
         if !collection.spared {
             let staged = self.all_staged()?;
-            let staged = staged.iter().map(|staged| &staged.release);
-            let releases = survey.releases.iter().map(|(release, _)| release);
+            let staged = staged.iter().map(|staged| &staged.version);
+            let versions = survey.versions.iter().map(|(stored, _)| stored);
             let (mut named, mut belonging) = (BTreeSet::new(), BTreeMap::new());
-            for release in releases.chain(staged) {
-                for entry in &release.artifacts {
+            for stored in versions.chain(staged) {
+                for entry in &stored.artifacts {
                     named.extend(entry.file_names());
                     if let Ok(Some(serial)) = self.record(entry).map(|record| record.release) {
                         let serials: &mut BTreeSet<u64> =
-                            belonging.entry(release.folder()).or_default();
+                            belonging.entry(stored.folder()).or_default();
                         serials.insert(serial);
                     }
                 }

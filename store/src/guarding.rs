@@ -6,7 +6,8 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
-use super::release::{Application, Entry};
+use super::application::Application;
+use super::version::Entry;
 use super::{ArtifactStore, StoreError};
 
 impl ArtifactStore {

@@ -1,4 +1,4 @@
-//! The folder of an application: its releases, and the one that loads take.
+//! The folder of an application: its versions, and the one that loads take.
 //!
 //! Every change is one renaming or one removal, so a crash leaves the folder as it was or as it
 //! should become. Therefore `current` decides: its statement about its version is true, and the
@@ -9,22 +9,23 @@ use std::fs::File;
 
 use edgec_files::Folder;
 
+use super::application::Application;
 use super::names::Choice;
-use super::release::{Application, CURRENT, Release, Standing, version_of};
+use super::version::{CURRENT, Standing, StoredVersion, version_of};
 use super::{MAX_SMALL_LEN, StoreError};
 
 /// The folder of an application.
 pub(crate) struct History<'a> {
     folder: Folder,
-    /// The folder's name. It determines whose releases belong in the folder.
+    /// The folder's name. It determines whose versions belong in the folder.
     key: String,
     /// The folder where its files are made.
     temporary: &'a Folder,
 }
 
 /// Everything in the folder of an application.
-pub(crate) struct Releases {
-    pub(crate) by_version: BTreeMap<u64, Release>,
+pub(crate) struct Versions {
+    pub(crate) by_version: BTreeMap<u64, StoredVersion>,
     /// The current version.
     pub(crate) current: Option<u64>,
     /// The files that cannot be read, with their version; `None`: `current`.
@@ -57,17 +58,20 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The release of `application`, if there is one.
-    pub(crate) fn find(&self, application: &Application) -> Result<Option<Release>, StoreError> {
+    /// The version of `application`, if there is one.
+    pub(crate) fn find(
+        &self,
+        application: &Application,
+    ) -> Result<Option<StoredVersion>, StoreError> {
         let found = self.find_open(application)?;
-        Ok(found.map(|(release, _)| release))
+        Ok(found.map(|(stored, _)| stored))
     }
 
-    /// Like [`Self::find`], with the file that the release was read from.
+    /// Like [`Self::find`], with the file that the version was read from.
     pub(crate) fn find_open(
         &self,
         application: &Application,
-    ) -> Result<Option<(Release, File)>, StoreError> {
+    ) -> Result<Option<(StoredVersion, File)>, StoreError> {
         let current = self.read_open(CURRENT);
         let Some(version) = application.version else {
             return current;
@@ -81,9 +85,9 @@ impl<'a> History<'a> {
         }
     }
 
-    /// All releases. A file that cannot be read does not hide others.
-    pub(crate) fn all(&self) -> Result<Releases, StoreError> {
-        let mut all = Releases {
+    /// All versions. A file that cannot be read does not hide others.
+    pub(crate) fn all(&self) -> Result<Versions, StoreError> {
+        let mut all = Versions {
             by_version: BTreeMap::new(),
             current: None,
             unreadable: Vec::new(),
@@ -92,7 +96,7 @@ impl<'a> History<'a> {
         for file in self.folder.names()? {
             match version_of(&file) {
                 Some(version) => match self.read(&file) {
-                    Ok(release) => all.by_version.extend(release.map(|it| (version, it))),
+                    Ok(stored) => all.by_version.extend(stored.map(|it| (version, it))),
                     Err(error) => all.unreadable.push((Some(version), error)),
                 },
                 None if file != CURRENT => all.foreign.push(self.folder.name(&file)),
@@ -116,41 +120,41 @@ impl<'a> History<'a> {
         Ok(self.folder.names()?.is_empty())
     }
 
-    /// Adds a release. The newest becomes the current one, unless hosts would lose the application
+    /// Adds a version. The newest becomes the current one, unless hosts would lose the application
     /// by that, or an older one was chosen. Also returns whether this repaired a damaged `current`.
-    pub(crate) fn put(&self, mut release: Release) -> Result<(Standing, bool), StoreError> {
+    pub(crate) fn put(&self, mut stored: StoredVersion) -> Result<(Standing, bool), StoreError> {
         let (current, mended) = match self.settled() {
-            // A damaged `current` is replaced, if the release is at least as new as all others.
-            Err(error) if error.is_damage() && self.newest()? <= Some(release.version) => {
+            // A damaged `current` is replaced, if the version is at least as new as all others.
+            Err(error) if error.is_damage() && self.newest()? <= Some(stored.version) => {
                 (None, true)
             }
             current => (current?, false),
         };
         let standing = match &current {
-            Some(current) if current.version != release.version => release.standing(current),
+            Some(current) if current.version != stored.version => stored.standing(current),
             _ => Standing::Current,
         };
         if standing == Standing::Current {
-            release.chosen = current.is_some_and(|it| it.version == release.version && it.chosen);
-            self.replace(CURRENT, &release)?;
+            stored.chosen = current.is_some_and(|it| it.version == stored.version && it.chosen);
+            self.replace(CURRENT, &stored)?;
         }
-        release.chosen = false;
-        self.replace(&release.version.to_string(), &release)?;
+        stored.chosen = false;
+        self.replace(&stored.version.to_string(), &stored)?;
         Ok((standing, mended))
     }
 
-    /// Makes a release the current one. Returns the previous one.
-    pub(crate) fn make_current(&self, mut release: Release) -> Result<Choice, StoreError> {
+    /// Makes a version the current one. Returns the previous one.
+    pub(crate) fn make_current(&self, mut stored: StoredVersion) -> Result<Choice, StoreError> {
         let previous = match self.settled() {
             // A damaged `current` is replaced.
             Err(error) if error.is_damage() => None,
             settled => settled?.map(|current| current.version),
         };
-        release.chosen = self.newest()? > Some(release.version);
-        self.replace(CURRENT, &release)?;
+        stored.chosen = self.newest()? > Some(stored.version);
+        self.replace(CURRENT, &stored)?;
         Ok(Choice {
             previous,
-            stays: release.chosen,
+            stays: stored.chosen,
             other_kind: None,
         })
     }
@@ -174,7 +178,7 @@ impl<'a> History<'a> {
         application: &Application,
         going: u64,
     ) -> Result<Option<u64>, StoreError> {
-        // A damaged release can be removed.
+        // A damaged version can be removed.
         let current = match self.read(CURRENT) {
             Err(error) if error.is_damage() => None,
             current => current?,
@@ -193,7 +197,7 @@ impl<'a> History<'a> {
             Some(current) if current != going => None,
             _ => Some(self.next(going, &versions)?),
         };
-        // As long as `current` has the release, the version exists.
+        // As long as `current` has the version, the version exists.
         self.folder.remove(&going.to_string())?;
         self.folder.sync()?;
         match next {
@@ -206,13 +210,13 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The release that becomes current if a version is removed.
-    fn next(&self, going: u64, others: &BTreeSet<u64>) -> Result<Release, StoreError> {
+    /// The version that becomes current if a version is removed.
+    fn next(&self, going: u64, others: &BTreeSet<u64>) -> Result<StoredVersion, StoreError> {
         let (before, after) = (others.range(..going), others.range(going..));
         let mut first_error = None;
         for version in before.rev().chain(after.rev()) {
             match self.read(&version.to_string()) {
-                Ok(Some(release)) => return Ok(release),
+                Ok(Some(stored)) => return Ok(stored),
                 Err(error) if !error.is_damage() => return Err(error),
                 Ok(None) => {}
                 Err(error) => first_error = first_error.or(Some(error)),
@@ -223,8 +227,8 @@ impl<'a> History<'a> {
         Err(first_error.unwrap_or_else(nothing))
     }
 
-    /// The current release, after completing a change that a crash interrupted.
-    fn settled(&self) -> Result<Option<Release>, StoreError> {
+    /// The current version, after completing a change that a crash interrupted.
+    fn settled(&self) -> Result<Option<StoredVersion>, StoreError> {
         let current = self.read(CURRENT)?;
         if let Some(current) = &current {
             let mut current = current.clone();
@@ -241,13 +245,13 @@ impl<'a> History<'a> {
         Ok(current)
     }
 
-    /// The release in a file, if there is one.
-    fn read(&self, file: &str) -> Result<Option<Release>, StoreError> {
-        Ok(self.read_open(file)?.map(|(release, _)| release))
+    /// The version in a file, if there is one.
+    fn read(&self, file: &str) -> Result<Option<StoredVersion>, StoreError> {
+        Ok(self.read_open(file)?.map(|(stored, _)| stored))
     }
 
-    /// The release in a file, if there is one, and the file.
-    fn read_open(&self, name: &str) -> Result<Option<(Release, File)>, StoreError> {
+    /// The version in a file, if there is one, and the file.
+    fn read_open(&self, name: &str) -> Result<Option<(StoredVersion, File)>, StoreError> {
         let read = self.folder.read_open(name, MAX_SMALL_LEN);
         let read = read.map_err(StoreError::from);
         match read.and_then(|(bytes, file)| Ok((self.decode(name, &bytes)?, file))) {
@@ -260,23 +264,21 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The release, if it belongs in this file.
-    fn decode(&self, file: &str, bytes: &[u8]) -> Result<Release, StoreError> {
+    /// The version, if it belongs in this file.
+    fn decode(&self, file: &str, bytes: &[u8]) -> Result<StoredVersion, StoreError> {
         let damaged = |what: String| StoreError::damaged(self.folder.name(file), what);
-        let release = Release::decode(bytes).map_err(|error| damaged(error.to_string()))?;
-        if release.folder() != self.key {
-            return Err(damaged(
-                "it is the release of another application".to_owned(),
-            ));
+        let stored = StoredVersion::decode(bytes).map_err(|error| damaged(error.to_string()))?;
+        if stored.folder() != self.key {
+            return Err(damaged("it is a version of another application".to_owned()));
         }
-        if version_of(file).is_some_and(|version| version != release.version) {
-            return Err(damaged("it is the release of another version".to_owned()));
+        if version_of(file).is_some_and(|version| version != stored.version) {
+            return Err(damaged("it is another version".to_owned()));
         }
-        Ok(release)
+        Ok(stored)
     }
 
-    fn replace(&self, name: &str, release: &Release) -> Result<(), StoreError> {
-        let bytes = release.encode()?;
+    fn replace(&self, name: &str, stored: &StoredVersion) -> Result<(), StoreError> {
+        let bytes = stored.encode()?;
         Ok(self.folder.replace(self.temporary, name, &bytes)?)
     }
 }

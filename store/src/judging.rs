@@ -8,8 +8,9 @@ use edgec_verifier::{
     TrustPolicy, UnixTime, stated, verify_stored,
 };
 
-use super::release::{Application, Entry};
+use super::application::Application;
 use super::verity::{self, Measured};
+use super::version::Entry;
 use super::{AdmissionError, ArtifactStore, MAX_SMALL_LEN, StoreError};
 
 impl ArtifactStore {
@@ -102,6 +103,9 @@ impl ArtifactStore {
         expected = self.with_statements(expected, application, entry, policy)?;
         let artifact = verify_stored(&stored, policy, &expected, now)?;
         let manifest = artifact.manifest();
+        // The store remembers this, whatever the policy demands.
+        let floors = self.floors(application, policy)?;
+        floors.allows(manifest.version).map_err(StoreError::from)?;
         let named = (
             application.version.unwrap_or(manifest.version),
             &application.channel,

@@ -84,8 +84,8 @@
 //!     <digest>-<sha>.rebuilds      notaries' statements about it, if it was admitted with any
 //!     <digest>-<sha>.admitted      when the store first saw each signature on it
 //!   names/<key>/           an application in a channel
-//!     <version>            a release: an artifact per target
-//!     current              the release that a load takes
+//!     <version>            a version: an artifact per target
+//!     current              the version that a load takes
 //!   releases/<key>/        the same application
 //!     floors               the highest version and serial that were admitted
 //!     <serial>.release     a release
@@ -110,11 +110,13 @@
     unnameable_types
 )]
 
-#[expect(unsafe_code, reason = "maps the copy that it verifies")]
 mod admission;
 mod admission_error;
+mod application;
 mod clock;
 mod collection;
+#[expect(unsafe_code, reason = "maps the copy that it verifies")]
+mod copy;
 mod error;
 mod guarding;
 mod history;
@@ -127,7 +129,6 @@ mod new;
 mod news;
 #[expect(unsafe_code, reason = "states that a store's image stays as it is")]
 mod opening;
-mod release;
 mod replacement;
 mod rollback;
 #[expect(unsafe_code, reason = "maps files")]
@@ -139,6 +140,7 @@ mod verdicts;
 mod verification;
 #[expect(unsafe_code, reason = "asks the kernel for fs-verity")]
 mod verity;
+mod version;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -157,6 +159,7 @@ pub use edgec_verifier::{
 
 pub use self::admission::{Admission, Change};
 pub use self::admission_error::AdmissionError;
+pub use self::application::Application;
 pub use self::collection::{Collected, Collection};
 pub use self::error::StoreError;
 pub use self::guarding::written;
@@ -166,21 +169,21 @@ pub use self::names::{Choice, Removal};
 pub use self::new::NewStore;
 pub use self::news::NewestRelease;
 pub use self::opening::{Candidates, OpenedImage};
-pub use self::release::{Application, Entry, OtherKind, Standing};
 pub use self::rollback::RollbackRefusal;
 pub use self::stable::{StableFile, View};
 pub use self::survey::Problem;
 pub use self::verification::{Verification, Verifications};
+pub use self::version::{Entry, OtherKind, Standing};
 
 use self::history::History;
-use self::known::KnownReleases;
-use self::release::Release;
+use self::known::KnownVersions;
 use self::verdicts::Verdicts;
+use self::version::StoredVersion;
 
 /// The content of the file that identifies a store.
 const FORMAT: &[u8] = b"edgec store 1\n";
 const FORMAT_FILE: &str = "edgec-store";
-/// The longest release or envelope, in bytes: no longer envelope is admitted.
+/// The longest version or envelope, in bytes: no longer envelope is admitted.
 const MAX_SMALL_LEN: u64 = edgec_verifier::MAX_ENVELOPE_LEN;
 /// The folders of a store.
 const FOLDERS: [&str; 3] = ["artifacts", "names", "temporary"];
@@ -212,7 +215,7 @@ struct Inner {
     names: Folder,
     temporary: Folder,
     verdicts: Verdicts,
-    known: KnownReleases,
+    known: KnownVersions,
 }
 
 impl ArtifactStore {
@@ -245,7 +248,7 @@ impl ArtifactStore {
             temporary: root.folder("temporary")?,
             path: path.to_owned(),
             verdicts: Verdicts::default(),
-            known: KnownReleases::default(),
+            known: KnownVersions::default(),
             root,
         };
         Ok(Self(Arc::new(inner), Arc::new(SystemClock)))
@@ -297,21 +300,21 @@ impl ArtifactStore {
         self.1.now()
     }
 
-    /// The release of `application`.
-    fn release(&self, application: &Application) -> Result<Arc<Release>, StoreError> {
-        if let Some(release) = self.0.known.get(&self.0.names, application) {
-            return Ok(release);
+    /// The version that `application` names.
+    fn stored_version(&self, application: &Application) -> Result<Arc<StoredVersion>, StoreError> {
+        if let Some(stored) = self.0.known.get(&self.0.names, application) {
+            return Ok(stored);
         }
         let found = self.history(application)?.find_open(application)?;
-        let (release, file) = found.ok_or_else(|| application.unknown())?;
-        let release = Arc::new(release);
+        let (stored, file) = found.ok_or_else(|| application.unknown())?;
+        let stored = Arc::new(stored);
         if application.version.is_none() {
-            self.0.known.put(application, file, &release);
+            self.0.known.put(application, file, &stored);
         }
-        Ok(release)
+        Ok(stored)
     }
 
-    /// The releases of an application, if it has any.
+    /// The versions of an application, if it has any.
     fn history(&self, application: &Application) -> Result<History<'_>, StoreError> {
         History::of(&self.0.names, &self.0.temporary, application)
     }

@@ -7,8 +7,9 @@ use edgec_files::FolderError;
 use edgec_verifier::{LoadMode, VerityDigest};
 use serde::Serialize;
 
-use super::release::{Application, Entry, Release};
+use super::application::Application;
 use super::survey::{Problem, Survey, settled};
+use super::version::{Entry, StoredVersion};
 use super::{ArtifactStore, StoreError};
 
 /// One artifact of a store.
@@ -86,7 +87,7 @@ pub struct Listing {
     /// Every artifact that a name points at, sorted by name, channel, version and target, with
     /// those that are missing or damaged.
     pub artifacts: Vec<StoredArtifact>,
-    /// Releases that could not be read.
+    /// Versions that could not be read.
     pub problems: Vec<Problem>,
 }
 
@@ -128,27 +129,27 @@ impl ArtifactStore {
         &self,
         application: impl Into<Application>,
     ) -> Result<Vec<PathBuf>, StoreError> {
-        let release = self.release(&application.into())?;
+        let stored = self.stored_version(&application.into())?;
         let artifacts = self.0.path.join("artifacts");
         let path = |entry: &Entry| {
-            let examined = self.examine_entry(&release, false, entry);
+            let examined = self.examine_entry(&stored, false, entry);
             match examined.fault {
                 None => Ok(artifacts.join(entry.image_name())),
                 Some(fault) => Err(fault.lost()),
             }
         };
-        release.artifacts.iter().map(path).collect()
+        stored.artifacts.iter().map(path).collect()
     }
 
     /// Examines every artifact that a name points at.
     pub(super) fn examine(&self) -> Result<(Vec<Examination>, Vec<Problem>), StoreError> {
         let Survey {
-            releases, problems, ..
+            versions, problems, ..
         } = self.survey()?;
         let mut all = Vec::new();
-        for (release, current) in &releases {
-            let entries = release.artifacts.iter();
-            all.extend(entries.map(|entry| self.examine_entry(release, *current, entry)));
+        for (stored, current) in &versions {
+            let entries = stored.artifacts.iter();
+            all.extend(entries.map(|entry| self.examine_entry(stored, *current, entry)));
         }
         all.sort_by(
             |Examination { artifact: a, .. }, Examination { artifact: b, .. }| {
@@ -159,11 +160,11 @@ impl ArtifactStore {
         Ok((all, problems))
     }
 
-    fn examine_entry(&self, release: &Release, current: bool, entry: &Entry) -> Examination {
+    fn examine_entry(&self, stored: &StoredVersion, current: bool, entry: &Entry) -> Examination {
         let mut artifact = StoredArtifact {
-            name: release.name.clone(),
-            channel: release.channel.clone(),
-            version: release.version,
+            name: stored.name.clone(),
+            channel: stored.channel.clone(),
+            version: stored.version,
             current,
             target: entry.target.clone(),
             profile: entry.profile.clone(),

@@ -2,9 +2,10 @@
 
 use edgec_verifier::{Manifest, ProgramKind};
 
+use super::application::Application;
 use super::history::History;
-use super::release::{Application, OtherKind, Release};
 use super::survey::{Problem, settled};
+use super::version::{OtherKind, StoredVersion};
 use super::{ArtifactStore, StoreError};
 
 /// The manifests of all current artifacts of a store.
@@ -53,16 +54,16 @@ impl ArtifactStore {
             ..application.clone()
         };
         let history = History::of(&self.0.names, &self.0.temporary, &current).ok()?;
-        let release = history.find(&current).ok()??;
+        let stored = history.find(&current).ok()??;
         Some(OtherKind {
-            version: release.version,
-            kind: self.kind_of(&release)?,
+            version: stored.version,
+            kind: self.kind_of(&stored)?,
         })
     }
 
-    /// The kind of a release's programs, as the first envelope that can be read states it.
-    pub(super) fn kind_of(&self, release: &Release) -> Option<ProgramKind> {
-        let mut entries = release.artifacts.iter();
+    /// The kind of a version's programs, as the first envelope that can be read states it.
+    pub(super) fn kind_of(&self, stored: &StoredVersion) -> Option<ProgramKind> {
+        let mut entries = stored.artifacts.iter();
         let manifest = entries.find_map(|entry| self.manifest(entry).ok())?;
         Some(manifest.kind)
     }
@@ -73,12 +74,12 @@ impl ArtifactStore {
         let mut problems = survey.problems;
         problems.retain(|problem| problem.version.is_none());
         let mut manifests = Vec::new();
-        for (release, _) in survey.releases.iter().filter(|(_, current)| *current) {
-            for entry in &release.artifacts {
+        for (stored, _) in survey.versions.iter().filter(|(_, current)| *current) {
+            for entry in &stored.artifacts {
                 match self.manifest(entry) {
                     Ok(manifest) => manifests.push(manifest),
                     Err(error) => {
-                        problems.push(Problem::of(release, Some(release.version), error));
+                        problems.push(Problem::of(stored, Some(stored.version), error));
                     }
                 }
             }

@@ -2,7 +2,8 @@
 
 use edgec_files::Hold;
 
-use super::release::{Application, OtherKind};
+use super::application::Application;
+use super::version::OtherKind;
 use super::{ArtifactStore, CHANGES, StoreError};
 
 /// The result of [`ArtifactStore::make_current`].
@@ -49,14 +50,14 @@ impl ArtifactStore {
         let application = application.into().version(version);
         let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let history = self.history(&application)?;
-        let release = history.find(&application)?;
-        let release = release.ok_or_else(|| application.unknown())?;
+        let stored = history.find(&application)?;
+        let stored = stored.ok_or_else(|| application.unknown())?;
         self.kept_floors(&application)?.allows(version)?;
-        let kind = self.kind_of(&release);
+        let kind = self.kind_of(&stored);
         let other_kind = kind.and_then(|kind| self.other_kind(&application, kind));
         Ok(Choice {
             other_kind,
-            ..history.make_current(release)?
+            ..history.make_current(stored)?
         })
     }
 

@@ -2,12 +2,15 @@
 //! lacks.
 
 use edgec_files::Hold;
+use edgec_verifier::artifact::ReleasedArtifact;
 use edgec_verifier::{
-    TrustPolicy, VerifiedRelease, VerifiedTimestamp, VerifyError, verify_release, verify_timestamp,
+    Expected, TrustPolicy, VerifiedRelease, VerifiedTimestamp, VerifyError, verify_release,
+    verify_timestamp,
 };
 
-use super::release::{Application, Entry};
+use super::application::Application;
 use super::statements::Given;
+use super::version::Entry;
 use super::{AdmissionError, ArtifactStore, CHANGES, StoreError};
 
 /// A release that a store has taken, with its timestamp.
@@ -18,15 +21,16 @@ pub struct NewestRelease {
     pub release: VerifiedRelease,
     /// The timestamp, if one was given.
     pub timestamp: Option<VerifiedTimestamp>,
-    /// The target and engine profile of each artifact that hosts of the current version need, and
-    /// that the store lacks of this release. A mirror may withhold them.
+    /// The target and engine profile of each artifact of this release that the store lacks, and
+    /// that hosts of the current version need. If there is no current version, any host may need
+    /// each of them. The artifacts follow, or a mirror withholds them.
     pub missing: Vec<String>,
 }
 
 impl ArtifactStore {
-    /// Takes a newer release or a newer timestamp of an application. A host does this whenever it
-    /// asks for news: the artifacts follow with [`Self::add`]. From then on, no older release is
-    /// admitted, and what is below the release's floor no longer runs.
+    /// Takes a newer release or a newer timestamp of the application that `expected` names. A host
+    /// does this whenever it asks for news: the artifacts follow with [`Self::add`]. From then on,
+    /// no older release is admitted, and what is below the release's floor no longer runs.
     ///
     /// # Errors
     ///
@@ -36,10 +40,12 @@ impl ArtifactStore {
         release: &[u8],
         timestamp: Option<&[u8]>,
         policy: &TrustPolicy,
+        expected: &Expected,
     ) -> Result<NewestRelease, AdmissionError> {
         let now = self.time_under(policy)?;
         let refused = VerifyError::from;
         let verified = verify_release(release, policy, now).map_err(refused)?;
+        verified.check_expected(expected).map_err(refused)?;
         let stamp = timestamp.map(|bytes| verify_timestamp(bytes, &verified, policy, now));
         let stamp = stamp.transpose().map_err(refused)?;
         let application = Application::of_release(&verified.release);
@@ -47,8 +53,8 @@ impl ArtifactStore {
         let mut floors = self.floors(&application, policy)?;
         floors.take(&verified).map_err(StoreError::from)?;
         let given = Given {
-            release: Some((&verified, release)),
-            timestamp: stamp.as_ref().zip(timestamp),
+            release: Some(&verified),
+            timestamp: stamp.as_ref(),
         };
         self.put_statements(&application, floors, given, policy, now)?;
         let missing = self.missing(&application, &verified)?;
@@ -65,24 +71,27 @@ impl ArtifactStore {
         application: &Application,
         release: &VerifiedRelease,
     ) -> Result<Vec<String>, StoreError> {
-        let current = match self.release(application) {
-            Err(StoreError::Unknown { .. }) => return Ok(Vec::new()),
+        let wanted = match self.stored_version(application) {
+            Err(StoreError::Unknown { .. }) => {
+                let listed = release.release.artifacts.iter();
+                return Ok(listed.map(ReleasedArtifact::fits).collect());
+            }
             current => current?,
         };
         let version = application.clone().version(release.release.version);
-        let there = match self.release(&version) {
+        let there = match self.stored_version(&version) {
             Err(StoreError::Unknown { .. }) => Vec::new(),
             there => there?.artifacts.clone(),
         };
         let staged = self.staged(application)?;
         let staged = staged.filter(|staged| staged.serial == release.release.serial);
-        let staged = staged.map(|staged| staged.release.artifacts);
+        let staged = staged.map(|staged| staged.version.artifacts);
         let there: Vec<Entry> = there
             .into_iter()
             .chain(staged.unwrap_or_default())
             .collect();
         let mut missing = Vec::new();
-        for wanted in &current.artifacts {
+        for wanted in &wanted.artifacts {
             let mut has = false;
             for entry in there.iter().filter(|it| it.is_for(wanted)) {
                 has |= self.is_listed(entry, release)?;

@@ -12,12 +12,13 @@ use edgec_verifier::{
     VerityDigest,
 };
 
-use super::release::{Application, Entry, Release};
+use super::application::Application;
 use super::stable::StableFile;
 use super::verdicts::Subject;
+use super::version::{Entry, StoredVersion};
 use super::{AdmissionError, ArtifactStore, StoreError};
 
-/// The artifacts of a release that a host may be able to load.
+/// The artifacts of a version that a host may be able to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Candidates {
@@ -49,17 +50,17 @@ impl ArtifactStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unknown`], [`StoreError::NoFit`], or the problem with the release.
+    /// [`StoreError::Unknown`], [`StoreError::NoFit`], or the problem with the version.
     pub fn candidates(
         &self,
         profile: EngineProfile,
         host: &HostProfile,
         application: &Application,
     ) -> Result<Candidates, StoreError> {
-        let release = self.release(application)?;
-        let Release {
+        let stored = self.stored_version(application)?;
+        let StoredVersion {
             artifacts, version, ..
-        } = &*release;
+        } = &*stored;
         let ranked = host.ranked(profile, artifacts, |it| (&*it.target, &*it.profile));
         if ranked.is_empty() {
             return Err(StoreError::NoFit {
@@ -108,10 +109,7 @@ impl ArtifactStore {
         };
         let now = self.now()?;
         // A newer release may forbid what an older one allowed.
-        let statements = match policy.reads_releases() {
-            true => self.statements_identity(application),
-            false => None,
-        };
+        let statements = self.statements_identity(application);
         let (facts, verdict) = match self.0.verdicts.get(&subject, statements, now) {
             Some(facts) if facts.manifest().image.length == len => (facts, Verdict::Cached),
             _ => {

@@ -1,12 +1,13 @@
 //! What an admission may replace, and what stays of it.
 
-use edgec_verifier::{Expected, Manifest, Sha256Digest, TrustPolicy, UnixTime, VerifiedRelease};
+use edgec_verifier::{Manifest, TrustPolicy, UnixTime, VerifiedRelease};
 
-use super::admission::Witness;
-use super::release::{Application, Entry, Release, Standing};
+use super::application::Application;
+use super::copy::Found;
 use super::rollback::RollbackRefusal;
 use super::staged::Staged;
 use super::statements::{Given, Record};
+use super::version::{Entry, Standing, StoredVersion};
 use super::{ArtifactStore, MAX_SMALL_LEN, StoreError};
 
 /// What a store has of the version of an arriving artifact.
@@ -25,53 +26,43 @@ impl Earlier {
         &self,
         store: &ArtifactStore,
         manifest: &Manifest,
-        witness: &Witness,
+        found: &Found,
     ) -> Result<bool, StoreError> {
         let Some(entry) = &self.entry else {
             return Ok(false);
         };
         let is_same = match &self.envelope {
-            Some(_) => store.payload(entry)? == witness.payload,
+            Some(_) => store.payload(entry)? == found.payload,
             // Its envelope is lost, and a good one takes its place.
             None => entry.image == manifest.image.fsverity,
         };
-        match (is_same, &witness.release) {
+        match (is_same, &found.release) {
             (true, _) => Ok(false),
             (false, Some(_)) => Ok(true),
-            (false, None) => Err(RollbackRefusal::SameVersion {
-                what: Application::of(manifest).to_string(),
-                version: manifest.version,
-                fits: entry.fits(),
+            (false, None) => {
+                let application = Application {
+                    version: None,
+                    ..Application::of(manifest)
+                };
+                Err(RollbackRefusal::SameVersion {
+                    what: application.to_string(),
+                    version: manifest.version,
+                    fits: entry.fits(),
+                }
+                .into())
             }
-            .into()),
         }
     }
 }
 
-impl Witness {
+impl Found {
     /// The statements of the caller that were verified.
-    pub(super) fn given<'a>(&'a self, expected: &'a Expected) -> Given<'a> {
-        let release = self.release.as_ref().and_then(|release| {
-            let bytes = expected.releases().find(|bytes| {
-                let digest = payload_of(bytes);
-                digest == Some(release.digest)
-            });
-            bytes.map(|bytes| (release, bytes))
-        });
-        let timestamp = self.timestamp.as_ref().and_then(|stamp| {
-            let payload = Sha256Digest::of(&stamp.timestamp.encode());
-            let mut all = expected.timestamps();
-            let bytes = all.find(|bytes| payload_of(bytes) == Some(payload));
-            bytes.map(|bytes| (stamp, bytes))
-        });
-        Given { release, timestamp }
+    pub(super) fn given(&self) -> Given<'_> {
+        Given {
+            release: self.release.as_ref(),
+            timestamp: self.timestamp.as_ref(),
+        }
     }
-}
-
-/// SHA-256 of the payload of an envelope.
-fn payload_of(bytes: &[u8]) -> Option<Sha256Digest> {
-    let envelope = edgec_verifier::Envelope::decode(bytes).ok()?;
-    Some(Sha256Digest::of(envelope.payload()))
 }
 
 impl ArtifactStore {
@@ -82,19 +73,19 @@ impl ArtifactStore {
         arriving: &Entry,
     ) -> Result<Earlier, StoreError> {
         let mut is_damaged = false;
-        let release = match self.history(application) {
+        let stored = match self.history(application) {
             Err(StoreError::Unknown { .. }) => None,
             history => match history?.find(application) {
-                // A damaged release is replaced.
+                // A damaged version is replaced.
                 Err(error) if error.is_damage() => {
                     is_damaged = true;
                     None
                 }
-                found => found?,
+                stored => stored?,
             },
         };
-        let is_there = release.is_some() || is_damaged;
-        let artifacts = release.map(|release| release.artifacts).unwrap_or_default();
+        let is_there = stored.is_some() || is_damaged;
+        let artifacts = stored.map(|stored| stored.artifacts).unwrap_or_default();
         let entry = artifacts.into_iter().find(|it| it.is_for(arriving));
         let envelope = entry.as_ref().and_then(|entry| self.envelope(entry).ok());
         Ok(Earlier {
@@ -109,7 +100,7 @@ impl ArtifactStore {
         &self,
         earlier: Option<&Entry>,
         arriving: &Entry,
-        witness: &Witness,
+        found: &Found,
         now: UnixTime,
     ) -> Result<Record, StoreError> {
         let known = |entry: &Entry| match self.record(entry) {
@@ -119,13 +110,13 @@ impl ArtifactStore {
         };
         let same = earlier.map(|entry| (entry, self.payload(entry).ok()));
         let mut record = match same {
-            Some((entry, Some(payload))) if payload == witness.payload => known(entry)?,
+            Some((entry, Some(payload))) if payload == found.payload => known(entry)?,
             _ => known(arriving)?,
         };
-        for key in &witness.keys {
+        for key in &found.keys {
             record.keys.entry(*key).or_insert(now);
         }
-        if let Some(release) = &witness.release {
+        if let Some(release) = &found.release {
             record.release = Some(release.release.serial);
         }
         Ok(record)
@@ -149,33 +140,31 @@ impl ArtifactStore {
         &self,
         earlier: Option<&Entry>,
         arriving: &Entry,
-        manifest: &Manifest,
-        witness: &Witness,
+        found: &Found,
         policy: &TrustPolicy,
-        expected: &Expected,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let mut files = Vec::new();
-        let provenance = match (expected.provenance_about(arriving.image), earlier) {
-            (Some(given), _) => Some(given.to_vec()),
+        let provenance = match (&found.provenance, earlier) {
+            (Some(given), _) => Some(given.clone()),
             (None, Some(earlier)) => self.provenance(earlier)?,
             (None, None) => None,
         };
         files.extend(provenance.map(|bytes| (arriving.provenance_name(), bytes)));
-        let proof = match (expected.log_proof_about(policy, manifest), earlier) {
-            (Some(given), _) => Some(given.to_vec()),
+        let proof = match (&found.log_proof, earlier) {
+            (Some(given), _) => Some(given.clone()),
             (None, Some(earlier)) => self.log_proof(earlier)?,
             (None, None) => None,
         };
         files.extend(proof.map(|bytes| (arriving.log_proof_name(), bytes)));
         let mut rebuilds = self.rebuilds(earlier.unwrap_or(arriving))?;
-        for statement in &witness.rebuilds {
+        for statement in &found.rebuilds {
             let known = rebuilds.iter_mut().find_map(|known| {
                 let union = policy.union_of_signatures(known, statement, MAX_REBUILD_LEN)?;
                 Some((known, union))
             });
             match known {
                 Some((known, union)) => *known = union,
-                // Nobody can take the room of other statements with long signatures.
+                // Long signatures cannot take the room of other statements.
                 None => rebuilds.extend(policy.union_of_signatures(
                     statement,
                     statement,
@@ -192,18 +181,18 @@ impl ArtifactStore {
         Ok(files)
     }
 
-    /// The release of a version after an artifact has arrived that belongs to `by`. If other
-    /// artifacts of the version belong to an older release, the new ones are kept aside until there
-    /// is one for each of them: two releases are never mixed. Then this is what is lacking.
+    /// A version after an artifact has arrived that belongs to `by`. If other artifacts of the
+    /// version belong to an older release, the new ones are kept aside until there is one for each
+    /// of them: two releases are never mixed. Then this is what is lacking.
     pub(super) fn gathered(
         &self,
         application: &Application,
-        release: &Release,
+        stored: &StoredVersion,
         arriving: &Entry,
         by: &VerifiedRelease,
-    ) -> Result<Result<Release, Standing>, StoreError> {
+    ) -> Result<Result<StoredVersion, Standing>, StoreError> {
         let mut old = Vec::new();
-        for entry in release.artifacts.iter().filter(|it| !it.is_for(arriving)) {
+        for entry in stored.artifacts.iter().filter(|it| !it.is_for(arriving)) {
             if !self.is_listed(entry, by)? {
                 old.push(entry);
             }
@@ -211,22 +200,22 @@ impl ArtifactStore {
         let serial = by.release.serial;
         let staged = self.staged(application)?;
         let staged = staged.filter(|it| it.serial == serial);
-        let staged = staged.map(|it| it.release);
+        let staged = staged.map(|it| it.version);
         // What waits may be of another version: a release has one.
-        let staged = staged.filter(|it| it.version == release.version);
-        let mut staged = staged.unwrap_or_else(|| release.without_artifacts());
+        let staged = staged.filter(|it| it.version == stored.version);
+        let mut staged = staged.unwrap_or_else(|| stored.without_artifacts());
         staged.put(arriving.clone());
         let lacks = |wanted: &&&Entry| !staged.artifacts.iter().any(|it| it.is_for(wanted));
         let targets: Vec<String> = old.iter().filter(lacks).map(|it| it.fits()).collect();
         if targets.is_empty() {
-            let mut whole = release.clone();
+            let mut whole = stored.clone();
             for entry in staged.artifacts {
                 whole.put(entry);
             }
             return Ok(Ok(whole));
         }
-        let release = staged;
-        self.put_staged(application, Some(&Staged { serial, release }))?;
+        let version = staged;
+        self.put_staged(application, Some(&Staged { serial, version }))?;
         let current = application.version.unwrap_or_default();
         Ok(Err(Standing::Lacks { current, targets }))
     }

@@ -1,5 +1,5 @@
-//! What a store remembers about the numbers of an application, so that nobody brings back what was
-//! replaced.
+//! What a store remembers about the numbers of an application, so that what was replaced does not
+//! come back.
 //!
 //! The facts are in a file of their own, beside the artifacts. So removing or replacing artifacts
 //! does not forget them. Source of the idea: the rollback index of Android Verified Boot.
@@ -7,7 +7,7 @@
 use edgec_verifier::{FloorReset, Sha256Digest, VerifiedRelease};
 use serde::{Deserialize, Serialize};
 
-use super::release::Application;
+use super::application::Application;
 
 /// The highest numbers of an application in a channel that were admitted to a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

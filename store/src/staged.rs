@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use edgec_files::Folder;
 use serde::{Deserialize, Serialize};
 
-use super::release::{Application, Release};
+use super::application::Application;
 use super::statements::{FLOORS, RELEASES, decode_floors, read_if_there};
+use super::version::StoredVersion;
 use super::{ArtifactStore, StoreError};
 
 const STAGED: &str = "staged";
@@ -18,7 +19,7 @@ const STAGED: &str = "staged";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Staged {
     pub(super) serial: u64,
-    pub(super) release: Release,
+    pub(super) version: StoredVersion,
 }
 
 impl ArtifactStore {

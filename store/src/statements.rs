@@ -20,8 +20,9 @@ use edgec_verifier::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::release::{Application, Entry};
+use super::application::Application;
 use super::rollback::Floors;
+use super::version::Entry;
 use super::{ArtifactStore, MAX_SMALL_LEN, StoreError};
 
 /// The folder of the statements.
@@ -95,7 +96,8 @@ impl ArtifactStore {
         let releases = self.0.root.folder_or_new(RELEASES)?;
         let folder = releases.folder_or_new(&application.folder())?;
         let temporary = &self.0.temporary;
-        if let Some((release, bytes)) = given.release {
+        if let Some(release) = given.release {
+            let bytes = &release.envelope;
             let name = release_name(release.release.serial);
             let known = folder.read(&name, MAX_SMALL_LEN);
             // Of one release with different signatures, the union stays.
@@ -103,18 +105,19 @@ impl ArtifactStore {
                 Ok(known) => policy.union_of_signatures(known, bytes, MAX_COMPANION_LEN),
                 Err(_) => None,
             }
-            .unwrap_or_else(|| bytes.to_owned());
+            .unwrap_or_else(|| bytes.to_vec());
             if known.ok().as_deref() != Some(&*bytes) {
                 folder.put(temporary, &name, &bytes)?;
             }
         }
-        if let Some((stamp, bytes)) = given.timestamp
+        if let Some(stamp) = given.timestamp
             && floors.release == Some(stamp.timestamp.release)
         {
             let expires = stamp.timestamp.expires.seconds();
             // A mirror can repeat an older timestamp of the same release.
             let is_later = floors.timestamp.is_none_or(|(_, known)| expires > known);
             if is_later || !given.is_kept_good(&folder, policy, now)? {
+                let bytes = &stamp.envelope;
                 folder.put(temporary, TIMESTAMP, bytes)?;
                 floors.timestamp = Some((Sha256Digest::of(bytes), expires));
             }
@@ -126,7 +129,7 @@ impl ArtifactStore {
             folder.replace(temporary, FLOORS, &bytes.map_err(damaged)?)?;
             releases.sync()?;
         }
-        if let Some((stamp, _)) = given.timestamp {
+        if let Some(stamp) = given.timestamp {
             let mut clock = self.clock_floor()?;
             if clock.raise(stamp.timestamp.issued, now) {
                 self.put_clock(clock)?;
@@ -135,7 +138,8 @@ impl ArtifactStore {
         Ok(())
     }
 
-    /// The statements that a policy may ask for about a stored artifact, for its judgement.
+    /// The statements that a policy may ask for about a stored artifact, or for witnesses, for its
+    /// judgement.
     pub(super) fn with_statements(
         &self,
         mut expected: Expected,
@@ -157,8 +161,9 @@ impl ArtifactStore {
         let Some(folder) = self.statements(application)? else {
             return Ok(expected);
         };
-        // Another version than the newest may run, because it was admitted while it was the newest.
-        expected = expected.or_older_release();
+        // No caller has given them for this load. Another version than the newest may run, because
+        // it was admitted while it was the newest.
+        expected = expected.kept_by_host();
         let floors = self.floors(application, policy)?;
         let serials = [Some(floors.serial), self.record(entry)?.release];
         for serial in serials.into_iter().flatten().collect::<BTreeSet<u64>>() {
@@ -192,23 +197,24 @@ impl ArtifactStore {
     }
 }
 
-/// Verified statements and their bytes.
+/// Verified statements.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Given<'a> {
-    pub(super) release: Option<(&'a VerifiedRelease, &'a [u8])>,
-    pub(super) timestamp: Option<(&'a VerifiedTimestamp, &'a [u8])>,
+    pub(super) release: Option<&'a VerifiedRelease>,
+    pub(super) timestamp: Option<&'a VerifiedTimestamp>,
 }
 
 impl Given<'_> {
-    /// Whether the kept timestamp, of the same release, still counts. Whoever stole the key could
-    /// let a timestamp hold for years: it must not stand in the way when the key is revoked.
+    /// Whether the kept timestamp, of the same release, still counts. A thief of the key could make
+    /// a timestamp that holds for years. When the key is revoked, that timestamp must not stand in
+    /// the way.
     fn is_kept_good(
         &self,
         folder: &Folder,
         policy: &TrustPolicy,
         now: UnixTime,
     ) -> Result<bool, StoreError> {
-        let (Some((release, _)), Some((stamp, _))) = (self.release, self.timestamp) else {
+        let (Some(release), Some(stamp)) = (self.release, self.timestamp) else {
             return Ok(true);
         };
         if release.digest != stamp.timestamp.release || now >= stamp.timestamp.expires {

@@ -1,9 +1,9 @@
-//! A survey of all names in a store. A damaged release does not hide others.
+//! A survey of all names in a store. A damaged version does not hide others.
 
 use edgec_files::FolderError;
 
-use super::history::{History, Releases};
-use super::release::Release;
+use super::history::{History, Versions};
+use super::version::StoredVersion;
 use super::{ArtifactStore, StoreError};
 
 /// A problem that a survey of a store found and skipped.
@@ -38,10 +38,10 @@ impl From<FolderError> for Problem {
 }
 
 impl Problem {
-    pub(super) fn of(release: &Release, version: Option<u64>, error: StoreError) -> Self {
+    pub(super) fn of(stored: &StoredVersion, version: Option<u64>, error: StoreError) -> Self {
         Self {
-            name: Some(release.name.clone()),
-            channel: release.channel.clone(),
+            name: Some(stored.name.clone()),
+            channel: stored.channel.clone(),
             version,
             error,
         }
@@ -59,8 +59,8 @@ impl Problem {
 /// The content of all names.
 #[derive(Default)]
 pub(super) struct Survey {
-    /// Every release of every name, and whether it is the current one.
-    pub(super) releases: Vec<(Release, bool)>,
+    /// Every version of every name, and whether it is the current one.
+    pub(super) versions: Vec<(StoredVersion, bool)>,
     /// The parts that cannot be read, and may name anything.
     pub(super) problems: Vec<Problem>,
     /// Files that do not belong to a store.
@@ -77,8 +77,8 @@ impl ArtifactStore {
                 survey.foreign.push(self.0.names.name(&key));
                 continue;
             }
-            match self.releases(&key) {
-                Ok(releases) => survey.include(key, releases),
+            match self.versions(&key) {
+                Ok(versions) => survey.include(key, versions),
                 Err(error) if error.is_absence() => {}
                 Err(error) => survey.problems.push(error.into()),
             }
@@ -86,15 +86,15 @@ impl ArtifactStore {
         Ok(survey)
     }
 
-    fn releases(&self, key: &str) -> Result<Releases, StoreError> {
+    fn versions(&self, key: &str) -> Result<Versions, StoreError> {
         let folder = self.0.names.folder(key)?;
         History::new(folder, key.to_owned(), &self.0.temporary).all()
     }
 }
 
 impl Survey {
-    fn include(&mut self, key: String, all: Releases) {
-        let Releases {
+    fn include(&mut self, key: String, all: Versions) {
+        let Versions {
             by_version,
             current,
             unreadable,
@@ -103,10 +103,10 @@ impl Survey {
         if by_version.is_empty() && unreadable.is_empty() && foreign.is_empty() {
             self.empty.push(key);
         }
-        // Any release in the folder states the application.
-        let known = by_version.first_key_value().map(|(_, release)| release);
+        // Any version in the folder states the application.
+        let known = by_version.first_key_value().map(|(_, stored)| stored);
         let problems = unreadable.into_iter().map(|(version, error)| match known {
-            Some(release) => Problem::of(release, version, error),
+            Some(stored) => Problem::of(stored, version, error),
             None => Problem {
                 version,
                 ..error.into()
@@ -114,10 +114,10 @@ impl Survey {
         });
         self.problems.extend(problems);
         self.foreign.extend(foreign);
-        let releases = by_version.into_values();
-        self.releases.extend(releases.map(|release| {
-            let is_current = current == Some(release.version);
-            (release, is_current)
+        let versions = by_version.into_values();
+        self.versions.extend(versions.map(|stored| {
+            let is_current = current == Some(stored.version);
+            (stored, is_current)
         }));
     }
 }

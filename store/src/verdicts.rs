@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use edgec_files::Identity;
 use edgec_verifier::{Facts, LoadMode, Sha256Digest, UnixTime};
 
-use super::release::{Application, Entry};
+use super::application::Application;
+use super::version::Entry;
 
 /// The highest number of kept verdicts. Policies change seldom, and a host does not run more
 /// applications than this at a time.

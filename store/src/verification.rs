@@ -6,9 +6,10 @@ use edgec_files::read_bounded;
 use edgec_verifier::artifact::Image;
 use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, VerifyError};
 
+use super::application::Application;
 use super::list::{Examination, StoredArtifact};
-use super::release::{Application, Entry};
 use super::survey::Problem;
+use super::version::Entry;
 use super::{AdmissionError, ArtifactStore, StoreError};
 
 /// An artifact of a store that was verified again.
@@ -27,7 +28,7 @@ pub struct Verification {
 pub struct Verifications {
     /// Every artifact that a name points at, in the order of a [`Listing`](super::Listing).
     pub artifacts: Vec<Verification>,
-    /// The problems with releases that could not be read. Nothing is known about their artifacts.
+    /// The problems with versions that could not be read. Nothing is known about their artifacts.
     pub problems: Vec<Problem>,
 }
 
@@ -116,8 +117,8 @@ impl ArtifactStore {
 
     /// Whether a name points at an artifact, as far as that can be read.
     fn points_at(&self, application: &Application, entry: &Entry) -> bool {
-        match self.release(application) {
-            Ok(release) => release.artifacts.contains(entry),
+        match self.stored_version(application) {
+            Ok(stored) => stored.artifacts.contains(entry),
             Err(StoreError::Unknown { .. }) => false,
             Err(_) => true,
         }

@@ -5,6 +5,9 @@
 //! After every step: what runs is never older than what ran before, and never a mixture of two
 //! releases. Every lie is named at once, or, if the mirror only stands still, when the timestamp
 //! expires. The clock is injected, and every schedule follows from its number.
+//!
+//! Every host learns of a new policy past the mirror, so a mirror that withholds a policy is not
+//! simulated. Nor is one with a stolen key: `rollback.rs` and `key_roles.rs` have these.
 #![allow(missing_docs, reason = "a test")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first error")]
 
@@ -206,15 +209,15 @@ fn ask(host: &Host, policies: &mut (NewestPolicy, TrustPolicy), served: &Served)
         Err(error) => named.push(error.code().to_owned()),
     }
     let policy = &policies.1;
+    let expected = with(&served.release, &served.timestamp);
     match host
         .store
-        .add_release(&served.release, Some(&served.timestamp), policy)
+        .add_release(&served.release, Some(&served.timestamp), policy, &expected)
     {
         // The artifacts follow now.
         Ok(_) => {}
         Err(error) => named.push(error.code().to_owned()),
     }
-    let expected = with(&served.release, &served.timestamp);
     for file in &served.artifacts {
         match host.add(file, &expected, policy) {
             // What is lacking is told when all artifacts were offered.
@@ -224,7 +227,7 @@ fn ask(host: &Host, policies: &mut (NewestPolicy, TrustPolicy), served: &Served)
     }
     match host
         .store
-        .add_release(&served.release, Some(&served.timestamp), policy)
+        .add_release(&served.release, Some(&served.timestamp), policy, &expected)
     {
         Ok(newest) => named.extend(newest.missing.iter().map(|it| format!("missing {it}"))),
         Err(error) => named.push(error.code().to_owned()),

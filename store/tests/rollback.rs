@@ -75,6 +75,7 @@ fn a_newer_release_replaces_a_version_as_a_whole() {
     let half = host
         .add(&second.artifacts[0].file, &said(&second), &policy)
         .unwrap();
+    assert_eq!(half.change, Change::Waits);
     let Standing::Lacks { targets, .. } = half.standing else {
         panic!("{:?}", half.standing);
     };
@@ -135,10 +136,83 @@ fn the_way_back_leads_to_what_may_run() {
     let stamped = stamp(&keys.timestamp, &newest, START);
     let taken = host
         .store
-        .add_release(&newest.release, Some(&stamped), &policy)
+        .add_release(&newest.release, Some(&stamped), &policy, &expected())
         .unwrap();
     assert_eq!(taken.missing.len(), 2);
     assert_eq!(host.load(&policy), Err("release-floor".to_owned()));
+}
+
+/// The store remembers the floor of a release, whatever a policy demands.
+#[test]
+fn nothing_runs_below_the_floor_of_a_release_under_any_policy() {
+    let (keys, host) = (Keys::new(), Host::new());
+    let strict = policy(&keys, STRICT, "");
+    let plain = policy(&keys, PLAIN, "");
+    let old = edition(&keys, 1, 1, 0);
+    let said = with(&old.release, &stamp(&keys.timestamp, &old, START));
+    for it in &old.artifacts {
+        host.add(&it.file, &said, &strict).unwrap();
+    }
+    assert_eq!(host.load(&plain).map(|it| it.len()), Ok(2));
+    let new = edition(&keys, 2, 2, 2);
+    let taken = host
+        .store
+        .add_release(&new.release, None, &strict, &expected());
+    assert_eq!(taken.unwrap().missing.len(), 2);
+    let below = Err("release-floor".to_owned());
+    assert_eq!(host.load(&plain), below);
+    let off = policy(
+        &keys,
+        STRICT,
+        "[checks]\nrelease = 'off'\nfreshness = 'off'\n",
+    );
+    assert_eq!(host.load(&off), below);
+    let report = host.store.verify(&plain).unwrap();
+    let codes: Vec<_> = report
+        .artifacts
+        .iter()
+        .map(|it| it.error.as_ref().map(edgec_store::AdmissionError::code))
+        .collect();
+    assert_eq!(codes, [Some("release-floor"), Some("release-floor")]);
+    // A root can lower it.
+    let reset = "[[reset]]\nnumber = 1\napplication = 'acme/shop'\nchannel = 'stable'\n\
+        version = 1\nserial = 1\n";
+    let [root, ..] = &keys.roots;
+    let rooted = signed(&keys.policy(PLAIN, reset), &[root]);
+    let now = UnixTime::from_seconds(START);
+    let rooted = TrustPolicy::decode(&rooted, &[root.public()], now).unwrap();
+    assert_eq!(host.load(&rooted).map(|it| it.len()), Ok(2));
+}
+
+/// A host takes the release first, and learns what it lacks; also if it has nothing yet.
+#[test]
+fn a_release_tells_what_a_store_lacks() {
+    let (keys, host) = (Keys::new(), Host::new());
+    let policy = policy(&keys, STRICT, "");
+    let first = edition(&keys, 1, 1, 0);
+    let stamped = stamp(&keys.timestamp, &first, START);
+    let lacks = || {
+        let taken = host
+            .store
+            .add_release(&first.release, Some(&stamped), &policy, &expected());
+        taken.unwrap().missing
+    };
+    assert_eq!(lacks().len(), 2, "nothing is there");
+    for it in &first.artifacts {
+        host.add(&it.file, &with(&first.release, &stamped), &policy)
+            .unwrap();
+    }
+    assert_eq!(lacks(), Vec::<String>::new());
+    // Of another application than the host wants.
+    for wanted in [
+        edgec_store::Expected::application("acme/other"),
+        expected().in_channel("beta"),
+    ] {
+        let refused = host
+            .store
+            .add_release(&first.release, Some(&stamped), &policy, &wanted);
+        assert_eq!(refused.unwrap_err().code(), "release-application");
+    }
 }
 
 #[test]
@@ -201,7 +275,7 @@ fn only_a_root_sets_floors_again() {
     let take = |edition: &publisher::Edition, stamp: &[u8], policy: &TrustPolicy| {
         let taken = host
             .store
-            .add_release(&edition.release, Some(stamp), policy);
+            .add_release(&edition.release, Some(stamp), policy, &expected());
         taken.map(|_| ()).map_err(|error| error.code())
     };
     take(&good, &stamped, &strict).unwrap();
@@ -253,5 +327,12 @@ fn a_clock_that_is_set_back_is_noticed() {
     let rooted = signed(&keys.policy(STRICT, tail), &[root]);
     let now = UnixTime::from_seconds(START);
     let rooted = TrustPolicy::decode(&rooted, &[root.public()], now).unwrap();
-    assert_ne!(host.load(&rooted), Err("clock-behind".to_owned()));
+    // The timestamp that the store has is ahead of the clock now: the host needs another one.
+    assert_eq!(host.load(&rooted), Err("issued-ahead".to_owned()));
+    let stamped = stamp(&keys.timestamp, &edition, START);
+    let said = with(&edition.release, &stamped);
+    for it in &edition.artifacts {
+        host.add(&it.file, &said, &rooted).unwrap();
+    }
+    assert_eq!(host.load(&rooted).map(|it| it.len()), Ok(2));
 }

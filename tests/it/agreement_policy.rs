@@ -34,7 +34,7 @@ const ACCEPTED: &[&str] = &[
     "applications = ['h*', 'x']\n[allow]\napplications = ['*llo']",
     "[[scope]]\nthreshold = 1\napplications = ['x']\n[allow]\napplications = ['hello']\n[checks]\napplication = 'warn'",
     "targets = ['x86_64*']\n[allow]\ntargets = ['amd64', 'aarch64*']",
-    "[[reset]]\nnumber = 1\napplication = 'hello'\n[allow]\napplications = ['h*']",
+    "[[reset]]\nnumber = 1\napplication = 'hello'\nversion = 1\nserial = 0\n[allow]\napplications = ['h*']",
 ];
 
 /// Policies that refuse the artifact, because of a rule or because they are malformed.
@@ -108,8 +108,11 @@ const REFUSED: &[&str] = &[
     "[[scope]]\nthreshold = 1\napplications = ['x*y']\n[allow]\napplications = ['hello', 'x*z']",
     "[[scope]]\nthreshold = 1\ntargets = ['aarch64*']\n[allow]\ntargets = ['amd64']",
     "[minimum-version]\nhelo = 0\n[allow]\napplications = ['hello']",
-    "[[reset]]\nnumber = 1\napplication = 'helo'\n[allow]\napplications = ['hello']",
-    "[[reset]]\nnumber = 0\napplication = 'hello'",
+    "[[reset]]\nnumber = 1\napplication = 'helo'\nversion = 1\nserial = 1\n[allow]\napplications = ['hello']",
+    "[[reset]]\nnumber = 0\napplication = 'hello'\nversion = 1\nserial = 1",
+    "[[reset]]\nnumber = 1\napplication = 'hello'\nversion = 1",
+    "[[reset]]\nnumber = 1\napplication = 'hello'\nserial = 1",
+    "[reset-clock]\nnumber = 9007199254740992\nto = 2026-01-01T00:00:00Z",
     "[reset-clock]\nnumber = 0\nto = 2026-01-01T00:00:00Z",
     "[[revoked-key]]\nid = 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'\nreason = ''\n[[revoked-key]]\nid = 'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'\nreason = ''\nrevoked-from = 2026-01-01T00:00:00Z",
 ];

@@ -3,9 +3,8 @@
 
 use edgec_artifact::{Envelope, Signature};
 use edgec_tests::interop::{Case, Trust, check_agreement, python};
+use edgec_tests::publisher::Publisher;
 use edgec_tests::{hello, words};
-
-use crate::attack_releases::Publisher;
 
 #[test]
 fn both_verifiers_judge_the_statements_beside_an_artifact_alike() {
@@ -43,6 +42,8 @@ fn both_verifiers_judge_the_statements_beside_an_artifact_alike() {
     let revoked = format!(
         "[[revoked-key]]\nid = '{id}'\nreason = 'lost'\nrevoked-from = 2099-01-01T00:00:00Z\n"
     );
+    publisher.ok("keygen -o root.pem");
+    let root = publisher.entry("root", "root");
     let policies = [
         ("strict", "release = 1\ntimestamp = 1\n", ""),
         (
@@ -57,7 +58,12 @@ fn both_verifiers_judge_the_statements_beside_an_artifact_alike() {
         ("many", "release = 2\n", ""),
         ("mode", "", "[checks]\nnotary = 'warn'\n"),
         ("expires", "", "[validity]\npolicy-expiry-required = true\n"),
-        ("reset", "", "[[reset]]\nnumber = 1\napplication = 'a*'\n"),
+        (
+            "reset",
+            "",
+            "[[reset]]\nnumber = 1\napplication = 'a*'\nversion = 1\nserial = 1\n",
+        ),
+        ("source", "root = 1\n", root.as_str()),
     ];
     for (name, head, tail) in policies {
         publisher.policy(&format!("{name}.toml"), head, tail);
@@ -147,6 +153,8 @@ fn both_verifiers_judge_the_statements_beside_an_artifact_alike() {
             ("mode", "", false),
             ("expires", "", false),
             ("reset", "", false),
+            // Its root keys have not signed it.
+            ("source", "", false),
         ],
     );
 }

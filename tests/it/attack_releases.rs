@@ -1,94 +1,11 @@
 //! Rows 51 to 60 of `docs/threat-model.md` with the real binary: releases, timestamps, roots and
 //! notaries. `store/tests` has the same attacks on the library, with clocks of their own.
 
-use edgec_packager::SecretKey;
 use edgec_tests::corpus::Forge;
-use edgec_tests::{Sandbox, hello, words};
-
-/// A publisher with a key for each role, and version 1 for two CPUs.
-pub(crate) struct Publisher(pub(crate) Sandbox);
+use edgec_tests::publisher::Publisher;
+use edgec_tests::{hello, words};
 
 const STATEMENTS: &str = "--release 1.release.json --timestamp 1.timestamp.json";
-const ROLES: [(&str, &str); 4] = [
-    ("signer", "artifact"),
-    ("offline", "release"),
-    ("online", "timestamp"),
-    ("notary", "notary"),
-];
-
-impl Publisher {
-    pub(crate) fn new() -> Self {
-        Self::with_keys("ed25519")
-    }
-
-    /// With keys of this algorithm, or of both (`hybrid`).
-    pub(crate) fn with_keys(algorithm: &str) -> Self {
-        let this = Self(Sandbox::empty());
-        for (key, _) in ROLES {
-            let keygen = format!("keygen --algorithm {algorithm} -o {key}.pem");
-            this.0.ok(&words(&keygen));
-        }
-        this.policy("edgec-trust.toml", "release = 1\ntimestamp = 1\n", "");
-        this.publish(1, 1, 0);
-        this
-    }
-
-    /// Builds a version, and publishes it with this serial and floor.
-    pub(crate) fn publish(&self, version: u32, serial: u32, floor: u32) {
-        let example = hello();
-        let build = format!(
-            "-t x86_64,aarch64 --key signer.pem --name acme/hello --channel stable --app-version {version} -o {version}"
-        );
-        let build = [vec!["build", "-q", example.as_str()], words(&build)].concat();
-        self.0.ok(&build);
-        let [x86, arm] =
-            ["x86_64", "aarch64"].map(|target| format!("{version}/hello.{target}.cwasm"));
-        let make = format!(
-            "release make {x86} {arm} --serial {serial} --floor {floor} --key offline.pem -o {serial}.release.json"
-        );
-        self.0.ok(&words(&make));
-        self.stamp(serial, "+1d");
-    }
-
-    pub(crate) fn stamp(&self, serial: u32, expires: &str) {
-        let stamp = format!(
-            "release stamp {serial}.release.json --expires {expires} --key online.pem -o {serial}.timestamp.json"
-        );
-        self.0.ok(&words(&stamp));
-    }
-
-    /// A policy that trusts all keys. `head` are fields, `tail` are tables.
-    pub(crate) fn policy(&self, name: &str, head: &str, tail: &str) {
-        let mut text = format!("threshold = 1\n{head}");
-        for (key, role) in ROLES {
-            text.push_str(&self.entry(key, role));
-        }
-        self.0.write_secret(name, text + tail);
-    }
-
-    fn entry(&self, key: &str, role: &str) -> String {
-        let pem = String::from_utf8(self.0.read(&format!("{key}.pub.pem"))).unwrap();
-        format!("[[key]]\nname = '{key}'\nroles = ['{role}']\npem = '''\n{pem}'''\n")
-    }
-
-    pub(crate) fn secret(&self, key: &str) -> SecretKey {
-        let pem = String::from_utf8(self.0.read(&format!("{key}.pem"))).unwrap();
-        SecretKey::from_pem(&pem).unwrap()
-    }
-
-    pub(crate) fn ok(&self, line: &str) -> String {
-        self.0.ok(&words(line))
-    }
-
-    fn refuses(&self, line: &str, code: &str) -> String {
-        let error = self.0.fails(1, &words(line));
-        assert!(
-            error.contains(&format!("error[{code}]: ")),
-            "{code}: {error}"
-        );
-        error
-    }
-}
 
 #[test]
 fn row_51_a_mirror_that_stands_still() {
@@ -151,10 +68,15 @@ fn row_53_an_artifact_withheld() {
     publisher.publish(2, 2, 0);
     publisher.ok(&add(2, "x86_64"));
     let take = "store --store store release 2.release.json --timestamp 2.timestamp.json --trust edgec-trust.toml";
-    let error = publisher.refuses(take, "release-incomplete");
+    // The artifacts may follow. If they do not, the mirror withholds them.
+    let told = publisher.ok(take);
+    assert!(told.contains("lacks aarch64 (default)"), "{told}");
+    let complete = format!("{take} --complete");
+    let error = publisher.refuses(&complete, "release-incomplete");
     assert!(error.contains("aarch64 (default)"), "{error}");
     publisher.ok(&add(2, "aarch64"));
-    publisher.ok(take);
+    let told = publisher.ok(&complete);
+    assert!(!told.contains("lacks"), "{told}");
 }
 
 #[test]
@@ -213,7 +135,13 @@ fn row_56_two_artifacts_of_one_version() {
     let other = "-t x86_64 -O0 --key signer.pem --name acme/hello --channel stable --app-version 1 -o other.cwasm";
     let build = [vec!["build", "-q", example.as_str()], words(other)].concat();
     publisher.0.ok(&build);
-    publisher.refuses(&format!("{add} other.cwasm"), "version-taken");
+    let error = publisher.refuses(&format!("{add} other.cwasm"), "version-taken");
+    let says = "version 1 of `acme/hello` of channel `stable` has another artifact for";
+    assert!(error.contains(says), "{error}");
+    assert!(
+        error.contains("hint: build it with a higher --app-version"),
+        "{error}"
+    );
     // Signed again, both signatures stay.
     publisher.ok("sign 1/hello.x86_64.cwasm --key notary.pem");
     publisher.ok("store --store store add --key notary.pub.pem 1/hello.x86_64.cwasm");
@@ -263,6 +191,16 @@ fn row_59_roots_that_were_replaced() {
         output
     };
     edition(1, "a", &["a"]);
+    // Its source is no policy, and can be checked.
+    let source = "verify -q 1/hello.x86_64.cwasm --trust edition.toml";
+    publisher.refuses(source, "policy-signature");
+    let warned = publisher.0.run(&words("policy check edition.toml"));
+    assert!(warned.status.success(), "{warned:?}");
+    let warned = String::from_utf8(warned.stderr).unwrap();
+    assert!(
+        warned.contains("no host follows it until they have signed it"),
+        "{warned}"
+    );
     edition(2, "b", &["a", "b"]);
     edition(3, "c", &["b", "c"]);
     let verify = "verify -q 1/hello.x86_64.cwasm --trust-state state --trust";
@@ -287,6 +225,22 @@ fn row_59_roots_that_were_replaced() {
     let update = format!("policy update {old} {new} --trust-state state");
     publisher.refuses(&update, "policy-rollback");
     assert_eq!(publisher.0.read(old), publisher.0.read("1.dsse"));
+    // An edition that demands no roots would be the last one.
+    publisher.policy("last.toml", "name = 'fleet'\nversion = 4\n", "");
+    publisher.ok("policy sign last.toml --key c.pem -o last.dsse");
+    let error = publisher.refuses("policy update host.dsse last.dsse", "policy-chain");
+    assert!(
+        error.contains("last.dsse: offered policy number 1 demands no root keys"),
+        "{error}"
+    );
+    // A policy of another name does not matter.
+    publisher.policy("other.toml", "name = 'other'\nversion = 4\n", "");
+    publisher.ok("policy sign other.toml --key c.pem -o other.dsse");
+    let told = publisher.ok("policy update host.dsse other.dsse");
+    assert!(
+        told.contains("other.dsse is no newer edition of it"),
+        "{told}"
+    );
     // A policy without roots is followed by none.
     publisher.refuses("policy update edgec-trust.toml 3.dsse", "policy-chain");
 }

@@ -111,6 +111,7 @@ mod prune_imports;
 mod rebuild;
 mod recipes;
 mod regressions;
+mod release_verbs;
 mod report;
 mod resident;
 mod run;

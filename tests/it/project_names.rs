@@ -209,7 +209,7 @@ fn a_project_says_when_its_artifacts_expire() {
         ),
         (
             "90d",
-            "error[validity]: `expires` is 90d: a duration from now begins with `+`",
+            "error[validity]: `expires` is 90d: a duration begins with `+`",
         ),
     ] {
         let project = String::from_utf8(sandbox.read("edgec.toml")).unwrap();

@@ -143,7 +143,14 @@ fn a_store_keeps_the_provenance() {
     let add = "store --store store add app.cwasm --trust edgec-trust.toml";
     let error = refused(&sandbox, add, "no-provenance");
     assert!(error.contains("--provenance"), "{error}");
-    sandbox.ok(&[words(add), words("--provenance app.provenance.json")].concat());
+    // Of two files about the image, the store keeps the one that the policy accepts.
+    let good = String::from_utf8(sandbox.read("app.provenance.json")).unwrap();
+    let (before, signature) = good.split_once("\"sig\":\"").unwrap();
+    let other = if signature.starts_with('A') { "B" } else { "A" };
+    let bad = format!("{before}\"sig\":\"{other}{}", &signature[1..]);
+    sandbox.write("bad.json", bad);
+    let both = "--provenance bad.json --provenance app.provenance.json";
+    sandbox.ok(&[words(add), words(both)].concat());
     let verify = words("store --store store verify --trust edgec-trust.toml");
     sandbox.ok(&verify);
     policy(&sandbox, "[provenance]\nbuilder = ['other']");

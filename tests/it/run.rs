@@ -1,8 +1,7 @@
 //! `edgec run`: what it cannot give to a program.
 
+use edgec_tests::publisher::Publisher;
 use edgec_tests::{Sandbox, words};
-
-use crate::attack_releases::Publisher;
 
 /// A sandbox, and the command line that runs its program with more options.
 fn sandbox() -> (Sandbox, impl Fn(&[&'static str]) -> Vec<&'static str>) {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use edgec_tests::Sandbox;
+use edgec_tests::{Sandbox, words};
 
 const SIGN: [&str; 2] = ["sign", "hello.cwasm"];
 
@@ -138,6 +138,23 @@ fn a_signature_that_does_not_fit_is_not_attached() {
     refused(&sandbox, 2, &over, &["output", "signature: "]);
     refused(&sandbox, 2, &["--export-pae", "hello.cwasm"], &["output"]);
     assert_eq!(sandbox.read("signature"), signature);
+}
+
+#[test]
+fn bytes_to_sign_have_no_options_of_a_signed_file() {
+    let sandbox = Sandbox::empty();
+    for verb in [
+        "sign a.cwasm",
+        "release make a.cwasm --serial 1",
+        "release stamp a.json --expires +1d",
+        "notarize a.cwasm --rebuild a.wat",
+    ] {
+        for option in ["--append", "--format json", "-o b"] {
+            let line = format!("{verb} --export-pae pae {option}");
+            let error = sandbox.fails(2, &words(&line));
+            assert!(error.contains("cannot be used with"), "{line}: {error}");
+        }
+    }
 }
 
 #[test]

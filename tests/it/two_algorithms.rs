@@ -37,6 +37,27 @@ fn policy(sandbox: &Sandbox, rules: &str) {
     write_policy(sandbox, &format!("threshold = 1\n{key}"));
 }
 
+/// cosign reads Ed25519, and a signature does not state its algorithm: its length decides.
+#[test]
+fn a_bundle_needs_a_signature_of_64_bytes_or_a_choice() {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    sandbox.ok(&["keygen", "--algorithm", "ml-dsa-65", "-o", "late.pem"]);
+    sandbox.ok(&["sign", "hello.cwasm", "--key", "late.pem"]);
+    let bundle = ["envelope", "hello.cwasm", "--sigstore", "-o", "bundle.json"];
+    let error = sandbox.fails(1, &bundle);
+    let says = "error[no-signature]: hello.cwasm: no signature has the 64 bytes of Ed25519";
+    assert!(error.starts_with(says), "{error}");
+    assert!(
+        error.contains("hint: choose one with --signed-by"),
+        "{error}"
+    );
+    let by = |key| [&bundle[..], &["--signed-by", key]].concat();
+    sandbox.ok(&by("late.pub.pem"));
+    let error = sandbox.fails(1, &by("key.pub.pem"));
+    assert!(error.contains("has no signature by that key"), "{error}");
+}
+
 #[test]
 fn a_hybrid_signer_signs_twice_and_counts_once() {
     let sandbox = sandbox();

@@ -16,6 +16,7 @@ pub mod planted;
 #[cfg(target_os = "linux")]
 pub mod processes;
 pub mod programs;
+pub mod publisher;
 pub mod redis;
 mod sandbox;
 pub mod secret;

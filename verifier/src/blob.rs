@@ -63,10 +63,10 @@ pub enum BlobError {
     /// There is no signature.
     #[error("the attestation carries no signature")]
     NoSignature,
-    /// Fewer trusted keys have signed than are required.
-    #[error("{accepted} of {threshold} required signatures by trusted keys")]
+    /// Fewer trusted signers have signed than are required.
+    #[error("signatures by {accepted} of {threshold} required signers")]
     Threshold {
-        /// The number of different trusted keys that have signed.
+        /// The number of different trusted signers that have signed.
         accepted: usize,
         /// The number that is required.
         threshold: usize,

@@ -36,7 +36,7 @@ pub struct ClockReset {
 
 /// A clock that shows a time that has certainly passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the clock says {now}, but a statement that this host has seen was issued at {floor}")]
+#[error("the clock says {now}, and this host knows that {floor} has passed")]
 #[non_exhaustive]
 pub struct ClockBehind {
     /// What the clock says.
@@ -111,7 +111,7 @@ mod tests {
         let mut floor = ClockFloor::default();
         assert!(floor.raise(at(1000), at(1000)));
         assert!(!floor.raise(at(900), at(1000)), "it does not fall");
-        assert!(!floor.raise(at(2000), at(1000)), "nobody drives it up");
+        assert!(!floor.raise(at(2000), at(1000)), "not to later times");
         assert!(floor.raise(at(1300), at(1000)), "clocks differ");
         assert_eq!(floor.time, at(1300));
         assert_eq!(floor.check(at(1000)), Ok(()));

@@ -2,17 +2,18 @@
 
 use edgec_artifact::{CompanionError, Sha256Digest, UnixTime};
 
+use crate::error::{Discounted, what};
 use crate::role::Role;
 
 /// Why a statement beside an artifact does not count.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompanionRefusal {
     /// The file is not such a statement.
     #[error(transparent)]
     Malformed(#[from] CompanionError),
     /// Two signatures have one key id.
-    #[error("two signatures carry the key id {key_id}")]
+    #[error("two signatures have the key id {key_id}")]
     SameKeyTwice {
         /// The key id.
         key_id: String,
@@ -23,18 +24,24 @@ pub enum CompanionRefusal {
         /// The policy's name for the key.
         key_name: String,
     },
-    /// Too few keys with the role have signed it and count.
+    /// Too few signers with the role have signed it and count.
     #[error(
-        "{accepted} of {threshold} required signatures by keys with the role `{}`",
-        role.name()
+        "signatures by {accepted} of {threshold} required signers with the role `{}`{}",
+        role.name(),
+        what(&None, discounted, untrusted)
     )]
     Threshold {
-        /// The number of different keys that have signed and count.
+        /// The number of different signers that have signed and count.
         accepted: usize,
         /// The number that is required.
         threshold: usize,
         /// The role.
         role: Role,
+        /// Trusted signers with a valid signature that does not count.
+        discounted: Vec<Discounted>,
+        /// The other key ids in the statement. The policy does not know them, so their signatures
+        /// are not checked.
+        untrusted: Vec<String>,
     },
 }
 
@@ -46,7 +53,7 @@ impl CompanionRefusal {
 }
 
 /// Why the statements of notaries are missing or refused.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotaryRefusal {
     /// The policy demands a notary's statement, and the caller gave none.
@@ -63,7 +70,7 @@ pub enum NotaryRefusal {
     /// Fewer notaries than the policy demands have rebuilt the artifact.
     #[error("{accepted} of {threshold} required notaries have rebuilt the artifact")]
     Threshold {
-        /// The number of different keys.
+        /// The number of different notaries.
         accepted: usize,
         /// The number that the policy demands.
         threshold: usize,
@@ -102,7 +109,7 @@ impl ReleasePart {
 }
 
 /// Why a release or a timestamp is missing or refused.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReleaseRefusal {
     /// The policy demands a release, and the caller gave none.
@@ -119,12 +126,21 @@ pub enum ReleaseRefusal {
         /// What is wrong with it.
         source: CompanionRefusal,
     },
-    /// The release is of another application or channel.
+    /// The release is of another application or channel than the artifact.
     #[error("the release is of {found}, the artifact of {wanted}")]
     OtherApplication {
         /// The application and channel of the release.
         found: String,
         /// The application and channel of the artifact.
+        wanted: String,
+    },
+    /// The release is of another application or channel than the caller named
+    /// ([`Expected`](crate::Expected)).
+    #[error("the release is of {found}, {wanted} is wanted")]
+    Unexpected {
+        /// The application and channel of the release.
+        found: String,
+        /// What the caller named of the two.
         wanted: String,
     },
     /// The artifact is not of this release: it was mixed in from another one, or the release has
@@ -137,6 +153,22 @@ pub enum ReleaseRefusal {
         serial: u64,
         /// What the release has for this target and profile.
         listed: String,
+    },
+    /// The release has the same image with another manifest: the artifact was built again after the
+    /// release was made, or another artifact with its image was.
+    #[error(
+        "the artifact for {fits} is not the one of release {serial}: that has another manifest \
+         about the same image ({listed}, and the artifact has {found})"
+    )]
+    OtherManifest {
+        /// The target and profile of the artifact.
+        fits: String,
+        /// The serial of the newest release that was given.
+        serial: u64,
+        /// SHA-256 of the payload that the release lists.
+        listed: Sha256Digest,
+        /// SHA-256 of the artifact's payload. In a box, because errors are returned by value.
+        found: Box<Sha256Digest>,
     },
     /// The version may no longer run.
     #[error("version {version} is below {floor}, the lowest that may run since release {serial}")]
@@ -163,6 +195,14 @@ pub enum ReleaseRefusal {
         serial: u64,
         /// The serial of the release that the timestamp is about.
         newest: u64,
+    },
+    /// The timestamp is about an older release than the artifact's.
+    #[error("the timestamp is about release {stamped}, and the artifact is of release {serial}")]
+    OlderTimestamp {
+        /// The serial of the artifact's release.
+        serial: u64,
+        /// The serial of the release that the timestamp is about.
+        stamped: u64,
     },
     /// The timestamp has expired: it is unknown whether a newer release exists.
     #[error("the timestamp of the release expired at {expires}; it is now {now}")]
@@ -198,10 +238,10 @@ impl ReleaseRefusal {
                 (ReleasePart::Timestamp, true) => "timestamp-statement",
                 (ReleasePart::Timestamp, false) => "timestamp-signature",
             },
-            Self::OtherApplication { .. } => "release-application",
-            Self::NotListed { .. } => "release-mixed",
+            Self::OtherApplication { .. } | Self::Unexpected { .. } => "release-application",
+            Self::NotListed { .. } | Self::OtherManifest { .. } => "release-mixed",
             Self::BelowFloor { .. } => "release-floor",
-            Self::OtherRelease { .. } => "timestamp-release",
+            Self::OtherRelease { .. } | Self::OlderTimestamp { .. } => "timestamp-release",
             Self::Older { .. } => "release-older",
             Self::Stale { .. } => "release-stale",
             Self::Ahead { .. } => "issued-ahead",

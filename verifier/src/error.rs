@@ -11,6 +11,7 @@ use crate::consistency::Contradiction;
 use crate::engine_version::EngineVersion;
 use crate::log::LogRefusal;
 use crate::provenance_refusal::ProvenanceRefusal;
+use crate::role::Role;
 
 /// Why an artifact is not trusted. [`Self::refusal`] says in broad terms what to do about it, and
 /// [`Self::code`] is a name for logs and metrics.
@@ -39,24 +40,24 @@ pub enum VerifyError {
         key_name: String,
     },
     /// Two signatures have one key id.
-    #[error("two signatures carry the key id {key_id}")]
+    #[error("two signatures have the key id {key_id}")]
     SameKeyTwice {
         /// The key id.
         key_id: String,
     },
-    /// Fewer trusted keys have signed than the policy requires.
+    /// Fewer trusted signers have signed than the policy requires.
     #[error(
-        "{accepted} of {threshold} required signatures by trusted keys{}",
+        "signatures by {accepted} of {threshold} required signers{}",
         what(scope, discounted, untrusted)
     )]
     Threshold {
-        /// The number of different keys that have signed and count.
+        /// The number of different signers that have signed and count.
         accepted: usize,
         /// The number that the policy requires.
         threshold: usize,
         /// The scope that requires them; `None`: the policy's own threshold.
         scope: Option<String>,
-        /// Trusted keys with a valid signature that does not count.
+        /// Trusted signers with a valid signature that does not count.
         discounted: Vec<Discounted>,
         /// The other key ids in the artifact. The policy does not know them, so their signatures
         /// are not checked.
@@ -299,8 +300,11 @@ pub enum Discount {
         expires: UnixTime,
     },
     /// The policy trusts the key for other statements.
-    #[error("not trusted for artifacts")]
-    Role,
+    #[error("not trusted for {}", role.things())]
+    Role {
+        /// The role that it lacks.
+        role: Role,
+    },
     /// The policy trusts the key for other artifacts.
     #[error("not trusted for this {what}")]
     Scope {
@@ -320,7 +324,7 @@ impl Discount {
         match self {
             Self::Revoked { .. } => "revoked-key",
             Self::NotYetValid { .. } | Self::Expired { .. } => "key-validity",
-            Self::Role => "key-role",
+            Self::Role { .. } => "key-role",
             Self::Scope { .. } => "key-scope",
             Self::Algorithm { .. } => "key-algorithm",
         }
@@ -401,7 +405,12 @@ fn of_channel(found: &str) -> String {
     }
 }
 
-fn what(scope: &Option<String>, discounted: &[Discounted], untrusted: &[String]) -> String {
+/// What follows the number of signers: which scope wants them, and why others do not count.
+pub(crate) fn what(
+    scope: &Option<String>,
+    discounted: &[Discounted],
+    untrusted: &[String],
+) -> String {
     let scope = scope.iter().map(|scope| format!(", as {scope} wants"));
     let discounted = discounted
         .iter()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use edgec_artifact::{Attestation, KeyId, ProvenanceClaims, UnixTime, VerityDigest};
+use edgec_artifact::{KeyId, UnixTime};
 
 /// The artifact that a caller expects. A valid artifact of another application must not take its
 /// place. A policy cannot turn this off.
@@ -15,7 +15,7 @@ pub struct Expected {
     releases: Vec<Arc<[u8]>>,
     timestamps: Vec<Arc<[u8]>>,
     rebuilds: Vec<Arc<[u8]>>,
-    older_releases: bool,
+    kept: bool,
     record: BTreeMap<KeyId, UnixTime>,
     log_proofs: Vec<Arc<[u8]>>,
 }
@@ -73,11 +73,15 @@ impl Expected {
         self
     }
 
-    /// Also an artifact of an older release than the newest, if the newest says that its version
-    /// may run. Only a host that has admitted the artifact while it was the newest may say this.
+    /// The releases and timestamps are those that a host has kept since it admitted the artifact:
+    /// no caller gave them for this verification. So a rule that the policy does not demand passes
+    /// over them. They still say since when something is known. An artifact of an older release
+    /// than the newest is accepted too, if the newest says that its version may run.
+    ///
+    /// Only a host that has admitted the artifact while its release was the newest may say this.
     #[must_use]
-    pub fn or_older_release(mut self) -> Self {
-        self.older_releases = true;
+    pub fn kept_by_host(mut self) -> Self {
+        self.kept = true;
         self
     }
 
@@ -104,8 +108,8 @@ impl Expected {
         self.rebuilds.iter().map(|envelope| &**envelope)
     }
 
-    pub(crate) fn takes_older_releases(&self) -> bool {
-        self.older_releases
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept
     }
 
     pub(crate) fn known_since(&self, key: KeyId) -> Option<UnixTime> {
@@ -129,15 +133,6 @@ impl Expected {
     /// The provenances that the caller gave.
     pub fn provenances(&self) -> impl Iterator<Item = &[u8]> {
         self.provenances.iter().map(|envelope| &**envelope)
-    }
-
-    /// The first of them that states to be about this image. It is not verified.
-    pub fn provenance_about(&self, image: VerityDigest) -> Option<&[u8]> {
-        self.provenances().find(|envelope| {
-            let attestation = Attestation::decode(envelope).ok();
-            let claims = attestation.and_then(|it| ProvenanceClaims::decode(it.payload()).ok());
-            claims.is_some_and(|claims| claims.is_about(image))
-        })
     }
 
     /// The expected application, if there is one.

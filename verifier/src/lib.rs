@@ -63,7 +63,7 @@
 //! | a policy in a file: its owner, its root keys, and refusal of older versions | [`TrustPolicy::read`], [`remember`], [`NewestPolicy`] |
 //! | the next edition of a policy, also with other root keys | [`follow_chain`] |
 //! | whether an artifact is of the newest release | [`Expected::with_release`], [`verify_release`], [`verify_timestamp`] |
-//! | whether somebody else has rebuilt an artifact | [`Expected::with_rebuild`] |
+//! | whether another party has rebuilt an artifact | [`Expected::with_rebuild`] |
 //! | a clock that was set back | [`ClockFloor`], [`remember_time`] |
 //! | whether a transparency log has an artifact | [`Expected::with_log_proof`], `[log]` of a policy |
 //! | who built an artifact, and from what | [`Expected::with_provenance`], `[provenance]` of a policy |

@@ -1,7 +1,7 @@
 //! The check that notaries have rebuilt an artifact.
 //!
 //! A signature on the artifact says that its signer vouches for it, whatever the signer's role.
-//! Only a notary's own statement says that somebody else has compiled the program and got this
+//! Only a notary's own statement says that another party has compiled the program and got this
 //! image. So this check reads nothing but such statements.
 
 use edgec_artifact::{KeyId, Manifest, RebuildStatement, Sha256Digest, UnixTime};
@@ -38,7 +38,7 @@ pub(crate) fn judge(
             edgec.join(", ")
         )));
     }
-    match (refused, policy.demands.notary) {
+    match (refused, policy.demands.get(Role::Notary)) {
         (Some(refused), _) => Err(refused),
         (None, None) => Ok(None),
         (None, Some(_)) if accepted.is_empty() => Err(NotaryRefusal::Missing),
@@ -117,8 +117,8 @@ fn judge_one(
         return Err(NotaryRefusal::Subject);
     }
     let known = |key: KeyId| expected.known_since(key);
-    let covers = |rule: &KeyRule| rule.covers.mismatch(manifest).is_none();
-    let accepted = signed.counted(policy, now, known, covers);
+    let mismatch = |rule: &KeyRule| rule.covers.mismatch(manifest);
+    let accepted = signed.counted(policy, now, known, mismatch);
     let accepted = accepted.map_err(refused)?;
     Ok((accepted, statement.edgec))
 }

@@ -5,22 +5,25 @@
 
 mod demands;
 mod error;
+mod rules;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use edgec_artifact::{Envelope, KeyId, Manifest, Release, Sha256Digest, UnixTime, VerityDigest};
-
-use serde::Deserialize;
+use edgec_artifact::{Envelope, KeyId, Sha256Digest, UnixTime, VerityDigest};
 
 pub use self::error::PolicyError;
+pub use self::rules::FloorReset;
+pub(crate) use self::rules::{
+    Allow, CompilerRules, Denied, KeyRule, ProvenanceRules, Revocation, Scope, Selector, channel,
+};
 use crate::check::{CheckName, Mode};
 use crate::clock_floor::ClockReset;
-use crate::engine_version::{EngineVersion, VersionRange};
+use crate::engine_version::EngineVersion;
 use crate::load_mode::{LoadMode, LoadModeError};
 use crate::log::LogRules;
-use crate::pattern::{self, Pattern, TargetPattern};
+use crate::pattern;
 use crate::role::{Demands, Role, Roles};
 use crate::trusted_key::TrustedKey;
 
@@ -52,131 +55,6 @@ pub struct TrustPolicy {
     pub(crate) signed_by: Vec<KeyId>,
     /// The signed file that it was read from, for the roots of the edition before it.
     pub(crate) envelope: Option<Arc<Envelope>>,
-}
-
-/// A trusted signer, the time in which it counts, and the artifacts for which it counts.
-#[derive(Clone, Debug)]
-pub(crate) struct KeyRule {
-    pub(crate) trusted: TrustedKey,
-    pub(crate) not_before: Option<UnixTime>,
-    pub(crate) expires: Option<UnixTime>,
-    pub(crate) covers: Selector,
-    pub(crate) roles: Roles,
-}
-
-/// Why and since when a key is revoked.
-#[derive(Clone, Debug)]
-pub(crate) struct Revocation {
-    pub(crate) reason: String,
-    /// Signatures that are known from an earlier time still count. `None`: none counts.
-    pub(crate) from: Option<UnixTime>,
-}
-
-/// A root's order to set the floors of an application again, for hosts on which a signer has driven
-/// its numbers up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FloorReset {
-    /// Grows with each reset of the application in the channel. A store follows each number once.
-    pub number: u64,
-    /// The application.
-    pub application: String,
-    /// Its release channel.
-    pub channel: Option<String>,
-    /// The new floor of versions.
-    pub version: u64,
-    /// The new floor of serials.
-    pub serial: u64,
-}
-
-/// An additional threshold: this many of these keys must have signed the selected artifacts.
-#[derive(Clone, Debug)]
-pub(crate) struct Scope {
-    /// The name in reports.
-    pub(crate) name: String,
-    pub(crate) covers: Selector,
-    pub(crate) threshold: NonZeroUsize,
-    /// Names of keys; `None`: all keys.
-    pub(crate) keys: Option<BTreeSet<String>>,
-}
-
-/// Selects artifacts by their manifests. A missing list selects all.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Selector {
-    pub(crate) applications: Option<Vec<Pattern>>,
-    pub(crate) targets: Option<Vec<TargetPattern>>,
-    pub(crate) channels: Option<Vec<Pattern>>,
-}
-
-impl Selector {
-    /// The first field of the manifest that is not selected.
-    pub(crate) fn mismatch(&self, manifest: &Manifest) -> Option<&'static str> {
-        if !pattern::allows(self.applications.as_deref(), &manifest.name) {
-            Some("application")
-        } else if !pattern::allows_target(self.targets.as_deref(), &manifest.target) {
-            Some("target")
-        } else if !pattern::allows(self.channels.as_deref(), channel(manifest)) {
-            Some("channel")
-        } else {
-            None
-        }
-    }
-}
-
-impl Selector {
-    /// Whether the application and the channel of a release are selected. A release is for all
-    /// targets.
-    pub(crate) fn covers_release(&self, release: &Release) -> bool {
-        let channel = release.channel.as_deref().unwrap_or("");
-        pattern::allows(self.applications.as_deref(), &release.application)
-            && pattern::allows(self.channels.as_deref(), channel)
-    }
-}
-
-/// The channel that a manifest states, or `""`.
-pub(crate) fn channel(manifest: &Manifest) -> &str {
-    manifest.channel.as_deref().unwrap_or("")
-}
-
-/// The allowed values of artifacts. A missing list allows all.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Allow {
-    #[serde(default, deserialize_with = "pattern::applications")]
-    pub(crate) applications: Option<Vec<Pattern>>,
-    pub(crate) targets: Option<Vec<TargetPattern>>,
-    #[serde(default, deserialize_with = "pattern::channels")]
-    pub(crate) channels: Option<Vec<Pattern>>,
-    #[serde(default, deserialize_with = "pattern::profiles")]
-    pub(crate) profiles: Option<Vec<Pattern>>,
-    pub(crate) imports: Option<Vec<Pattern>>,
-}
-
-/// The engines that may have made the code.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CompilerRules {
-    pub(crate) minimum: Option<EngineVersion>,
-    pub(crate) advisories: bool,
-    pub(crate) audit: bool,
-    pub(crate) denied: Vec<Denied>,
-}
-
-/// What an artifact's provenance must state, and who must have signed it. A missing list allows
-/// all.
-#[derive(Clone, Debug)]
-pub(crate) struct ProvenanceRules {
-    pub(crate) builders: Option<Vec<Pattern>>,
-    pub(crate) sources: Option<Vec<Pattern>>,
-    /// Names of keys; `None`: all keys.
-    pub(crate) keys: Option<BTreeSet<String>>,
-}
-
-/// Engine versions that are denied for some targets.
-#[derive(Clone, Debug)]
-pub(crate) struct Denied {
-    pub(crate) range: VersionRange,
-    pub(crate) targets: Option<Vec<TargetPattern>>,
-    pub(crate) reason: String,
 }
 
 impl TrustPolicy {
@@ -248,7 +126,7 @@ impl TrustPolicy {
         self.keys.iter().map(|rule| &rule.trusted)
     }
 
-    /// The number of different keys that must have signed any artifact.
+    /// The number of different signers that must have signed any artifact.
     pub fn threshold(&self) -> usize {
         self.threshold.get()
     }
@@ -315,17 +193,17 @@ impl TrustPolicy {
     }
 }
 
-/// Checks that this number of keys can reach a threshold.
+/// Checks that this number of signers can reach a threshold.
 pub(crate) fn reachable(
     of: &str,
     threshold: usize,
-    keys: usize,
+    signers: usize,
 ) -> Result<NonZeroUsize, PolicyError> {
-    let fits = NonZeroUsize::new(threshold).filter(|_| threshold <= keys);
+    let fits = NonZeroUsize::new(threshold).filter(|_| threshold <= signers);
     fits.ok_or_else(|| PolicyError::Threshold {
         of: of.to_owned(),
         threshold,
-        keys,
+        signers,
     })
 }
 

@@ -28,15 +28,16 @@ pub struct PolicyChain {
     pub newest: Option<usize>,
     /// The editions that were followed, in order. The last is the newest.
     pub followed: Vec<TrustPolicy>,
-    /// The places of the offered files that are not newer than the known policy.
-    pub older: Vec<usize>,
+    /// The places of the offered files that are no newer editions of the known policy: they are
+    /// older, or have another name.
+    pub ignored: Vec<usize>,
 }
 
 /// Why a chain of policies cannot be followed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyChainError {
-    /// The known policy lists no root keys, so nobody can sign the next one.
+    /// The known policy demands no root keys, so no next one can be signed.
     #[error("the known trust policy demands no root keys (`root`), so no other can follow it")]
     NoRoots,
     /// The known policy has no name and version to compare.
@@ -58,19 +59,20 @@ pub enum PolicyChainError {
         /// What is wrong with it.
         source: PolicyFileError,
     },
-    /// An offered policy of another name.
-    #[error("offered policy number {} is named {found}, the known one `{known}`", index + 1)]
-    OtherName {
+    /// An offered policy demands no root keys, so no other could follow it.
+    #[error(
+        "offered policy number {} demands no root keys (`root`), so no other could follow it",
+        index + 1
+    )]
+    NoNextRoots {
         /// Its place among the offered files, from 0.
         index: usize,
-        /// Its name.
-        found: String,
-        /// The name of the known policy.
-        known: String,
     },
     /// A policy does not say when it expires, and the one before it demands that.
     #[error("version {version} does not expire, and the version before it demands it")]
     NoExpiry {
+        /// Its place among the offered files, from 0.
+        index: usize,
         /// Its version.
         version: u64,
     },
@@ -90,9 +92,11 @@ impl PolicyChainError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoRoots | Self::NoVersion | Self::TooMany { .. } => "policy-chain",
+            Self::NoRoots | Self::NoVersion | Self::TooMany { .. } | Self::NoNextRoots { .. } => {
+                "policy-chain"
+            }
             Self::Broken { source, .. } => source.code(),
-            Self::OtherName { .. } | Self::NoExpiry { .. } => "policy-rollback",
+            Self::NoExpiry { .. } => "policy-expiry",
             Self::Expired { .. } => "policy-expired",
         }
     }
@@ -113,60 +117,51 @@ pub fn follow_chain<B: AsRef<[u8]>>(
         let count = offered.len();
         return Err(PolicyChainError::TooMany { count });
     }
-    if known.demanded(Role::Root).is_none() {
+    let Some(mut roots) = known.demanded(Role::Root) else {
         return Err(PolicyChainError::NoRoots);
-    }
-    let name = known.name().map(str::to_owned);
-    let (Some(name), Some(first)) = (name, known.version()) else {
+    };
+    let (Some(name), Some(first)) = (known.name(), known.version()) else {
         return Err(PolicyChainError::NoVersion);
     };
-    let mut left: Vec<(usize, &[u8])> = offered.iter().map(AsRef::as_ref).enumerate().collect();
-    let (mut policy, mut newest, mut followed, mut older) = (known, None, Vec::new(), Vec::new());
-    let mut version = first;
-    loop {
-        // The next edition is the lowest one that the known roots have signed.
-        let mut next: Option<(usize, u64, TrustPolicy)> = None;
-        for (index, bytes) in &left {
-            let Ok(found) = successor(&policy, bytes) else {
-                continue;
-            };
-            if found.name() != Some(&*name) {
-                return Err(PolicyChainError::OtherName {
-                    index: *index,
-                    found: found
-                        .name()
-                        .map_or("not at all".to_owned(), |it| format!("`{it}`")),
-                    known: name,
-                });
+    let (editions, mut ignored) = editions(offered, name, first)?;
+    let (mut policy, mut newest, mut followed) = (known, None, Vec::new());
+    let (mut version, mut broken) = (first, Vec::new());
+    // The next edition is the lowest one that the known roots have signed. So one pass finds each.
+    for Edition {
+        number,
+        index,
+        bytes,
+    } in editions
+    {
+        match successor(&policy, roots, bytes) {
+            // One with this number was followed.
+            Ok(_) if number == version => ignored.push(index),
+            Ok((next, _)) if policy.demands_expiry_of_policies() && next.expires().is_none() => {
+                let version = number;
+                return Err(PolicyChainError::NoExpiry { index, version });
             }
-            let number = found.version().unwrap_or_default();
-            let lowest = next.as_ref().is_none_or(|(_, lowest, _)| number < *lowest);
-            if number > version && lowest {
-                next = Some((*index, number, found));
+            Ok((next, next_roots)) => {
+                followed.push(next.clone());
+                (policy, roots, version, newest) = (next, next_roots, number, Some(index));
             }
+            Err(source) => broken.push((number, index, source)),
         }
-        let Some((index, number, found)) = next else {
-            break;
-        };
-        if policy.demands_expiry_of_policies() && found.expires().is_none() {
-            return Err(PolicyChainError::NoExpiry { version: number });
-        }
-        left.retain(|(other, _)| *other != index);
-        followed.push(found.clone());
-        (policy, version, newest) = (found, number, Some(index));
     }
-    for (index, bytes) in left {
-        match successor(&policy, bytes) {
-            Err(source) if !is_at_most(bytes, version) => {
+    for (number, index, source) in broken {
+        match source {
+            // The known roots have signed a later one.
+            _ if number <= version => ignored.push(index),
+            PolicyFileError::NoRoot => return Err(PolicyChainError::NoNextRoots { index }),
+            source => {
                 return Err(PolicyChainError::Broken {
                     index,
                     version,
                     source,
                 });
             }
-            _ => older.push(index),
         }
     }
+    ignored.sort_unstable();
     match policy.expires() {
         Some(expires) if now >= expires => Err(PolicyChainError::Expired {
             version,
@@ -177,31 +172,63 @@ pub fn follow_chain<B: AsRef<[u8]>>(
             policy,
             newest,
             followed,
-            older,
+            ignored,
         }),
     }
 }
 
-/// The policy in a file, if the root keys of `known` and its own have signed it.
-fn successor(known: &TrustPolicy, bytes: &[u8]) -> Result<TrustPolicy, PolicyFileError> {
+/// An offered file that states to be a newer edition of the known policy.
+struct Edition<'b> {
+    number: u64,
+    index: usize,
+    bytes: &'b [u8],
+}
+
+/// The files that state to be newer editions, by their numbers, and the places of the others.
+/// Nothing is verified yet: what a file states decides only when it is tried, and whether it is
+/// ignored or wrong.
+fn editions<'b, B: AsRef<[u8]>>(
+    offered: &'b [B],
+    name: &str,
+    known: u64,
+) -> Result<(Vec<Edition<'b>>, Vec<usize>), PolicyChainError> {
+    let (mut editions, mut others) = (Vec::new(), Vec::new());
+    for (index, bytes) in offered.iter().map(AsRef::as_ref).enumerate() {
+        let stated = policy_envelope(bytes).map_err(PolicyFileError::from);
+        let stated = stated.and_then(|it| TrustPolicy::decode_source(it.payload()));
+        let stated = stated.map_err(|source| PolicyChainError::Broken {
+            index,
+            version: known,
+            source,
+        })?;
+        let is_ours = stated.name() == Some(name);
+        match stated.version().filter(|number| is_ours && *number > known) {
+            Some(number) => editions.push(Edition {
+                number,
+                index,
+                bytes,
+            }),
+            None => others.push(index),
+        }
+    }
+    editions.sort_by_key(|edition| edition.number);
+    Ok((editions, others))
+}
+
+/// The policy in a file, if `threshold` root keys of `known` and enough of its own have signed it;
+/// and how many of its own must sign the next one.
+fn successor(
+    known: &TrustPolicy,
+    threshold: usize,
+    bytes: &[u8],
+) -> Result<(TrustPolicy, usize), PolicyFileError> {
     let envelope = policy_envelope(bytes)?;
     if envelope.signatures().is_empty() {
         return Err(PolicyFileError::Unsigned);
     }
-    let threshold = known.demanded(Role::Root).unwrap_or(usize::MAX);
     enough(&envelope, known.roots(), threshold, RootsOf::Known)?;
-    // Parsed only now. It checks the policy's own root keys, and refuses a policy without them.
-    TrustPolicy::decode_any_time(bytes, &[])
-}
-
-/// Whether a file states a version that is not above this one. Nobody may have signed it: this only
-/// decides whether it is called old or wrong.
-fn is_at_most(bytes: &[u8], version: u64) -> bool {
-    let Ok(envelope) = policy_envelope(bytes) else {
-        return false;
-    };
-    let text = std::str::from_utf8(envelope.payload());
-    let stated = text.ok().and_then(|text| TrustPolicy::from_toml(text).ok());
-    let stated = stated.and_then(|policy| policy.version());
-    stated.is_some_and(|stated| stated <= version)
+    // It checks the policy's own root keys, and refuses a policy without them.
+    let policy = TrustPolicy::decode_any_time(bytes, &[])?;
+    let roots = policy.demanded(Role::Root).ok_or(PolicyFileError::NoRoot)?;
+    Ok((policy, roots))
 }

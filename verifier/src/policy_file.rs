@@ -36,7 +36,8 @@ pub enum PolicyFileError {
     /// The text is not a policy.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// A root key is required, and the file is a policy without a signature.
+    /// The host or the policy itself requires root keys, and the file is a policy without a
+    /// signature.
     #[error("the trust policy is not signed, and a root key's signature is required")]
     Unsigned,
     /// The file is signed, and the host named no root key.
@@ -119,9 +120,9 @@ impl RootsOf {
 
 impl TrustPolicy {
     /// Reads a policy file. With `roots`, each of them must have signed it. A policy that demands
-    /// root keys (`root = 2`) must be signed by that many of its own. A signed policy without
-    /// `roots` and without own root keys is refused, since nothing would check the signature. A
-    /// policy that has expired at `now` is refused.
+    /// root keys (`root = 2`) must be signed by that many of its own, so its source is refused. A
+    /// signed policy without `roots` and without own root keys is refused too, since nothing would
+    /// check the signature. A policy that has expired at `now` is refused.
     ///
     /// # Errors
     ///
@@ -157,6 +158,19 @@ impl TrustPolicy {
         }
     }
 
+    /// The policy in its source, signed or not, and also if it has expired: for tools that sign or
+    /// show it. A host calls [`Self::read`].
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyFileError::NotText`], [`PolicyFileError::Policy`].
+    pub fn decode_source(bytes: &[u8]) -> Result<Self, PolicyFileError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| PolicyFileError::NotText {
+            offset: error.valid_up_to(),
+        })?;
+        Ok(Self::from_toml(text)?)
+    }
+
     /// As [`Self::decode`], also for a policy that has expired.
     pub(crate) fn decode_any_time(
         bytes: &[u8],
@@ -175,15 +189,12 @@ impl TrustPolicy {
                 return Err(PolicyFileError::Signature { key_id: root.id() });
             }
         }
-        let text =
-            std::str::from_utf8(envelope.payload()).map_err(|error| PolicyFileError::NotText {
-                offset: error.valid_up_to(),
-            })?;
-        let mut policy = Self::from_toml(text)?;
+        let mut policy = Self::decode_source(envelope.payload())?;
         policy.signed_by = roots.iter().map(PublicKey::id).collect();
         match policy.demanded(Role::Root) {
-            // Who wrote the file decides what the host trusts, signed or not.
-            _ if !is_signed => {}
+            // Its source may lie where the signed policy should be.
+            Some(_) if !is_signed => return Err(PolicyFileError::Unsigned),
+            None if !is_signed => {}
             Some(threshold) => {
                 let own = enough(&envelope, policy.roots(), threshold, RootsOf::Itself)?;
                 let more = own.into_iter().filter(|id| !policy.signed_by.contains(id));
@@ -267,5 +278,29 @@ mod tests {
         let source = error.source().unwrap();
         assert_eq!(source.to_string(), "cannot read the file");
         assert!(source.source().is_some());
+    }
+
+    /// A host that finds the source in the place of the signed policy says so.
+    #[test]
+    fn the_source_of_a_policy_with_roots_is_no_policy() {
+        let key = |name: &str, role: &str, key: &str| {
+            format!(
+                "[[key]]\nname = '{name}'\nroles = ['{role}']\npem = '''\n\
+                 -----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n'''\n"
+            )
+        };
+        let one = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+        let two = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+        let keys = [key("ci", "artifact", one), key("offline", "root", two)].concat();
+        let text = format!("threshold = 1\nroot = 1\n{keys}");
+        let refused = TrustPolicy::decode(text.as_bytes(), &[], UnixTime::EPOCH).unwrap_err();
+        assert!(matches!(refused, PolicyFileError::Unsigned), "{refused:?}");
+        assert_eq!(refused.code(), "policy-signature");
+        let source = TrustPolicy::decode_source(text.as_bytes()).unwrap();
+        assert_eq!(source.demanded(Role::Root), Some(1));
+        let asks_none = text.replace("root = 1\n", "");
+        assert!(TrustPolicy::decode(asks_none.as_bytes(), &[], UnixTime::EPOCH).is_ok());
+        let not_text = TrustPolicy::decode_source(b"name = '\xff'").unwrap_err();
+        assert!(matches!(not_text, PolicyFileError::NotText { offset: 8 }));
     }
 }

@@ -12,7 +12,9 @@ use crate::policy_summary::PolicyDemand;
 use crate::role::Role;
 
 impl TrustPolicy {
-    /// The protections that the policy does without, each with what that means.
+    /// Which of ten common protections the policy does without, and which checks it weakens, each
+    /// with what that means. Not every host needs notaries, provenances, logs and root keys, so
+    /// these are none of the ten.
     pub fn left_off(&self) -> Vec<PolicyDemand> {
         let compiler = &self.compiler;
         let asked = [
@@ -52,12 +54,12 @@ impl TrustPolicy {
                 "artifacts need not expire (`[validity] expiry-required`)",
             ),
             (
-                self.demands.release.is_some(),
+                self.demands.has(Role::Release),
                 "release",
                 "artifacts of different releases may run beside each other (`release`)",
             ),
             (
-                self.demands.timestamp.is_some(),
+                self.demands.has(Role::Timestamp),
                 "freshness",
                 "a mirror can keep newer releases back for ever (`timestamp`)",
             ),
@@ -116,7 +118,14 @@ impl TrustPolicy {
                 ));
             }
         }
-        if self.demands.root.is_none() {
+        if self.demands.has(Role::Root) && self.signed_by().is_empty() {
+            warnings.push(
+                "the policy demands root keys (`root`), and is not signed: no host follows it \
+                 until they have signed it (`edgec policy sign`)"
+                    .to_owned(),
+            );
+        }
+        if !self.demands.has(Role::Root) {
             for root in self.keys_with(Role::Root) {
                 warnings.push(format!(
                     "key `{}` has the role `root`, and the policy demands no roots (`root`)",
@@ -236,6 +245,7 @@ mod tests {
             (imports, "did you mean `wasi:clocks/*`?"),
             (&revoked, "is none of the trusted keys"),
             (&root, "key `other` has the role `root`"),
+            (&format!("root = 1\n{root}"), "no host follows it until"),
             (
                 "[reset-clock]\nnumber = 1\nto = 2026-01-01T00:00:00Z",
                 "until a root key has signed",

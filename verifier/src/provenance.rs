@@ -15,6 +15,27 @@ use crate::provenance_refusal::ProvenanceRefusal;
 use crate::role::Role;
 use crate::signer::discount;
 
+impl Expected {
+    /// The provenance of an artifact that was verified with these, for a host that keeps it: the
+    /// first that the policy accepts at the time `now`. If it accepts none, the first that states
+    /// to be about the artifact's image, which is not verified.
+    pub fn provenance_about(
+        &self,
+        policy: &TrustPolicy,
+        manifest: &Manifest,
+        now: UnixTime,
+    ) -> Option<&[u8]> {
+        let is_accepted = |it: &&[u8]| judge_one(it, policy, manifest, now).is_ok();
+        let is_about = |it: &&[u8]| {
+            let attestation = Attestation::decode(it).ok();
+            let claims = attestation.and_then(|it| ProvenanceClaims::decode(it.payload()).ok());
+            claims.is_some_and(|claims| claims.is_about(manifest.image.fsverity))
+        };
+        let accepted = self.provenances().find(is_accepted);
+        accepted.or_else(|| self.provenances().find(is_about))
+    }
+}
+
 /// The evidence, or `None` if nothing was given and nothing is required.
 pub(crate) fn judge(
     policy: &TrustPolicy,

@@ -7,12 +7,15 @@
 
 mod judging;
 
+use std::sync::Arc;
+
 use edgec_artifact::{Release, Sha256Digest, Timestamp, UnixTime};
 
 pub(crate) use self::judging::{Companions, freshness, release};
-use crate::clock_floor::is_ahead;
-use crate::companion::signed;
+use crate::clock_floor::{CLOCK_SKEW, is_ahead};
+use crate::companion::{Signed, signed};
 use crate::companion_refusal::{ReleasePart, ReleaseRefusal};
+use crate::expected::Expected;
 use crate::policy::{KeyRule, TrustPolicy};
 use crate::role::Role;
 use crate::signer::AcceptedSignature;
@@ -27,6 +30,8 @@ pub struct VerifiedRelease {
     pub digest: Sha256Digest,
     /// The signatures that counted.
     pub accepted: Vec<AcceptedSignature>,
+    /// The file that was verified, for a host that keeps it.
+    pub envelope: Arc<[u8]>,
 }
 
 /// A timestamp that enough keys with the role `timestamp` have signed.
@@ -37,6 +42,42 @@ pub struct VerifiedTimestamp {
     pub timestamp: Timestamp,
     /// The signatures that counted.
     pub accepted: Vec<AcceptedSignature>,
+    /// The file that was verified, for a host that keeps it.
+    pub envelope: Arc<[u8]>,
+}
+
+impl VerifiedRelease {
+    /// Checks that the release is of the application and channel that a caller expects. What else
+    /// the caller expects is about artifacts.
+    ///
+    /// # Errors
+    ///
+    /// [`ReleaseRefusal::Unexpected`].
+    pub fn check_expected(&self, expected: &Expected) -> Result<(), ReleaseRefusal> {
+        let (name, channel) = (&self.release.application, self.release.channel.as_deref());
+        let wanted = (expected.wanted_application(), expected.wanted_channel());
+        let is_named = wanted.0.is_none_or(|wanted| wanted == name);
+        let is_of_channel = wanted.1.is_none_or(|wanted| Some(wanted) == channel);
+        if is_named && is_of_channel {
+            return Ok(());
+        }
+        Err(ReleaseRefusal::Unexpected {
+            found: named(name, channel),
+            wanted: match wanted {
+                (Some(name), Some(channel)) => named(name, Some(channel)),
+                (Some(name), None) => format!("`{name}`"),
+                (None, channel) => format!("the channel `{}`", channel.unwrap_or_default()),
+            },
+        })
+    }
+}
+
+/// An application and its channel in words.
+fn named(name: &str, channel: Option<&str>) -> String {
+    match channel {
+        Some(channel) => format!("`{name}` in the channel `{channel}`"),
+        None => format!("`{name}` without a channel"),
+    }
 }
 
 /// Verifies a release under a policy, at the time `now`. It does not say that no newer one exists:
@@ -65,9 +106,14 @@ pub fn verify_timestamp(
     policy: &TrustPolicy,
     now: UnixTime,
 ) -> Result<VerifiedTimestamp, ReleaseRefusal> {
-    let (digest, release) = (release.digest, &release.release);
-    let of = |stated| (stated == digest).then_some(release);
-    let verified = stamp(bytes, policy, now, Some(release.serial), of)?;
+    let stamp = SignedTimestamp::read(bytes, policy)?;
+    if stamp.timestamp.release != release.digest {
+        return Err(ReleaseRefusal::OtherRelease {
+            stated: stamp.timestamp.release,
+            serial: Some(release.release.serial),
+        });
+    }
+    let verified = stamp.counted(policy, now, &release.release)?;
     let expires = verified.timestamp.expires;
     match now >= expires {
         true => Err(ReleaseRefusal::Stale { expires, now }),
@@ -90,45 +136,64 @@ fn release_known_since(
     let release = Release::decode(payload).map_err(|error| refused(error.into()))?;
     let digest = Sha256Digest::of(payload);
     let known = known(digest, &release);
-    let covers = |rule: &KeyRule| rule.covers.covers_release(&release);
-    let accepted = signed.counted(policy, now, |_| known, covers);
+    let mismatch = |rule: &KeyRule| rule.covers.mismatch_release(&release);
+    let accepted = signed.counted(policy, now, |_| known, mismatch);
     let accepted = accepted.map_err(refused)?;
     Ok(VerifiedRelease {
         release,
         digest,
         accepted,
+        envelope: bytes.into(),
     })
 }
 
-/// Verifies a timestamp, except that it has not expired. `of` finds its release; `serial` is of the
-/// one that was given, for messages.
-fn stamp<'r>(
-    bytes: &[u8],
-    policy: &TrustPolicy,
-    now: UnixTime,
-    serial: Option<u64>,
-    of: impl FnOnce(Sha256Digest) -> Option<&'r Release>,
-) -> Result<VerifiedTimestamp, ReleaseRefusal> {
-    let refused = |source| ReleaseRefusal::refused(ReleasePart::Timestamp, source);
-    let threshold = policy.demands.threshold(Role::Timestamp);
-    let signed = signed(bytes, policy, Role::Timestamp, threshold).map_err(refused)?;
-    let timestamp = Timestamp::decode(signed.envelope.payload());
-    let timestamp = timestamp.map_err(|error| refused(error.into()))?;
-    let Some(release) = of(timestamp.release) else {
-        return Err(ReleaseRefusal::OtherRelease {
-            stated: timestamp.release,
-            serial,
-        });
-    };
-    let covers = |rule: &KeyRule| rule.covers.covers_release(release);
-    let accepted = signed.counted(policy, now, |_| None, covers);
-    let accepted = accepted.map_err(refused)?;
-    let issued = timestamp.issued;
-    if is_ahead(issued, now) {
-        return Err(ReleaseRefusal::Ahead { issued, now });
+/// A timestamp that enough signers with the role have signed, if all of them count.
+struct SignedTimestamp<'p> {
+    signed: Signed<'p>,
+    timestamp: Timestamp,
+    envelope: Arc<[u8]>,
+}
+
+impl<'p> SignedTimestamp<'p> {
+    fn read(bytes: &[u8], policy: &'p TrustPolicy) -> Result<Self, ReleaseRefusal> {
+        let refused = |source| ReleaseRefusal::refused(ReleasePart::Timestamp, source);
+        let threshold = policy.demands.threshold(Role::Timestamp);
+        let signed = signed(bytes, policy, Role::Timestamp, threshold).map_err(refused)?;
+        let timestamp = Timestamp::decode(signed.envelope.payload());
+        Ok(Self {
+            timestamp: timestamp.map_err(|error| refused(error.into()))?,
+            envelope: bytes.into(),
+            signed,
+        })
     }
-    Ok(VerifiedTimestamp {
-        timestamp,
-        accepted,
-    })
+
+    /// The timestamp of its release, if it counts. It may have expired.
+    fn counted(
+        &self,
+        policy: &TrustPolicy,
+        now: UnixTime,
+        release: &Release,
+    ) -> Result<VerifiedTimestamp, ReleaseRefusal> {
+        let mismatch = |rule: &KeyRule| rule.covers.mismatch_release(release);
+        let accepted = self.signed.counted(policy, now, |_| None, mismatch);
+        let refused = |source| ReleaseRefusal::refused(ReleasePart::Timestamp, source);
+        let accepted = accepted.map_err(refused)?;
+        let issued = self.timestamp.issued;
+        if is_ahead(issued, now) {
+            return Err(ReleaseRefusal::Ahead { issued, now });
+        }
+        Ok(VerifiedTimestamp {
+            timestamp: self.timestamp,
+            accepted,
+            envelope: Arc::clone(&self.envelope),
+        })
+    }
+
+    /// Every time at which what it says changes: when it begins to count, and when it expires.
+    fn moments(&self) -> [UnixTime; 2] {
+        let Timestamp {
+            issued, expires, ..
+        } = self.timestamp;
+        [issued.saturating_sub(CLOCK_SKEW), expires]
+    }
 }

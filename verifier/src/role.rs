@@ -1,6 +1,6 @@
 //! What a key of a policy is trusted for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,19 @@ impl Role {
         }
     }
 
-    /// Whether a key with this role may have another one. A timestamp says when, a notary says what
-    /// the signer is not trusted to say, and a root says who: none of them may be the signer.
+    /// What a key with this role is trusted for, in words.
+    pub(crate) const fn things(self) -> &'static str {
+        match self {
+            Self::Artifact => "artifacts",
+            Self::Release => "releases",
+            Self::Timestamp => "timestamps",
+            Self::Notary => "rebuilds",
+            Self::Root => "policies",
+        }
+    }
+
+    /// Whether a key with this role may have another one. A timestamp says when, a notary checks
+    /// the signer, and a root names the signers. None of them may be the signer.
     pub(crate) const fn is_shared(self) -> bool {
         matches!(self, Self::Artifact | Self::Release)
     }
@@ -80,26 +91,34 @@ impl Default for Roles {
     }
 }
 
-/// How many different signers of each role must have signed. `None`: the policy does not demand the
-/// statement.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Demands {
-    pub(crate) release: Option<NonZeroUsize>,
-    pub(crate) timestamp: Option<NonZeroUsize>,
-    pub(crate) notary: Option<NonZeroUsize>,
-    pub(crate) root: Option<NonZeroUsize>,
-}
+/// How many different signers of a role must have signed the statement of that role. Of the roles
+/// that are not here, the policy demands no statement.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Demands(BTreeMap<Role, NonZeroUsize>);
 
 impl Demands {
+    pub(crate) fn get(&self, role: Role) -> Option<NonZeroUsize> {
+        self.0.get(&role).copied()
+    }
+
+    pub(crate) fn has(&self, role: Role) -> bool {
+        self.0.contains_key(&role)
+    }
+
     /// How many signers must have signed a statement that was given, whether it is demanded or not.
     pub(crate) fn threshold(&self, role: Role) -> usize {
-        let demanded = match role {
-            Role::Artifact => None,
-            Role::Release => self.release,
-            Role::Timestamp => self.timestamp,
-            Role::Notary => self.notary,
-            Role::Root => self.root,
-        };
-        demanded.map_or(1, NonZeroUsize::get)
+        self.get(role).map_or(1, NonZeroUsize::get)
+    }
+
+    /// The demand of the statement of one role alone.
+    pub(crate) fn only(mut self, role: Role) -> Self {
+        self.0.retain(|demanded, _| *demanded == role);
+        self
+    }
+}
+
+impl FromIterator<(Role, NonZeroUsize)> for Demands {
+    fn from_iter<I: IntoIterator<Item = (Role, NonZeroUsize)>>(demands: I) -> Self {
+        Self(demands.into_iter().collect())
     }
 }

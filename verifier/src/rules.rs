@@ -370,8 +370,14 @@ fn provenance(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 }
 
 fn release(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
-    let (manifest, payload) = (facts.manifest, facts.payload);
-    let evidence = crate::release::release(policy, facts.companions, manifest, payload)?;
+    let Facts {
+        companions,
+        expected,
+        manifest,
+        payload,
+        ..
+    } = *facts;
+    let evidence = crate::release::release(policy, companions, expected, manifest, payload)?;
     Ok(demanded(evidence))
 }
 

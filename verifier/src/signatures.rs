@@ -48,7 +48,8 @@ pub(crate) fn authentic<'p>(
         ..Signers::default()
     };
     for signer in all.known {
-        let role = (!signer.rule.roles.has(Role::Artifact)).then_some(Discount::Role);
+        let role = Role::Artifact;
+        let role = (!signer.rule.roles.has(role)).then_some(Discount::Role { role });
         match role.or_else(|| signer.discount(policy, now, &known_since)) {
             None => signers.counting.push(Counting {
                 rule: signer.rule,

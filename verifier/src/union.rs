@@ -34,8 +34,8 @@ impl TrustPolicy {
     }
 
     /// The envelope with as many of the signatures as a reader accepts. Signatures of kinds that
-    /// edgec does not know may be long, so the length is bounded too. Nobody can take the room of
-    /// the keys that count with other signatures.
+    /// edgec does not know may be long, so the length is bounded too. Other signatures cannot take
+    /// the room of those by keys of the policy.
     fn bounded(&self, payload: &[u8], mut union: Vec<Signature>, longest: u64) -> Option<Vec<u8>> {
         let own_first = |union: &mut Vec<Signature>| {
             union.sort_by_key(|signature| self.claimed(signature).is_none());

@@ -13,6 +13,8 @@ pub struct Unsigned<'a> {
     pub manifest: Manifest,
     /// The image. It is as the manifest describes it.
     pub image: &'a [u8],
+    /// The bytes of the statement that has the manifest. Signatures cover them.
+    pub payload: Vec<u8>,
 }
 
 /// The manifest and the image of a file, after all checks that need no key: layout, statement,
@@ -24,7 +26,8 @@ pub struct Unsigned<'a> {
 /// [`VerifyError`] names the first check that fails.
 pub fn describe_unsigned(file: &[u8]) -> Result<Unsigned<'_>, VerifyError> {
     let artifact = Artifact::decode(file)?;
-    let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;
+    let payload = artifact.envelope().payload();
+    let Statement { manifest } = Statement::decode(payload)?;
     let image = artifact.image();
     let (found, signed) = (image.len() as u64, manifest.image.length);
     if found != signed {
@@ -40,5 +43,9 @@ pub fn describe_unsigned(file: &[u8]) -> Result<Unsigned<'_>, VerifyError> {
         return Err(VerifyError::ImageSha256 { found, signed });
     }
     consistency::check(image, &manifest)?;
-    Ok(Unsigned { manifest, image })
+    Ok(Unsigned {
+        manifest,
+        image,
+        payload: payload.to_vec(),
+    })
 }

@@ -4,18 +4,18 @@
 //! payload, keys for this payload, image digest, image against manifest. After that come the
 //! policy's own rules, each whatever the results of the others. The payload is not parsed before
 //! enough signatures on it are accepted. The parsed bytes are the verified bytes.
-//!
-//! More than 400 lines: the order of the steps is to be read in one place.
 
+mod binding;
 mod verified;
 
 use std::ops::Range;
 
 use edgec_artifact::{
-    Artifact, Envelope, FORMAT_VERSION, Image as ImageDigests, KeyId, LayoutError, Manifest,
-    PREDICATE_TYPE, Sha256Digest, Statement, UnixTime, VerityDigest, verity,
+    Artifact, Envelope, FORMAT_VERSION, KeyId, LayoutError, Manifest, PREDICATE_TYPE, Sha256Digest,
+    Statement, UnixTime, VerityDigest,
 };
 
+use self::binding::{Known, bind};
 pub use self::verified::VerifiedArtifact;
 use crate::check::{Check, CheckName, Status};
 use crate::checks::Checks;
@@ -25,7 +25,7 @@ use crate::release::Companions;
 use crate::rules::{self, Facts};
 use crate::signatures;
 use crate::signer::AcceptedSignature;
-use crate::{TrustPolicy, consistency, log, notary};
+use crate::{TrustPolicy, log, notary};
 
 /// An image and its envelope in separate files, as a store has them.
 #[derive(Clone, Copy, Debug)]
@@ -87,14 +87,6 @@ pub enum Hashing {
     FsVerity,
 }
 
-/// What is known about an image's digests.
-#[derive(Clone, Copy)]
-enum Known<'a> {
-    Measured(Measured),
-    /// Nothing yet. The image is the front of this file.
-    ToHash(Hashing, &'a [u8]),
-}
-
 /// Verifies a whole file against a policy, at the time `now` ([`Clock`](crate::Clock)).
 ///
 /// The bytes must not change while the result lives. Pass a borrowed buffer, or a mapping that no
@@ -113,7 +105,7 @@ pub fn verify<'a>(
 }
 
 /// Like [`verify`], without computing SHA-256 ([`Hashing::FsVerity`]): for a host that loads a file
-/// again and again. Whoever takes in an artifact for others should use [`verify`].
+/// again and again. To take in an artifact for others, use [`verify`].
 ///
 /// # Errors
 ///
@@ -264,7 +256,8 @@ fn judge<'a>(
 }
 
 /// The times at which the verdict is the same. The verdict depends on the time only by comparison
-/// with the moments in policy, manifest and timestamps.
+/// with the moments in policy and manifest, and with those at which a timestamp begins to count and
+/// expires.
 fn holds(
     policy: &TrustPolicy,
     manifest: &Manifest,
@@ -355,74 +348,6 @@ fn authenticate<'a>(
         payload,
         companions,
     })
-}
-
-/// Checks that the image is the signed one, and is as its manifest describes it. Returns the
-/// SHA-256 of the whole file, if it was computed.
-fn bind(
-    image: &[u8],
-    known: Known<'_>,
-    manifest: &Manifest,
-    checks: &mut Checks,
-) -> Result<Option<Sha256Digest>, VerifyError> {
-    use CheckName::{Digest, Image};
-
-    let found = image.len() as u64;
-    let signed = manifest.image.length;
-    if found != signed {
-        return Err(checks.failed(Digest, VerifyError::ImageLength { found, signed }));
-    }
-    // The fs-verity digest alone covers all bytes, and is what the kernel checks in a store.
-    // SHA-256 is what other tools know the image by: where an artifact comes in, both must be its
-    // own.
-    let mut file_sha256 = None;
-    let (found, sha256, how) = match known {
-        Known::ToHash(Hashing::Both, file) => {
-            let (image, whole) = ImageDigests::at_front_of(file, image.len());
-            file_sha256 = Some(whole);
-            (
-                image.fsverity,
-                Some(image.sha256),
-                " and sha256, computed and signed",
-            )
-        }
-        Known::ToHash(Hashing::FsVerity, _) => {
-            let how = ", computed and signed; sha256 not computed";
-            (verity::digest(image), None, how)
-        }
-        Known::Measured(Measured::Kernel(digest)) => {
-            (digest, None, ", measured by the kernel and signed")
-        }
-        Known::Measured(Measured::Admitted(digest)) => {
-            (digest, None, ", computed at admission and signed")
-        }
-    };
-    let signed = manifest.image.fsverity;
-    if found != signed {
-        return Err(checks.failed(Digest, VerifyError::ImageDigest { found, signed }));
-    }
-    let signed = manifest.image.sha256;
-    if let Some(found) = sha256.filter(|found| *found != signed) {
-        return Err(checks.failed(Digest, VerifyError::ImageSha256 { found, signed }));
-    }
-    checks.passed(Digest, format!("fs-verity {found}{how}"));
-    consistency::check(image, manifest).map_err(|error| checks.failed(Image, error.into()))?;
-    let target = &manifest.target;
-    let features = match target.cpu_features.as_slice() {
-        [] => "no CPU features beyond the base".to_owned(),
-        features => format!("CPU features {}", features.join(", ")),
-    };
-    checks.passed(
-        Image,
-        format!(
-            "{} for {} ({}), {features}, wasmtime {}: image and manifest agree",
-            manifest.kind.name(),
-            target.id,
-            target.triple,
-            manifest.engine.major(),
-        ),
-    );
-    Ok(file_sha256)
 }
 
 impl Checks {

@@ -40,7 +40,7 @@ fn a_subject_that_names_another_image_by_its_sha256_is_refused() {
         ("image-sha256", Refusal::Image)
     );
     assert_eq!(describe_unsigned(&file).unwrap_err().code(), "image-sha256");
-    // Nobody adds a signature to it.
+    // No signature can be added to it.
     assert!(UnsignedArtifact::reopen(&file).is_err());
     // It is the image that was signed all the same.
     let fast = verify_fast(&file, &policy, &any, now).unwrap();

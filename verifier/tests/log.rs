@@ -95,7 +95,7 @@ impl Log {
         };
         text += &format!("\n{checkpoint}\n");
         text += &line(&self.key(), &by.sign(checkpoint.as_bytes()));
-        // What nobody knows is skipped.
+        // Unknown signatures are skipped.
         text += "\u{2014} unknown.example AAAAAAAA\n";
         let seen = format!("cosignature/v1\ntime {TIME}\n{checkpoint}");
         let time = TIME + u64::from(lie == Lie::Time);
@@ -174,7 +174,7 @@ fn each_lie_is_named() {
     assert_eq!(log.judge(&policy, &[other]).unwrap_err(), "log-proof");
     let garbage = "x".to_owned();
     assert_eq!(log.judge(&policy, &[garbage]).unwrap_err(), "log-proof");
-    // A flipped bit anywhere but in what nobody has signed.
+    // A flipped bit anywhere but in what is not signed.
     let proof = log.proof(&log.payload(), 5, 12, Lie::None);
     let signed = proof.find("\u{2014} unknown").unwrap();
     for at in (0..signed).step_by(3) {

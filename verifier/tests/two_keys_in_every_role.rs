@@ -314,8 +314,8 @@ fn a_revoked_half_of_a_signer_counts_from_a_record() {
     assert_eq!(seen(from), Err("revoked-key"));
 }
 
-/// Whoever can write a file can put long signatures of unknown kinds into it. In the union with the
-/// file that is kept, they take no room of the signatures that count.
+/// Anyone who can write a file can put long signatures of unknown kinds into it. In the union with
+/// the file that is kept, they take no room of the signatures that count.
 #[test]
 fn long_signatures_take_no_room_of_those_that_count() {
     let keys = Keys::new();

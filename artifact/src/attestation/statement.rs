@@ -42,7 +42,7 @@ pub struct AttestedSubject {
 }
 
 /// Why a payload is not the wanted statement.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttestedError {
     /// The payload is not the JSON of a statement.

@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     sigstore: bool,
     /// The signature for the bundle: a key id, or the file of a public key [default: the first
-    /// Ed25519 signature]
+    /// signature of 64 bytes, as Ed25519 makes them]
     #[arg(long, value_name = "KEY_ID|FILE", requires = "sigstore")]
     signed_by: Option<PathBuf>,
     /// The format of standard output; `json` has the envelope in a document
@@ -93,20 +93,30 @@ fn bundle(envelope: &Envelope, arguments: &Arguments) -> Result<Vec<u8>, Failure
         None => Vec::new(),
     };
     let found = envelope.signatures().iter().find(|signature| {
-        let is_ed25519 = signature.bytes().len() == Algorithm::Ed25519.signature_len();
+        // A signature does not state its algorithm.
+        let may_be_ed25519 = signature.bytes().len() == Algorithm::Ed25519.signature_len();
         match wanted.is_empty() {
-            true => is_ed25519,
+            true => may_be_ed25519,
             false => wanted.iter().any(|id| id == signature.key_id()),
         }
     });
     match found {
         Some(signature) => Ok(sigstore_bundle(envelope, signature)),
         None => {
-            let message = "there is no such signature for a bundle";
+            let (message, hint) = match wanted.is_empty() {
+                true => (
+                    "no signature has the 64 bytes of Ed25519",
+                    "choose one with --signed-by; `edgec inspect` shows the key ids",
+                ),
+                false => (
+                    "the artifact has no signature by that key",
+                    "`edgec inspect` shows the key ids of the signatures",
+                ),
+            };
             let failure = Failure::new(Exit::Rejected, "no-signature", message);
             Err(failure
                 .about_safe(render::path(&arguments.artifact))
-                .hint("`edgec inspect` shows the key ids of the signatures"))
+                .hint(hint))
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_artifact::{Artifact, RebuildStatement};
+use edgec_artifact::RebuildStatement;
 use edgec_packager::UnsignedCompanion;
-use edgec_verifier::examine;
+use edgec_verifier::{Unsigned, VerifyError, describe_unsigned, examine};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -13,13 +13,12 @@ use crate::companion::SigningArguments;
 use crate::document;
 use crate::failure::{Exit, Failure};
 use crate::failures::verifier::verify_failure_of;
-use crate::file_kind::{Wanted, explain};
 use crate::rebuild::Rebuild;
 use crate::render::{self, Format, safe};
 use crate::trust::TrustArguments;
 use crate::wit::WitArguments;
 use crate::workers::WorkerArguments;
-use crate::{files, keys, time};
+use crate::{differences, files, keys, time};
 
 /// Rebuild an artifact from its program, and sign a statement that it is the same
 ///
@@ -96,45 +95,23 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         quiet,
     )?;
     let file = files::read_artifact(path)?;
-    let rejected =
-        |code, error: &dyn std::error::Error| Failure::rejected(code, error).about_safe(&shown);
-    let artifact = Artifact::decode(&file)
-        .map_err(|error| explain(rejected("layout", &error), &file, Wanted::Artifact))?;
-    let payload = artifact.envelope().payload().to_vec();
-    let manifest = match &arguments.trust {
-        Some(policy) => {
-            let trust =
-                TrustArguments::of_notary(policy, &arguments.root, arguments.name.as_deref())?;
-            let verified = examine(&file, &trust.policy, &trust.expected, time::now()?);
-            let verified = verified.map_err(|rejection| {
-                verify_failure_of(&rejection.error, &file).about_safe(&shown)
-            })?;
-            verified.into_manifest()
-        }
-        // A notary need not trust the signer: it states only what it has compiled itself.
-        None => {
-            let statement = edgec_artifact::Statement::decode(&payload);
-            statement
-                .map_err(|error| rejected("statement", &error))?
-                .manifest
-        }
-    };
-    if manifest.image != edgec_packager::Image::of(artifact.image()) {
-        let message = "the image is not the one that its manifest describes";
-        return Err(Failure::new(Exit::Rejected, "package", message).about_safe(&shown));
+    let refused = |error: &VerifyError| verify_failure_of(error, &file).about_safe(&shown);
+    // Without a policy, a notary need not trust the signer: it states only what it has compiled
+    // itself.
+    if let Some(policy) = &arguments.trust {
+        let trust = TrustArguments::of_notary(policy, &arguments.root, arguments.name.as_deref())?;
+        let verified = examine(&file, &trust.policy, &trust.expected, time::now()?);
+        verified.map_err(|rejection| refused(&rejection.error))?;
     }
-    let found = rebuild.differences(&manifest, artifact.image())?;
+    let Unsigned {
+        manifest,
+        image,
+        payload,
+        ..
+    } = describe_unsigned(&file).map_err(|error| refused(&error))?;
+    let found = rebuild.differences(&manifest, image)?;
     if !found.is_empty() {
-        let mut message = format!("not what {} compiles to here", safe(rebuild.input()));
-        for it in &found {
-            let side = |side: &Option<String>| side.as_deref().map_or("-".to_owned(), safe);
-            message.push_str(&format!(
-                "\n{}: {}, made: {}",
-                it.at,
-                side(&it.a),
-                side(&it.b)
-            ));
-        }
+        let message = differences::told(&found, rebuild.input());
         let failure = Failure::new(Exit::Rejected, "rebuild", message).with_safe_message();
         let hint = "nothing was signed: `edgec verify --rebuild` says what the cause may be";
         return Err(failure.hint(hint).about_safe(&shown));
@@ -142,7 +119,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let edgec = env!("CARGO_PKG_VERSION");
     let statement = RebuildStatement::of(&manifest, &payload, edgec);
     let unsigned = UnsignedCompanion::rebuild(&statement);
-    let Some(written) = arguments.signing.sign(unsigned, &inputs)? else {
+    let Some(written) = arguments
+        .signing
+        .sign(unsigned, "notary-statement", &inputs)?
+    else {
         return Ok(ExitCode::SUCCESS);
     };
     let report = Report {

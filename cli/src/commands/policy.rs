@@ -5,11 +5,10 @@ mod init;
 mod replaced;
 mod update;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_packager::MadeSignature;
-use edgec_verifier::{MAX_GUARDED_LEN, TrustPolicy, UnixTime, policy_envelope};
+use edgec_verifier::{MAX_GUARDED_LEN, TrustPolicy, policy_envelope};
 use serde::Serialize;
 
 use crate::document;
@@ -18,7 +17,8 @@ use crate::failures::packager::bad_signature;
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files;
 use crate::render::{self, Format};
-use crate::signer::{SignerArguments, read_signature};
+use crate::signer::SignerArguments;
+use crate::two_steps::TwoSteps;
 use crate::{Outcome, keys};
 
 /// Write, sign or check a trust policy, or follow a chain of them
@@ -46,12 +46,8 @@ struct Sign {
     policy: PathBuf,
     #[command(flatten)]
     signer: SignerArguments,
-    /// Sign nothing: write the bytes to sign (DSSE PAE); `-` is standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output", "format"], help_heading = "Signatures")]
-    export_pae: Option<PathBuf>,
-    /// Attach a signature that was made elsewhere (its bytes, or base64)
-    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
-    attach: Option<PathBuf>,
+    #[command(flatten)]
+    steps: TwoSteps,
     /// The file for the signed policy
     #[arg(
         short,
@@ -91,8 +87,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 fn sign(arguments: &Sign) -> Outcome {
     let path = &arguments.policy;
     let mut read = arguments.signer.reads();
-    read.extend(arguments.attach.clone());
-    files::refuse_stdin_twice(&[&read[..], std::slice::from_ref(path)].concat())?;
+    read.extend(arguments.steps.attached().map(Path::to_owned));
+    let all = [&read[..], std::slice::from_ref(path)].concat();
+    files::refuse_stdin_twice(&all)?;
     let file =
         files::read_short(path).map_err(|failure| explain_file(failure, path, Wanted::Policy))?;
     let malformed = |code: &'static str, error: &dyn std::error::Error| {
@@ -102,10 +99,12 @@ fn sign(arguments: &Sign) -> Outcome {
     let mut envelope =
         policy_envelope(&file).map_err(|error| malformed("policy-signature", &error))?;
     // Refuses to sign a policy that no host would read.
-    let policy = TrustPolicy::decode(envelope.payload(), &[], UnixTime::EPOCH)
+    let policy = TrustPolicy::decode_source(envelope.payload())
         .map_err(|error| malformed(error.code(), &error))?;
     let Some(output) = &arguments.output else {
-        return export(arguments, &envelope.pae());
+        let pae = envelope.pae();
+        arguments.steps.export(&pae, &all, Wanted::PolicyPae)?;
+        return Ok(ExitCode::SUCCESS);
     };
     // A signed policy may get another signature in its own file. An unsigned one is a source, and
     // stays as it is.
@@ -114,19 +113,18 @@ fn sign(arguments: &Sign) -> Outcome {
     }
     files::spare(&read, output, Wanted::SignedPolicy)?;
     replaced::find(output, &policy)?;
-    let made = signatures(arguments, &envelope.pae())?;
+    let signer = &arguments.signer;
+    let signer = signer.signer_or_attached(arguments.steps.attached())?;
+    let made = signer.sign(&envelope.pae())?;
     // Checked again here, because signing may have taken long.
     let old = replaced::find(output, &policy)?;
     let is_same = old
         .as_ref()
         .is_some_and(|old| envelope.merge(&old.envelope));
-    let mut ids = Vec::new();
     for made in made {
-        ids.push(made.by.id().to_string());
         let attached = envelope.attach(&made.by, made.bytes);
         attached.map_err(|error| bad_signature(&error).about(path.display()))?;
     }
-    let mut ids = ids.into_iter();
     let bytes = envelope.encode();
     if bytes.len() as u64 > MAX_GUARDED_LEN {
         let message = format!("the signed policy would have more than {MAX_GUARDED_LEN} bytes");
@@ -137,10 +135,11 @@ fn sign(arguments: &Sign) -> Outcome {
         old.warn_of_same_version(output, &policy);
     }
     let dropped = old.as_ref().map(|old| old.dropped(&envelope));
+    let (key_id, more_key_ids) = keys::ids(&signer.public());
     let signed = Signed {
         policy: render::path(output),
-        key_id: ids.next().unwrap_or_default(),
-        more_key_ids: ids.collect(),
+        key_id,
+        more_key_ids,
         dropped: dropped.unwrap_or_default(),
     };
     document::answer(true, &signed, arguments.format, Signed::text);
@@ -158,34 +157,4 @@ impl Signed {
         }
         text
     }
-}
-
-/// Writes the bytes that are to be signed elsewhere.
-fn export(arguments: &Sign, pae: &[u8]) -> Outcome {
-    match &arguments.export_pae {
-        Some(file) if file.as_os_str() != files::STDIN => {
-            let read = [arguments.signer.reads(), vec![arguments.policy.clone()]].concat();
-            files::spare(&read, file, Wanted::PolicyPae)?;
-            files::write(file, pae, Wanted::PolicyPae)?;
-        }
-        _ => render::write_stdout(pae),
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The signatures: one that was made elsewhere, or one with each key of the signer.
-fn signatures(arguments: &Sign, pae: &[u8]) -> Result<Vec<MadeSignature>, Failure> {
-    if let Some(attached) = &arguments.attach {
-        // clap requires this argument.
-        let public = arguments
-            .signer
-            .public_key()?
-            .ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
-        let signature = read_signature(attached, &public)?;
-        return Ok(vec![MadeSignature::new(public, signature)]);
-    }
-    let signer = arguments.signer.signer()?.ok_or_else(|| {
-        Failure::usage("no-key", "no signing key given").hint("name the root key with --key")
-    })?;
-    signer.sign(pae)
 }

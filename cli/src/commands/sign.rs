@@ -18,7 +18,8 @@ use crate::failures::packager::package_failure;
 use crate::file_kind::{Wanted, explain_file};
 use crate::files;
 use crate::render::{self, Format, safe};
-use crate::signer::{SignerArguments, read_signature};
+use crate::signer::SignerArguments;
+use crate::two_steps::TwoSteps;
 use crate::{Outcome, keys};
 
 /// Sign an existing artifact, or remove a signature
@@ -30,7 +31,7 @@ pub(crate) struct Arguments {
     /// The artifact; `-` is standard input
     artifact: PathBuf,
     /// Keep the existing signatures
-    #[arg(long, help_heading = "Signatures")]
+    #[arg(long, conflicts_with = "export_pae", help_heading = "Signatures")]
     append: bool,
     /// Write the signed artifact to this file instead of replacing the artifact
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -38,14 +39,10 @@ pub(crate) struct Arguments {
     /// The format of the result
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
-    /// Sign nothing: write the bytes to sign (DSSE PAE); `-` is standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "remove", "append", "output", "format"], help_heading = "Signatures")]
-    export_pae: Option<PathBuf>,
-    /// Attach a signature that was made elsewhere (its bytes, or base64)
-    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
-    attach: Option<PathBuf>,
+    #[command(flatten)]
+    steps: TwoSteps,
     /// Remove the signature of this key: a key id, or the file of a public key
-    #[arg(long, value_name = "KEY_ID|FILE", conflicts_with_all = ["SignerArguments", "attach", "append"], help_heading = "Signatures")]
+    #[arg(long, value_name = "KEY_ID|FILE", conflicts_with_all = ["SignerArguments", "attach", "append", "export_pae"], help_heading = "Signatures")]
     remove: Option<PathBuf>,
     #[command(flatten)]
     signer: SignerArguments,
@@ -84,28 +81,22 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
     let output = arguments.output.as_ref().unwrap_or(path);
     let mut read = arguments.signer.reads();
-    read.extend(arguments.attach.clone());
+    read.extend(arguments.steps.attached().map(Path::to_owned));
     read.extend(arguments.remove.clone());
-    match &arguments.export_pae {
-        Some(exported) if exported.as_os_str() == files::STDIN => {}
-        Some(exported) => {
-            let read = [&read[..], std::slice::from_ref(path)].concat();
-            files::spare(&read, exported, Wanted::Pae)?;
-        }
-        // Only an artifact may be written over its own input. Whether the input is an artifact is
-        // checked later.
-        None if arguments.output.is_none() || files::same(path, output) => {
-            files::spare_inputs(&read, output)?;
-        }
-        None => files::spare(&read, output, Wanted::Artifact)?,
+    let all = [&read[..], std::slice::from_ref(path)].concat();
+    files::refuse_stdin_twice(&all)?;
+    if arguments.steps.is_export() {
+        return export(arguments, &all);
     }
-    read.push(path.clone());
-    files::refuse_stdin_twice(&read)?;
+    // Only an artifact may be written over its own input. Whether the input is an artifact is
+    // checked later.
+    if arguments.output.is_none() || files::same(path, output) {
+        files::spare_inputs(&read, output)?;
+    } else {
+        files::spare(&read, output, Wanted::Artifact)?;
+    }
     if let Some(removed) = &arguments.remove {
         return remove(arguments, removed, output);
-    }
-    if let Some(exported) = &arguments.export_pae {
-        return export(path, exported);
     }
     let (signed, public, dropped) = signed(arguments)?;
     let manifest = self_check(signed.as_bytes(), &public);
@@ -152,16 +143,12 @@ fn remove(arguments: &Arguments, removed: &Path, output: &Path) -> Outcome {
 }
 
 /// Writes the bytes that are to be signed elsewhere.
-fn export(path: &Path, exported: &Path) -> Outcome {
+fn export(arguments: &Arguments, read: &[PathBuf]) -> Outcome {
+    let path = &arguments.artifact;
     let file = files::read_artifact(path)?;
     let unsigned = UnsignedArtifact::reopen(&file);
     let (unsigned, _) = unsigned.map_err(|error| failure(&error, path))?;
-    let pae = unsigned.pae();
-    if exported.as_os_str() == files::STDIN {
-        render::write_stdout(&pae);
-    } else {
-        files::write(exported, &pae, Wanted::Pae)?;
-    }
+    arguments.steps.export(&unsigned.pae(), read, Wanted::Pae)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -195,33 +182,15 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, SignerKeys, Vec<Stri
                 .map(|signature| signature.key_id().to_owned()),
         );
     }
-    let mut others = |public: &SignerKeys| {
-        let own: Vec<String> = public.iter().map(|key| key.id().to_string()).collect();
-        dropped.retain(|dropped| !own.contains(dropped));
-        std::mem::take(&mut dropped)
-    };
-    if let Some(attached) = &arguments.attach {
-        let public = arguments.signer.public_key()?;
-        // clap requires this argument.
-        let public =
-            public.ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
-        let signature = read_signature(attached, &public)?;
-        let signed = unsigned.attach(&public, signature, kept).map_err(about)?;
-        let public = public.into();
-        let dropped = others(&public);
-        return Ok((signed, public, dropped));
-    }
-    let signer = arguments.signer.signer()?.ok_or_else(|| {
-        Failure::usage("no-key", "no signing key given").hint(format!(
-            "name a key with --key or {}, or --signer, or --pkcs11-module",
-            keys::KEY_VARIABLE
-        ))
-    })?;
+    let signer = arguments
+        .signer
+        .signer_or_attached(arguments.steps.attached())?;
+    let public = signer.public();
     let signed = unsigned
         .sign(&signer, kept)
         .map_err(|failure| failure.or_about(path.display()))?;
-    let public = signer.public();
-    let dropped = others(&public);
+    let own: Vec<String> = public.iter().map(|key| key.id().to_string()).collect();
+    dropped.retain(|dropped| !own.contains(dropped));
     Ok((signed, public, dropped))
 }
 

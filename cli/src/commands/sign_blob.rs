@@ -83,12 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             .with_signatures_of(earlier)
             .ok_or_else(|| other_statement(&output))?;
     }
-    let signer = arguments.signer.signer()?.ok_or_else(|| {
-        Failure::usage("no-key", "no signing key given").hint(format!(
-            "name a key with --key or {}, or --signer, or --pkcs11-module",
-            keys::KEY_VARIABLE
-        ))
-    })?;
+    let signer = arguments.signer.signer_or_attached(None)?;
     let hint = match arguments.with_key_id {
         true => KeyIdHint::Stated,
         false => KeyIdHint::LeftOut,

@@ -221,8 +221,8 @@ pub(super) const SUBJECT: Subject = Subject {
             code: "validity",
             what: "The times of validity contradict each other or the present.",
             remedy: "An artifact must not expire before it is valid, and must not have expired when \
-                 it is built. A timestamp must expire after it is issued. `--expires +90d` counts \
-                 from now.",
+                 it is built. A timestamp must expire after it is issued, and needs `--issued` if \
+                 it is signed in two steps. `--expires +90d` counts from now.",
         },
         Explanation {
             code: "source-date",

@@ -62,7 +62,7 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "log-witnesses",
             what: "Too few of the policy's witnesses have seen the log's tree.",
-            remedy: "A log could show this host another tree than everybody else; witnesses prevent \
+            remedy: "A log could show this host another tree than the others see; witnesses prevent \
                  that. Fetch a proof with a newer checkpoint, which they have cosigned.",
         },
         Explanation {

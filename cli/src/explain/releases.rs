@@ -27,15 +27,18 @@ pub(super) const SUBJECT: Subject = Subject {
         },
         Explanation {
             code: "release-application",
-            what: "The release is of another application or channel than the artifact.",
-            remedy: "Fetch the release that belongs to the artifact.",
+            what: "The release is of another application or channel than the artifact, or than the \
+                 one that is wanted.",
+            remedy: "Fetch the release that belongs to the artifact. `--name` and `--channel` say \
+                 what is wanted.",
         },
         Explanation {
             code: "release-mixed",
             what: "The artifact is not the one that the release lists for its target and engine \
                  profile.",
             remedy: "Two releases were mixed, or the file is of another build. Fetch all artifacts \
-                 of one release again.",
+                 of one release again. If you have built or changed the artifact after its release \
+                 was made, make the release again.",
         },
         Explanation {
             code: "release-floor",
@@ -166,9 +169,15 @@ pub(super) const SUBJECT: Subject = Subject {
         },
         Explanation {
             code: "policy-chain",
-            what: "The host's policy cannot be followed by another one.",
+            what: "The policies are no chain that a host can follow.",
             remedy: "A policy that others can follow has a `name`, a `version`, and root keys \
-                 (`root = N`).",
+                 (`root = N`). At most 1024 policies can be offered at once: leave out those that \
+                 the host has followed.",
+        },
+        Explanation {
+            code: "policy-expiry",
+            what: "The trust policy states no `expires`, and the edition before it demands that.",
+            remedy: "State `expires` in the policy.",
         },
         Explanation {
             code: "other-statement",

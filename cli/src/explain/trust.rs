@@ -156,8 +156,8 @@ pub(super) const SUBJECT: Subject = Subject {
             code: "policy-signature",
             what: "The trust policy is not signed as required.",
             remedy: "Name the root's public key with `--root`, and sign the policy with `edgec policy \
-                 sign`. A signed policy needs a root key, and a policy for which a root key is \
-                 named must be signed.",
+                 sign`. A signed policy needs a root key, and a policy that demands root keys \
+                 (`root`), or for which one is named, must be signed.",
         },
         Explanation {
             code: "policy-rollback",

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use edgec_loader::LoadError;
-use edgec_loader::store::{FolderError, StoreError};
+use edgec_loader::store::{FolderError, RollbackRefusal, StoreError};
 use edgec_verifier::{ArtifactFileError, VerifyError};
 
 use super::verifier::verify_failure;
@@ -54,6 +54,24 @@ pub(crate) fn load_failure(error: &LoadError) -> Failure {
     }
 }
 
+/// What to do about something that is older than what a store has had.
+fn rollback_remedy(refusal: &RollbackRefusal) -> Option<&'static str> {
+    Some(match refusal {
+        RollbackRefusal::Version { .. } | RollbackRefusal::Serial { .. } => {
+            "fetch the newest release. If a number is too high by mistake, a policy that a root has \
+             signed sets it again (`[[reset]]`, docs/releases-and-timestamps.md)"
+        }
+        RollbackRefusal::SameVersion { .. } => {
+            "build it with a higher --app-version, or make a release with a higher --serial that \
+             replaces the version"
+        }
+        RollbackRefusal::WithoutRelease { .. } => "name its release with --release",
+        RollbackRefusal::SameSerial { .. } => "make the release again with a higher --serial",
+        RollbackRefusal::BelowFloor { .. } => "deploy the newest release",
+        _ => return None,
+    })
+}
+
 /// What to do if no store exists.
 const NO_STORE: &str = "`edgec store add` makes one in an empty folder; --store says where it is";
 
@@ -79,7 +97,10 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
         StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),
         StoreError::Current { .. } => failure.hint("`edgec store use NAME --app-version N` puts a good file in its place, and so does adding the newest version again"),
         StoreError::Unknown { .. } => failure.hint("`edgec store ls` lists what is there"),
-        StoreError::Rollback(_) => failure.hint("what was newer is known here: fetch the newest release; a policy signed by a root can set the numbers again (docs/releases-and-timestamps.md)"),
+        StoreError::Rollback(refusal) => match rollback_remedy(refusal) {
+            Some(remedy) => failure.hint(remedy),
+            None => failure,
+        },
         StoreError::Clock(_) => failure.hint("set the clock of this machine"),
         StoreError::NoFit { .. } => failure.hint("add an artifact for this CPU and engine profile"),
         _ => failure,

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use edgec_verifier::{
-    Advisory, BlobError, ENGINE_VERSION, GuardError, PolicyChainError, PolicyFileError,
-    PolicyStateError, ProvenanceRefusal, ReleaseRefusal, SHIPPED, VerifyError,
+    Advisory, BlobError, CompanionRefusal, ENGINE_VERSION, GuardError, LogRefusal, NotaryRefusal,
+    PolicyChainError, PolicyFileError, PolicyStateError, ProvenanceRefusal, ReleaseRefusal, SHIPPED,
+    VerifyError,
 };
 
 use crate::failure::{Exit, Failure, chain};
@@ -34,8 +35,7 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
         }
         VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
         VerifyError::ImageSha256 { .. } => {
-            "whoever signed it made a mistake, or wants tools to take it for another file: do not \
-             run it, and ask the signer"
+            "do not run it, and ask the signer: other tools would take it for another file"
         }
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
             "image and manifest do not belong together: do not run it"
@@ -70,7 +70,11 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
             Some(remedy) => remedy,
             None => return failure,
         },
-        VerifyError::Notary(_) => "`edgec notarize` writes the statement; name it with --notary",
+        VerifyError::Notary(refusal) => match notary_remedy(refusal) {
+            Some(remedy) => remedy,
+            None => return failure,
+        },
+        VerifyError::Log(LogRefusal::Missing { .. }) => "name the proof with --bundle",
         VerifyError::Audit { .. } => "`edgec audit` lists the findings; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { .. } => "deploy a newer release",
@@ -103,11 +107,44 @@ fn release_remedy(error: &ReleaseRefusal) -> Option<&'static str> {
         ReleaseRefusal::BelowFloor { .. } | ReleaseRefusal::Older { .. } => {
             "deploy the newest release"
         }
+        ReleaseRefusal::OtherManifest { .. } => {
+            "the artifact was built or changed after the release was made: make the release again, \
+             or fetch its artifacts"
+        }
         ReleaseRefusal::OtherRelease { .. } => "fetch the release and its timestamp together",
+        ReleaseRefusal::OlderTimestamp { .. } => "fetch the newest timestamp",
+        ReleaseRefusal::OtherApplication { .. } => "name the release of the artifact",
+        ReleaseRefusal::Unexpected { .. } => {
+            "name the release of what you want, or change --name and --channel"
+        }
         ReleaseRefusal::Stale { .. } => {
-            "fetch the newest timestamp: if there is none, the mirror may stand still"
+            "fetch the newest timestamp; if the mirror has none, it may stand still"
         }
         ReleaseRefusal::Ahead { .. } => "check the clock of this machine",
+        ReleaseRefusal::Statement {
+            source: CompanionRefusal::Malformed(_),
+            ..
+        } => "fetch it again, or name the right file",
+        ReleaseRefusal::Statement { .. } => {
+            "the policy says which keys sign it (`roles`); a mirror cannot sign, so do not use it"
+        }
+        _ => return None,
+    })
+}
+
+/// What to do if too few notaries have rebuilt an artifact.
+fn notary_remedy(error: &NotaryRefusal) -> Option<&'static str> {
+    Some(match error {
+        NotaryRefusal::Missing => "`edgec notarize` writes the statement; name it with --notary",
+        NotaryRefusal::Subject => {
+            "each artifact has a statement of its own: name the one about this file"
+        }
+        NotaryRefusal::Statement(CompanionRefusal::Malformed(_)) => {
+            "fetch it again, or name the right file"
+        }
+        NotaryRefusal::Statement(_) | NotaryRefusal::Threshold { .. } => {
+            "the policy says how many notaries are needed (`notary`), and which keys they have"
+        }
         _ => return None,
     })
 }
@@ -116,16 +153,20 @@ fn release_remedy(error: &ReleaseRefusal) -> Option<&'static str> {
 pub(crate) fn chain_failure(error: &PolicyChainError, offered: &[PathBuf]) -> Failure {
     let failure = Failure::rejected(error.code(), error);
     let failure = match error {
-        PolicyChainError::Broken { index, .. } | PolicyChainError::OtherName { index, .. } => {
-            match offered.get(*index) {
-                Some(path) => failure.about(path.display()),
-                None => failure,
-            }
-        }
+        PolicyChainError::Broken { index, .. }
+        | PolicyChainError::NoNextRoots { index }
+        | PolicyChainError::NoExpiry { index, .. } => match offered.get(*index) {
+            Some(path) => failure.about(path.display()),
+            None => failure,
+        },
         _ => failure,
     };
     match error {
-        PolicyChainError::NoRoots => failure
+        PolicyChainError::TooMany { .. } => {
+            failure.hint("leave out the editions that the host has followed")
+        }
+        PolicyChainError::NoExpiry { .. } => failure.hint("state `expires` in the policy"),
+        PolicyChainError::NoRoots | PolicyChainError::NoNextRoots { .. } => failure
             .hint("list root keys (`roles = [\"root\"]`), and state `root = N` (docs/policy.md)"),
         PolicyChainError::Broken { .. } => failure.hint(
             "offer every edition since the host's own: each is signed by the root keys of the one \
@@ -161,7 +202,7 @@ pub(crate) fn fix(advisory: &Advisory) -> String {
             let line = ENGINE_VERSION.major;
             format!(
                 "no wasmtime {line} with the fix is published yet ({fixed} will have it): change \
-                 the program, or run it only where it may do this"
+                 the program, or run it only where the fault does no harm"
             )
         }
         Some(fixed) => {

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{not_a_signature, signature};
+use super::signature::{not_a_signature, signature};
 use edgec_artifact::Algorithm;
 
 use crate::failure::{Exit, Failure};

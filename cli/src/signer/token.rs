@@ -15,7 +15,7 @@ use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 use edgec_artifact::{Algorithm, PublicKey};
 
-use super::not_a_signature;
+use super::signature::not_a_signature;
 use crate::failure::{Exit, Failure};
 use crate::secrets;
 

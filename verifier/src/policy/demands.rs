@@ -7,7 +7,7 @@ use edgec_artifact::{PublicKey, Sha256Digest};
 
 use super::{FloorReset, TrustPolicy};
 use crate::clock_floor::ClockReset;
-use crate::role::{Demands, Role};
+use crate::role::Role;
 use crate::trusted_key::TrustedKey;
 
 impl TrustPolicy {
@@ -15,11 +15,7 @@ impl TrustPolicy {
     /// that are made then: releases, timestamps, notaries' statements and entries of logs.
     #[must_use]
     pub fn before_publication(mut self) -> Self {
-        let root = self.demands.root;
-        self.demands = Demands {
-            root,
-            ..Demands::default()
-        };
+        self.demands = self.demands.only(Role::Root);
         self.log = None;
         self.accepting_more("before publication")
     }
@@ -55,10 +51,7 @@ impl TrustPolicy {
     pub fn demanded(&self, role: Role) -> Option<usize> {
         let demanded = match role {
             Role::Artifact => Some(self.threshold),
-            Role::Release => self.demands.release,
-            Role::Timestamp => self.demands.timestamp,
-            Role::Notary => self.demands.notary,
-            Role::Root => self.demands.root,
+            role => self.demands.get(role),
         };
         demanded.map(NonZeroUsize::get)
     }
@@ -84,12 +77,12 @@ impl TrustPolicy {
 
     /// Whether a verdict may depend on releases and timestamps.
     pub fn reads_releases(&self) -> bool {
-        self.demands.release.is_some() || self.reads_records()
+        self.demands.has(Role::Release) || self.reads_records()
     }
 
     /// Whether a verdict may depend on notaries' statements.
     pub fn reads_rebuilds(&self) -> bool {
-        self.demands.notary.is_some()
+        self.demands.has(Role::Notary)
     }
 
     /// Whether a verdict may depend on when a signature was first seen.

@@ -82,7 +82,7 @@ pub enum PolicyError {
     #[error("`timestamp` without `release`: a timestamp is about a release")]
     TimestampAlone,
     /// The policy demands that policies expire, and does not.
-    #[error("the policy demands that policies expire, and states no `expires`")]
+    #[error("`policy-expiry-required` is set, and the policy has no `expires`")]
     NoExpiry,
     /// A reset with the number 0, which no host follows.
     #[error("{of}: its `number` is 0, and a host follows numbers from 1 on")]
@@ -110,16 +110,16 @@ pub enum PolicyError {
     },
     /// No set of signatures could reach the threshold.
     #[error(
-        "{of}: a threshold of {threshold} for {keys} trusted key(s): it must be from 1 to the \
-         number of keys"
+        "{of}: a threshold of {threshold} for {signers} signer(s): it must be from 1 to the number \
+         of signers"
     )]
     Threshold {
         /// The policy, or a scope of it.
         of: String,
         /// The threshold in the file.
         threshold: usize,
-        /// The number of keys.
-        keys: usize,
+        /// The number of signers that can count for it, each with one key or more.
+        signers: usize,
     },
     /// A scope requires signatures by a key that is not listed.
     #[error(

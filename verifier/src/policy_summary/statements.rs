@@ -8,21 +8,16 @@ use crate::role::Role;
 impl TrustPolicy {
     /// The statements beside artifacts that the policy demands, and a root's orders.
     pub(super) fn statement_rows(&self) -> Vec<Row> {
-        let demand = |(name, role): (&'static str, Role)| {
+        let demand = |role: Role| {
             let keys: Vec<&String> = self.keys_with(role).map(|key| &key.name).collect();
             let text = match self.demanded(role) {
                 Some(threshold) => format!("required, {threshold} of {}", pattern::join(&keys)),
                 None => "not asked for".to_owned(),
             };
-            (name, text)
+            (role.name(), text)
         };
-        let demands = [
-            ("release", Role::Release),
-            ("timestamp", Role::Timestamp),
-            ("notary", Role::Notary),
-            ("root", Role::Root),
-        ];
-        let mut rows: Vec<Row> = demands.into_iter().map(demand).collect();
+        let roles = Role::ALL.into_iter().filter(|role| *role != Role::Artifact);
+        let mut rows: Vec<Row> = roles.map(demand).collect();
         for reset in &self.resets {
             let channel = reset.channel.as_ref();
             let channel = channel.map(|it| format!(" of channel `{it}`"));

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::is_empty;
+use super::keys::is_empty;
 use super::values::Line;
 use crate::engine_version::{EngineVersion, VersionRange};
 use crate::pattern::TargetPattern;

@@ -1,5 +1,5 @@
-//! Refuses what can only ever match nothing: lists of keys and scopes, minimum versions and resets,
-//! that lie outside of what `[allow]` allows. Such a rule was meant for something else.
+//! Refuses rules that can match nothing: lists of keys and scopes, minimum versions and resets that
+//! lie outside of what `[allow]` allows. The author of such a rule meant something else.
 
 use edgec_targets::{Target, nearest_alike};
 
@@ -7,8 +7,8 @@ use crate::check::{CheckName, Mode};
 use crate::pattern::{self, Pattern};
 use crate::policy::{PolicyError, Selector, TrustPolicy};
 
-/// So many steps are taken for one policy, and what is left is not compared: a policy of very many
-/// or very long patterns takes no longer to read, whoever wrote it. Others need a small part of it.
+/// The number of steps for one policy. What is left then is not compared, so a policy of very many
+/// or very long patterns takes no longer to read. Usual policies need a small part of it.
 const MAX_STEPS: usize = 1 << 25;
 
 pub(super) fn refuse(policy: &TrustPolicy) -> Result<(), PolicyError> {
@@ -154,7 +154,7 @@ mod tests {
             ("", "[minimum-version]\n\"acme/shpo\" = 3", "acme/shop"),
             (
                 "",
-                "[[reset]]\nnumber = 1\napplication = \"acme/shpo\"",
+                "[[reset]]\nnumber = 1\napplication = \"acme/shpo\"\nversion = 1\nserial = 1",
                 "acme/shop",
             ),
             (

@@ -50,7 +50,7 @@ impl Table {
             return Err(PolicyError::Threshold {
                 of: "`log`".to_owned(),
                 threshold: self.witnesses,
-                keys: witnesses.len(),
+                signers: witnesses.len(),
             });
         }
         Ok(LogRules {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use edgec_targets::nearest_alike;
 use serde::Deserialize;
 
+use super::keys::is_empty;
 use crate::pattern::Pattern;
 use crate::policy::{PolicyError, ProvenanceRules};
 
@@ -19,7 +20,6 @@ pub(super) struct Table {
 impl Table {
     /// The rules. `names` are the names of all trusted keys.
     pub(super) fn rules(self, names: &BTreeSet<&str>) -> Result<ProvenanceRules, PolicyError> {
-        let is_empty = |list: &Option<Vec<Pattern>>| list.as_ref().is_some_and(Vec::is_empty);
         for (list, is_empty) in [
             ("builder", is_empty(&self.builder)),
             ("source", is_empty(&self.source)),

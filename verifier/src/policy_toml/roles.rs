@@ -1,16 +1,13 @@
-//! The roles of keys, revoked keys, the statements that a policy demands, and a root's orders about
-//! floors.
+//! The roles of keys, revoked keys, and the statements that a policy demands.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 
-use edgec_artifact::{KeyId, MAX_VERSION, check_name};
+use edgec_artifact::KeyId;
 use serde::Deserialize;
 
 use super::values::{DateTime, Line};
 use crate::check::{CheckName, Mode};
-use crate::clock_floor::ClockReset;
-use crate::policy::{FloorReset, KeyRule, PolicyError, Revocation, reachable};
+use crate::policy::{KeyRule, PolicyError, Revocation, reachable};
 use crate::role::{Demands, Role, Roles};
 
 /// An entry `[[revoked-key]]`.
@@ -39,42 +36,6 @@ pub(super) fn revoked_keys(
     Ok(revoked)
 }
 
-/// An entry `[[reset]]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Reset {
-    number: u64,
-    application: String,
-    channel: Option<String>,
-    #[serde(default)]
-    version: u64,
-    #[serde(default)]
-    serial: u64,
-}
-
-/// The table `[reset-clock]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ResetClock {
-    number: u64,
-    to: DateTime,
-}
-
-/// The order about the floor of the clock.
-pub(super) fn clock_reset(table: ResetClock) -> Result<ClockReset, PolicyError> {
-    let ResetClock { number, to } = table;
-    counts(number, || "`[reset-clock]`".to_owned())?;
-    Ok(ClockReset { number, to: to.0 })
-}
-
-/// A host has followed the number 0 already.
-fn counts(number: u64, of: impl FnOnce() -> String) -> Result<(), PolicyError> {
-    match number {
-        0 => Err(PolicyError::ResetNumber { of: of() }),
-        _ => Ok(()),
-    }
-}
-
 /// Refuses limits that have no effect on a key with these roles. Each limit has its field and
 /// whether it is there. A root signs policies, which are of no application and no target, and a
 /// host that was off follows its old policies too. A release is for all targets.
@@ -101,29 +62,23 @@ pub(super) fn limits_fit(
     }
 }
 
-/// How many signers must have signed each statement. `wanted` are the numbers for releases,
-/// timestamps, notaries and roots.
+/// How many signers must have signed each statement that is `wanted`.
 pub(super) fn demands(
-    wanted: [Option<usize>; 4],
+    wanted: impl IntoIterator<Item = (Role, Option<usize>)>,
     keys: &[KeyRule],
 ) -> Result<Demands, PolicyError> {
-    let [release, timestamp, notary, root] = wanted;
-    let demand = |wanted: Option<usize>, role: Role| -> Result<Option<NonZeroUsize>, PolicyError> {
+    let wanted = wanted.into_iter();
+    let wanted = wanted.filter_map(|(role, wanted)| Some((role, wanted?)));
+    let demands = wanted.map(|(role, wanted)| {
         let count = keys.iter().filter(|rule| rule.roles.has(role)).count();
-        let of = format!("`{}`", role.name());
-        wanted
-            .map(|wanted| reachable(&of, wanted, count))
-            .transpose()
-    };
-    if timestamp.is_some() && release.is_none() {
-        return Err(PolicyError::TimestampAlone);
+        let threshold = reachable(&format!("`{}`", role.name()), wanted, count)?;
+        Ok((role, threshold))
+    });
+    let demands: Demands = demands.collect::<Result<_, PolicyError>>()?;
+    match demands.has(Role::Timestamp) && !demands.has(Role::Release) {
+        true => Err(PolicyError::TimestampAlone),
+        false => Ok(demands),
     }
-    Ok(Demands {
-        release: demand(release, Role::Release)?,
-        timestamp: demand(timestamp, Role::Timestamp)?,
-        notary: demand(notary, Role::Notary)?,
-        root: demand(root, Role::Root)?,
-    })
 }
 
 /// Refuses a mode for the check of a statement that is not demanded.
@@ -131,56 +86,22 @@ pub(super) fn modes_fit(
     modes: &BTreeMap<CheckName, Mode>,
     demands: &Demands,
 ) -> Result<(), PolicyError> {
-    for (check, demand, demanded) in [
-        (CheckName::Release, "release", demands.release),
-        (CheckName::Freshness, "timestamp", demands.timestamp),
-        (CheckName::Notary, "notary", demands.notary),
+    for (check, role) in [
+        (CheckName::Release, Role::Release),
+        (CheckName::Freshness, Role::Timestamp),
+        (CheckName::Notary, Role::Notary),
     ] {
         let mode = modes.get(&check);
-        if demanded.is_none() && mode.is_some_and(|mode| *mode != Mode::Off) {
+        if !demands.has(role) && mode.is_some_and(|mode| *mode != Mode::Off) {
+            let demand = role.name();
             return Err(PolicyError::RoleNotAsked { check, demand });
         }
     }
     Ok(())
 }
 
-/// The orders about the floors of applications.
-pub(super) fn resets(entries: Vec<Reset>) -> Result<Vec<FloorReset>, PolicyError> {
-    let mut resets: Vec<FloorReset> = Vec::new();
-    for entry in entries {
-        check_name(&entry.application)?;
-        entry.channel.as_deref().map_or(Ok(()), check_name)?;
-        for version in [entry.version, entry.serial, entry.number] {
-            if version > MAX_VERSION {
-                return Err(PolicyError::Version { version });
-            }
-        }
-        counts(entry.number, || {
-            format!("`[[reset]]` of `{}`", entry.application)
-        })?;
-        let same = |it: &FloorReset| {
-            (&it.application, &it.channel) == (&entry.application, &entry.channel)
-        };
-        if resets.iter().any(same) {
-            return Err(PolicyError::SameReset {
-                application: entry.application,
-            });
-        }
-        resets.push(FloorReset {
-            number: entry.number,
-            application: entry.application,
-            channel: entry.channel,
-            version: entry.version,
-            serial: entry.serial,
-        });
-    }
-    Ok(resets)
-}
-
 #[cfg(test)]
 mod tests {
-    use edgec_artifact::PublicKey;
-
     use crate::policy::PolicyError;
     use crate::{Role, TrustPolicy};
 
@@ -285,40 +206,10 @@ mod tests {
             )
             .is_ok()
         );
-        let reset = "[[reset]]\nnumber = 1\napplication = \"shop\"\n";
-        let twice = policy(&format!("{reset}{reset}"), "\"root\"");
-        assert!(matches!(twice, Err(PolicyError::SameReset { .. })));
-        let clock = "[reset-clock]\nnumber = 0\nto = 2026-01-01T00:00:00Z\n";
-        for never in [&reset.replace('1', "0"), clock] {
-            let never = policy(never, "\"root\"");
-            assert!(matches!(never, Err(PolicyError::ResetNumber { .. })));
-        }
         let id = "0".repeat(64);
         let revoked = format!("[[revoked-key]]\nid = '{id}'\nreason = 'x'\n");
         let weaker = format!("{revoked}{revoked}revoked-from = 2026-01-01T00:00:00Z\n");
         let weaker = policy(&weaker, "\"root\"");
         assert!(matches!(weaker, Err(PolicyError::SameRevokedKey { .. })));
-        let bad = policy(&reset.replace("shop", "a*"), "\"root\"");
-        assert!(matches!(bad, Err(PolicyError::Name(_))));
-    }
-
-    /// Only a root can lower floors.
-    #[test]
-    fn a_reset_needs_a_root() {
-        let text = "[reset-clock]\nnumber = 1\nto = 2030-01-01T00:00:00Z\n[[reset]]\nnumber = 1\n\
-            application = \"shop\"\nversion = 3\n";
-        let mut policy = policy(text, "\"root\"").unwrap();
-        assert_eq!(policy.floor_reset("shop", None), None);
-        assert_eq!(policy.clock_reset(), None);
-        policy.signed_by = policy
-            .keys_with(Role::Root)
-            .flat_map(|key| key.required_keys().map(PublicKey::id))
-            .collect();
-        assert_eq!(
-            policy.floor_reset("shop", None).map(|it| it.version),
-            Some(3)
-        );
-        assert_eq!(policy.floor_reset("shop", Some("beta")), None);
-        assert_eq!(policy.clock_reset().map(|it| it.number), Some(1));
     }
 }

@@ -1,13 +1,12 @@
 //! The two rules about releases: an artifact belongs to a release, and the release is the newest.
 
-use std::cell::Cell;
-
 use edgec_artifact::{Manifest, Release, Sha256Digest, UnixTime};
 
-use super::{VerifiedRelease, VerifiedTimestamp, release_known_since, stamp};
+use super::{SignedTimestamp, VerifiedRelease, VerifiedTimestamp, named, release_known_since};
 use crate::companion_refusal::ReleaseRefusal;
 use crate::expected::Expected;
 use crate::policy::TrustPolicy;
+use crate::role::Role;
 use crate::signer;
 
 /// The releases and timestamps that a caller gave, verified once for all rules.
@@ -15,46 +14,47 @@ pub(crate) struct Companions {
     releases: Vec<VerifiedRelease>,
     /// Each with the place of its release.
     timestamps: Vec<(VerifiedTimestamp, usize)>,
+    /// Every time at which what a timestamp says changes, also one that does not count now.
+    moments: Vec<UnixTime>,
     /// Why the last of those that do not count does not.
-    refused_release: Cell<Option<ReleaseRefusal>>,
-    refused_timestamp: Cell<Option<ReleaseRefusal>>,
+    refused_release: Option<ReleaseRefusal>,
+    refused_timestamp: Option<ReleaseRefusal>,
 }
 
 impl Companions {
     pub(crate) fn of(policy: &TrustPolicy, expected: &Expected, now: UnixTime) -> Self {
+        let stamps: Vec<Result<SignedTimestamp<'_>, ReleaseRefusal>> = expected
+            .timestamps()
+            .map(|bytes| SignedTimestamp::read(bytes, policy))
+            .collect();
         let (mut releases, mut refused_release) = (Vec::new(), None);
         for bytes in expected.releases() {
             let known = |digest: Sha256Digest, release: &Release| {
-                let of = |stated: Sha256Digest| (stated == digest).then_some(release);
-                let issued = expected.timestamps().filter_map(|bytes| {
-                    let stamp = stamp(bytes, policy, now, None, of).ok();
-                    stamp.map(|stamp| stamp.timestamp.issued)
-                });
-                issued.min()
+                let about = stamps.iter().flatten();
+                let about = about.filter(|stamp| stamp.timestamp.release == digest);
+                let counted = about.filter_map(|stamp| stamp.counted(policy, now, release).ok());
+                counted.map(|stamp| stamp.timestamp.issued).min()
             };
             match release_known_since(bytes, policy, now, known) {
                 Ok(release) => releases.push(release),
                 Err(error) => refused_release = Some(error),
             }
         }
+        let moments = stamps.iter().flatten().flat_map(SignedTimestamp::moments);
+        let moments = moments.collect();
         let (mut timestamps, mut refused_timestamp) = (Vec::new(), None);
-        for bytes in expected.timestamps() {
-            let mut at = None;
-            let of = |digest: Sha256Digest| {
-                at = releases.iter().position(|it| it.digest == digest);
-                at.and_then(|at| releases.get(at)).map(|it| &it.release)
-            };
-            let serial = releases.last().map(|it| it.release.serial);
-            match stamp(bytes, policy, now, serial, of) {
-                Ok(stamp) => timestamps.extend(at.map(|at| (stamp, at))),
+        for stamp in stamps {
+            match stamp.and_then(|stamp| of_release(&stamp, &releases, policy, now)) {
+                Ok(stamped) => timestamps.push(stamped),
                 Err(error) => refused_timestamp = Some(error),
             }
         }
         Self {
             releases,
             timestamps,
-            refused_release: Cell::new(refused_release),
-            refused_timestamp: Cell::new(refused_timestamp),
+            moments,
+            refused_release,
+            refused_timestamp,
         }
     }
 
@@ -106,10 +106,28 @@ impl Companions {
         stamped.map(|(stamp, _)| stamp.timestamp.issued).min()
     }
 
-    /// Every time at which a verdict about freshness changes.
+    /// Every time at which a verdict changes because of a timestamp.
     pub(crate) fn moments(&self) -> impl Iterator<Item = UnixTime> {
-        self.timestamps.iter().map(|(it, _)| it.timestamp.expires)
+        self.moments.iter().copied()
     }
+}
+
+/// The timestamp, if it counts, and the place of its release among these.
+fn of_release(
+    stamp: &SignedTimestamp<'_>,
+    releases: &[VerifiedRelease],
+    policy: &TrustPolicy,
+    now: UnixTime,
+) -> Result<(VerifiedTimestamp, usize), ReleaseRefusal> {
+    let stated = stamp.timestamp.release;
+    let mut places = releases.iter().enumerate();
+    let Some((at, release)) = places.find(|(_, release)| release.digest == stated) else {
+        return Err(ReleaseRefusal::OtherRelease {
+            stated,
+            serial: releases.last().map(|it| it.release.serial),
+        });
+    };
+    Ok((stamp.counted(policy, now, &release.release)?, at))
 }
 
 fn same_application(release: &Release, manifest: &Manifest) -> bool {
@@ -121,28 +139,30 @@ fn same_application(release: &Release, manifest: &Manifest) -> bool {
 pub(crate) fn release(
     policy: &TrustPolicy,
     companions: &Companions,
+    expected: &Expected,
     manifest: &Manifest,
     payload: Sha256Digest,
 ) -> Result<Option<String>, ReleaseRefusal> {
+    if !policy.demands.has(Role::Release) && expected.is_kept() {
+        return Ok(None);
+    }
     let Some(own) = companions.own(manifest, payload) else {
         if let Some(newest) = companions.newest(manifest) {
-            return Err(not_listed(newest, manifest));
+            return Err(not_listed(newest, manifest, payload));
+        }
+        if let Some(refused) = &companions.refused_release {
+            return Err(refused.clone());
         }
         if let Some(other) = companions.releases.last() {
-            let named = |name: &str, channel: Option<&str>| match channel {
-                Some(channel) => format!("`{name}` in the channel `{channel}`"),
-                None => format!("`{name}` without a channel"),
-            };
             let other = &other.release;
             return Err(ReleaseRefusal::OtherApplication {
                 found: named(&other.application, other.channel.as_deref()),
                 wanted: named(&manifest.name, manifest.channel.as_deref()),
             });
         }
-        return match (companions.refused_release.take(), policy.demands.release) {
-            (Some(refused), _) => Err(refused),
-            (None, Some(_)) => Err(ReleaseRefusal::NoRelease),
-            (None, None) => Ok(None),
+        return match policy.demands.get(Role::Release) {
+            Some(_) => Err(ReleaseRefusal::NoRelease),
+            None => Ok(None),
         };
     };
     let (own, by) = (&own.release, &own.accepted);
@@ -164,9 +184,18 @@ pub(crate) fn release(
     )))
 }
 
-fn not_listed(release: &Release, manifest: &Manifest) -> ReleaseRefusal {
+fn not_listed(release: &Release, manifest: &Manifest, payload: Sha256Digest) -> ReleaseRefusal {
     let (target, profile) = (&manifest.target.id, &manifest.engine.profile);
+    let (fits, serial) = (format!("{target} ({profile})"), release.serial);
     let listed = match release.artifact(target, profile) {
+        Some(listed) if listed.image == manifest.image => {
+            return ReleaseRefusal::OtherManifest {
+                fits,
+                serial,
+                listed: listed.manifest,
+                found: Box::new(payload),
+            };
+        }
         Some(listed) => format!(
             "version {} with the image {}",
             release.version, listed.image.fsverity
@@ -174,8 +203,8 @@ fn not_listed(release: &Release, manifest: &Manifest) -> ReleaseRefusal {
         None => "none".to_owned(),
     };
     ReleaseRefusal::NotListed {
-        fits: format!("{target} ({profile})"),
-        serial: release.serial,
+        fits,
+        serial,
         listed,
     }
 }
@@ -190,12 +219,15 @@ pub(crate) fn freshness(
     payload: Sha256Digest,
     now: UnixTime,
 ) -> Result<Option<String>, ReleaseRefusal> {
+    if !policy.demands.has(Role::Timestamp) && expected.is_kept() {
+        return Ok(None);
+    }
     let Some((stamp, newest)) = companions.timestamp(manifest) else {
         return match (
-            companions.refused_timestamp.take(),
-            policy.demands.timestamp,
+            &companions.refused_timestamp,
+            policy.demands.get(Role::Timestamp),
         ) {
-            (Some(refused), _) => Err(refused),
+            (Some(refused), _) => Err(refused.clone()),
             (None, Some(_)) => Err(ReleaseRefusal::NoTimestamp),
             (None, None) => Ok(None),
         };
@@ -212,17 +244,18 @@ pub(crate) fn freshness(
         });
     };
     let serial = own.release.serial;
-    let is_newest = serial == newest.serial;
-    if !is_newest && (!expected.takes_older_releases() || serial > newest.serial) {
-        let newest = newest.serial;
+    let stamped = newest.serial;
+    if serial > stamped {
+        return Err(ReleaseRefusal::OlderTimestamp { serial, stamped });
+    }
+    let is_newest = serial == stamped;
+    if !is_newest && !expected.is_kept() {
+        let newest = stamped;
         return Err(ReleaseRefusal::Older { serial, newest });
     }
     let which = match is_newest {
         true => format!("release {serial} is the newest"),
-        false => format!(
-            "release {serial} is older than {}, and may run",
-            newest.serial
-        ),
+        false => format!("release {serial} may run; {} is the newest", newest.serial),
     };
     Ok(Some(format!(
         "{which}, as stated at {} until {expires}",

@@ -85,7 +85,9 @@ fn sign_all(
 ) -> Result<Done<Signed>, Failure> {
     let artifacts = unsigned.artifacts.sign(signer)?;
     let release = planned.release.map(|(serial, floor)| {
-        let release = release_of(artifacts.files(), serial, floor)?;
+        let files = artifacts.files().enumerate();
+        let files = files.map(|(index, file)| (format!("artifact number {}", index + 1), file));
+        let release = release_of(files, serial, floor)?;
         let signed = UnsignedCompanion::release(&release).sign(signer)?;
         Ok::<_, Failure>(signed.into_bytes())
     });

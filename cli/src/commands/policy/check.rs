@@ -4,21 +4,25 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use edgec_artifact::{Artifact, Statement};
-use edgec_verifier::{PolicyDemand, Role, TrustPolicy, TrustedKey, UnixTime};
+use edgec_verifier::{
+    PolicyDemand, PolicyFileError, Role, TrustPolicy, TrustedKey, UnixTime, read_guarded,
+};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::document;
 use crate::failure::{Exit, Failure, code};
+use crate::failures::verifier::{guard_failure, policy_failure};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
 use crate::render::{self, Format, out, outln, safe, safe_cell, word};
 use crate::time;
-use crate::trust::read_policy;
+use crate::trust::read_roots;
 
 /// Read a policy as a host would, and describe it
 ///
-/// With artifacts, it also says for each which kind of program it holds and whether its imports are
+/// A policy that root keys must sign is described before they have signed it, with a warning. With
+/// artifacts, it also says for each which kind of program it holds and whether its imports are
 /// allowed; it verifies no artifact. Exit codes: 0 all imports are allowed; 1 one is not, or the
 /// policy cannot be read.
 #[derive(clap::Args)]
@@ -95,8 +99,9 @@ struct Imports {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_stdin_twice(&arguments.artifacts)?;
-    let policy = read_policy(&arguments.policy, &arguments.root)?;
-    let mut report = Report::new(&arguments.policy, &policy, time::now()?);
+    let now = time::now()?;
+    let policy = read(&arguments.policy, &arguments.root, now)?;
+    let mut report = Report::new(&arguments.policy, &policy, now);
     if arguments.format == Format::Text {
         report.print();
         for warning in &report.warnings {
@@ -122,6 +127,24 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         true => ExitCode::SUCCESS,
         false => code(Exit::Rejected),
     })
+}
+
+/// The policy that a host would follow. No host follows the source of a policy that root keys must
+/// sign, but its author wants to check it before they do.
+fn read(path: &Path, roots: &[PathBuf], now: UnixTime) -> Result<TrustPolicy, Failure> {
+    let policy = match TrustPolicy::read(path, &read_roots(roots)?, now) {
+        Err(PolicyFileError::Unsigned) if roots.is_empty() => {
+            let bytes = read_guarded(path)
+                .map_err(|error| guard_failure(&error, path, Wanted::Policy))?;
+            let source = TrustPolicy::decode_source(&bytes);
+            source.and_then(|policy| match policy.expires() {
+                Some(expires) if now >= expires => Err(PolicyFileError::Expired { expires, now }),
+                _ => Ok(policy),
+            })
+        }
+        policy => policy,
+    };
+    policy.map_err(|error| policy_failure(&error, path))
 }
 
 /// The roles of a key. The names of a policy's keys differ.
@@ -172,7 +195,7 @@ impl Report {
         let row = |row: &str, text: &str| vec![format!("  {row}"), text.to_owned()];
         let mut rows = vec![row("sha256", &self.sha256)];
         rows.extend(self.signed_by.iter().map(|id| row("signed by", id)));
-        let threshold = format!("{} of {} keys", self.threshold, self.signers);
+        let threshold = format!("{} of {}", self.threshold, render::count(self.signers, "signer"));
         rows.push(row("threshold", &threshold));
         let key = |key: &Key| {
             let algorithm = match (key.algorithm, key.required) {

@@ -1,7 +1,7 @@
 //! `edgec policy init`: writes a strict policy for a key, and for the artifacts at hand.
 //!
-//! Every protection is on for which there is a key: releases and timestamps have their own. Whoever
-//! wants less removes a line, and the file says what each line does.
+//! Every protection is on if its key is named; releases and timestamps have their own. To have
+//! less, remove a line: the file says what each line does.
 
 mod text;
 
@@ -146,7 +146,7 @@ fn manifest(path: &Path) -> Result<Manifest, Failure> {
     let described = described
         .map_err(|error| verify_failure_of(&error, &file).about_safe(render::path(path)))?;
     let manifest = described.manifest;
-    // Nobody has verified it. In a policy, a star in its names would allow more than the artifact.
+    // It is not verified. In a policy, a star in its names would allow more than the artifact.
     let mut names = manifest.capabilities.imports.iter();
     let profile = &manifest.engine.profile;
     let star = names.find(|name| name.contains('*'));

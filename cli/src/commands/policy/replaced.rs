@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use edgec_artifact::Envelope;
-use edgec_verifier::{TrustPolicy, UnixTime, policy_envelope};
+use edgec_verifier::{TrustPolicy, policy_envelope};
 
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -56,7 +56,7 @@ pub(super) fn find(output: &Path, new: &TrustPolicy) -> Result<Option<Replaced>,
     };
     let envelope = policy_envelope(&bytes).ok();
     let old = envelope.and_then(|envelope| {
-        let policy = TrustPolicy::decode(envelope.payload(), &[], UnixTime::EPOCH).ok()?;
+        let policy = TrustPolicy::decode_source(envelope.payload()).ok()?;
         Some((envelope, policy))
     });
     let Some((envelope, old)) = old else {

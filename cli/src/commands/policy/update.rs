@@ -52,8 +52,8 @@ struct Report {
     version: Option<u64>,
     /// The versions that were followed, in order.
     followed: Vec<u64>,
-    /// The offered files that are not newer.
-    older: Vec<String>,
+    /// The offered files that are no newer editions of the policy.
+    ignored: Vec<String>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         policy,
         newest,
         followed,
-        older,
+        ignored,
         ..
     } = chain;
     let staged = match newest.and_then(|newest| offered.get(newest)) {
@@ -104,14 +104,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if let Some(staged) = staged {
         signals::uninterrupted(|| staged.commit())?;
     }
-    let older = older
+    let ignored = ignored
         .iter()
         .filter_map(|index| arguments.offered.get(*index));
     let report = Report {
         policy: render::path(path),
         version: policy.version(),
         followed: followed.iter().filter_map(TrustPolicy::version).collect(),
-        older: older.map(|path| render::path(path)).collect(),
+        ignored: ignored.map(|path| render::path(path)).collect(),
     };
     document::answer(true, &report, arguments.format, Report::text);
     Ok(ExitCode::SUCCESS)
@@ -131,8 +131,8 @@ impl Report {
                 )
             }
         };
-        for older in &self.older {
-            text.push_str(&format!("  {older} is not newer\n"));
+        for ignored in &self.ignored {
+            text.push_str(&format!("  {ignored} is no newer edition of it\n"));
         }
         text
     }

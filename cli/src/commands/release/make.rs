@@ -63,7 +63,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_stdin_twice(&read)?;
     let release = release(arguments)?;
     let unsigned = UnsignedCompanion::release(&release);
-    let Some(written) = arguments.signing.sign(unsigned, inputs)? else {
+    let Some(written) = arguments
+        .signing
+        .sign(unsigned, "release-statement", inputs)?
+    else {
         return Ok(ExitCode::SUCCESS);
     };
     let report = Report {
@@ -87,14 +90,16 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn release(arguments: &Arguments) -> Result<Release, Failure> {
-    let files: Result<Vec<Vec<u8>>, Failure> = arguments
-        .artifacts
+    let paths = &arguments.artifacts;
+    let files: Result<Vec<Vec<u8>>, Failure> = paths
         .iter()
         .map(|path| files::read_artifact(path))
         .collect();
     let files = files?;
+    let names = paths.iter().map(|path| path.display().to_string());
     let floor = arguments.floor.unwrap_or(0);
-    release_of(files.iter().map(Vec::as_slice), arguments.serial, floor)
+    let named = names.zip(files.iter().map(Vec::as_slice));
+    release_of(named, arguments.serial, floor)
 }
 
 impl Report {

@@ -8,10 +8,9 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::document;
-use crate::failure::{Exit, Failure};
 use crate::failures::verifier::release_failure;
 use crate::render::{self, Format, safe};
-use crate::trust::TrustArguments;
+use crate::trust::ReleaseTrustArguments;
 use crate::{files, time};
 
 /// Verify a release and its timestamp, without its artifacts
@@ -27,7 +26,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Trust")]
     timestamp: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Trust")]
-    trust: TrustArguments,
+    trust: ReleaseTrustArguments,
     /// The format of the result
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
@@ -55,24 +54,19 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let trust = arguments.trust.resolve()?;
+    let (policy, wanted) = arguments.trust.resolve()?;
     let (path, now) = (&arguments.release, time::now()?);
     let file = files::read_attestation(path)?;
     let refused = |error| release_failure(&error);
-    let verified = verify_release(&file, &trust.policy, now)
+    let verified = verify_release(&file, &policy, now)
+        .and_then(|verified| verified.check_expected(&wanted).map(|()| verified))
         .map_err(|error| refused(error).about(path.display()))?;
-    expected(
-        &verified,
-        trust.expected.wanted_application(),
-        "application",
-    )
-    .and_then(|()| expected(&verified, trust.expected.wanted_channel(), "channel"))
-    .map_err(|failure| failure.about(path.display()))?;
     let mut report = Report::new(render::path(path), &verified);
     if let Some(path) = &arguments.timestamp {
         let file = files::read_attestation(path)?;
-        let stamp = verify_timestamp(&file, &verified, &trust.policy, now)
+        let stamp = verify_timestamp(&file, &verified, &policy, now)
             .map_err(|error| refused(error).about(path.display()))?;
+        arguments.trust.remember(&policy, &stamp)?;
         let (issued, expires) = (stamp.timestamp.issued, stamp.timestamp.expires);
         report.issued = Some(issued.seconds());
         report.expires = Some(expires.seconds());
@@ -80,26 +74,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     document::answer(true, &report, arguments.format, Report::text);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Checks the application or the channel that was asked for.
-fn expected(
-    verified: &VerifiedRelease,
-    wanted: Option<&str>,
-    what: &'static str,
-) -> Result<(), Failure> {
-    let release = &verified.release;
-    let found = match what {
-        "application" => release.application.as_str(),
-        _ => release.channel.as_deref().unwrap_or_default(),
-    };
-    match wanted {
-        Some(wanted) if wanted != found => {
-            let message = format!("the release is of the {what} `{found}`, `{wanted}` is wanted");
-            Err(Failure::new(Exit::Rejected, "release-application", message))
-        }
-        _ => Ok(()),
-    }
 }
 
 impl Report {

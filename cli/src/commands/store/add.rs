@@ -54,7 +54,7 @@ struct Report {
     image: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<LoadMode>,
-    /// What the store had before: `added`, `unchanged`, `repaired` or `replaced`.
+    /// What has changed: `added`, `waits`, `unchanged`, `repaired` or `replaced`.
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'static str>,
     /// The image that it replaces.
@@ -189,6 +189,7 @@ impl Report {
         self.version = Some(manifest.version);
         self.name = Some(manifest.name);
         self.change = Some(match change {
+            Change::Waits => "waits",
             Change::Unchanged => "unchanged",
             Change::Repaired => "repaired",
             Change::Replaced { image } => {
@@ -221,10 +222,14 @@ fn print_report(report: &Report) {
         Some(Standing::Chosen { current }) => {
             format!("; version {current} was chosen by `store use` and stays current")
         }
-        Some(Standing::Lacks { current, targets }) => format!(
-            "; version {current} stays current until there is one for {}",
-            safe(&targets.join(", "))
-        ),
+        Some(Standing::Lacks { current, targets }) => {
+            let stays = match report.change {
+                Some("waits") => "the artifacts of the older release stay".to_owned(),
+                _ => format!("version {current} stays current"),
+            };
+            let targets = safe(&targets.join(", "));
+            format!("; {stays} until there is one for {targets}")
+        }
         _ => "; current".to_owned(),
     };
     out!(

@@ -1,122 +1,28 @@
-//! The releases of an application. Names point at them, and each has an artifact per target.
+//! The versions of an application. Names point at them, and each has an artifact per target.
 //!
-//! `names/<digest>/<version>` is a release, and `names/<digest>/current` is the one that a load
+//! `names/<digest>/<version>` is a version, and `names/<digest>/current` is the one that a load
 //! takes. The digest is the SHA-256 of name and channel with a zero byte between them, so any name
 //! fits into a file name.
 
-use edgec_verifier::artifact::Release as ReleaseStatement;
-use edgec_verifier::{Manifest, ProgramKind, Sha256Digest, VerityDigest, check_name};
+use edgec_verifier::{Manifest, ProgramKind, Sha256Digest, VerityDigest};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use super::application::folder_of;
 
-/// An application in a store: its name, its channel, and a version; without a version, the current
-/// one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Application {
-    pub(crate) name: String,
-    pub(crate) channel: Option<String>,
-    pub(crate) version: Option<u64>,
-}
-
-impl Application {
-    /// The application's current version, among the artifacts without a channel.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            channel: None,
-            version: None,
-        }
-    }
-
-    /// The same application in this channel.
-    #[must_use]
-    pub fn in_channel(mut self, channel: impl Into<String>) -> Self {
-        self.channel = Some(channel.into());
-        self
-    }
-
-    /// This version of the application, whether it is current or not.
-    #[must_use]
-    pub fn version(mut self, version: u64) -> Self {
-        self.version = Some(version);
-        self
-    }
-
-    /// The application and channel of a release.
-    pub(crate) fn of_release(release: &ReleaseStatement) -> Self {
-        Self {
-            name: release.application.clone(),
-            channel: release.channel.clone(),
-            version: None,
-        }
-    }
-
-    pub(crate) fn unknown(&self) -> StoreError {
-        let what = self.to_string();
-        StoreError::Unknown { what }
-    }
-
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
-        check_name(&self.name)?;
-        if let Some(channel) = &self.channel {
-            check_name(channel)?;
-        }
-        Ok(())
-    }
-
-    /// The name of the application's folder.
-    pub(crate) fn folder(&self) -> String {
-        folder_of(&self.name, self.channel.as_deref())
-    }
-
-    pub(crate) fn of(manifest: &Manifest) -> Self {
-        Self {
-            name: manifest.name.clone(),
-            channel: manifest.channel.clone(),
-            version: Some(manifest.version),
-        }
-    }
-}
-
-/// The name of the folder of an application in a channel.
-fn folder_of(name: &str, channel: Option<&str>) -> String {
-    let channel = channel.unwrap_or("");
-    Sha256Digest::of(format!("{name}\0{channel}").as_bytes()).to_string()
-}
-
-impl From<&str> for Application {
-    fn from(name: &str) -> Self {
-        Self::new(name)
-    }
-}
-
-impl std::fmt::Display for Application {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}`", self.name)?;
-        if let Some(channel) = &self.channel {
-            write!(f, " of channel `{channel}`")?;
-        }
-        match self.version {
-            Some(version) => write!(f, ", version {version}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The name of the release that a load takes.
+/// The name of the version that a load takes.
 pub(crate) const CURRENT: &str = "current";
 
 /// One version of an application.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Release {
+pub(crate) struct StoredVersion {
     pub(crate) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) channel: Option<String>,
     pub(crate) version: u64,
     pub(crate) artifacts: Vec<Entry>,
-    /// For the current release: it was chosen although newer versions existed, and no newer version
+    /// For the current version: it was chosen although newer versions existed, and no newer version
     /// replaces it by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) chosen: bool,
@@ -159,7 +65,7 @@ pub struct OtherKind {
     pub kind: ProgramKind,
 }
 
-/// One artifact of a release: its target and engine profile, its image and its envelope.
+/// One artifact of a version: its target and engine profile, its image and its envelope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Entry {
@@ -234,7 +140,7 @@ impl Entry {
     }
 }
 
-impl Release {
+impl StoredVersion {
     pub(crate) fn new(manifest: &Manifest) -> Self {
         Self {
             name: manifest.name.clone(),
@@ -262,7 +168,7 @@ impl Release {
         serde_json::to_vec(self).map_err(|error| StoreError::damaged(self.name.clone(), error))
     }
 
-    /// Adds an artifact. If the release has an artifact for the same target and profile, this
+    /// Adds an artifact. If the version has an artifact for the same target and profile, this
     /// replaces and returns it.
     pub(crate) fn put(&mut self, entry: Entry) -> Option<Entry> {
         let earlier = self.artifacts.iter().position(|known| known.is_for(&entry));
@@ -273,7 +179,7 @@ impl Release {
         earlier
     }
 
-    /// Whether this release replaces the current one, which has another version.
+    /// Whether this version replaces the current one, which is another.
     pub(crate) fn standing(&self, other: &Self) -> Standing {
         let current = other.version;
         let lacks = |wanted: &&Entry| {
@@ -293,13 +199,13 @@ impl Release {
         }
     }
 
-    /// The name of the folder that the release belongs in.
+    /// The name of the folder that the version belongs in.
     pub(crate) fn folder(&self) -> String {
         folder_of(&self.name, self.channel.as_deref())
     }
 }
 
-/// The version of the release in a file of this name. `None` unless the name is a number as the
+/// The number of the version in a file of this name. `None` unless the name is a number as the
 /// store writes it.
 pub(crate) fn version_of(file: &str) -> Option<u64> {
     let version: u64 = file.parse().ok()?;
