@@ -3,7 +3,7 @@
 use edgec_artifact::{Envelope, KeyId, UnixTime, companion_envelope};
 
 use crate::companion_refusal::CompanionRefusal;
-use crate::error::{Discount, Discounted};
+use crate::discount::{Discount, Discounted};
 use crate::policy::{KeyRule, TrustPolicy};
 use crate::role::Role;
 use crate::signer::{AcceptedSignature, AllSigners, Signer, Unsound};

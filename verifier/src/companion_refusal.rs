@@ -2,7 +2,7 @@
 
 use edgec_artifact::{CompanionError, Sha256Digest, UnixTime};
 
-use crate::error::{Discounted, what};
+use crate::discount::{Discounted, what};
 use crate::role::Role;
 
 /// Why a statement beside an artifact does not count.

@@ -100,6 +100,7 @@ mod clock_floor;
 mod companion;
 mod companion_refusal;
 mod consistency;
+mod discount;
 mod engine_version;
 mod error;
 mod expected;
@@ -141,6 +142,7 @@ pub use clock::{Clock, ClockError, SystemClock};
 pub use clock_floor::{CLOCK_SKEW, ClockBehind, ClockFloor, ClockReset};
 pub use companion_refusal::{CompanionRefusal, NotaryRefusal, ReleasePart, ReleaseRefusal};
 pub use consistency::Contradiction;
+pub use discount::{Discount, Discounted};
 /// The crate of the format: the parts of a [`Manifest`], envelopes, images.
 pub use edgec_artifact as artifact;
 pub use edgec_artifact::elf::ElfError;
@@ -156,7 +158,7 @@ pub use edgec_targets::{
     Cover, EngineProfile, HostCpu, Misfit, UnknownProfile, import_text, nearest_name,
 };
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
-pub use error::{Discount, Discounted, VerifyError, error_chain};
+pub use error::{VerifyError, error_chain};
 pub use expected::Expected;
 pub use facts::{Facts, Verdict};
 pub use fleet::{Fleet, FleetError, FleetHost};

@@ -7,7 +7,8 @@
 use edgec_artifact::{Envelope, KeyId, Manifest, UnixTime};
 
 use crate::TrustPolicy;
-use crate::error::{Discount, Discounted, VerifyError};
+use crate::discount::{Discount, Discounted};
+use crate::error::VerifyError;
 use crate::policy::{KeyRule, Scope};
 use crate::role::Role;
 use crate::signer::{AcceptedSignature, AllSigners, Unsound};

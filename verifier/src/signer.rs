@@ -10,7 +10,7 @@ use edgec_artifact::{Algorithm, Envelope, KeyId, PublicKey, Signature, UnixTime}
 use serde::Serialize;
 
 use crate::TrustPolicy;
-use crate::error::Discount;
+use crate::discount::Discount;
 use crate::policy::KeyRule;
 
 /// A signature that counted.

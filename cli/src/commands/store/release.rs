@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Trust")]
     timestamp: Option<PathBuf>,
     /// Fail if the store lacks an artifact of the release: a mirror that has none withholds it
-    #[arg(long)]
+    #[arg(long, help_heading = "Trust")]
     complete: bool,
     #[command(flatten, next_help_heading = "Trust")]
     trust: ReleaseTrustArguments,
