@@ -17,6 +17,8 @@
 mod publisher;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use edgec_packager::UnsignedCompanion;
 use edgec_store::verifier::NewestPolicy;
@@ -339,11 +341,19 @@ fn schedule(number: u64) -> BTreeMap<Lie, u64> {
 #[test]
 fn no_schedule_of_lies_brings_an_older_or_mixed_release_to_work() {
     let mut told: BTreeMap<Lie, u64> = BTreeMap::new();
-    for number in 0..SCHEDULES {
-        for (lie, times) in schedule(number) {
+    let next = AtomicU64::new(0);
+    let some = || {
+        let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let schedules = numbers.take_while(|number| *number < SCHEDULES);
+        schedules.flat_map(schedule).collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(some)).collect();
+        for (lie, times) in threads.into_iter().flat_map(|it| it.join().unwrap()) {
             *told.entry(lie).or_default() += times;
         }
-    }
+    });
     // Every lie was told often.
     for lie in LIES {
         assert!(told[&lie] > 100, "{lie:?}: {told:?}");
