@@ -4,8 +4,8 @@
 use edgec_files::Hold;
 use edgec_verifier::artifact::ReleasedArtifact;
 use edgec_verifier::{
-    Expected, TrustPolicy, VerifiedRelease, VerifiedTimestamp, VerifyError, verify_release,
-    verify_timestamp,
+    Expected, TrustPolicy, VerifiedRelease, VerifiedTimestamp, VerifyError, check_stamped,
+    verify_release, verify_timestamp,
 };
 
 use super::application::Application;
@@ -30,7 +30,8 @@ pub struct NewestRelease {
 impl ArtifactStore {
     /// Takes a newer release or a newer timestamp of the application that `expected` names. A host
     /// does this whenever it asks for news: the artifacts follow with [`Self::add`]. From then on,
-    /// no older release is admitted, and what is below the release's floor no longer runs.
+    /// no older release is admitted, and what is below the release's floor no longer runs. If the
+    /// policy demands a timestamp, a newer release needs one.
     ///
     /// # Errors
     ///
@@ -51,6 +52,9 @@ impl ArtifactStore {
         let application = Application::of_release(&verified.release);
         let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let mut floors = self.floors(&application, policy)?;
+        if floors.release != Some(verified.digest) {
+            check_stamped(stamp.as_ref(), policy).map_err(refused)?;
+        }
         floors.take(&verified).map_err(StoreError::from)?;
         let given = Given {
             release: Some(&verified),

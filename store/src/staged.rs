@@ -65,7 +65,8 @@ impl ArtifactStore {
         Ok(all)
     }
 
-    /// Removes releases that are not the newest and that no artifact belongs to. Returns how many.
+    /// Removes releases that are not the newest and that no artifact belongs to, and timestamps of
+    /// older releases. Returns how many.
     pub(super) fn collect_releases(
         &self,
         belonging: &BTreeMap<String, BTreeSet<u64>>,
@@ -83,11 +84,18 @@ impl ArtifactStore {
             let newest = decode_floors(&folder, &floors)?.serial;
             let kept = belonging.get(&key);
             for name in folder.names()? {
-                let Some(serial) = name.strip_suffix(".release").and_then(|it| it.parse().ok())
+                let Some((Ok(serial), kind)) = name
+                    .split_once('.')
+                    .map(|(serial, kind)| (serial.parse(), kind))
                 else {
                     continue;
                 };
-                if serial != newest && !kept.is_some_and(|kept| kept.contains(&serial)) {
+                let is_kept = match kind {
+                    "release" => kept.is_some_and(|kept| kept.contains(&serial)),
+                    "timestamp" => false,
+                    _ => continue,
+                };
+                if serial != newest && !is_kept {
                     folder.remove(&name)?;
                     removed += 1;
                 }

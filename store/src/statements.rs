@@ -5,10 +5,13 @@
 //! releases/<key>/         an application in a channel, by the name of its folder in `names/`
 //!   floors                the highest numbers that were admitted
 //!   <serial>.release      a release
-//!   timestamp             the newest timestamp, about the release with the highest serial
+//!   <serial>.timestamp    the newest timestamp about it
 //!   staged                artifacts of a release that does not yet have one for every target
 //! clock                   a time that has passed
 //! ```
+//!
+//! The floors say which release is the newest, and so which timestamp counts. They are written last,
+//! as a whole: a load sees the statements before a change, or those after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +31,6 @@ use super::{ArtifactStore, MAX_SMALL_LEN, StoreError};
 /// The folder of the statements.
 pub(super) const RELEASES: &str = "releases";
 pub(super) const FLOORS: &str = "floors";
-const TIMESTAMP: &str = "timestamp";
 
 /// What a store remembers about one artifact's admission.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +120,7 @@ impl ArtifactStore {
             let is_later = floors.timestamp.is_none_or(|(_, known)| expires > known);
             if is_later || !given.is_kept_good(&folder, policy, now)? {
                 let bytes = &stamp.envelope;
-                folder.put(temporary, TIMESTAMP, bytes)?;
+                folder.put(temporary, &timestamp_name(floors.serial), bytes)?;
                 floors.timestamp = Some((Sha256Digest::of(bytes), expires));
             }
         }
@@ -171,7 +173,7 @@ impl ArtifactStore {
                 expected = expected.with_release(release);
             }
         }
-        if let Some(timestamp) = read_if_there(&folder, TIMESTAMP)? {
+        if let Some(timestamp) = read_if_there(&folder, &timestamp_name(floors.serial))? {
             expected = expected.with_timestamp(timestamp);
         }
         Ok(expected)
@@ -220,7 +222,7 @@ impl Given<'_> {
         if release.digest != stamp.timestamp.release || now >= stamp.timestamp.expires {
             return Ok(true);
         }
-        let kept = read_if_there(folder, TIMESTAMP)?;
+        let kept = read_if_there(folder, &timestamp_name(release.release.serial))?;
         Ok(kept.is_some_and(|kept| verify_timestamp(&kept, release, policy, now).is_ok()))
     }
 }
@@ -231,6 +233,10 @@ pub(super) fn decode_floors(folder: &Folder, bytes: &[u8]) -> Result<Floors, Sto
 
 fn release_name(serial: u64) -> String {
     format!("{serial}.release")
+}
+
+fn timestamp_name(serial: u64) -> String {
+    format!("{serial}.timestamp")
 }
 
 pub(super) fn read_if_there(folder: &Folder, name: &str) -> Result<Option<Vec<u8>>, FolderError> {

@@ -142,6 +142,65 @@ fn the_way_back_leads_to_what_may_run() {
     assert_eq!(host.load(&policy), Err("release-floor".to_owned()));
 }
 
+/// A release that was signed ahead, and of which no timestamp says that it is the newest.
+#[test]
+fn a_release_without_the_timestamp_that_is_demanded_changes_nothing() {
+    let (keys, host) = (Keys::new(), Host::new());
+    let policy = policy(&keys, STRICT, "");
+    let [now, ahead] = [1, 2].map(|number| edition(&keys, number, number, number));
+    let stamped = stamp(&keys.timestamp, &now, START);
+    for it in &now.artifacts {
+        host.add(&it.file, &with(&now.release, &stamped), &policy)
+            .unwrap();
+    }
+    let add = |edition: &publisher::Edition, stamp: Option<&[u8]>| {
+        let added = host
+            .store
+            .add_release(&edition.release, stamp, &policy, &expected());
+        added.map(|_| ()).map_err(|error| error.code())
+    };
+    assert_eq!(add(&ahead, None), Err("no-timestamp"));
+    assert_eq!(host.load(&policy).map(|it| it.len()), Ok(2));
+    assert_eq!(add(&now, Some(&stamped)), Ok(()));
+    // The store has a timestamp of this one.
+    assert_eq!(add(&now, None), Ok(()));
+    let warns = publisher::policy(&keys, STRICT, "[checks]\nfreshness = 'warn'\n");
+    let taken = host
+        .store
+        .add_release(&ahead.release, None, &warns, &expected());
+    assert!(taken.is_ok());
+}
+
+/// Loads see the statements before a change, or those after it, wherever it was interrupted.
+#[test]
+fn an_interrupted_change_of_statements_does_not_matter() {
+    let (keys, host) = (Keys::new(), Host::new());
+    let policy = policy(&keys, STRICT, "");
+    let [old, new] = [1, 2].map(|number| edition(&keys, number, number, 0));
+    let stamped = stamp(&keys.timestamp, &old, START);
+    for it in &old.artifacts {
+        host.add(&it.file, &with(&old.release, &stamped), &policy)
+            .unwrap();
+    }
+    let releases = host.store.path().join("releases");
+    let folder = std::fs::read_dir(releases).unwrap().next().unwrap();
+    let floors = folder.unwrap().path().join("floors");
+    let before = std::fs::read(&floors).unwrap();
+    let stamped = stamp(&keys.timestamp, &new, START);
+    let add = || {
+        let added = host
+            .store
+            .add_release(&new.release, Some(&stamped), &policy, &expected());
+        added.unwrap()
+    };
+    add();
+    // The floors are written last.
+    std::fs::write(&floors, before).unwrap();
+    assert_eq!(host.load(&policy).map(|it| it.len()), Ok(2));
+    add();
+    assert_eq!(host.load(&policy).map(|it| it.len()), Ok(2));
+}
+
 /// The store remembers the floor of a release, whatever a policy demands.
 #[test]
 fn nothing_runs_below_the_floor_of_a_release_under_any_policy() {
@@ -155,9 +214,10 @@ fn nothing_runs_below_the_floor_of_a_release_under_any_policy() {
     }
     assert_eq!(host.load(&plain).map(|it| it.len()), Ok(2));
     let new = edition(&keys, 2, 2, 2);
+    let stamped = stamp(&keys.timestamp, &new, START);
     let taken = host
         .store
-        .add_release(&new.release, None, &strict, &expected());
+        .add_release(&new.release, Some(&stamped), &strict, &expected());
     assert_eq!(taken.unwrap().missing.len(), 2);
     let below = Err("release-floor".to_owned());
     assert_eq!(host.load(&plain), below);

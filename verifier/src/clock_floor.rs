@@ -70,13 +70,14 @@ impl ClockFloor {
         }
     }
 
-    /// Raises the floor to a time at which a statement was issued that was accepted at `now`. A
-    /// time that is ahead of `now` by more than [`CLOCK_SKEW`] changes nothing. Returns whether the
-    /// floor has changed.
+    /// Raises the floor to a time at which a statement was issued that was accepted at `now`, and
+    /// not above `now`: what is issued later may not have passed. A time that is ahead of `now` by
+    /// more than [`CLOCK_SKEW`] changes nothing. Returns whether the floor has changed.
     pub fn raise(&mut self, issued: UnixTime, now: UnixTime) -> bool {
-        let rises = issued > self.time && !is_ahead(issued, now);
+        let passed = issued.min(now);
+        let rises = passed > self.time && !is_ahead(issued, now);
         if rises {
-            self.time = issued;
+            self.time = passed;
         }
         rises
     }
@@ -112,8 +113,8 @@ mod tests {
         assert!(floor.raise(at(1000), at(1000)));
         assert!(!floor.raise(at(900), at(1000)), "it does not fall");
         assert!(!floor.raise(at(2000), at(1000)), "not to later times");
-        assert!(floor.raise(at(1300), at(1000)), "clocks differ");
-        assert_eq!(floor.time, at(1300));
+        assert!(floor.raise(at(1400), at(1300)), "clocks differ");
+        assert_eq!(floor.time, at(1300), "1400 has not come yet");
         assert_eq!(floor.check(at(1000)), Ok(()));
         let behind = floor.check(at(999)).unwrap_err();
         assert_eq!((behind.now, behind.floor), (at(999), at(1300)));

@@ -174,7 +174,9 @@ pub use policy_summary::PolicyDemand;
 pub use pool_limits::{PoolLimits, PoolMisfit};
 pub use provenance_refusal::ProvenanceRefusal;
 pub use refusal::Refusal;
-pub use release::{VerifiedRelease, VerifiedTimestamp, verify_release, verify_timestamp};
+pub use release::{
+    VerifiedRelease, VerifiedTimestamp, check_stamped, verify_release, verify_timestamp,
+};
 pub use role::Role;
 pub use signer::AcceptedSignature;
 pub use trusted_key::TrustedKey;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use edgec_artifact::{Release, Sha256Digest, Timestamp, UnixTime};
 
 pub(crate) use self::judging::{Companions, freshness, release};
+use crate::check::{CheckName, Mode};
 use crate::clock_floor::{CLOCK_SKEW, is_ahead};
 use crate::companion::{Signed, signed};
 use crate::companion_refusal::{ReleasePart, ReleaseRefusal};
@@ -69,6 +70,24 @@ impl VerifiedRelease {
                 (None, channel) => format!("the channel `{}`", channel.unwrap_or_default()),
             },
         })
+    }
+}
+
+/// Whether a host may take a release as the newest with this timestamp about it, or without one.
+/// Otherwise a release that was signed ahead, and never published, could stop a host.
+///
+/// # Errors
+///
+/// [`ReleaseRefusal::NoTimestamp`] if the policy demands a timestamp and there is none.
+pub fn check_stamped(
+    stamp: Option<&VerifiedTimestamp>,
+    policy: &TrustPolicy,
+) -> Result<(), ReleaseRefusal> {
+    let is_demanded = policy.demanded(Role::Timestamp).is_some()
+        && policy.mode(CheckName::Freshness) == Mode::Enforce;
+    match stamp {
+        None if is_demanded => Err(ReleaseRefusal::NoTimestamp),
+        _ => Ok(()),
     }
 }
 
