@@ -29,7 +29,12 @@ pub(crate) struct StatementArguments {
     #[arg(long = "timestamp", value_name = "FILE")]
     timestamps: Vec<PathBuf>,
     /// The statement of a notary that has rebuilt an artifact; repeatable, for several artifacts
-    #[arg(long = "notary", value_name = "FILE", requires = "trust")]
+    #[arg(
+        long = "notary",
+        value_name = "FILE",
+        requires = "trust",
+        conflicts_with = "key"
+    )]
     rebuilds: Vec<PathBuf>,
 }
 

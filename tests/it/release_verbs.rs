@@ -89,11 +89,8 @@ fn an_artifact_that_is_in_no_release_is_named() {
     publisher.0.write("broken.json", "{}");
     let example = hello();
     let notarize = [&notarize[..], &["--rebuild", &example]].concat();
-    let error = publisher.0.fails(1, &notarize);
-    assert!(
-        error.contains("error[notary-statement]: broken.json"),
-        "{error}"
-    );
+    let error = publisher.0.fails(2, &notarize);
+    assert!(error.contains("error[output]: broken.json"), "{error}");
 }
 
 /// An option is used or refused.

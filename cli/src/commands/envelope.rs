@@ -1,21 +1,25 @@
-//! `edgec envelope`: writes the DSSE envelope of an artifact, for other tools. It verifies nothing.
+//! `edgec envelope`: writes the DSSE envelope of an artifact, for other tools. It verifies no
+//! signature.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_artifact::{Algorithm, Artifact, Envelope, sigstore_bundle};
+use edgec_verifier::describe_unsigned;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
+use crate::failures::verifier::verify_failure_of;
 use crate::file_kind::{Wanted, explain};
 use crate::files;
 use crate::render::{self, Format};
 use crate::{Outcome, commands, document, keys};
 
-/// Write an artifact's DSSE envelope, without verifying anything
+/// Write an artifact's DSSE envelope, without verifying a signature
 ///
-/// The bytes are exactly those in the artifact, without a final newline.
+/// The bytes are exactly those in the artifact, without a final newline. For a sigstore bundle, the
+/// image must have the digests that the manifest states.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The artifact; `-` is standard input
@@ -23,8 +27,9 @@ pub(crate) struct Arguments {
     /// Write the envelope to this file, not to standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write a sigstore bundle (version 0.3) with one of the signatures, for cosign: `cosign
-    /// verify-blob-attestation` compares it with the image (`edgec inspect --image`)
+    /// Write a sigstore bundle (version 0.3) with one of the signatures, for `cosign
+    /// verify-blob-attestation`, which compares it with the image: the first bytes of the artifact,
+    /// as many as `image.length` of its manifest says
     #[arg(long)]
     sigstore: bool,
     /// The signature for the bundle: a key id, or the file of a public key [default: the first
@@ -58,6 +63,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let failure = Failure::rejected("layout", &error).about_safe(render::path(path));
         explain(failure, &file, Wanted::Artifact)
     })?;
+    if arguments.sigstore {
+        // Other tools know the image by its SHA-256 alone.
+        describe_unsigned(&file)
+            .map_err(|error| verify_failure_of(&error, &file).about_safe(render::path(path)))?;
+    }
     let envelope = match arguments.sigstore {
         true => bundle(artifact.envelope(), arguments)?,
         // An envelope has one spelling: encoding it again gives the bytes of the file.

@@ -78,6 +78,7 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
         VerifyError::Audit { .. } => "`edgec audit` lists the findings; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { .. } => "deploy a newer release",
+        VerifyError::NoExpiry => "build it with `--expires`",
         VerifyError::NotYetValid { .. } => "wait until then, or check the clock of this machine",
         _ => return failure,
     };

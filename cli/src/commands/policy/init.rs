@@ -107,6 +107,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .iter()
         .map(|path| manifest(path))
         .collect::<Result<_, Failure>>()?;
+    for (path, manifest) in arguments.artifacts.iter().zip(&manifests) {
+        warn_of_no_expiry(path, manifest);
+    }
     let expires = expiry(arguments.days)?;
     let text = policy_text(arguments, &signers, &manifests, expires);
     // It is a policy, unless one key has roles that exclude each other.
@@ -157,6 +160,17 @@ fn manifest(path: &Path) -> Result<Manifest, Failure> {
             Err(failure.about_safe(render::path(path)))
         }
         None => Ok(manifest),
+    }
+}
+
+/// The policy requires that artifacts expire. The ones at hand may be examples.
+fn warn_of_no_expiry(path: &Path, manifest: &Manifest) {
+    if manifest.validity.is_none_or(|it| it.expires.is_none()) {
+        let message = "the policy refuses it: it states no expiry";
+        Failure::new(Exit::Rejected, "expiry-required", message)
+            .about_safe(render::path(path))
+            .hint("build it with `--expires`, or remove `expiry-required` from the policy")
+            .print_warning();
     }
 }
 

@@ -144,9 +144,10 @@ pub(super) fn policy_text(
     )
 }
 
-/// A basic string of TOML. Names and imports hold no control characters that JSON writes otherwise.
+/// A basic string of TOML. JSON writes it alike, except for U+007F, which only TOML escapes.
 fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
+    let text = serde_json::to_string(text).unwrap_or_default();
+    text.replace('\u{7f}', "\\u007f")
 }
 
 #[cfg(test)]
@@ -157,6 +158,13 @@ mod tests {
 
     use super::*;
     use crate::render::Format;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let all: String = (1..0x100u32).filter_map(char::from_u32).collect();
+        assert!(!quoted(&all).chars().any(|it| it.is_ascii_control()));
+        assert_eq!(quoted("\u{7f}\n\""), r#""\u007f\n\"""#);
+    }
 
     #[test]
     fn a_name_of_a_file_becomes_that_of_a_signer() {
