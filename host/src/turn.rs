@@ -7,8 +7,8 @@
 //! Most requests end within a tick of the engine's epoch. A program that has computed for longer
 //! goes on in threads of a lower priority ([`Lower`](crate::lower::Lower)), where it takes turns
 //! with others like it. The system interrupts it as soon as a short request comes. A program whose
-//! requests usually take a quarter of a tick or more would delay short ones too, since nothing interrupts
-//! it. While several applications are asked, it runs in threads between the two.
+//! requests usually take a quarter of a tick or more would delay short ones too, since nothing
+//! interrupts it. While several applications are asked, it runs in threads between the two.
 
 mod habit;
 

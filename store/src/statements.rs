@@ -10,8 +10,8 @@
 //! clock                   a time that has passed
 //! ```
 //!
-//! The floors say which release is the newest, and so which timestamp counts. They are written last,
-//! as a whole: a load sees the statements before a change, or those after it.
+//! The floors say which release is the newest, and so which timestamp counts. They are written
+//! last, as a whole: a load sees the statements before a change, or those after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -154,6 +154,8 @@ fn a_store_takes_the_release_that_is_wanted() {
     publisher.ok(&format!(
         "store --store store add --key signer.pub.pem {ARTIFACT}"
     ));
+    publisher.refuses(take, "no-timestamp");
+    let take = format!("{take} --timestamp 1.timestamp.json");
     publisher.ok(&format!("{take} --name acme/hello --channel stable"));
     let bare = format!("store --store store add --key signer.pub.pem {ARTIFACT}");
     let error = publisher.refuses(&bare, "no-release");
