@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 /// (`docs/format.md`). So code that chooses by algorithm never takes another one for one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(clippy::exhaustive_enums, reason = "version 1 of the format has no others")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "version 1 of the format has no others"
+)]
 pub enum Algorithm {
     /// Ed25519 (RFC 8032), pure and strict.
     Ed25519,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use edgec_verifier::{
     Advisory, BlobError, CompanionRefusal, ENGINE_VERSION, GuardError, LogRefusal, NotaryRefusal,
-    PolicyChainError, PolicyFileError, PolicyStateError, ProvenanceRefusal, ReleaseRefusal, SHIPPED,
-    VerifyError,
+    PolicyChainError, PolicyFileError, PolicyStateError, ProvenanceRefusal, ReleaseRefusal,
+    SHIPPED, VerifyError,
 };
 
 use crate::failure::{Exit, Failure, chain};

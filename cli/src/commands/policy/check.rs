@@ -134,8 +134,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 fn read(path: &Path, roots: &[PathBuf], now: UnixTime) -> Result<TrustPolicy, Failure> {
     let policy = match TrustPolicy::read(path, &read_roots(roots)?, now) {
         Err(PolicyFileError::Unsigned) if roots.is_empty() => {
-            let bytes = read_guarded(path)
-                .map_err(|error| guard_failure(&error, path, Wanted::Policy))?;
+            let bytes =
+                read_guarded(path).map_err(|error| guard_failure(&error, path, Wanted::Policy))?;
             let source = TrustPolicy::decode_source(&bytes);
             source.and_then(|policy| match policy.expires() {
                 Some(expires) if now >= expires => Err(PolicyFileError::Expired { expires, now }),
@@ -195,7 +195,11 @@ impl Report {
         let row = |row: &str, text: &str| vec![format!("  {row}"), text.to_owned()];
         let mut rows = vec![row("sha256", &self.sha256)];
         rows.extend(self.signed_by.iter().map(|id| row("signed by", id)));
-        let threshold = format!("{} of {}", self.threshold, render::count(self.signers, "signer"));
+        let threshold = format!(
+            "{} of {}",
+            self.threshold,
+            render::count(self.signers, "signer")
+        );
         rows.push(row("threshold", &threshold));
         let key = |key: &Key| {
             let algorithm = match (key.algorithm, key.required) {
