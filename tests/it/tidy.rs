@@ -15,7 +15,9 @@ use edgec_tests::repository;
 const EDGES: &[(&str, &[&str])] = &[
     ("edgec-targets", &[]),
     ("edgec-artifact", &["edgec-targets"]),
+    ("edgec-differences", &[]),
     ("edgec-files", &[]),
+    ("edgec-sbom", &[]),
     ("edgec-compiler", &["edgec-targets"]),
     ("edgec-packager", &["edgec-artifact"]),
     ("edgec-pages", &[]),
@@ -42,6 +44,26 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("edgec-host", &["edgec-loader", "edgec-pages"]),
     (
+        "edgec-registry",
+        &[
+            "edgec-artifact",
+            "edgec-differences",
+            "edgec-files",
+            "edgec-store",
+            "edgec-verifier",
+        ],
+    ),
+    (
+        "edgec-sync",
+        &[
+            "edgec-artifact",
+            "edgec-files",
+            "edgec-registry",
+            "edgec-store",
+            "edgec-verifier",
+        ],
+    ),
+    (
         "edgec",
         &[
             "edgec-artifact",
@@ -52,7 +74,10 @@ const EDGES: &[(&str, &[&str])] = &[
             "edgec-loader",
             "edgec-packager",
             "edgec-pages",
+            "edgec-registry",
+            "edgec-sbom",
             "edgec-shared-cache",
+            "edgec-sync",
             "edgec-targets",
             "edgec-verifier",
         ],
@@ -86,6 +111,17 @@ const ABSENT: &[(&str, &[&str])] = &[
         "edgec-shared-cache",
         &["wasmtime", "wasm-opt", "aws-lc-rs", "openssl-sys"],
     ),
+    // One provider of cryptography, and no engine.
+    (
+        "edgec-registry",
+        &["wasmtime", "wasm-opt", "aws-lc-rs", "openssl-sys"],
+    ),
+    (
+        "edgec-sync",
+        &["wasmtime", "wasm-opt", "aws-lc-rs", "openssl-sys"],
+    ),
+    ("edgec-differences", &["wasmtime", "ed25519-dalek"]),
+    ("edgec-sbom", &["wasmtime", "wasm-opt"]),
     ("edgec-verifier", WITHOUT_ENGINE),
     ("edgec-store", WITHOUT_ENGINE),
     (

@@ -1,0 +1,1 @@
+//! Differences between images: what a host fetches if it has a similar image.

@@ -1,0 +1,1 @@
+//! Bills of materials of WebAssembly components: CycloneDX and SPDX.

@@ -1,0 +1,1 @@
+//! Keeps a store current with references in registries, in waves and behind gates.
