@@ -1,0 +1,456 @@
+//! Names of artifacts: in a registry, or in an OCI layout in a folder.
+//!
+//! Source: OCI Distribution Specification 1.1, "Pulling manifests", for repositories and tags; the
+//! grammar of `distribution/reference` for registries. Unlike other tools, edgec does not guess a
+//! registry: `shop` alone could be a typing error for a folder, and would go to Docker Hub.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use edgec_artifact::Sha256Digest;
+
+use crate::Which;
+
+/// What a layout in a folder is named with.
+const LAYOUT: &str = "oci-layout:";
+/// The tag where none is given, as with other tools.
+const DEFAULT_TAG: &str = "latest";
+/// The maximum length of a reference, in bytes. Registries allow 255 for the repository.
+const MAX_LEN: usize = 4096;
+/// The maximum length of a repository's name with its registry, in bytes.
+const MAX_NAME_LEN: usize = 255;
+/// The maximum length of a tag, in bytes.
+const MAX_TAG_LEN: usize = 128;
+
+/// A manifest or index: its place, and its tag or digest.
+///
+/// `REGISTRY[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST]`, or the same in a folder,
+/// `oci-layout:DIR[:TAG][@sha256:DIGEST]`. Without a tag and digest, the tag is `latest`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    place: Place,
+    tag: Option<String>,
+    digest: Option<Sha256Digest>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Place {
+    Registry {
+        registry: String,
+        repository: String,
+    },
+    Layout(PathBuf),
+}
+
+/// Why a text is not a reference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReferenceError {
+    /// It is empty, or has nothing before the tag.
+    #[error("the reference has no name")]
+    Empty,
+    /// It is longer than any registry allows.
+    #[error("the reference is longer than {MAX_LEN} bytes")]
+    TooLong,
+    /// It starts like a URL.
+    #[error("leave out `{scheme}`: a reference is REGISTRY/REPOSITORY:TAG")]
+    Scheme {
+        /// `http://` or another.
+        scheme: String,
+    },
+    /// No registry is named.
+    #[error("`{text}` names no registry; write REGISTRY/{text}, such as docker.io/{text}")]
+    NoRegistry {
+        /// The whole name.
+        text: String,
+    },
+    /// The name of the registry is not a host name or address with an optional port.
+    #[error("`{registry}` is not a host name or address with an optional port")]
+    Registry {
+        /// The text before the first slash.
+        registry: String,
+    },
+    /// The name of the repository has letters that registries do not allow.
+    #[error(
+        "`{repository}` is not a repository name: it has lowercase letters and digits, separated \
+         by `/`, `.`, `_`, `__` or dashes"
+    )]
+    Repository {
+        /// The text between registry and tag.
+        repository: String,
+    },
+    /// The repository's name is too long.
+    #[error(
+        "the repository name has {len} bytes with its registry, and {MAX_NAME_LEN} are allowed"
+    )]
+    NameTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// The tag is not valid.
+    #[error(
+        "`{tag}` is not a tag: at most {MAX_TAG_LEN} letters, digits, `_`, `.` and `-`, and it does \
+         not start with `.` or `-`"
+    )]
+    Tag {
+        /// The tag.
+        tag: String,
+    },
+    /// The text after `@` is not a SHA-256 digest.
+    #[error("`{digest}` is not `sha256:` and 64 lowercase hexadecimal digits")]
+    Digest {
+        /// The text.
+        digest: String,
+    },
+}
+
+impl ReferenceError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        "registry-reference"
+    }
+}
+
+impl Reference {
+    /// The registry's host name or address, with its port if there is one. `None` for a folder.
+    pub fn registry(&self) -> Option<&str> {
+        match &self.place {
+            Place::Registry { registry, .. } => Some(registry),
+            Place::Layout(_) => None,
+        }
+    }
+
+    /// The repository in the registry. `None` for a folder.
+    pub fn repository(&self) -> Option<&str> {
+        match &self.place {
+            Place::Registry { repository, .. } => Some(repository),
+            Place::Layout(_) => None,
+        }
+    }
+
+    /// The folder of a layout. `None` for a registry.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Registry { .. } => None,
+            Place::Layout(folder) => Some(folder),
+        }
+    }
+
+    /// The tag that was given.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The tag to write: the one that was given, or `latest` if neither a tag nor a digest was
+    /// given.
+    pub fn tag_to_write(&self) -> Option<&str> {
+        match (&self.tag, self.digest) {
+            (Some(tag), _) => Some(tag),
+            (None, Some(_)) => None,
+            (None, None) => Some(DEFAULT_TAG),
+        }
+    }
+
+    /// The digest that was given. It decides, if a tag was given too.
+    pub fn digest(&self) -> Option<Sha256Digest> {
+        self.digest
+    }
+
+    /// The manifest that is meant.
+    pub fn which(&self) -> Which {
+        match self.digest {
+            Some(digest) => Which::Digest(digest),
+            None => Which::Tag(self.tag_to_write().unwrap_or(DEFAULT_TAG).to_owned()),
+        }
+    }
+
+    /// Another tag at the same place.
+    ///
+    /// # Errors
+    ///
+    /// [`ReferenceError::Tag`].
+    pub fn with_tag(&self, tag: &str) -> Result<Self, ReferenceError> {
+        Ok(Self {
+            place: self.place.clone(),
+            tag: Some(parse_tag(tag)?),
+            digest: None,
+        })
+    }
+
+    /// A digest at the same place.
+    #[must_use]
+    pub fn with_digest(&self, digest: Sha256Digest) -> Self {
+        Self {
+            place: self.place.clone(),
+            tag: None,
+            digest: Some(digest),
+        }
+    }
+
+    /// The place without tag and digest: `registry.example/shop`, or `oci-layout:DIR`.
+    pub fn place(&self) -> String {
+        match &self.place {
+            Place::Registry {
+                registry,
+                repository,
+            } => format!("{registry}/{repository}"),
+            Place::Layout(folder) => format!("{LAYOUT}{}", folder.display()),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place())?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        match &self.digest {
+            Some(digest) => write!(f, "@sha256:{digest}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        if text.len() > MAX_LEN {
+            return Err(ReferenceError::TooLong);
+        }
+        if let Some(text) = text.strip_prefix(LAYOUT) {
+            return parse_layout(text);
+        }
+        if let Some((scheme, _)) = text.split_once("://") {
+            let scheme = format!("{scheme}://");
+            return Err(ReferenceError::Scheme { scheme });
+        }
+        let (text, digest) = split_digest(text)?;
+        // A colon before the last slash belongs to the port.
+        let name_start = text.rfind('/').map_or(0, |slash| slash + 1);
+        let (name, tag) = match text.get(name_start..).and_then(|it| it.split_once(':')) {
+            Some((last, tag)) => {
+                let name = text.get(..name_start + last.len()).unwrap_or_default();
+                (name, Some(tag))
+            }
+            None => (text, None),
+        };
+        if name.is_empty() {
+            return Err(ReferenceError::Empty);
+        }
+        let Some((registry, repository)) = name.split_once('/') else {
+            return Err(no_registry(name));
+        };
+        // Otherwise it is the first part of a repository at Docker Hub.
+        let is_host = registry.contains(['.', ':']) || registry == "localhost";
+        if !is_host && is_repository(name) {
+            return Err(no_registry(name));
+        }
+        if !is_registry(registry) {
+            let registry = registry.to_owned();
+            return Err(ReferenceError::Registry { registry });
+        }
+        if !is_repository(repository) {
+            let repository = repository.to_owned();
+            return Err(ReferenceError::Repository { repository });
+        }
+        if name.len() > MAX_NAME_LEN {
+            return Err(ReferenceError::NameTooLong { len: name.len() });
+        }
+        let is_official = registry == "docker.io" && !repository.contains('/');
+        let repository = match is_official {
+            true => format!("library/{repository}"),
+            false => repository.to_owned(),
+        };
+        Ok(Self {
+            place: Place::Registry {
+                registry: registry.to_ascii_lowercase(),
+                repository,
+            },
+            tag: tag.map(parse_tag).transpose()?,
+            digest,
+        })
+    }
+}
+
+fn no_registry(text: &str) -> ReferenceError {
+    ReferenceError::NoRegistry {
+        text: text.to_owned(),
+    }
+}
+
+/// A folder's name may have colons too. What follows the last one is a tag if it can be one.
+fn parse_layout(text: &str) -> Result<Reference, ReferenceError> {
+    let (text, digest) = match text.contains("@sha256:") {
+        true => split_digest(text)?,
+        false => (text, None),
+    };
+    let (folder, tag) = match text.rsplit_once(':') {
+        Some((folder, tag)) if !tag.contains(['/', '\\']) => (folder, Some(parse_tag(tag)?)),
+        _ => (text, None),
+    };
+    if folder.is_empty() {
+        return Err(ReferenceError::Empty);
+    }
+    Ok(Reference {
+        place: Place::Layout(PathBuf::from(folder)),
+        tag,
+        digest,
+    })
+}
+
+fn split_digest(text: &str) -> Result<(&str, Option<Sha256Digest>), ReferenceError> {
+    let Some((name, digest)) = text.rsplit_once('@') else {
+        return Ok((text, None));
+    };
+    let hex = digest.strip_prefix("sha256:");
+    match hex.and_then(|hex| hex.parse().ok()) {
+        Some(digest) => Ok((name, Some(digest))),
+        None => Err(ReferenceError::Digest {
+            digest: digest.to_owned(),
+        }),
+    }
+}
+
+fn parse_tag(tag: &str) -> Result<String, ReferenceError> {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_valid = tag.len() <= MAX_TAG_LEN
+        && tag.bytes().next().is_some_and(is_word)
+        && tag.bytes().all(|it| is_word(it) || b".-".contains(&it));
+    match is_valid {
+        true => Ok(tag.to_owned()),
+        false => Err(ReferenceError::Tag {
+            tag: tag.to_owned(),
+        }),
+    }
+}
+
+/// A host name, an IPv4 address or an IPv6 address in brackets, with an optional port.
+fn is_registry(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, rest)) if address.parse::<std::net::Ipv6Addr>().is_ok() => {
+                return rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+            }
+            _ => return false,
+        },
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || it == b'-')
+    };
+    host.split('.').all(is_label) && port.is_none_or(is_port)
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|it| it.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|it| it > 0)
+}
+
+/// Source: OCI Distribution Specification 1.1:
+/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*`.
+pub(crate) fn is_repository(text: &str) -> bool {
+    let is_word = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit();
+    let is_part = |part: &str| {
+        part.starts_with(is_word)
+            && part.ends_with(is_word)
+            && part.split(is_word).all(|between| {
+                matches!(between, "" | "." | "_" | "__") || between.bytes().all(|it| it == b'-')
+            })
+    };
+    text.split('/').all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn parse(text: &str) -> Result<Reference, ReferenceError> {
+        text.parse()
+    }
+
+    #[test]
+    fn references_print_as_they_were_written() {
+        for text in [
+            "registry.example/shop",
+            "registry.example/shop:v1",
+            "localhost:5000/a/b-c/d__e:v1.2_3",
+            "127.0.0.1:5000/shop:latest",
+            "[::1]:5000/shop:v1",
+            "docker.io/library/shop:v1",
+            "oci-layout:dir",
+            "oci-layout:/some where/dir:v1",
+            "oci-layout:C:\\dir",
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), text);
+            let text = format!("{text}@sha256:{HEX}");
+            assert_eq!(parse(&text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn parts_are_where_they_belong() {
+        let it = parse(&format!("Registry.example:5000/a/b:v1@sha256:{HEX}")).unwrap();
+        assert_eq!(it.registry(), Some("registry.example:5000"));
+        assert_eq!((it.repository(), it.folder()), (Some("a/b"), None));
+        assert_eq!((it.tag(), it.tag_to_write()), (Some("v1"), Some("v1")));
+        assert_eq!(it.which(), Which::Digest(HEX.parse().unwrap()));
+        assert_eq!(it.place(), "registry.example:5000/a/b");
+        assert_eq!(it.with_tag("v2").unwrap().which(), Which::Tag("v2".into()));
+        let it = parse("docker.io/shop").unwrap();
+        assert_eq!(it.repository(), Some("library/shop"));
+        assert_eq!(it.which(), Which::Tag("latest".into()));
+        let it = parse("oci-layout:a/b:v1").unwrap();
+        assert_eq!(it.folder(), Some(Path::new("a/b")));
+        assert_eq!((it.registry(), it.repository()), (None, None));
+        assert_eq!(it.with_digest(Sha256Digest([0; 32])).tag_to_write(), None);
+    }
+
+    #[test]
+    fn every_error_names_what_is_wrong() {
+        let long = format!("r.example/{}", "a".repeat(250));
+        let cases = [
+            ("", "no name"),
+            (":v1", "no name"),
+            ("oci-layout:", "no name"),
+            ("oci-layout::v1", "no name"),
+            ("https://registry.example/shop", "leave out `https://`"),
+            ("shop:v1", "`shop` names no registry"),
+            ("team/shop", "docker.io/team/shop"),
+            ("regis try.example/shop", "not a host name"),
+            ("localhost:99999/shop", "not a host name"),
+            ("localhost:/shop", "not a host name"),
+            ("[::g]:1/shop", "not a host name"),
+            ("-a.example/shop", "not a host name"),
+            ("r.example/", "not a repository name"),
+            ("r.example/Shop", "not a repository name"),
+            ("r.example/a//b", "not a repository name"),
+            ("r.example/../b", "not a repository name"),
+            ("r.example/a?b", "not a repository name"),
+            (long.as_str(), "has 260 bytes"),
+            ("r.example/shop:", "not a tag"),
+            ("r.example/shop:.v1", "not a tag"),
+            ("oci-layout:dir:a b", "not a tag"),
+            ("r.example/shop@sha256:abc", "64 lowercase"),
+            ("r.example/shop@sha512:abc", "64 lowercase"),
+        ];
+        for (text, part) in cases {
+            let error = parse(text).unwrap_err();
+            assert!(error.to_string().contains(part), "{text}: {error}");
+            assert_eq!(error.code(), "registry-reference");
+        }
+        let error = parse(&"a".repeat(5000)).unwrap_err();
+        assert_eq!(error, ReferenceError::TooLong);
+    }
+}
