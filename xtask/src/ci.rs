@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 17] = [
+static STEPS: [Step; 18] = [
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
@@ -94,6 +94,12 @@ static STEPS: [Step; 17] = [
         name: "telemetry",
         about: "the status page of a host in a headless Chromium, its metrics by promtool",
         check: telemetry,
+        when: When::Always,
+    },
+    Step {
+        name: "fleet",
+        about: "a small simulated fleet: rollouts, a bad version, a dead cache, no origin",
+        check: fleet,
         when: When::Always,
     },
     Step {
@@ -284,6 +290,11 @@ fn report() -> Outcome {
 
 fn telemetry() -> Outcome {
     run(&mut command("tests/pages/telemetry.py"))
+}
+
+/// Its hosts are processes on this machine. docs/fleet.md has the numbers of a larger fleet.
+fn fleet() -> Outcome {
+    run(command("tests/fleet/run.py").args(["--small", "--edgec", &edgec()?]))
 }
 
 /// A debug build may be slow on a busy machine, so it gets much time beyond its limits.
