@@ -100,29 +100,31 @@ class Broken(Exception):
 class Fault:
     """Does nothing. Subclasses change answers to `GET` requests of one kind.
 
-    `times` is how often it happens; without it, every time. `reached` is set when it happens.
+    `times` is how often it happens; without it, every time. `reached` is set when it happens, and
+    `count` says how often it did.
     """
 
     kind = "blob"
 
     def __init__(self, kind=None, times=None):
-        self.kind = kind or self.kind
-        self.left = times
-        self.reached = threading.Event()
+        self.kind, self.times = kind or self.kind, times
+        self.count, self.reached = 0, threading.Event()
         self.lock = threading.Lock()
 
     def takes(self, method, path):
-        """Whether this request is one that gets the fault. Counts it."""
-        if method != "GET" or kind_of(path) != self.kind:
-            return False
+        """Whether this request may get the fault."""
+        return method == "GET" and kind_of(path) == self.kind
+
+    def happens(self):
+        """Whether it happens here. Counts it."""
         with self.lock:
-            if self.left == 0:
+            if self.times is not None and self.count >= self.times:
                 return False
-            if self.left:
-                self.left -= 1
+            self.count += 1
+        self.reached.set()
         return True
 
-    def instead(self, proxy, method, path):
+    def instead(self):
         """Another answer: status, header fields and body. `None` asks the registry."""
         return None
 
@@ -136,7 +138,7 @@ class Fault:
 
 
 class Cut(Fault):
-    """The connection breaks off after so many bytes of a body."""
+    """The connection breaks off after so many bytes of a body. A shorter body comes whole."""
 
     def __init__(self, after, **more):
         super().__init__(**more)
@@ -145,41 +147,42 @@ class Cut(Fault):
     def body(self, parts):
         left = self.after
         for part in parts:
-            yield part[:left]
-            left -= len(part)
-            if left <= 0:
-                self.reached.set()
-                raise Broken
+            if left is not None and left < len(part):
+                if self.happens():
+                    yield part[:left]
+                    raise Broken
+                left = None
+            left = left and left - len(part)
+            yield part
 
 
 class Short(Fault):
     """The body is shorter than the blob, and the answer says so: as a file that lost its end."""
 
-    def __init__(self, by=1, **more):
+    def __init__(self, by=1, least=0, **more):
         super().__init__(**more)
-        self.by = by
+        self.by, self.least, self.cut = by, least, False
 
     def length(self, length):
-        return length and max(0, length - self.by)
+        self.cut = length is not None and length > max(self.by, self.least) and self.happens()
+        return length - self.by if self.cut else length
 
     def body(self, parts):
-        self.reached.set()
         whole = b"".join(parts)
-        yield whole[: max(0, len(whole) - self.by)]
+        yield whole[: len(whole) - self.by] if self.cut else whole
 
 
 class Flip(Fault):
-    """One bit of one byte is another, and the length is right."""
+    """One bit of one byte is another, and the length is right. A shorter body stays as it is."""
 
     def __init__(self, at=100, **more):
         super().__init__(**more)
         self.at = at
 
     def body(self, parts):
-        self.reached.set()
         whole = bytearray(b"".join(parts))
-        if whole:
-            whole[min(self.at, len(whole) - 1)] ^= 1
+        if self.at < len(whole) and self.happens():
+            whole[self.at] ^= 1
         yield bytes(whole)
 
 
@@ -194,12 +197,13 @@ class Stall(Fault):
     def body(self, parts):
         left = self.after
         for part in parts:
-            if left < len(part) and not self.go.is_set():
-                yield part[:left]
-                part = part[left:]
-                self.reached.set()
-                self.go.wait(120)
-            left -= len(part)
+            if left is not None and left < len(part):
+                if not self.go.is_set() and self.happens():
+                    yield part[:left]
+                    part = part[left:]
+                    self.go.wait(120)
+                left = None
+            left = left and left - len(part)
             yield part
 
 
@@ -210,8 +214,9 @@ class Status(Fault):
         super().__init__(**more)
         self.status, self.fields = status, dict(fields)
 
-    def instead(self, proxy, method, path):
-        self.reached.set()
+    def instead(self):
+        if not self.happens():
+            return None
         return self.status, self.fields, b'{"errors":[{"code":"UNKNOWN","message":"a test"}]}'
 
 
@@ -223,7 +228,8 @@ class Old(Fault):
     def __init__(self, proxy, repository, tag, **more):
         super().__init__(**more)
         self.path = f"/v2/{repository}/manifests/{tag}"
-        accept = ", ".join(f"application/vnd.oci.image.{kind}.v1+json" for kind in ("index", "manifest"))
+        kinds = "application/vnd.oci.image.{}.v1+json"
+        accept = ", ".join(map(kinds.format, ("index", "manifest")))
         connection = http.client.HTTPConnection("127.0.0.1", proxy.behind, timeout=60)
         with contextlib.closing(connection):
             connection.request("GET", self.path, headers={"accept": accept})
@@ -236,8 +242,8 @@ class Old(Fault):
     def takes(self, method, path):
         return method in ("GET", "HEAD") and path == self.path
 
-    def instead(self, proxy, method, path):
-        self.reached.set()
+    def instead(self):
+        self.happens()
         digest = f"sha256:{hashlib.sha256(self.bytes).hexdigest()}"
         fields = {
             "content-type": self.media_type,
@@ -355,7 +361,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         received, self.sent = sum(map(len, body)), 0
         fault, status = self.proxy.fault_of(self.command, path), 0
         try:
-            if other := fault.instead(self.proxy, self.command, path):
+            if other := fault.instead():
                 status, fields, content = other
                 self.answer(status, fields.items(), len(content), [content])
             else:
@@ -422,8 +428,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for name, value in answer.getheaders()
             if name.lower() not in OWN and name.lower() != "content-length"
         ]
-        parts = fault.body(iter(lambda: answer.read1(PART), b""))
         length = fault.length(length)
+        parts = fault.body(iter(lambda: answer.read1(PART), b""))
         try:
             self.answer(answer.status, fields, length, parts)
         except Broken:

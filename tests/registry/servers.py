@@ -1,4 +1,4 @@
-"""Registries, pull-through caches, and a registry with the referrers API, on the loopback interface.
+"""Registries, pull-through caches, and a registry with the referrers API: all on loopback.
 
 `proxy.py` has what stands between them and their clients. Everything ends with its owner's `stop`.
 """
@@ -129,8 +129,8 @@ def plain_environment():
     }
 
 
-def certificate(folder):
-    """A certificate authority, and a certificate for 127.0.0.1 and localhost by it.
+def certificate(folder, names="IP:127.0.0.1,DNS:localhost"):
+    """A certificate authority, and a certificate for these names by it.
 
     Returns the files of the authority's certificate, the certificate and its key.
     """
@@ -143,8 +143,7 @@ def certificate(folder):
     authority = ["-x509", "-days", 2, "-keyout", "ca.key.pem", "-out", "ca.pem"]
     openssl("req", *new, *authority, "-subj", "/CN=tests of registries")
     openssl("req", *new, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=127.0.0.1")
-    names = "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n"
-    (folder / "names").write_text(names)
+    (folder / "names").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
     by = ["-CA", "ca.pem", "-CAkey", "ca.key.pem", "-CAcreateserial", "-extfile", "names"]
     openssl("x509", "-req", "-days", 2, "-in", "request.pem", *by, "-out", "cert.pem")
     return folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
@@ -186,3 +185,23 @@ def blob(host, repository, digest):
     if status != 200:
         raise RuntimeError(f"{host}/{repository} {digest}: status {status}: {body[:300]}")
     return body
+
+
+def referrers(host, repository, digest):
+    """The manifests that name this one as their subject, with their content.
+
+    From the referrers API, or from the fallback tag. Only those that state the subject count,
+    because registries and tools write other things into the fallback tag.
+    """
+    status, _, body = get(host, f"/v2/{repository}/referrers/{digest}")
+    if status == 404:
+        tag = digest.replace(":", "-")
+        status, _, body = get(host, f"/v2/{repository}/manifests/{tag}")
+    if status != 200:
+        return []
+    found = []
+    for entry in json.loads(body)["manifests"]:
+        _, content = manifest(host, repository, entry["digest"])
+        if content.get("subject", {}).get("digest") == digest:
+            found.append((entry, content))
+    return found

@@ -1,0 +1,130 @@
+"""Points of presence of both CPUs pull through the cache, and serve what they pulled."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from proxy import Proxy
+from release import REPOSITORY, Failed, host_profile
+from world import expect, kib
+
+sys.path.append(str(REPOSITORY / "tests" / "serve"))
+
+# The features that the kernel of an emulated neoverse-n1 has.
+FEATURES = ["dotprod", "fp16", "lse"]
+MODEL = "neoverse-n1"
+HELLO = REPOSITORY / "examples" / "hello.wat"
+
+
+def run(world):
+    origin = world.registry("points-origin")
+    far = world.start(Proxy(origin.port))
+    cache = world.registry("points-cache", cache_of=far.host)
+    near = world.start(Proxy(cache.port))
+    web = world.version("points/web", 1, padding=100_000)
+    command = world.version("points/hello", 1, source=HELLO)
+    for version in (web, command):
+        world.publisher.push(f"{origin.host}/{version.name}:v1", version)
+    profiles = {"x86_64": here(world), "aarch64": there(world)}
+    points = {}
+    for target, profile in profiles.items():
+        with world.case(f"{target}: pulled through the cache, by host profile") as note:
+            points[target] = world.point(target, host=profile)
+            for version in (web, command):
+                near.counters.clear()
+                points[target].pull(f"{near.host}/{version.name}:v1")
+                note(f"{near.counters.requests()} requests, {kib(near.counters.sent())}")
+            only(points[target], target)
+    with world.case("the cache asks the registry once for each blob") as note:
+        twice = [path for path, count in far.counters.paths.items()
+                 if "/blobs/" in path and count > 1]
+        expect(not twice, f"several times: {twice}")
+        before = far.counters.requests(kind="blob")
+        again = world.point("again", host=profiles["x86_64"])
+        again.pull(f"{near.host}/{web.name}:v1")
+        expect(far.counters.requests(kind="blob") == before, "a second point asks the registry")
+        note(f"{before} blobs, {kib(far.counters.sent(kind='blob'))}")
+    with world.case("nothing new: the index is asked for, and no blob") as note:
+        near.counters.clear()
+        points["x86_64"].pull(f"{near.host}/{web.name}:v1")
+        expect(near.counters.requests(kind="blob") == 0, near.counters.line())
+        note(f"{near.counters.requests()} requests, {near.counters.sent()} bytes")
+    with world.case("x86_64: served by edgec serve, asked over HTTP") as note:
+        note(served(points["x86_64"], web))
+    with world.case("aarch64: run by an emulated CPU") as note:
+        note(emulated(world, points["aarch64"], web, command))
+
+
+def here(world):
+    path = world.folder / "fra.toml"
+    world.edgec.run("host", "--save", path, "--profile", "edge")
+    return path
+
+
+def there(world):
+    """The profile of an aarch64 machine with the same engine."""
+    fields = world.edgec.json("host")["profile"]
+    engine = fields["engine"]
+    return host_profile(world.folder, "ams", "aarch64", FEATURES, engine)
+
+
+def only(point, target):
+    """The store has artifacts for this CPU alone, and they verify."""
+    point.verify()
+    targets = {row["target"] for row in point.listed()}
+    expect(targets == {target}, f"the store has {targets}")
+    expect(point.unfinished() == [], f"left behind: {point.unfinished()}")
+
+
+def served(point, version):
+    from host import Server, application
+
+    machine = os.uname().machine
+    if machine != "x86_64":
+        return f"NOT CHECKED: this machine is {machine}"
+    with Server(point, [application("web") | {"name": version.name}]) as server:
+        status, text = server.ask("web", "/a")
+        expect((status, text) == (200, "v1\n"), f"it answers {status}: {text}")
+        expect(server.stop() == 0, "it does not end well")
+    return f"200 {text.strip()}"
+
+
+def emulated(world, point, web, command):
+    """The images of the store, in another build of the engine on another CPU.
+
+    A command prints its line. A program of `wasi:http` is instantiated with all of its imports:
+    Wasmtime's Python interface cannot hand it a request.
+    """
+    root = os.environ.get("EDGEC_AARCH64_ROOT") or Path.home() / ".cache/edgec/aarch64"
+    if not (Path(root) / "ready").is_file() or not shutil.which("qemu-aarch64-static"):
+        if os.environ.get("EDGEC_REQUIRE_EMULATION"):
+            raise Failed("tests/aarch64/setup.sh did not run")
+        return "NOT CHECKED: tests/aarch64/setup.sh did not run"
+    jobs = []
+    for version in (command, web):
+        path = point.edgec.run("store", "--store", point.path, "path", version.name).strip()
+        stem = world.folder / version.name.replace("/", "-")
+        stem.with_suffix(".stdin").write_text("")
+        names = ("stdin", "stdout", "stderr")
+        streams = {name: str(stem.with_suffix(f".{name}")) for name in names}
+        jobs.append({"artifact": path, "epochs": True, "arguments": []} | streams)
+    listed = world.folder / "jobs.json"
+    listed.write_text(json.dumps(jobs))
+    script = REPOSITORY / "tests" / "aarch64" / "run_components.py"
+    run = ["qemu-aarch64-static", "-cpu", MODEL, "-L", root, f"{root}/usr/bin/python3.13"]
+    done = subprocess.run(
+        [*map(str, run), str(script), str(listed)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": f"{root}/opt/wasmtime"},
+    )
+    expect(done.returncode == 0, done.stderr)
+    said = json.loads(done.stdout)
+    first, second = said["results"]
+    printed = Path(jobs[0]["stdout"]).read_text()
+    expect(first == {"code": 0} and "Hello" in printed, f"{first}, {printed}")
+    expect("exports" in second, f"{second}")
+    return f"{said['machine']} as {MODEL}: {printed.strip()!r}; the program of wasi:http starts"
