@@ -85,6 +85,12 @@ static STEPS: [Step; 18] = [
         when: When::Always,
     },
     Step {
+        name: "registry",
+        about: "push, pull, copy and sync with real registries, tools of others, and faults",
+        check: registry,
+        when: When::Always,
+    },
+    Step {
         name: "report",
         about: "the pages of `edgec report` in a headless Chromium",
         check: report,
@@ -179,8 +185,9 @@ pub(crate) fn run_steps(names: &[&str]) -> Outcome {
 }
 
 /// Workspaces of their own, whose programs only tests use.
-const APART: [&str; 2] = [
+const APART: [&str; 3] = [
     "tests/generator/Cargo.toml",
+    "tests/registry/clients/Cargo.toml",
     "tests/toolchains/encoders/Cargo.toml",
 ];
 
@@ -282,6 +289,10 @@ fn release() -> Outcome {
 
 fn shared_cache() -> Outcome {
     run(command("tests/shared_cache/run.sh").arg(edgec()?))
+}
+
+fn registry() -> Outcome {
+    run(command("tests/registry/run.py").args(["--edgec", &edgec()?]))
 }
 
 fn report() -> Outcome {
