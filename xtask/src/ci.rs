@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 18] = [
+static STEPS: &[Step] = &[
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
