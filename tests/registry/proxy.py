@@ -66,8 +66,7 @@ class Counters:
     def total(self, column, method, kind, status):
         def fits(key):
             return all(
-                wanted is None or wanted == has
-                for wanted, has in zip((method, kind, status), key)
+                wanted is None or wanted == has for wanted, has in zip((method, kind, status), key)
             )
 
         with self.lock:

@@ -62,8 +62,10 @@ def helper(world, host, password):
     folder.mkdir(exist_ok=True)
     answer = json.dumps({"ServerURL": host, "Username": USER, "Secret": password})
     script = folder / "docker-credential-tests"
-    script.write_text(f"#!/bin/sh\nread -r asked\n[ \"$asked\" = '{host}' ] || exit 1\n"
-                      f"cat <<'END'\n{answer}\nEND\n")
+    script.write_text(
+        f"#!/bin/sh\nread -r asked\n[ \"$asked\" = '{host}' ] || exit 1\n"
+        f"cat <<'END'\n{answer}\nEND\n"
+    )
     script.chmod(0o755)
 
 

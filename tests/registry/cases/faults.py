@@ -155,8 +155,14 @@ def registry_killed(scene, note):
         status = pulling.wait(120)
     expect(status != 0, "a pull succeeds without a registry")
     scene.still(old)
-    refused(scene, note, "registry-unreachable", "registry-unavailable", "registry-absent",
-            "registry-cut-short")
+    refused(
+        scene,
+        note,
+        "registry-unreachable",
+        "registry-unavailable",
+        "registry-absent",
+        "registry-cut-short",
+    )
     scene.origin.start()
     scene.far.start()
     note(scene.by_itself())
@@ -326,8 +332,16 @@ def killed(world):
 
 
 # Where a pull stands when it is killed: the kind of the request, and the bytes that came.
-STEPS = [("tag", 0), ("tag", 500), ("manifest", 0), ("manifest", 300), ("blob", 0),
-         ("blob", 1000), ("blob", MIDDLE), ("blob", 3 * MIDDLE - 5000)]
+STEPS = [
+    ("tag", 0),
+    ("tag", 500),
+    ("manifest", 0),
+    ("manifest", 300),
+    ("blob", 0),
+    ("blob", 1000),
+    ("blob", MIDDLE),
+    ("blob", 3 * MIDDLE - 5000),
+]
 
 
 def at_each_request(scene, note):
@@ -376,8 +390,20 @@ def at_each_change(scene, note):
     for number in numbers:
         point = scene.world.point(f"killed-{number}", store=copy_of(store, f"killed-{number}"))
         inject = f"inject={CHANGES}:signal=SIGKILL:when={number}"
-        done = point.attempt(scene.reference, before=["strace", "-f", "-qq", "-o", "/dev/null",
-                                                      "-e", f"trace={CHANGES}", "-e", inject])
+        done = point.attempt(
+            scene.reference,
+            before=[
+                "strace",
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                f"trace={CHANGES}",
+                "-e",
+                inject,
+            ],
+        )
         expect(done.status not in (0, 1, 2, 3), f"change {number}: it ends with {done.status}")
         point.verify()
         found = point.version(APPLICATION)
@@ -390,8 +416,10 @@ def at_each_change(scene, note):
         point.verify()
         shutil.rmtree(point.path)
     expect(counts["old"] > 0, "no kill came before the version was there")
-    note(f"{len(numbers)} kills among {total} changes: {counts['old']} before the new version "
-         f"is current, {counts['new']} after")
+    note(
+        f"{len(numbers)} kills among {total} changes: {counts['old']} before the new version "
+        f"is current, {counts['new']} after"
+    )
     note(scene.by_itself())
 
 

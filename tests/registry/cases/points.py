@@ -39,8 +39,9 @@ def run(world):
                 note(f"{near.counters.requests()} requests, {kib(near.counters.sent())}")
             only(points[target], target)
     with world.case("the cache asks the registry once for each blob") as note:
-        twice = [path for path, count in far.counters.paths.items()
-                 if "/blobs/" in path and count > 1]
+        twice = [
+            path for path, count in far.counters.paths.items() if "/blobs/" in path and count > 1
+        ]
         expect(not twice, f"several times: {twice}")
         before = far.counters.requests(kind="blob")
         again = world.point("again", host=profiles["x86_64"])

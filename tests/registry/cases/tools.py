@@ -67,8 +67,10 @@ def pushed(world, registry, version, *options):
 def index_as_it_should_be(host, repository, version):
     _, index = manifest(host, repository, "v1")
     entries = index["manifests"]
-    platforms = [(e.get("platform", {}).get("os"), e.get("platform", {}).get("architecture"))
-                 for e in entries]
+    platforms = [
+        (e.get("platform", {}).get("os"), e.get("platform", {}).get("architecture"))
+        for e in entries
+    ]
     expect(platforms[:2] == PORTABLE, f"portable programs come first: {platforms}")
     expect(platforms[2][1] == "wasm", f"then wasm itself: {platforms}")
     expect(len({e["digest"] for e in entries[:3]}) == 1, "one portable program, three platforms")
