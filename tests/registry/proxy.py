@@ -13,6 +13,7 @@ the places that a registry answers with lead through the proxy too.
 
 import collections
 import contextlib
+import functools
 import hashlib
 import http.client
 import http.server
@@ -51,16 +52,17 @@ class Counters:
     def clear(self):
         with self.lock:
             self.by = collections.defaultdict(lambda: [0, 0, 0])
-            # Of each path: how many answers with a body.
+            # Of each path: how often its content was asked for, and there.
             self.paths = collections.Counter()
 
-    def add(self, method, path, status, received, sent):
+    def add(self, method, path, status, requests=0, received=0, sent=0):
+        """What is about to be sent is counted first: who has an answer finds it counted."""
         with self.lock:
             row = self.by[method, kind_of(path), status]
-            row[0] += 1
+            row[0] += requests
             row[1] += received
             row[2] += sent
-            if sent and method == "GET":
+            if requests and method == "GET" and status in (200, 206):
                 self.paths[path] += 1
 
     def total(self, column, method, kind, status):
@@ -356,25 +358,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         """Every method comes here."""
         path = self.path.partition("?")[0]
-        body = list(self.body_of_request())
-        received, self.sent = sum(map(len, body)), 0
-        fault, status = self.proxy.fault_of(self.command, path), 0
+        body = b"".join(self.body_of_request())
+        self.received = len(body)
+        fault = self.proxy.fault_of(self.command, path)
         try:
             if other := fault.instead():
                 status, fields, content = other
                 self.answer(status, fields.items(), len(content), [content])
             else:
-                answer = self.ask(b"".join(body))
-                status = answer.status
-                self.pass_on(answer, fault)
+                self.pass_on(self.ask(body), fault)
             self.wfile.flush()
         except (OSError, Broken, http.client.HTTPException):
             self.close_connection = True
             with contextlib.suppress(OSError):
                 self.wfile.flush()
             end(self.connection)
-        finally:
-            self.proxy.counters.add(self.command, path, status, received, self.sent)
 
     do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = do_GET
 
@@ -439,6 +437,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer.read()
 
     def answer(self, status, fields, length, parts):
+        count = functools.partial(
+            self.proxy.counters.add, self.command, self.path.partition("?")[0], status
+        )
+        count(requests=1, received=self.received)
         self.send_response_only(status)
         for name, value in fields:
             self.send_header(name, value)
@@ -457,8 +459,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for at in range(0, len(part), step):
                 piece = part[at : at + step]
                 self.proxy.link.wait(len(piece))
+                count(sent=len(piece))
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-                self.sent += len(piece)
                 if self.proxy.link.rate:
                     self.wfile.flush()
             # What was passed on before a fault has arrived.

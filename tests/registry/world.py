@@ -122,13 +122,11 @@ class World:
     @contextlib.contextmanager
     def case(self, name):
         """One thing that is shown. If it fails, the others still run, and the run fails."""
-        notes, begin = [], time.monotonic()
+        notes, begin, failed = [], time.monotonic(), None
         try:
             yield notes.append
         except Exception as error:
-            failed = str(error) if isinstance(error, Failed) else traceback.format_exc()
-        else:
-            failed = None
+            failed = isinstance(error, Failed) and str(error) or traceback.format_exc()
         took = time.monotonic() - begin
         self.results.append((name, failed, notes, took))
         told = "; ".join(notes)
