@@ -10,8 +10,9 @@ import sys
 import time
 
 from cases.tools import refusal
+from fault import Cut, Flip, Old, Short, Stall, Status
 from follow import Follower, wait_until
-from proxy import Cut, Flip, Old, Proxy, Short, Stall, Status
+from proxy import Proxy
 from release import REPOSITORY, Failed
 from world import expect, kib
 

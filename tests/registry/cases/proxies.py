@@ -5,7 +5,8 @@ import http.client
 import threading
 import time
 
-from proxy import Cut, Flip, Old, Proxy, Short, Stall, Status
+from fault import Cut, Flip, Old, Short, Stall, Status
+from proxy import Proxy
 from servers import blob, get, manifest
 from world import expect
 
