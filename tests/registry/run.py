@@ -3,7 +3,7 @@
 
     tests/registry/run.py --edgec EDGEC                all
     tests/registry/run.py --edgec EDGEC --only tools   one of: proxies tools referrers points
-                                                       reproducible access faults
+                                                       reproducible access faults kills
 
 It installs what it needs as root on Debian (`tools.sh`), and compiles the clients and the registry
 of `clients/`. Every server is on the loopback interface, and ends with the run. No test depends on
@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-CASES = ("proxies", "tools", "referrers", "points", "reproducible", "access", "faults")
+CASES = ("proxies", "tools", "referrers", "points", "reproducible", "access", "faults", "kills")
 
 
 def main():

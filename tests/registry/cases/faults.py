@@ -1,112 +1,20 @@
-"""Faults of registries, links, disks and processes, while an old version serves.
+"""Faults of registries, links and disks, while an old version serves.
 
 After each, the old version answers, the store is whole, and the new version comes by itself.
 """
 
 import re
-import shutil
 import subprocess
-import sys
 import time
 
 from cases.tools import refusal
 from fault import Cut, Flip, Old, Short, Stall, Status
-from follow import Follower, wait_until
-from proxy import Proxy
-from release import REPOSITORY, Failed
+from follow import wait_until
+from scene import APPLICATION, MIDDLE, TAG, Scene
 from world import expect, kib
 
-sys.path.append(str(REPOSITORY / "tests" / "serve"))
-
-from host import Server, application, fill  # noqa: E402
-from probe import Probe  # noqa: E402
-
-APPLICATION = "faults/app"
-TAG = "live"
-# Bytes in an image that no compressor makes smaller. Every version has others.
-PADDING = 150_000
-# So many bytes of a body came before something happened. Envelopes are shorter.
-MIDDLE = 50_000
+# Bytes in a second.
 SLOW = 50_000
-
-
-class Scene:
-    """A registry, a cache, links between them, and a point of presence that serves."""
-
-    def __init__(self, world, name, store=None):
-        self.world, self.name = world, name
-        self.origin = world.registry(f"{name}-origin")
-        self.far = world.start(Proxy(self.origin.port))
-        self.cache = world.registry(f"{name}-cache", cache_of=self.far.host)
-        self.near = world.start(Proxy(self.cache.port))
-        self.point = world.point(name, store=store)
-        self.version = 0
-        self.publish()
-        self.point.pull(self.reference)
-        self.server = Server(self.point, [application("app") | {"name": APPLICATION}])
-        self.probe = None
-
-    @property
-    def reference(self):
-        return f"{self.near.host}/{APPLICATION}:{TAG}"
-
-    def publish(self):
-        """The next version, pushed to the registry, past every link."""
-        self.version += 1
-        version = self.world.version(APPLICATION, self.version, padding=PADDING)
-        self.world.publisher.push(f"{self.origin.host}/{APPLICATION}:{TAG}", version)
-        return version
-
-    def answered(self):
-        """The version that clients get."""
-        status, text = self.server.ask("app", "/a")
-        expect(status == 200, f"clients get status {status}: {text}")
-        return (ord(text[0]) - ord("v")) * 10 + int(text[1])
-
-    def pull(self, **more):
-        return self.point.attempt(self.reference, **more)
-
-    def follower(self):
-        return Follower(self.point, self.reference, APPLICATION)
-
-    def still(self, version):
-        """After a fault: the old version answers, and every image is whole."""
-        expect(self.answered() == version, f"version {self.answered()} answers, not {version}")
-        self.point.verify()
-        found = self.point.version(APPLICATION)
-        expect(found == version, f"version {found} is current, not {version}")
-
-    def reaches(self, version, patience=60):
-        """The host serves a version, and nothing is left behind. Returns the seconds."""
-        took = wait_until(
-            lambda: self.answered() == version, f"version {version} does not come", patience
-        )
-        self.point.verify()
-        return took
-
-    def clean(self):
-        """After a run that succeeded, nothing of those before is left."""
-        expect(self.point.unfinished() == [], f"left behind: {self.point.unfinished()}")
-
-    def by_itself(self):
-        """The fault has ended: what follows the reference comes to the new version."""
-        with self.follower():
-            took = self.reaches(self.version)
-        self.clean()
-        return f"version {self.version} after {took:.1f} s"
-
-    def __enter__(self):
-        self.server.__enter__()
-        self.probe = Probe(self.server.port, "app.test", "/a", pause=0.02).__enter__()
-        return self
-
-    def __exit__(self, *failure):
-        self.probe.__exit__()
-        self.server.__exit__(*failure)
-
-    def all_answered(self):
-        expect(not self.probe.failures, f"failed: {self.probe.failures[:3]}")
-        return self.probe.line()
 
 
 def run(world):
@@ -130,7 +38,6 @@ def run(world):
             note(scene.all_answered())
     with world.case("the disk is full") as note:
         disk_full(world, note)
-    killed(world)
 
 
 def refused(scene, note, *codes):
@@ -318,156 +225,12 @@ def disk_full(world, note):
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def killed(world):
-    with Scene(world, "killed") as scene:
-        with world.case("kill -9 of the pull at each request") as note:
-            at_each_request(scene, note)
-        with world.case("kill -9 of the sync at each request") as note:
-            sync_at_each_request(scene, note)
-        with world.case("kill -9 of the pull at each change of the store") as note:
-            at_each_change(scene, note)
-        with world.case("killed: requests while all of this happened") as note:
-            note(scene.all_answered())
-    with world.case("kill -9 of the host at each step") as note:
-        host_killed(world, note)
-
-
-# Where a pull stands when it is killed: the kind of the request, and the bytes that came.
-STEPS = [
-    ("tag", 0),
-    ("tag", 500),
-    ("manifest", 0),
-    ("manifest", 300),
-    ("blob", 0),
-    ("blob", 1000),
-    ("blob", MIDDLE),
-    ("blob", 3 * MIDDLE - 5000),
-]
-
-
-def at_each_request(scene, note):
-    old = scene.version
-    scene.publish()
-    for kind, after in STEPS:
-        with scene.near.fault(Stall(after, kind=kind)) as stall:
-            pulling = scene.point.edgec.start(*scene.point.arguments(scene.reference))
-            is_there = stall.reached.wait(30)
-            pulling.kill()
-            pulling.wait()
-        expect(is_there, f"{kind} of {after} bytes: no such request")
-        scene.still(old)
-    note(f"{len(STEPS)} kills")
-    note(scene.by_itself())
-
-
-def sync_at_each_request(scene, note):
-    old = scene.version
-    scene.publish()
-    for kind, after in STEPS:
-        with scene.near.fault(Stall(after, kind=kind)) as stall:
-            with scene.follower():
-                is_there = stall.reached.wait(30)
-        expect(is_there, f"{kind} of {after} bytes: no such request")
-        scene.still(old)
-    note(f"{len(STEPS)} kills")
-    note(scene.by_itself())
-
-
-CHANGES = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,fsync,fdatasync,mkdir,mkdirat"
-# So many of them are tried in one run, spread over all.
-MOST_KILLS = 24
-
-
-def at_each_change(scene, note):
-    """Kills a pull at the first change of a file, at the second, and so on, each in a store of its
-    own, until a pull comes through."""
-    if not shutil.which("strace"):
-        raise Failed("strace is not installed: apt-get install strace")
-    old = scene.version
-    scene.publish()
-    store, counts = scene.point.path, {"old": 0, "new": 0}
-    total = changes_of(scene, copy_of(store, "count"))
-    numbers = sorted({1 + at * (total - 1) // (MOST_KILLS - 1) for at in range(MOST_KILLS)})
-    for number in numbers:
-        point = scene.world.point(f"killed-{number}", store=copy_of(store, f"killed-{number}"))
-        inject = f"inject={CHANGES}:signal=SIGKILL:when={number}"
-        done = point.attempt(
-            scene.reference,
-            before=[
-                "strace",
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                f"trace={CHANGES}",
-                "-e",
-                inject,
-            ],
-        )
-        expect(done.status not in (0, 1, 2, 3), f"change {number}: it ends with {done.status}")
-        point.verify()
-        found = point.version(APPLICATION)
-        expect(found in (old, scene.version), f"change {number}: version {found} is current")
-        counts["old" if found == old else "new"] += 1
-        point.pull(scene.reference)
-        found, left = point.version(APPLICATION), point.unfinished()
-        expect(found == scene.version, f"change {number}: then version {found} is current")
-        expect(left == [], f"change {number}: left behind: {left}")
-        point.verify()
-        shutil.rmtree(point.path)
-    expect(counts["old"] > 0, "no kill came before the version was there")
-    note(
-        f"{len(numbers)} kills among {total} changes: {counts['old']} before the new version "
-        f"is current, {counts['new']} after"
-    )
-    note(scene.by_itself())
-
-
-def copy_of(store, name):
-    copy = store.with_name(f"{store.name}-{name}")
-    subprocess.run(["cp", "-a", str(store), str(copy)], check=True)
-    return copy
-
-
-def changes_of(scene, store):
-    """How many changes of files a whole pull makes."""
-    log = store.with_suffix(".strace")
-    point = scene.world.point("count", store=store)
-    before = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={CHANGES}"]
-    point.pull(scene.reference, before=before)
-    calls = [line for line in log.read_text().splitlines() if re.search(r"\b[a-z0-9]+\(", line)]
-    shutil.rmtree(store)
-    return len(calls)
-
-
-def host_killed(world, note):
-    """The host is killed while a sync pulls, and right after; each time it serves again."""
-    with Scene(world, "host") as scene:
-        scene.probe.__exit__()
-        before = len(scene.probe.failures)
-        for kind, after in STEPS:
-            old = scene.version
-            scene.publish()
-            with scene.follower():
-                with scene.near.fault(Stall(after, kind=kind)) as stall:
-                    expect(stall.reached.wait(30), f"{kind} of {after} bytes: no such request")
-                    restart(scene)
-                    scene.still(old)
-                scene.reaches(scene.version)
-        for pause in (0.0, 0.02, 0.05, 0.1, 0.2, 0.4):
-            # The new version is admitted, and the host is about to take it.
-            scene.publish()
-            done = scene.pull()
-            expect(done.status == 0, done.said)
-            time.sleep(pause)
-            restart(scene)
-            expect(scene.answered() == scene.version, "a restarted host serves an old version")
-        scene.clean()
-        note(f"{len(STEPS) + 6} kills, each followed by answers; {before} failed before the first")
-
-
-def restart(scene):
-    scene.server.process.kill()
-    scene.server.process.wait()
-    scene.server.start()
+def fill(path):
+    """Takes all the room that is left on a disk."""
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1):
+            try:
+                while True:
+                    file.write(b"\0" * size)
+            except OSError:
+                pass
