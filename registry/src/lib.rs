@@ -5,14 +5,23 @@
 
 mod checked;
 mod connect;
+mod content;
+mod credentials;
 mod error;
 mod layout_folder;
+mod network;
 mod options;
 mod parallel;
 mod reference;
 mod repository;
+mod retry;
 
 pub use self::connect::{Connector, connect};
+pub use self::content::{
+    AdmitOptions, Admitted, Attached, AttachedKind, Beside, Copied, CopyError, Fetched, Layout,
+    MalformedManifest, NativeEntry, Offer, PortableEntry, Progress, PullError, Push, PushArtifact,
+    PushError, Pushed, PushedNative, Session, Statements, Taken, Traffic, Unseen, Way, media,
+};
 pub use self::error::RegistryError;
 pub use self::options::{ConnectOptions, Credentials, Retries, Timeouts};
 pub use self::parallel::in_parallel;

@@ -1,0 +1,131 @@
+//! Whether a failure is worth another attempt.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use url::Url;
+
+use crate::RegistryError;
+use crate::checked::shown;
+
+/// Why one attempt failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Another attempt may succeed.
+    Again {
+        /// The error if there is no other attempt.
+        error: RegistryError,
+        /// How long the registry wants to be left alone.
+        wait: Option<Duration>,
+    },
+    /// Another attempt would fail too.
+    Final(RegistryError),
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Failure {
+    pub(super) fn again(error: RegistryError) -> Self {
+        Self::Again { error, wait: None }
+    }
+
+    /// A request that got no answer, or no whole one.
+    pub(super) fn of_request(url: &Url, error: &reqwest::Error) -> Self {
+        let host = host_of(url);
+        if let Some(reason) = tls_reason(error) {
+            return Self::Final(RegistryError::Tls { host, reason });
+        }
+        let reason = innermost(error);
+        let failed = RegistryError::Unreachable {
+            host,
+            attempts: 1,
+            reason,
+        };
+        match error.is_builder() {
+            true => Self::Final(failed),
+            false => Self::again(failed),
+        }
+    }
+
+    /// A peer that said nothing for too long.
+    pub(super) fn of_silence(url: &Url, idle: Duration) -> Self {
+        Self::again(RegistryError::Unreachable {
+            host: host_of(url),
+            attempts: 1,
+            reason: format!("nothing moved for {} seconds", idle.as_secs_f32()),
+        })
+    }
+}
+
+/// Whether the same request may succeed later.
+///
+/// Source: RFC 9110, section 15; RFC 6585, section 4.
+pub(super) fn is_temporary(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+        )
+}
+
+/// The error after so many attempts.
+pub(super) fn after(mut error: RegistryError, sent: u32) -> RegistryError {
+    match &mut error {
+        RegistryError::Unavailable { attempts, .. }
+        | RegistryError::Unreachable { attempts, .. }
+        | RegistryError::CutShort { attempts, .. } => *attempts = sent,
+        _ => {}
+    }
+    error
+}
+
+pub(super) fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// What is wrong with TLS, if that is what failed.
+fn tls_reason(error: &reqwest::Error) -> Option<String> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(it) = cause {
+        let inner = it
+            .downcast_ref::<std::io::Error>()
+            .and_then(|it| it.get_ref());
+        let found = it
+            .downcast_ref::<rustls::Error>()
+            .or_else(|| inner.and_then(|it| it.downcast_ref::<rustls::Error>()));
+        if let Some(error) = found {
+            return Some(match error {
+                rustls::Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),
+                error => shown(&error.to_string()),
+            });
+        }
+        cause = it.source();
+    }
+    None
+}
+
+/// The innermost cause says most. An error's own text has the address with its query, which may
+/// have a secret.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    let mut text = None;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+        text = Some(cause.to_string());
+    }
+    let kind = match error {
+        _ if error.is_timeout() => "no connection in time",
+        _ if error.is_connect() => "no connection",
+        _ => "the connection failed",
+    };
+    shown(&text.unwrap_or_else(|| kind.to_owned()))
+}

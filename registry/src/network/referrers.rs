@@ -1,0 +1,224 @@
+//! What refers to a manifest: from the registry's API, or from the fallback tag.
+//!
+//! Source: OCI Distribution Specification 1.1, "Listing Referrers", "Referrers Tag Schema".
+
+use std::sync::atomic::Ordering;
+
+use edgec_artifact::Sha256Digest;
+use http::{HeaderMap, Method, StatusCode, header};
+use oci_client::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::request::{Access, Ask, pause};
+use super::{NetworkRepository, answer, manifests};
+use crate::checked::{MAX_MANIFEST_LEN, digest_of, fallback_tag, refers_to};
+use crate::retry::Backoff;
+use crate::{Descriptor, RegistryError, StoredManifest, Which};
+
+/// How many pages of a list are read.
+const MAX_PAGES: usize = 16;
+/// How many entries are looked at. Each is a request.
+const MAX_ENTRIES: usize = 256;
+/// How often the fallback tag is written, if other hosts write it at the same time.
+const MAX_WRITES: usize = 5;
+
+/// A list of referrers. Fields beside the entries stay as they are.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    schema_version: u32,
+    #[serde(default)]
+    manifests: Vec<Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl List {
+    fn entries(&self) -> impl Iterator<Item = Descriptor> {
+        let entries = self.manifests.iter();
+        entries.filter_map(|it| serde_json::from_value(it.clone()).ok())
+    }
+}
+
+impl NetworkRepository {
+    pub(super) async fn get_referrers(
+        &self,
+        subject: Sha256Digest,
+    ) -> Result<Vec<Descriptor>, RegistryError> {
+        let candidates = match self.list(subject).await? {
+            Some(candidates) => candidates,
+            None => match self.fallback(subject).await? {
+                Some(list) => list.entries().collect(),
+                None => Vec::new(),
+            },
+        };
+        let mut found: Vec<Descriptor> = Vec::new();
+        for candidate in candidates.into_iter().take(MAX_ENTRIES) {
+            let known = found.iter().any(|it| it.digest == candidate.digest);
+            if !known && self.is_referrer(&candidate, subject).await? {
+                found.push(candidate);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether an entry refers to the subject. A registry may have resolved the fallback tag to
+    /// something else, and a list may name what was removed.
+    async fn is_referrer(
+        &self,
+        entry: &Descriptor,
+        subject: Sha256Digest,
+    ) -> Result<bool, RegistryError> {
+        let Ok(digest) = digest_of(entry) else {
+            return Ok(false);
+        };
+        if digest == subject || entry.size > MAX_MANIFEST_LEN {
+            return Ok(false);
+        }
+        match self.get_manifest(&Which::Digest(digest), None).await {
+            Ok(manifest) => Ok(manifest.is_some_and(|it| refers_to(&it, subject))),
+            Err(error) if error.is_absence() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The list of the registry's API. `None` if it has no such API.
+    async fn list(&self, subject: Sha256Digest) -> Result<Option<Vec<Descriptor>>, RegistryError> {
+        let mut url = self.url(&format!("referrers/sha256:{subject}"));
+        let mut entries = Vec::new();
+        for page in 0..MAX_PAGES {
+            let what = format!("referrers of sha256:{subject}");
+            let ask = Ask::new(Method::GET, url.clone(), Access::Pull, &what)
+                .with(header::ACCEPT, OCI_IMAGE_INDEX_MEDIA_TYPE);
+            let (headers, at, bytes) = match self.read_page(&ask).await {
+                Ok(read) => read,
+                // What registries without the API answer.
+                Err(RegistryError::Absent { .. } | RegistryError::Refused { .. }) if page == 0 => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            let list = serde_json::from_slice::<List>(&bytes).ok();
+            let is_index = manifests::media_type(&headers) == OCI_IMAGE_INDEX_MEDIA_TYPE;
+            let Some(list) = list.filter(|_| is_index) else {
+                return Ok(None);
+            };
+            self.has_referrers.store(true, Ordering::Relaxed);
+            entries.extend(list.entries());
+            match next_page(&headers, &at) {
+                Some(next) if entries.len() < MAX_ENTRIES => url = next,
+                _ => break,
+            }
+        }
+        Ok(Some(entries))
+    }
+
+    async fn read_page(&self, ask: &Ask<'_>) -> Result<(HeaderMap, Url, Vec<u8>), RegistryError> {
+        let idle = self.client.options.timeouts.idle;
+        let what = format!("the list of {} of {}", ask.what, self.place());
+        let mut backoff = Backoff::new(self.client.options.retries);
+        loop {
+            let read = match self.once(ask, &[StatusCode::OK]).await {
+                Ok(mut answer) => {
+                    let response = &mut answer.response;
+                    let read = answer::read(response, &what, MAX_MANIFEST_LEN, idle).await;
+                    read.map(|it| (response.headers().clone(), response.url().clone(), it))
+                }
+                Err(failure) => Err(failure),
+            };
+            match read {
+                Ok(read) => return Ok(read),
+                Err(failure) => pause(&mut backoff, failure).await?,
+            }
+        }
+    }
+
+    /// The list under the fallback tag, if there is one.
+    async fn fallback(&self, subject: Sha256Digest) -> Result<Option<List>, RegistryError> {
+        let which = Which::Tag(fallback_tag(subject));
+        match self.get_manifest(&which, None).await {
+            Ok(found) => Ok(found.and_then(|it| list_in(&it, subject))),
+            Err(error) if error.is_absence() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn list_referrer(
+        &self,
+        subject: Sha256Digest,
+        referrer: &Descriptor,
+    ) -> Result<(), RegistryError> {
+        if self.has_referrers.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let tag = fallback_tag(subject);
+        // The protocol has no way to write only if nobody else did. So the list is read again.
+        for _ in 0..MAX_WRITES {
+            let list = self.fallback(subject).await?;
+            let mut list = list.unwrap_or_else(|| List {
+                schema_version: 2,
+                manifests: Vec::new(),
+                rest: Map::from_iter([(
+                    "mediaType".to_owned(),
+                    Value::from(OCI_IMAGE_INDEX_MEDIA_TYPE),
+                )]),
+            });
+            if list.entries().any(|it| it.digest == referrer.digest) {
+                return Ok(());
+            }
+            let failed = |error: serde_json::Error| RegistryError::Answer {
+                place: self.place(),
+                what: error.to_string(),
+            };
+            list.manifests
+                .push(serde_json::to_value(referrer).map_err(failed)?);
+            let bytes = serde_json::to_vec(&list).map_err(failed)?;
+            self.send_manifest(Some(&tag), OCI_IMAGE_INDEX_MEDIA_TYPE, &bytes)
+                .await?;
+        }
+        Err(RegistryError::Answer {
+            place: self.place(),
+            what: format!("tag {tag} does not keep what was written"),
+        })
+    }
+}
+
+/// The list in a manifest, if it is one. Some registries give the subject itself for this tag.
+fn list_in(manifest: &StoredManifest, subject: Sha256Digest) -> Option<List> {
+    let is_list = manifest.digest != subject && manifest.media_type == OCI_IMAGE_INDEX_MEDIA_TYPE;
+    is_list.then(|| serde_json::from_slice(&manifest.bytes).ok())?
+}
+
+/// The address of the next page, if it is at the same registry.
+///
+/// Source: RFC 8288.
+fn next_page(headers: &HeaderMap, at: &Url) -> Option<Url> {
+    let link = headers.get(header::LINK)?.to_str().ok()?;
+    let link = link
+        .split(',')
+        .find(|it| it.contains("rel=\"next\"") || it.contains("rel=next"))?;
+    let (_, rest) = link.split_once('<')?;
+    let (address, _) = rest.split_once('>')?;
+    let url = at.join(address).ok()?;
+    (url.origin() == at.origin()).then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_registry_has_the_next_page() {
+        let at = Url::parse("https://r.example/v2/a/referrers/x").unwrap();
+        let next = |link: &str| {
+            let header = (header::LINK, link.parse().unwrap());
+            next_page(&HeaderMap::from_iter([header]), &at).map(String::from)
+        };
+        let found = next("</v2/a/referrers/x?n=2>; rel=\"next\"").unwrap();
+        assert_eq!(found, "https://r.example/v2/a/referrers/x?n=2");
+        assert_eq!(next("<https://other.example/>; rel=\"next\""), None);
+        assert_eq!(next("</v2/a>; rel=\"last\""), None);
+    }
+}

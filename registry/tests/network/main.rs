@@ -1,0 +1,100 @@
+//! The transport against a registry that misbehaves as it is told.
+
+mod downloads;
+mod fake;
+mod logins;
+mod manifests;
+mod uploads;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use edgec_artifact::Sha256Digest;
+use edgec_registry::{
+    ConnectOptions, Credentials, Descriptor, RegistryError, Repository, Retries, Timeouts, connect,
+};
+
+use self::fake::Fake;
+
+/// Options for a registry in this process: it answers at once or never.
+fn options() -> ConnectOptions {
+    let moment = Duration::from_millis(1);
+    ConnectOptions::default()
+        .credentials(Credentials::Anonymous)
+        .retries(Retries::new(3, moment, Duration::from_millis(500)))
+        .timeouts(Timeouts::new(
+            Duration::from_secs(10),
+            Duration::from_secs(20),
+        ))
+}
+
+/// The same, for a registry that says nothing.
+fn impatient() -> ConnectOptions {
+    let idle = Duration::from_millis(100);
+    options().timeouts(Timeouts::new(Duration::from_secs(10), idle))
+}
+
+fn open(fake: &Fake, options: &ConnectOptions) -> Box<dyn Repository> {
+    let reference = format!("{}/shop:v1", fake.address).parse().unwrap();
+    connect(&reference, options).unwrap()
+}
+
+fn descriptor(bytes: &[u8]) -> Descriptor {
+    Descriptor {
+        media_type: "application/octet-stream".into(),
+        digest: format!("sha256:{}", Sha256Digest::of(bytes)),
+        size: bytes.len() as u64,
+        urls: Vec::new(),
+        annotations: BTreeMap::new(),
+        artifact_type: None,
+        platform: None,
+    }
+}
+
+/// Bytes that repeat nowhere.
+fn content(length: usize) -> Vec<u8> {
+    let word = |it: usize| {
+        (it as u64)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .to_le_bytes()
+    };
+    (0..length.div_ceil(8))
+        .flat_map(word)
+        .take(length)
+        .collect()
+}
+
+fn fetch(fake: &Fake, bytes: &[u8]) -> Result<Vec<u8>, RegistryError> {
+    let mut into = Vec::new();
+    open(fake, &options()).blob(&descriptor(bytes), &mut into)?;
+    Ok(into)
+}
+
+#[test]
+fn a_host_that_nobody_listens_at_is_named() {
+    // The port is free again when the listener is dropped.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let reference = format!("{address}/shop:v1").parse().unwrap();
+    let repository = connect(&reference, &options()).unwrap();
+    let error = repository.manifest(&reference.which(), None).unwrap_err();
+    assert!(
+        matches!(&error, RegistryError::Unreachable { attempts: 3, .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    assert!(error.is_temporary());
+}
+
+#[test]
+fn a_host_without_tls_is_named() {
+    let fake = Fake::start();
+    // A certificate authority makes the connection to a loopback name one with TLS.
+    let ca = include_bytes!("ca.pem").to_vec();
+    let error = open(&fake, &options().ca(ca))
+        .has_blob(&descriptor(b"a"))
+        .unwrap_err();
+    assert_eq!(error.code(), "registry-tls");
+    assert!(error.to_string().contains("does not speak TLS"), "{error}");
+}

@@ -1,0 +1,242 @@
+//! Manifests, indexes, and what refers to them.
+
+use edgec_artifact::Sha256Digest;
+use edgec_registry::{Descriptor, Which};
+
+use crate::fake::{Fake, Fault};
+use crate::{descriptor, open, options};
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+fn tag(name: &str) -> Which {
+    Which::Tag(name.to_owned())
+}
+
+/// A manifest with a subject.
+fn referrer(subject: Sha256Digest, note: &str) -> Vec<u8> {
+    format!(r#"{{"schemaVersion":2,"note":"{note}","subject":{{"digest":"sha256:{subject}"}}}}"#)
+        .into_bytes()
+}
+
+fn entry(bytes: &[u8]) -> Descriptor {
+    Descriptor {
+        media_type: MANIFEST.to_owned(),
+        ..descriptor(bytes)
+    }
+}
+
+fn list(entries: &[&Descriptor]) -> Vec<u8> {
+    let entries = serde_json::to_string(entries).unwrap();
+    format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":{entries}}}"#).into_bytes()
+}
+
+#[test]
+fn a_manifest_is_written_and_read() {
+    let fake = Fake::start();
+    let repository = open(&fake, &options());
+    let bytes = br#"{"schemaVersion":2,"manifests":[]}"#;
+    repository.put_manifest(Some("v1"), INDEX, bytes).unwrap();
+    let digest = Sha256Digest::of(bytes);
+    for which in [tag("v1"), Which::Digest(digest)] {
+        let found = repository.manifest(&which, None).unwrap().unwrap();
+        assert_eq!(found.bytes, bytes);
+        assert_eq!((found.digest, found.media_type.as_str()), (digest, INDEX));
+        assert_eq!(repository.manifest(&which, Some(digest)).unwrap(), None);
+    }
+    // By its digest, a manifest that is known needs no request.
+    let last = &fake.seen()[2];
+    let known = format!("\"sha256:{digest}\"");
+    assert_eq!(last.headers.get("if-none-match"), Some(&known));
+    assert_eq!(fake.requests().len(), 4);
+    repository.put_manifest(None, MANIFEST, b"{}").unwrap();
+    assert!(
+        fake.manifest(&format!("sha256:{}", Sha256Digest::of(b"{}")))
+            .is_some()
+    );
+}
+
+#[test]
+fn a_registry_that_ignores_conditions_is_understood() {
+    let fake = Fake::start();
+    fake.once(
+        "GET",
+        "manifests",
+        Fault::Status(200, vec![], "{}".to_owned()),
+    );
+    let known = Some(Sha256Digest::of(b"{}"));
+    let found = open(&fake, &options()).manifest(&tag("v1"), known).unwrap();
+    assert_eq!(found, None);
+}
+
+#[test]
+fn a_manifest_with_another_digest_is_refused() {
+    let fake = Fake::start();
+    fake.put_manifest("v1", MANIFEST, b"{\"a\":1}");
+    let digest = Sha256Digest::of(b"other");
+    fake.put_manifest(&format!("sha256:{digest}"), MANIFEST, b"{}");
+    let repository = open(&fake, &options());
+    let error = repository
+        .manifest(&Which::Digest(digest), None)
+        .unwrap_err();
+    assert_eq!(error.code(), "registry-digest");
+    // The registry says what it sends.
+    fake.once("GET", "manifests", Fault::Flip(3));
+    let error = repository.manifest(&tag("v1"), None).unwrap_err();
+    assert_eq!(error.code(), "registry-digest");
+    let headers = vec![("Docker-Content-Digest", format!("sha256:{digest}"))];
+    fake.once(
+        "PUT",
+        "manifests",
+        Fault::Status(201, headers, String::new()),
+    );
+    let error = repository
+        .put_manifest(Some("v2"), MANIFEST, b"{}")
+        .unwrap_err();
+    assert_eq!(error.code(), "registry-digest");
+}
+
+#[test]
+fn a_manifest_that_is_too_long_is_not_read() {
+    let fake = Fake::start();
+    let long = vec![b' '; (4 << 20) + 1];
+    fake.put_manifest("v1", MANIFEST, &long);
+    let repository = open(&fake, &options());
+    let error = repository.manifest(&tag("v1"), None).unwrap_err();
+    assert_eq!(error.code(), "registry-too-long");
+    let error = repository
+        .put_manifest(Some("v1"), MANIFEST, &long)
+        .unwrap_err();
+    assert_eq!(error.code(), "registry-too-long");
+    fake.once("GET", "manifests", Fault::Endless);
+    let error = repository.manifest(&tag("v1"), None).unwrap_err();
+    assert_eq!(error.code(), "registry-too-long");
+}
+
+#[test]
+fn a_manifest_comes_after_failures_that_pass() {
+    let fake = Fake::start();
+    fake.put_manifest("v1", MANIFEST, b"{\"a\":1}");
+    fake.once(
+        "GET",
+        "manifests",
+        Fault::Status(500, vec![], String::new()),
+    );
+    fake.once("GET", "manifests", Fault::CutAfter(3));
+    let found = open(&fake, &options()).manifest(&tag("v1"), None).unwrap();
+    assert_eq!(found.unwrap().bytes, b"{\"a\":1}");
+    fake.once("PUT", "manifests", Fault::NoAnswer);
+    open(&fake, &options())
+        .put_manifest(Some("v2"), MANIFEST, b"{}")
+        .unwrap();
+}
+
+#[test]
+fn a_refusal_says_why() {
+    let fake = Fake::start();
+    let body = r#"{"errors":[{"code":"MANIFEST_INVALID","message":"no layers"}]}"#;
+    fake.once(
+        "PUT",
+        "manifests",
+        Fault::Status(400, vec![], body.to_owned()),
+    );
+    let error = open(&fake, &options())
+        .put_manifest(Some("v1"), MANIFEST, b"{}")
+        .unwrap_err();
+    assert_eq!(error.code(), "registry-refused");
+    let text = error.to_string();
+    assert!(
+        text.contains("take the manifest of tag v1 (HTTP 400): MANIFEST_INVALID"),
+        "{text}"
+    );
+    let error = open(&fake, &options())
+        .manifest(&tag("none"), None)
+        .unwrap_err();
+    assert!(
+        error.is_absence() && error.to_string().contains("has no tag none"),
+        "{error}"
+    );
+    fake.once(
+        "GET",
+        "manifests",
+        Fault::Status(304, vec![], String::new()),
+    );
+    let error = open(&fake, &options())
+        .manifest(&tag("v1"), None)
+        .unwrap_err();
+    assert_eq!(error.code(), "registry-answer");
+}
+
+#[test]
+fn referrers_are_listed_under_a_tag_where_there_is_no_api() {
+    let fake = Fake::start();
+    let repository = open(&fake, &options());
+    let subject = Sha256Digest::of(b"subject");
+    assert_eq!(repository.referrers(subject).unwrap(), []);
+    let mut written = Vec::new();
+    for note in ["a", "b"] {
+        let bytes = referrer(subject, note);
+        repository.put_manifest(None, MANIFEST, &bytes).unwrap();
+        written.push(entry(&bytes));
+        for _ in 0..2 {
+            let last = written.last().unwrap();
+            repository.note_referrer(subject, last).unwrap();
+        }
+    }
+    let expected = list(&written.iter().collect::<Vec<_>>());
+    let tag = format!("sha256-{subject}");
+    let found = fake.manifest(&tag).unwrap();
+    let parse = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+    assert_eq!(parse(&found), parse(&expected));
+    assert_eq!(repository.referrers(subject).unwrap(), written);
+}
+
+#[test]
+fn entries_with_another_subject_are_left_out() {
+    let subject = Sha256Digest::of(b"subject");
+    let (ours, other) = (
+        referrer(subject, "ours"),
+        referrer(Sha256Digest([7; 32]), "other"),
+    );
+    let entries = [&entry(&other), &entry(&ours), &entry(b"gone")];
+    for has_api in [false, true] {
+        let fake = Fake::start();
+        let repository = open(&fake, &options());
+        for bytes in [&ours, &other] {
+            repository.put_manifest(None, MANIFEST, bytes).unwrap();
+        }
+        fake.put_manifest(&format!("sha256-{subject}"), INDEX, &list(&entries));
+        fake.put_manifest(
+            &format!("referrers-sha256:{subject}"),
+            INDEX,
+            &list(&entries),
+        );
+        if has_api {
+            fake.has_referrers();
+        }
+        assert_eq!(repository.referrers(subject).unwrap(), [entry(&ours)]);
+    }
+}
+
+#[test]
+fn a_tag_that_names_the_subject_itself_is_no_list() {
+    let fake = Fake::start();
+    let repository = open(&fake, &options());
+    let index = list(&[&entry(b"native")]);
+    let subject = Sha256Digest::of(&index);
+    fake.put_manifest(&format!("sha256-{subject}"), INDEX, &index);
+    assert_eq!(repository.referrers(subject).unwrap(), []);
+}
+
+#[test]
+fn a_registry_with_the_api_needs_no_tag() {
+    let fake = Fake::start();
+    fake.has_referrers();
+    let repository = open(&fake, &options());
+    let subject = Sha256Digest::of(b"subject");
+    let bytes = referrer(subject, "a");
+    repository.put_manifest(None, MANIFEST, &bytes).unwrap();
+    repository.note_referrer(subject, &entry(&bytes)).unwrap();
+    assert_eq!(fake.manifest(&format!("sha256-{subject}")), None);
+    assert_eq!(fake.requests().len(), 1);
+}
