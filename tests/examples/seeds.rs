@@ -3,7 +3,7 @@
 //! Run `cargo xtask seeds` after a change of the engine or the format.
 
 use edgec_artifact::{Artifact, Exports, Statement};
-use edgec_fuzz::SECRET_KEY;
+use edgec_fuzz::{SECRET_KEY, difference_seeds};
 use edgec_graphs::{Choices, graph};
 use edgec_tests::{Sandbox, repository};
 
@@ -62,6 +62,9 @@ fn main() {
     for (name, demands, text) in DEMANDS {
         let wasm = wat::parse_str(text).unwrap();
         write("gate", name, &[demands.as_bytes(), &wasm].concat());
+    }
+    for (name, bytes) in difference_seeds() {
+        write("difference", name, &bytes);
     }
     // The decisions of which components are made.
     for seed in GRAPHS {
