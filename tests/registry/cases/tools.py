@@ -58,7 +58,7 @@ def pushed(world, registry, version, *options):
     counted = registry.counters if isinstance(registry, Proxy) else None
     if counted:
         counted.clear()
-    world.publisher.push(reference(registry.host, version.name), version, "--attach", *options)
+    world.publisher.push(reference(registry.host, version.name), version, *options)
     if not counted:
         return "pushed"
     return f"{counted.requests()} requests, {kib(counted.received())} sent"

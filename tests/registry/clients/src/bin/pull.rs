@@ -10,6 +10,14 @@ type Error = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // The clients start no connection without one, also for HTTP.
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        eprintln!("error: there is another provider of cryptography");
+        return ExitCode::FAILURE;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let pulled = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["client", reference, file] => with_client(reference).await.map(|bytes| (bytes, file)),
