@@ -256,3 +256,39 @@ fn later(retry_after: Option<Duration>) -> String {
         format!("; it says to wait {} seconds", it.as_secs())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_say_what_is_known() {
+        let denied = |had_credentials, message: &str| {
+            let denied = RegistryError::Denied {
+                place: "r.example/shop".to_owned(),
+                status: 401,
+                had_credentials,
+                message: message.to_owned(),
+            };
+            denied.to_string()
+        };
+        assert_eq!(
+            denied(false, ""),
+            "r.example/shop denied access (HTTP 401, without credentials)"
+        );
+        assert_eq!(
+            denied(true, "log in"),
+            "r.example/shop denied access (HTTP 401, with the credentials for it): log in"
+        );
+    }
+
+    /// A test cannot take the threads or memory that a client needs.
+    #[test]
+    fn a_client_that_cannot_be_made_is_named() {
+        let error = RegistryError::Client {
+            reason: "no threads".to_owned(),
+        };
+        assert_eq!(error.code(), "registry-client");
+        assert!(error.to_string().ends_with("no threads"));
+    }
+}

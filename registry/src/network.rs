@@ -27,6 +27,7 @@ use edgec_artifact::Sha256Digest;
 use url::Url;
 
 pub(crate) use self::client::Client;
+use self::request::Access;
 use crate::checked::{Incoming, digest_of, shown};
 use crate::{BlobSource, Descriptor, RegistryError, Repository, Sent, StoredManifest, Which};
 
@@ -107,7 +108,7 @@ impl Repository for NetworkRepository {
     fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, RegistryError> {
         let digest = digest_of(descriptor)?;
         self.client
-            .wait_for(self.head_blob(digest, descriptor.size))
+            .wait_for(self.head_blob(digest, descriptor.size, Access::Pull))
     }
 
     fn blob(&self, descriptor: &Descriptor, into: &mut dyn Write) -> Result<(), RegistryError> {

@@ -4,10 +4,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+use http::Method;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
+use url::Url;
 
 use super::token::Tokens;
 use crate::checked::shown;
@@ -25,7 +27,9 @@ static RUNTIME: LazyLock<Result<Runtime, String>> = LazyLock::new(|| {
 
 /// The HTTP client, and what it knows of registries.
 pub(crate) struct Client {
-    pub(super) http: reqwest::Client,
+    http: reqwest::Client,
+    /// The same without the proxies that the environment names, for addresses of this host.
+    local: reqwest::Client,
     pub(super) options: ConnectOptions,
     pub(super) tokens: Tokens,
     runtime: &'static Runtime,
@@ -43,20 +47,32 @@ impl Client {
         let runtime = RUNTIME.as_ref().map_err(|reason| failed(reason.clone()))?;
         // Redirects are followed by hand, since credentials must not follow them. `read_timeout`
         // would also end an upload that takes long: `body` and `answer` have times of their own.
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(&options.ca)?)
-            .user_agent(concat!("edgec/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(options.timeouts.connect)
-            .build()
-            .map_err(|error| failed(error.to_string()))?;
+        let tls = tls(&options.ca)?;
+        let builder = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(concat!("edgec/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .referer(false)
+                .connect_timeout(options.timeouts.connect)
+        };
+        let built = |it: reqwest::ClientBuilder| it.build().map_err(|it| failed(it.to_string()));
         Ok(Self {
-            http,
+            http: built(builder())?,
+            local: built(builder().no_proxy())?,
             options,
             tokens: Tokens::default(),
             runtime,
         })
+    }
+
+    /// A request to an address.
+    pub(super) fn request(&self, method: Method, url: &Url) -> reqwest::RequestBuilder {
+        let client = match is_loopback(url.host_str().unwrap_or_default()) {
+            true => &self.local,
+            false => &self.http,
+        };
+        client.request(method, url.clone())
     }
 
     /// Whether to talk to a registry without TLS. See [`ConnectOptions`].

@@ -15,17 +15,18 @@ use crate::retry::Backoff;
 
 /// So many bytes make an attempt count as progress: failures before it are forgotten. A registry
 /// that breaks off each time could otherwise hold a host forever with a byte at a time.
-const PROGRESS: u64 = 256 << 10;
+pub(super) const PROGRESS: u64 = 256 << 10;
 
 impl NetworkRepository {
     pub(super) async fn head_blob(
         &self,
         digest: Sha256Digest,
         size: u64,
+        access: Access<'_>,
     ) -> Result<bool, RegistryError> {
         let what = format!("blob sha256:{digest}");
         let url = self.url(&format!("blobs/sha256:{digest}"));
-        let ask = Ask::new(Method::HEAD, url, Access::Pull, &what);
+        let ask = Ask::new(Method::HEAD, url, access, &what);
         let answer = match self.ask(&ask, &[StatusCode::OK]).await {
             Ok(answer) => answer,
             Err(error) if error.is_absence() => return Ok(false),

@@ -42,8 +42,8 @@ pub(super) enum Access<'a> {
 
 impl<'a> Ask<'a> {
     pub(super) fn new(method: Method, url: Url, access: Access<'a>, what: &str) -> Self {
-        let verb = match (&method, access) {
-            (_, Access::Pull) => "give",
+        let verb = match method {
+            Method::GET | Method::HEAD => "give",
             _ => "take",
         };
         Self {
@@ -167,7 +167,7 @@ impl NetworkRepository {
         authorization: Option<&Authorization>,
     ) -> Result<Response, Failure> {
         let idle = self.client.options.timeouts.idle;
-        let request = self.client.http.request(ask.method.clone(), url.clone());
+        let request = self.client.request(ask.method.clone(), url);
         let mut request = request.headers(ask.headers.clone());
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization.value.clone());

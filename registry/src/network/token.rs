@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use oci_client::token_cache::RegistryToken;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -144,7 +144,7 @@ impl NetworkRepository {
                 let scope = seen.join(" ");
                 parameters.extend([("grant_type", "refresh_token"), ("client_id", "edgec")]);
                 parameters.extend([("scope", scope.as_str()), ("refresh_token", token.as_str())]);
-                let request = self.client.http.post(url.clone());
+                let request = self.client.request(Method::POST, &url);
                 let form = "application/x-www-form-urlencoded";
                 let request = request.header(header::CONTENT_TYPE, form);
                 request.body(encode(&parameters))
@@ -156,7 +156,7 @@ impl NetworkRepository {
                     None => encode(&parameters),
                 };
                 url.set_query(Some(&query));
-                let request = self.client.http.get(url.clone());
+                let request = self.client.request(Method::GET, &url);
                 match login {
                     Some(Login::Basic { name, password }) => {
                         request.header(header::AUTHORIZATION, basic(&name, &password)?)

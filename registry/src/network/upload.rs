@@ -12,6 +12,7 @@ use url::Url;
 use super::NetworkRepository;
 use super::answer;
 use super::body::Content;
+use super::download::PROGRESS;
 use super::failure::Failure;
 use super::request::{Access, Answer, Ask, pause};
 use crate::checked::require;
@@ -91,7 +92,11 @@ impl NetworkRepository {
         source: &BlobSource<'_>,
         from: Option<&str>,
     ) -> Result<Sent, RegistryError> {
-        if self.head_blob(digest, size).await? {
+        // One token for all of it. Besides, token services may give none for reading alone if the
+        // repository does not exist yet.
+        let from = from.filter(|it| is_repository(it) && *it != self.repository);
+        let access = from.map_or(Access::Push, Access::Mount);
+        if self.head_blob(digest, size, access).await? {
             return Ok(Sent::Existed);
         }
         let mut outgoing = Outgoing {
@@ -101,7 +106,7 @@ impl NetworkRepository {
             upload: None,
             whole: size <= CHUNK,
         };
-        if let Some(from) = from.filter(|it| is_repository(it) && *it != self.repository) {
+        if let Some(from) = from {
             outgoing.upload = self.mount(digest, from).await?;
             if outgoing.upload.is_none() {
                 return Ok(Sent::Mounted);
@@ -109,12 +114,14 @@ impl NetworkRepository {
         }
         outgoing.check()?;
         let mut backoff = Backoff::new(self.client.options.retries);
+        let mut furthest = 0;
         loop {
-            let before = outgoing.upload.as_ref().and_then(|it| it.has);
             let Err(failure) = self.send_once(&mut outgoing).await else {
                 return Ok(Sent::Uploaded(size));
             };
-            if outgoing.upload.as_ref().and_then(|it| it.has) > before {
+            let has = outgoing.upload.as_ref().and_then(|it| it.has);
+            if has.unwrap_or(0) >= furthest + PROGRESS {
+                furthest = has.unwrap_or(0);
                 backoff.reset();
             }
             if let Some(upload) = &mut outgoing.upload {
@@ -122,7 +129,7 @@ impl NetworkRepository {
             }
             pause(&mut backoff, failure).await?;
             // The answer to the last request may be all that was lost.
-            if self.head_blob(digest, size).await? {
+            if self.head_blob(digest, size, access).await? {
                 return Ok(Sent::Uploaded(size));
             }
         }
