@@ -241,14 +241,27 @@ pub fn encode(image: &[u8], envelope: &Envelope) -> Result<Vec<u8>, LayoutError>
 ///
 /// As [`encode`].
 pub fn append_envelope(image: Vec<u8>, envelope: &Envelope) -> Result<Vec<u8>, LayoutError> {
+    let behind = behind_image(image.len() as u64, envelope)?;
+    let mut file = image;
+    file.reserve_exact(behind.len());
+    file.extend_from_slice(&behind);
+    Ok(file)
+}
+
+/// What an artifact has behind an image of this length: padding, envelope and footer. For a writer
+/// that does not have the image in memory.
+///
+/// # Errors
+///
+/// As [`encode`].
+pub fn behind_image(image_len: u64, envelope: &Envelope) -> Result<Vec<u8>, LayoutError> {
     let envelope = envelope.encode();
-    let image_len = image.len() as u64;
     let envelope_len = envelope.len() as u64;
     if !(1..=MAX_ENVELOPE_LEN).contains(&envelope_len) {
         return Err(LayoutError::EnvelopeLength { len: envelope_len });
     }
     Envelope::decode(&envelope).map_err(|source| LayoutError::Envelope {
-        offset: image_len.next_multiple_of(8),
+        offset: image_len.checked_next_multiple_of(8).unwrap_or(image_len),
         source,
     })?;
     let len = image_len
@@ -258,21 +271,22 @@ pub fn append_envelope(image: Vec<u8>, envelope: &Envelope) -> Result<Vec<u8>, L
         return Err(LayoutError::TooLong { len });
     }
     let envelope_offset = image_len.next_multiple_of(8);
+    // At most seven bytes.
+    let padding = usize::try_from(envelope_offset - image_len).unwrap_or(0);
 
-    let mut file = image;
-    file.reserve_exact(envelope.len() + 8 + FOOTER_LEN);
-    file.resize(file.len().next_multiple_of(8), 0);
-    file.extend_from_slice(&envelope);
+    let mut behind = vec![0; padding];
+    behind.reserve_exact(envelope.len() + FOOTER_LEN);
+    behind.extend_from_slice(&envelope);
     for field in [
         image_len,
         envelope_offset,
         envelope_len,
         u64::from(FORMAT_VERSION),
     ] {
-        file.extend_from_slice(&field.to_le_bytes());
+        behind.extend_from_slice(&field.to_le_bytes());
     }
-    file.extend_from_slice(&MAGIC);
-    Ok(file)
+    behind.extend_from_slice(&MAGIC);
+    Ok(behind)
 }
 
 #[cfg(test)]

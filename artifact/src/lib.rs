@@ -73,7 +73,7 @@ pub use key::{KeyError, PublicKey};
 pub use key_id::KeyId;
 pub use layout::{
     Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, append_envelope,
-    encode,
+    behind_image, encode,
 };
 pub use log_proof::{LogProof, LogProofError, MAX_LOG_PROOF_LEN};
 pub use manifest::{
@@ -83,10 +83,7 @@ pub use manifest::{
 pub use name::{NameError, check_name};
 pub use note_key::{NoteKey, NoteKeyError, NoteKeyKind};
 pub use pem::{PemError, split_pems, tidy_pem, tidy_pems};
-pub use provenance::{
-    AskedBuild, BUILD_TYPE, BuildSource, Material, PROVENANCE_PREDICATE_TYPE, Provenance,
-    ProvenanceClaims, ProvenanceError, SOURCE_EXTENSION, UNNAMED_BUILDER,
-};
+pub use provenance::{AskedBuild, BUILD_TYPE, BuildSource, Material, PROVENANCE_PREDICATE_TYPE, Provenance, ProvenanceClaims, ProvenanceError, SOURCE_EXTENSION, UNNAMED_BUILDER, MAX_SBOM_LEN, SBOM_MEDIA_TYPES};
 pub use rebuilt::{REBUILD_PREDICATE_TYPE, RebuildStatement};
 pub use release::{RELEASE_PREDICATE_TYPE, Release, ReleaseNumbers, ReleasedArtifact};
 pub use signer_keys::SignerKeys;

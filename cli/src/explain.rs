@@ -15,10 +15,12 @@ mod programs;
 mod projects;
 mod provenance;
 mod rebuild;
+mod registries;
 mod releases;
 mod run;
 mod serving;
 mod stores;
+mod sync;
 mod trust;
 
 /// A code and its explanation.
@@ -39,7 +41,7 @@ pub(crate) struct Subject {
 }
 
 /// Every subject, in the order of docs/errors.md.
-pub(crate) const SUBJECTS: [&Subject; 16] = [
+pub(crate) const SUBJECTS: [&Subject; 18] = [
     &programs::SUBJECT,
     &demands::SUBJECT,
     &projects::SUBJECT,
@@ -55,6 +57,8 @@ pub(crate) const SUBJECTS: [&Subject; 16] = [
     &run::SUBJECT,
     &serving::SUBJECT,
     &stores::SUBJECT,
+    &registries::SUBJECT,
+    &sync::SUBJECT,
     &machine::SUBJECT,
 ];
 

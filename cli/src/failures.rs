@@ -9,6 +9,10 @@ mod gate;
 pub(crate) mod loader;
 pub(crate) mod machine;
 pub(crate) mod packager;
+#[cfg(feature = "registry")]
+pub(crate) mod registry;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;
+#[cfg(feature = "registry")]
+pub(crate) mod sync;
 pub(crate) mod verifier;

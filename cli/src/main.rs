@@ -10,6 +10,7 @@
 mod stderr;
 
 mod arguments;
+mod bill;
 mod bounds;
 mod caching;
 mod cold_start;
@@ -40,6 +41,8 @@ mod panics;
 mod place;
 mod progress;
 mod rebuild;
+#[cfg(feature = "registry")]
+mod registry;
 mod render;
 mod reports;
 mod sarif;
@@ -98,11 +101,20 @@ enum Command {
     Inspect(commands::inspect::Arguments),
     Envelope(commands::envelope::Arguments),
     Run(commands::run::Arguments),
+    Sbom(commands::sbom::Arguments),
     #[cfg(feature = "serve")]
     Dev(Box<commands::dev::Arguments>),
     #[cfg(feature = "serve")]
     Serve(Box<commands::serve::Arguments>),
+    #[cfg(feature = "registry")]
+    Sync(Box<commands::sync::Arguments>),
     Store(commands::store::Arguments),
+    #[cfg(feature = "registry")]
+    Push(Box<commands::push::Arguments>),
+    #[cfg(feature = "registry")]
+    Pull(Box<commands::pull::Arguments>),
+    #[cfg(feature = "registry")]
+    Copy(commands::copy::Arguments),
     Diff(commands::diff::Arguments),
     Report(commands::report::Arguments),
     Symbolize(commands::symbolize::Arguments),
@@ -203,11 +215,20 @@ fn run(command: Command) -> Outcome {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Envelope(arguments) => commands::envelope::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
+        Command::Sbom(arguments) => commands::sbom::run(&arguments),
         #[cfg(feature = "serve")]
         Command::Dev(arguments) => commands::dev::run(&arguments),
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => commands::serve::run(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Sync(arguments) => commands::sync::run(&arguments),
         Command::Store(arguments) => commands::store::run(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Push(arguments) => commands::push::run(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Pull(arguments) => commands::pull::run(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Copy(arguments) => commands::copy::run(&arguments),
         Command::Diff(arguments) => commands::diff::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Symbolize(arguments) => commands::symbolize::run(&arguments),

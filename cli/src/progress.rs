@@ -57,7 +57,7 @@ struct Input {
     /// How many began before it.
     number: usize,
     name: String,
-    /// How many steps the input takes.
+    /// How many steps the input takes. 0: that is not known.
     steps: usize,
     /// The current step, from 1. 0 before the first one.
     step: usize,
@@ -145,7 +145,10 @@ impl State {
                 what,
                 ..
             } = input;
-            format!("{name}: [{step}/{steps}] {what}")
+            match steps {
+                0 => format!("{name}: {what}"),
+                _ => format!("{name}: [{step}/{steps}] {what}"),
+            }
         });
         let mut parts: Vec<String> = shown.collect();
         if let more @ 1.. = running.count().saturating_sub(MOST_SHOWN) {
@@ -233,6 +236,19 @@ impl edgec_builder::Progress for Steps<'_> {
             input.what = format!("compiling for {}", ids.join(", "));
         });
     }
+}
+
+#[cfg(feature = "registry")]
+impl edgec_registry::Progress for Steps<'_> {
+    fn step(&self, what: &str) {
+        self.change(|input| {
+            input.step += 1;
+            input.what = safe(what);
+        });
+    }
+
+    // The step says what is sent or fetched.
+    fn moved(&self, _: u64) {}
 }
 
 /// Whether standard error is a terminal that can move its cursor, with a person who watches it.

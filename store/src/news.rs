@@ -69,6 +69,23 @@ impl ArtifactStore {
         })
     }
 
+    /// Whether [`Self::add_release`] would take this release, or has it. It changes nothing: a host
+    /// that fetches artifacts asks this first, and takes the release with them.
+    ///
+    /// # Errors
+    ///
+    /// [`AdmissionError`].
+    pub fn check_release(
+        &self,
+        release: &VerifiedRelease,
+        policy: &TrustPolicy,
+    ) -> Result<(), AdmissionError> {
+        let application = Application::of_release(&release.release);
+        let mut floors = self.floors(&application, policy)?;
+        floors.take(release).map_err(StoreError::from)?;
+        Ok(())
+    }
+
     /// What hosts of the current version need of a release, and the store does not have.
     fn missing(
         &self,

@@ -100,7 +100,8 @@ pub enum ReleasePart {
 }
 
 impl ReleasePart {
-    const fn name(self) -> &'static str {
+    /// Its name in a message.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Release => "release",
             Self::Timestamp => "timestamp",

@@ -69,11 +69,30 @@ pub(crate) fn decide(
     facts: &Facts<'_>,
     checks: &mut Checks,
 ) -> Result<(), VerifyError> {
+    decide_some(policy, facts, checks, |_| true)
+}
+
+/// Like [`decide`], without the rule that reads the image.
+pub(crate) fn decide_ahead(
+    policy: &TrustPolicy,
+    facts: &Facts<'_>,
+    checks: &mut Checks,
+) -> Result<(), VerifyError> {
+    decide_some(policy, facts, checks, |name| name != CheckName::Audit)
+}
+
+fn decide_some(
+    policy: &TrustPolicy,
+    facts: &Facts<'_>,
+    checks: &mut Checks,
+    is_asked: impl Fn(CheckName) -> bool,
+) -> Result<(), VerifyError> {
     // The policy's modes do not apply to the caller's expectations.
     let rules = RULES.map(|(name, rule)| (name, rule, policy.mode(name)));
     let first: [(CheckName, Rule, Mode); 1] = [(CheckName::Expected, expected, Mode::Enforce)];
+    let all = first.into_iter().chain(rules);
     let mut refused = None;
-    for (name, rule, mode) in first.into_iter().chain(rules) {
+    for (name, rule, mode) in all.filter(|(name, ..)| is_asked(*name)) {
         if mode == Mode::Off {
             checks.record(name, Status::Off, "by the policy".to_owned());
             continue;

@@ -202,6 +202,41 @@ pub fn verify_stored<'a>(
     verdict.map_err(|rejection| rejection.error)
 }
 
+/// Everything about an artifact that its envelope decides, before its image is there: signatures,
+/// statement, expectations, and every rule of the policy except the audit of the code. So a host
+/// does not fetch an image that it would refuse. Whoever admits the artifact calls [`verify`] with
+/// the image: this says nothing about the image's bytes.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_ahead(
+    envelope: &[u8],
+    policy: &TrustPolicy,
+    expected: &Expected,
+    now: UnixTime,
+) -> Result<Manifest, VerifyError> {
+    let mut checks = Checks::default();
+    let decode = |checks: &mut Checks| {
+        let decoded = Envelope::decode(envelope).map_err(|source| {
+            let error = LayoutError::Envelope { offset: 0, source };
+            checks.failed(CheckName::Layout, error.into())
+        })?;
+        Ok((&[][..], (decoded, envelope)))
+    };
+    let authentic = authenticate(decode, policy, expected, now, &mut checks)?;
+    let facts = Facts {
+        image: &[],
+        manifest: &authentic.manifest,
+        expected,
+        now,
+        payload: authentic.payload,
+        companions: &authentic.companions,
+    };
+    rules::decide_ahead(policy, &facts, &mut checks)?;
+    Ok(authentic.manifest)
+}
+
 fn judge<'a>(
     decode: impl FnOnce(&mut Checks) -> Result<Decoded<'a>, VerifyError>,
     known: Known<'_>,

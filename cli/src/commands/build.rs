@@ -18,6 +18,7 @@ mod purpose;
 mod release;
 mod report;
 mod request;
+mod sbom;
 mod sign;
 mod targets;
 mod text;
@@ -192,6 +193,7 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
     let begin = Instant::now();
     let input = files::read(&job.input)?;
     let reading = begin.elapsed();
+    let sboms = sbom::documents(planned, &input)?;
     let (program, artifacts) = build.compile(&job.name, input, &shown)?;
     let images: Vec<_> = artifacts.images().collect();
     concerns::refuse(
@@ -210,7 +212,7 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
         return Err(budgets::failure(&excesses));
     }
     let artifacts = match &planned.origin {
-        Some(origin) => artifacts.with_provenance(build, origin)?,
+        Some(origin) => artifacts.with_provenance(build, &sbom::stated(planned, origin, &sboms))?,
         None => artifacts,
     };
     let is_compared = !planned.budgets.denies_new_capabilities() || !planned.previous.is_empty();
@@ -220,6 +222,7 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
         report: report.with_comparison(is_compared).with_gate(&build.gate),
         reading,
         release: None,
+        sboms,
     })
 }
 
@@ -253,6 +256,7 @@ fn check(
         report,
         reading,
         release,
+        sboms,
     } = finished;
     let job = &planned.job;
     let shown = progress.begin(&job.name, steps(planned));
@@ -263,13 +267,14 @@ fn check(
         built
             .artifacts
             .iter()
-            .try_for_each(|artifact| accepted(planned, artifact))?;
+            .try_for_each(|artifact| accepted(planned, artifact, &sboms))?;
     }
     let times = built.times.clone();
     let (artifacts, mut files) = reported(job, built.artifacts, format)?;
     let release = NewFile::release(job, release)?;
     let report = report.with_release(release.as_ref().map(NewFile::path));
-    files.extend(release);
+    let report = report.with_sboms(sboms.iter().map(NewFile::path));
+    files.extend(release.into_iter().chain(sboms));
     Ok(Checked {
         report,
         artifacts,
@@ -280,7 +285,11 @@ fn check(
 }
 
 /// Asks the policy of an input, if it has one, whether it accepts an artifact.
-fn accepted(planned: &Planned, artifact: &BuiltArtifact) -> Result<(), Failure> {
+fn accepted(
+    planned: &Planned,
+    artifact: &BuiltArtifact,
+    sboms: &[NewFile],
+) -> Result<(), Failure> {
     let Some((file, policy)) = &planned.policy else {
         return Ok(());
     };
@@ -288,6 +297,9 @@ fn accepted(planned: &Planned, artifact: &BuiltArtifact) -> Result<(), Failure> 
     let mut expected = Expected::application(&planned.job.name);
     if let Some(provenance) = &artifact.provenance {
         expected = expected.with_provenance(provenance.as_slice());
+        for sbom in sboms {
+            expected = expected.with_sbom(sbom.bytes());
+        }
     }
     let accepted = verify(&artifact.bytes, policy, &expected, time::now()?);
     accepted.map(drop).map_err(|error| {

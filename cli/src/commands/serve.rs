@@ -1,9 +1,11 @@
 //! `edgec serve`: a host of `wasi:http` programs.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use edgec_host::config::{
     AdminAddress, ApplicationConfig, PolicyConfig, StatementFiles, StoreConfig, TlsConfig,
@@ -13,6 +15,8 @@ use edgec_loader::store::ArtifactStore;
 use edgec_loader::{LoadError, verifier};
 
 use crate::Outcome;
+#[cfg(feature = "registry")]
+use crate::commands::sync::inside::Inside;
 use crate::companion::StatementArguments;
 use crate::failure::Failure;
 use crate::failures::loader::{file_failure, store_failure};
@@ -90,6 +94,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let (config, policy, file) = configured(arguments)?;
+    let inside = Cell::new(inside(&config, arguments)?);
     let host = Host::open(config, policy).map_err(|error| host_failure(&error))?;
     if let Some(file) = file {
         host.follow(file);
@@ -105,7 +110,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
     }
     let paths = paths(arguments, &host);
+    let admin = host.config().listen.admin.clone();
+    let telemetry = Arc::clone(host.telemetry());
     let listening = |address: &str| {
+        if let Some(inside) = inside.take() {
+            inside.start(admin.as_ref(), Arc::clone(&telemetry));
+        }
         for line in lines(address, &paths) {
             outln!("{}", render::safe(&line));
         }
@@ -113,6 +123,33 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let ended = signals::handled_by_work(|| run_until_signal(host, listening));
     ended.map_err(|error| host_failure(&error))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What keeps the store current, if the configuration asks for it.
+#[cfg(feature = "registry")]
+fn inside(config: &ServeConfig, arguments: &Arguments) -> Result<Option<Inside>, Failure> {
+    Inside::of(config, &arguments.trust)
+}
+
+/// An edgec without the feature `registry` keeps no store current.
+#[cfg(not(feature = "registry"))]
+fn inside(config: &ServeConfig, _: &Arguments) -> Result<Option<Inside>, Failure> {
+    match config.sync {
+        None => Ok(None),
+        Some(_) => Err(Failure::usage("serve-config", "this edgec has no `[sync]`")
+            .hint("use one with the feature `registry`, or run `edgec sync` of another one")),
+    }
+}
+
+/// Nothing has this type.
+#[cfg(not(feature = "registry"))]
+enum Inside {}
+
+#[cfg(not(feature = "registry"))]
+impl Inside {
+    fn start(self, _: Option<&AdminAddress>, _: Arc<edgec_host::Telemetry>) {
+        match self {}
+    }
 }
 
 /// The paths of the artifacts that the command line names, if there are several.
@@ -266,8 +303,9 @@ fn application(
 
 /// The files of the statements beside the artifacts of the command line.
 fn statement_files(arguments: &Arguments) -> StatementFiles {
-    let (provenance, bundle) = arguments.trust.beside();
-    arguments.statements.files(provenance, bundle)
+    let mut files = arguments.statements.files();
+    arguments.trust.add_to(&mut files);
+    files
 }
 
 /// Admits a file to the store.

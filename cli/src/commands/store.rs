@@ -1,6 +1,6 @@
 //! `edgec store`: a host's admission store.
 
-mod add;
+pub(crate) mod add;
 mod gc;
 mod ls;
 mod plan;

@@ -44,6 +44,59 @@ pub(super) const SUBJECT: Subject = Subject {
                      `--source-revision` state the source when the artifact is built.",
         },
         Explanation {
+            code: "provenance-sbom",
+            what: "A bill of materials is required or was given, and the provenance lists none.",
+            remedy: "`edgec build --provenance --sbom cyclonedx` writes one and lists its digest in \
+                     the provenance. Nothing else binds a bill of materials to an artifact.",
+        },
+        Explanation {
+            code: "no-sbom",
+            what: "The policy requires the bill of materials of the artifact, and none was given.",
+            remedy: "`edgec build --sbom` writes it beside the artifact. Name it with `--sbom`, or \
+                     keep it with the artifact in the store.",
+        },
+        Explanation {
+            code: "sbom",
+            what: "A bill of materials would be bound to nothing, or is named to a store that has \
+                   its own.",
+            remedy: "`edgec build --sbom` needs `--provenance`, which lists the bill's digest. \
+                     `store verify` takes none. `edgec sbom` writes one without an artifact.",
+        },
+        Explanation {
+            code: "sbom-digest",
+            what: "The bill of materials is not one that the provenance lists.",
+            remedy: "Another build wrote it, or it was changed. Fetch the file that was written with \
+                     this artifact: NAME.cdx.json or NAME.spdx.json.",
+        },
+        Explanation {
+            code: "sbom-input",
+            what: "The input of `edgec sbom` is not WebAssembly in the binary format.",
+            remedy: "Give the component or core module that `edgec build` takes.",
+        },
+        Explanation {
+            code: "sbom-artifact",
+            what: "An artifact has native code and no program in it, so no bill of materials can \
+                   be made from it.",
+            remedy: "`edgec build --sbom` writes one beside the artifact. Otherwise give `edgec sbom` \
+                     the program that the artifact was built from; `edgec inspect` shows its digest.",
+        },
+        Explanation {
+            code: "sbom-malformed",
+            what: "The sections of the program cannot be read. The message has the byte offset.",
+            remedy: "`edgec validate` says more about the program.",
+        },
+        Explanation {
+            code: "sbom-section",
+            what: "A section about the program is malformed: `producers`, `.dep-v0`, or one of the \
+                   texts for registries. The message has the byte offset.",
+            remedy: "Fix the tool that wrote it, or remove the section.",
+        },
+        Explanation {
+            code: "sbom-limit",
+            what: "The program lists more than a bill of materials may have.",
+            remedy: "docs/sbom.md has the limits. No real program comes near them.",
+        },
+        Explanation {
             code: "no-log-proof",
             what: "The policy names a transparency log, and no proof was given that the log has \
                  the artifact.",

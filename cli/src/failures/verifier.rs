@@ -65,6 +65,18 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
         VerifyError::Provenance(ProvenanceRefusal::Subject) => {
             "each artifact has a provenance of its own: NAME.TARGET.provenance.json"
         }
+        VerifyError::Provenance(ProvenanceRefusal::SbomAlone) => {
+            "name the provenance that lists it with --provenance"
+        }
+        VerifyError::Provenance(ProvenanceRefusal::SbomNotListed) => {
+            "build it with `--provenance --sbom cyclonedx`: the provenance then lists it"
+        }
+        VerifyError::Provenance(ProvenanceRefusal::SbomMissing) => {
+            "name it with --sbom; `edgec build --sbom` writes it beside the artifact"
+        }
+        VerifyError::Provenance(ProvenanceRefusal::OtherSbom { .. }) => {
+            "fetch the bill of materials that was written with this artifact"
+        }
         VerifyError::Provenance(_) => "`[provenance]` of the policy lists what is accepted",
         VerifyError::Release(refusal) => match release_remedy(refusal) {
             Some(remedy) => remedy,

@@ -202,6 +202,31 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec serve --config /etc/edgec/serve.toml",
     ),
     (
+        "push",
+        "Artifacts for all CPUs, with the program from which they were built and their release",
+        "edgec push registry.example/shop:v7 out/shop.*.cwasm --component shop.wasm --release out/shop.release.json",
+    ),
+    (
+        "push",
+        "To a folder, without a network",
+        "edgec push registry.example/shop:v7 out/shop.x86_64.cwasm --output oci-layout:layout",
+    ),
+    (
+        "pull",
+        "The artifact that fits this host best, into its store",
+        "edgec pull --store store --trust edgec-trust.toml --name acme/shop registry.example/shop:v7",
+    ),
+    (
+        "pull",
+        "The artifacts for all CPUs and what travels with them, into a folder; nothing is verified",
+        "edgec pull registry.example/shop:v7 --all-targets -o shop",
+    ),
+    (
+        "copy",
+        "To another registry",
+        "edgec copy registry.example/shop:v7 mirror.example/shop:v7",
+    ),
+    (
         "store add",
         "Keep artifacts that a policy accepts",
         "edgec store --store /var/lib/edgec add --trust edgec-trust.toml app.cwasm",
@@ -335,6 +360,28 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "version",
         "The versions as JSON",
         "edgec version --format json",
+    ),
+    (
+        "sbom",
+        "What a program says about itself and its crates, as CycloneDX",
+        "edgec sbom app.wasm -o app.cdx.json",
+    ),
+    (
+        "sbom",
+        "The same as SPDX",
+        "edgec sbom app.wasm --format spdx -o app.spdx.json",
+    ),
+    #[cfg(feature = "registry")]
+    (
+        "sync",
+        "Keep a store current, beside `edgec serve`",
+        "edgec sync /etc/edgec/fleet.toml --store /var/lib/edgec",
+    ),
+    #[cfg(feature = "registry")]
+    (
+        "sync",
+        "One round, for a timer",
+        "edgec sync fleet.toml --store /var/lib/edgec --name pop-7 --once",
     ),
     (
         "completions",

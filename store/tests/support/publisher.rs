@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use edgec_packager::{SecretKey, UnsignedArtifact, UnsignedCompanion};
 use edgec_store::verifier::POLICY_PAYLOAD_TYPE;
 use edgec_store::verifier::artifact::{
-    Artifact, Envelope, Release, ReleaseNumbers, ReleasedArtifact, Timestamp,
+    Artifact, Bytes, Envelope, Release, ReleaseNumbers, ReleasedArtifact, Timestamp,
 };
 use edgec_store::{
     Application, ArtifactStore, Clock, ClockError, EngineProfile, Expected, HostProfile,
@@ -118,11 +118,29 @@ pub(crate) struct Published {
 
 /// An artifact of `version` for the target number 0 or 1. `salt` tells images of one version apart.
 pub(crate) fn artifact(keys: &[&SecretKey], target: usize, version: u64, salt: u64) -> Published {
+    artifact_from(keys, target, version, salt, None)
+}
+
+/// Like [`artifact`], made from this program.
+fn artifact_from(
+    keys: &[&SecretKey],
+    target: usize,
+    version: u64,
+    salt: u64,
+    program: Option<&[u8]>,
+) -> Published {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/artifact");
-    let seed = ["signed.cwasm", "component.cwasm"][target];
-    let seed = std::fs::read(seeds.join(seed)).unwrap();
-    let (unsigned, _) = UnsignedArtifact::reopen(&seed).unwrap();
+    let seed = |name: &str| {
+        let seed = std::fs::read(seeds.join(name)).unwrap();
+        UnsignedArtifact::reopen(&seed).unwrap().0
+    };
+    let unsigned = seed(["signed.cwasm", "component.cwasm"][target]);
     let mut manifest = unsigned.manifest().unwrap();
+    // Both were made from one program.
+    manifest.source = seed("signed.cwasm").manifest().unwrap().source;
+    if let Some(program) = program {
+        manifest.source.input = Bytes::of(program);
+    }
     let mut image = unsigned.image().to_vec();
     // Both are core modules here: e_flags in the ELF header, and the manifest's kind.
     image[48] = 1;
@@ -170,6 +188,13 @@ pub(crate) fn edition(keys: &Keys, version: u64, serial: u64, floor: u64) -> Edi
     let [one, two] = &keys.signers;
     let artifacts = [0, 1].map(|target| artifact(&[one, two], target, version, serial));
     edition_of(keys, version, serial, floor, artifacts)
+}
+
+/// Publishes release 1 of version 1, whose artifacts were made from this program.
+pub(crate) fn edition_from(keys: &Keys, program: &[u8]) -> Edition {
+    let [one, two] = &keys.signers;
+    let made = |target| artifact_from(&[one, two], target, 1, 1, Some(program));
+    edition_of(keys, 1, 1, 0, [0, 1].map(made))
 }
 
 /// Publishes a release of these artifacts.

@@ -12,6 +12,7 @@ use edgec_artifact::{BuildSource, Material, UNNAMED_BUILDER, is_unseen};
 use edgec_builder::{Origin, Tools};
 use edgec_compiler::Tool;
 
+use crate::bill;
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
 use crate::files;
@@ -24,6 +25,10 @@ pub(super) struct OriginArguments {
     /// NAME.TARGET.provenance.json (docs/provenance.md)
     #[arg(long)]
     pub(super) provenance: bool,
+    /// Write a bill of materials of the program beside its artifacts, NAME.cdx.json or
+    /// NAME.spdx.json, and list it in the provenance (docs/sbom.md); with commas, both
+    #[arg(long, value_name = "cyclonedx|spdx", value_delimiter = ',', value_parser = bill::format())]
+    pub(super) sbom: Vec<edgec_sbom::Format>,
     /// Who builds, for the provenance; `github` names the workflow, from the variables of GitHub
     /// Actions
     #[arg(long, value_name = "URI|github", requires = "provenance")]

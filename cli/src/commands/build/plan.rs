@@ -13,6 +13,7 @@ use super::origin;
 use super::project::Opened;
 use super::release;
 use super::request::Request;
+use super::sbom;
 use super::targets::{self, Chosen, Fleets};
 use crate::caching::{BuildCache, Inputs};
 use crate::failure::Failure;
@@ -41,6 +42,8 @@ pub(super) struct Planned {
     pub(super) signer: usize,
     /// What is known about the build, if its provenance is to be written.
     pub(super) origin: Option<Origin>,
+    /// The bills of materials that are written: the format and the file of each.
+    pub(super) sboms: Vec<(edgec_sbom::Format, PathBuf)>,
     /// The serial and the floor of the release that is to be written.
     pub(super) release: Option<(u64, u64)>,
     /// A policy that must accept the artifacts, and its file.
@@ -105,6 +108,12 @@ impl Plan {
         let read = read.chain(policies).chain(keys).chain(project);
         let read: Vec<PathBuf> = read.collect();
         let is_attested = is_attested(arguments, opened.as_ref());
+        sbom::refuse_alone(arguments, is_attested)?;
+        let sboms = jobs.iter().map(|job| sbom::files(arguments, job));
+        let sboms: Vec<_> = sboms.collect::<Result<_, _>>()?;
+        for (_, path) in sboms.iter().flatten() {
+            files::spare(&read, path, Wanted::Sbom)?;
+        }
         for (job, request) in jobs.iter().zip(&requests) {
             spare_for_artifacts(job, &read)?;
             if request.settings.debug_files == DebugFiles::Made {
@@ -131,7 +140,8 @@ impl Plan {
         let (signers, numbers) = signers(arguments, &requests)?;
         let mut planned = Vec::new();
         let parts = requests.into_iter().zip(chosen).zip(releases).zip(numbers);
-        for (job, (((request, chosen), release), signer)) in jobs.into_iter().zip(parts) {
+        let parts = parts.zip(sboms);
+        for (job, ((((request, chosen), release), signer), sboms)) in jobs.into_iter().zip(parts) {
             let mut build = build(arguments, &request, chosen, release, &tools);
             build.gate = arguments.gate.gate_or(&request.demands, folder)?;
             let (wit, world) = (request.wit.as_deref(), request.wit_world.as_deref());
@@ -150,6 +160,7 @@ impl Plan {
                 build,
                 signer,
                 origin,
+                sboms,
                 release: arguments
                     .release
                     .map(|it| (it, arguments.floor.unwrap_or(0))),

@@ -13,24 +13,11 @@ use crate::failure::Failure;
 use crate::render;
 use crate::time;
 
-/// <https://reproducible-builds.org/specs/source-date-epoch/>
-fn source_date() -> Result<Option<UnixTime>, Failure> {
-    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
-    let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let seconds = text.parse::<u64>();
-    let seconds = seconds.map_err(|_| "not a number of seconds since 1970".to_owned());
-    let seconds = seconds.and_then(time::checked);
-    let failure = |message: String| Failure::usage("source-date", message).about(VARIABLE);
-    seconds.map(Some).map_err(failure)
-}
-
 /// The time in which the artifacts of an input may be used.
 fn validity(arguments: &Arguments, request: &Request) -> Result<Validity, Failure> {
     let (issued, issued_by) = match arguments.issued {
         Some(issued) => (Some(issued), "--issued"),
-        None => (source_date()?, "SOURCE_DATE_EPOCH"),
+        None => (time::source_date()?, "SOURCE_DATE_EPOCH"),
     };
     let (expires, expires_by) = match (arguments.expires, &request.expires) {
         (None, Some(text)) => (Some(of_project(text)?), "`expires`"),

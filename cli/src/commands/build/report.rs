@@ -132,6 +132,9 @@ struct Built {
     /// The file of the release, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<String>,
+    /// The files of the bills of materials, if they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sboms: Vec<String>,
 }
 
 /// How long the command line worked with the files of an input, which the builder does not see.
@@ -273,6 +276,7 @@ impl InputReport {
             capabilities_not_compared: false,
             artifacts: Vec::new(),
             release: None,
+            sboms: Vec::new(),
         };
         Self {
             input: render::path(&job.input),
@@ -294,6 +298,14 @@ impl InputReport {
     pub(super) fn with_comparison(mut self, is_compared: bool) -> Self {
         if let Some(built) = &mut self.built {
             built.capabilities_not_compared = !is_compared;
+        }
+        self
+    }
+
+    /// The same report, with the files of bills of materials.
+    pub(super) fn with_sboms<'p>(mut self, paths: impl Iterator<Item = &'p Path>) -> Self {
+        if let Some(built) = &mut self.built {
+            built.sboms = paths.map(render::path).collect();
         }
         self
     }
@@ -372,6 +384,8 @@ impl InputReport {
         rows.extend(built.artifacts.iter().flat_map(ArtifactReport::rows));
         let release = |path: &String| vec!["  release".to_owned(), path.clone()];
         rows.extend(built.release.iter().map(release));
+        let sbom = |path: &String| vec!["  sbom".to_owned(), path.clone()];
+        rows.extend(built.sboms.iter().map(sbom));
         // Not in the table: the line would be so long that it moved the times far to the right.
         let choice = built.kind_choice.iter().filter(|choice| choice.told);
         let choice =

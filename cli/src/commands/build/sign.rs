@@ -96,5 +96,6 @@ fn sign_all(
         report: unsigned.report,
         reading: unsigned.reading,
         release: release.transpose()?,
+        sboms: unsigned.sboms,
     })
 }

@@ -6,6 +6,7 @@ use edgec_builder::{BuildError, Built, Signed, Unsigned};
 
 use super::plan::Planned;
 use super::report::InputReport;
+use super::write::NewFile;
 use crate::failure::{Exit, Failure};
 use crate::panics::guarded;
 use crate::render::Format;
@@ -47,6 +48,8 @@ pub(super) struct Done<A> {
     pub(super) reading: Duration,
     /// The signed release of the artifacts, if it is asked for.
     pub(super) release: Option<Vec<u8>>,
+    /// The bills of materials of the program.
+    pub(super) sboms: Vec<NewFile>,
 }
 
 impl<A> Done<A> {
@@ -57,6 +60,7 @@ impl<A> Done<A> {
             report: self.report,
             reading: self.reading,
             release: self.release,
+            sboms: self.sboms,
         }
     }
 }

@@ -36,6 +36,19 @@ impl NewFile {
         }))
     }
 
+    /// A bill of materials, beside the artifacts.
+    pub(super) fn sbom(path: &Path, bytes: Vec<u8>) -> Self {
+        Self {
+            path: path.to_owned(),
+            bytes,
+            kind: Wanted::Sbom,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -40,9 +40,10 @@ impl Arguments {
     }
 }
 
+/// What an admission tells.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Report {
+pub(crate) struct Report {
     artifact: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -146,7 +147,7 @@ fn opened(
 }
 
 /// The failure to make a store.
-fn not_made(error: &StoreError) -> Failure {
+pub(crate) fn not_made(error: &StoreError) -> Failure {
     match error {
         StoreError::Folder(FolderError::Io { source, .. }) => match files::remedy(source.kind()) {
             Some(remedy) => store_failure(error).hint(remedy),
@@ -157,7 +158,7 @@ fn not_made(error: &StoreError) -> Failure {
 }
 
 /// Whether a store may be made at this place. The attempt to make it finds other obstacles.
-fn is_no_store_yet(error: &StoreError) -> bool {
+pub(crate) fn is_no_store_yet(error: &StoreError) -> bool {
     match error {
         StoreError::Absent { .. } | StoreError::NotAStore { .. } => true,
         error => error.is_absence(),
@@ -165,6 +166,17 @@ fn is_no_store_yet(error: &StoreError) -> bool {
 }
 
 impl Report {
+    /// The report on an admission. The name of the artifact must be safe.
+    #[cfg(feature = "registry")]
+    pub(crate) fn of(artifact: String, admission: Admission, trust: &Trust) -> Self {
+        let mut report = Self {
+            artifact,
+            ..Self::default()
+        };
+        report.include(admission, trust);
+        report
+    }
+
     fn include(&mut self, admission: Admission, trust: &Trust) {
         let Admission {
             manifest,
@@ -201,7 +213,8 @@ impl Report {
     }
 }
 
-fn print_report(report: &Report) {
+/// Prints the report on an admission.
+pub(crate) fn print_report(report: &Report) {
     for check in report.checks.iter().filter(|c| c.status == Status::Warned) {
         let evidence = safe(&check.evidence);
         eprintln!("warning[{}]: {}: {evidence}", check.name, report.artifact);

@@ -49,6 +49,10 @@ pub(super) fn run(store: &ArtifactStore, arguments: &Arguments) -> Outcome {
         let message = "the store has the provenances of its artifacts: leave out --provenance";
         return Err(Failure::usage("provenance", message));
     }
+    if expected.sboms().next().is_some() {
+        let message = "the store has the bills of materials of its artifacts: leave out --sbom";
+        return Err(Failure::usage("sbom", message));
+    }
     let verified = store
         .verify(&trust.policy)
         .map_err(|error| store_failure(&error))?;

@@ -1,0 +1,181 @@
+//! Failures of registries: of reaching them, of pushes, pulls and copies.
+
+use edgec_loader::store::AdmissionError;
+use edgec_registry::{CopyError, PullError, PushError, ReferenceError, RegistryError};
+use edgec_verifier::{ArtifactFileError, LoadModeError};
+
+use super::loader::store_failure;
+use super::verifier::{release_failure, verify_failure};
+use crate::failure::{Exit, Failure};
+use crate::files;
+
+/// Why a text is not a reference.
+pub(crate) fn reference_failure(error: &ReferenceError) -> Failure {
+    Failure::usage(error.code(), error.to_string()).hint(
+        "write REGISTRY/REPOSITORY:TAG, such as registry.example/shop:v1, or oci-layout:DIR:TAG",
+    )
+}
+
+/// Why a registry does not do what it was asked for.
+pub(crate) fn registry_failure(error: &RegistryError) -> Failure {
+    let exit = match error {
+        RegistryError::Digest { .. }
+        | RegistryError::Size { .. }
+        | RegistryError::TooLong { .. }
+        | RegistryError::Answer { .. }
+        | RegistryError::OtherPlace { .. }
+        | RegistryError::Descriptor { .. }
+        | RegistryError::Layout { .. } => Exit::Rejected,
+        _ => Exit::Environment,
+    };
+    let failure = Failure::new(exit, error.code(), crate::failure::chain(error));
+    let hint = match error {
+        RegistryError::Absent { .. } => "check the name and the tag; `edgec push` writes a tag",
+        RegistryError::Denied {
+            had_credentials: false,
+            ..
+        } => "log in with `docker login` or `podman login`: edgec reads their configuration",
+        RegistryError::Denied { .. } => {
+            "these credentials do not allow it: log in as another user, or ask for the right"
+        }
+        RegistryError::Refused { .. } => "docs/registries.md says what each registry lacks",
+        RegistryError::Unavailable { .. } | RegistryError::CutShort { .. } => {
+            "try again later: what was sent or fetched whole is not sent or fetched again"
+        }
+        RegistryError::Unreachable { .. } => "check the name, the port and the network",
+        RegistryError::Tls { .. } => {
+            "name the registry's certificate authority with --ca; --plain-http is for registries \
+             without TLS"
+        }
+        RegistryError::Digest { .. } | RegistryError::Size { .. } => {
+            "the registry or something on the way has changed it: do not use it, and push it again"
+        }
+        RegistryError::Insecure { .. } => {
+            "the registry's configuration is wrong; --plain-http allows it for every registry of \
+             this command"
+        }
+        RegistryError::OtherPlace { .. } => "edgec takes content only from the named repository",
+        RegistryError::Credentials { .. } => {
+            "repair the configuration of Docker or Podman, or log in again"
+        }
+        RegistryError::Ca { .. } => "write the certificate in PEM or DER",
+        RegistryError::Layout { .. } => "name a folder that `edgec push --output` has written",
+        RegistryError::Io { source, .. } | RegistryError::Sink(source) => {
+            match files::remedy(source.kind()) {
+                Some(remedy) => remedy,
+                None => return failure,
+            }
+        }
+        _ => return failure,
+    };
+    failure.hint(hint)
+}
+
+/// Why artifacts are not pushed.
+pub(crate) fn push_failure(error: &PushError) -> Failure {
+    let rejected = || Failure::rejected(error.code(), error);
+    let failure = match error {
+        PushError::Registry(error) => registry_failure(error),
+        PushError::Artifact { source, .. } => verify_failure(source),
+        PushError::NoArtifact => Failure::usage(error.code(), error.to_string()),
+        PushError::DigestGiven => Failure::usage(error.code(), error.to_string())
+            .hint("name a tag: edgec prints the digest"),
+        PushError::NoComponent => Failure::usage(error.code(), error.to_string())
+            .hint("name it with --component, or leave out --layout"),
+        PushError::TimestampAlone => {
+            Failure::usage(error.code(), error.to_string()).hint("name the release with --release")
+        }
+        PushError::Unsigned { .. } => rejected().hint("sign it with `edgec sign`"),
+        PushError::OtherApplication { .. } => {
+            rejected().hint("push each application and version under a tag of its own")
+        }
+        PushError::SameTarget { .. } => rejected().hint("name one artifact for each target"),
+        PushError::NotWasm { .. } => {
+            rejected().hint("name the program in binary form, as `edgec build` has read it")
+        }
+        PushError::OtherProgram { .. } => {
+            rejected().hint("name the file from which `edgec build` made the artifacts")
+        }
+        PushError::AboutNothing { .. } => rejected()
+            .hint("each artifact has a file of its own: name all artifacts that it is about"),
+        PushError::Unlisted { .. } => {
+            rejected().hint("make the release of these artifacts: `edgec release make`")
+        }
+        PushError::Incomplete { .. } => rejected().hint("name these artifacts too"),
+        PushError::OtherRelease { .. } => {
+            rejected().hint("make a timestamp of this release: `edgec release stamp`")
+        }
+        PushError::Temporary(source) => {
+            let failure = Failure::environment(error.code(), error);
+            let hint = "set TMPDIR to a folder with room for the compressed images";
+            failure.hint(files::remedy(source.kind()).unwrap_or(hint))
+        }
+        _ => rejected(),
+    };
+    match error.file() {
+        Some(file) => failure.or_about(file),
+        None => failure,
+    }
+}
+
+/// Why artifacts are not pulled.
+pub(crate) fn pull_failure(error: &PullError) -> Failure {
+    let rejected = || Failure::rejected(error.code(), error);
+    match error {
+        PullError::Registry(error) => registry_failure(error),
+        PullError::Verify { fits, source } => verify_failure(source).or_about(fits),
+        PullError::Release(source) => release_failure(source),
+        PullError::Admission(error) => admission_failure(error),
+        PullError::NotEdgec { .. } => rejected().hint("`edgec push` writes what this verb reads"),
+        PullError::NoNatives { .. } => rejected()
+            .hint("if it was pushed with --layout split, name its tag, and copy TAG.edgec with it"),
+        PullError::OtherSubject { .. } => {
+            rejected().hint("a push may be under way: try again in a minute")
+        }
+        PullError::NoFit { unfit, .. } if !unfit.is_empty() => rejected().hint(unfit.join("\n")),
+        PullError::NoFit { .. } => {
+            rejected().hint("build and push an artifact for this CPU and engine profile")
+        }
+        PullError::NoTarget { .. } => rejected().hint("`edgec targets` lists the names of targets"),
+        PullError::Mixed { .. } | PullError::Incomplete { .. } => rejected()
+            .hint("a push or a mirror has mixed two releases: push all artifacts of one again"),
+        PullError::Misplaced { .. } | PullError::Malformed { .. } => {
+            rejected().hint("push it again with `edgec push`")
+        }
+        PullError::OtherBytes { .. } | PullError::Length { .. } | PullError::Compressed { .. } => {
+            rejected()
+                .hint("do not use it: what is under the tag is not what was signed; push again")
+        }
+        PullError::Io { source, .. } => {
+            let failure = Failure::environment(error.code(), error);
+            match files::remedy(source.kind()) {
+                Some(remedy) => failure.hint(remedy),
+                None => failure,
+            }
+        }
+        _ => rejected(),
+    }
+}
+
+fn admission_failure(error: &AdmissionError) -> Failure {
+    match error {
+        AdmissionError::Verify(error) => verify_failure(error),
+        AdmissionError::Store(error) => store_failure(error),
+        AdmissionError::Mode(LoadModeError { .. }) => Failure::rejected(error.code(), error)
+            .hint("fs-verity is for a file system that has the feature"),
+        AdmissionError::File(ArtifactFileError::Io { .. }) => {
+            Failure::environment(error.code(), error)
+        }
+        _ => Failure::rejected(error.code(), error),
+    }
+}
+
+/// Why something is not copied.
+pub(crate) fn copy_failure(error: &CopyError) -> Failure {
+    match error {
+        CopyError::Registry(error) => registry_failure(error),
+        CopyError::OtherDigest { .. } => Failure::usage(error.code(), error.to_string())
+            .hint("name a tag, or the digest of the source"),
+        _ => Failure::rejected(error.code(), error),
+    }
+}

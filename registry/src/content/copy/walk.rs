@@ -1,0 +1,206 @@
+//! The order of a copy: what is below a manifest comes before it, and what refers to it after it.
+
+use std::collections::BTreeSet;
+
+use edgec_artifact::Sha256Digest;
+use tempfile::NamedTempFile;
+
+use super::super::decode::MalformedManifest;
+use super::super::index::{Index, is_index};
+use super::super::log::{Counted, Traffic};
+use super::super::manifest::Manifest;
+use super::super::progress::{Progress, Unseen};
+use super::super::{decode, descriptor};
+use super::{Copied, CopyError, named};
+use crate::{BlobSource, Descriptor, RegistryError, Sent, StoredManifest, Which};
+
+/// How deep indexes list indexes.
+const MAX_DEPTH: usize = 8;
+/// How many manifests a reference may have below it.
+const MAX_MANIFESTS: usize = 8192;
+
+/// A copy under way.
+pub(super) struct Walk<'a> {
+    source: &'a Counted,
+    target: &'a Counted,
+    progress: &'a dyn Progress,
+    /// The repository of the same registry from which blobs can be taken over.
+    pub(super) mount_from: Option<&'a str>,
+    manifests: BTreeSet<Sha256Digest>,
+    blobs: BTreeSet<Sha256Digest>,
+    copied: Copied,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        source: &'a Counted,
+        target: &'a Counted,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        Self {
+            source,
+            target,
+            progress,
+            mount_from: None,
+            manifests: BTreeSet::new(),
+            blobs: BTreeSet::new(),
+            copied: Copied {
+                digest: Sha256Digest([0; 32]),
+                manifests: 0,
+                referrers: 0,
+                existed: 0,
+                mounted: 0,
+                uploaded: 0,
+                from: Traffic::default(),
+                to: Traffic::default(),
+            },
+        }
+    }
+
+    pub(super) fn copied(self, digest: Sha256Digest) -> Copied {
+        Copied {
+            digest,
+            ..self.copied
+        }
+    }
+
+    /// Copies a manifest with everything below it, and then moves the tag.
+    pub(super) fn copy(
+        &mut self,
+        found: &StoredManifest,
+        tag: Option<&str>,
+    ) -> Result<(), CopyError> {
+        self.below(found, tag, 0)
+    }
+
+    fn below(
+        &mut self,
+        found: &StoredManifest,
+        tag: Option<&str>,
+        depth: usize,
+    ) -> Result<(), CopyError> {
+        if depth > MAX_DEPTH {
+            return Err(CopyError::TooDeep { most: MAX_DEPTH });
+        }
+        if !self.manifests.insert(found.digest) && tag.is_none() {
+            return Ok(());
+        }
+        if self.manifests.len() > MAX_MANIFESTS {
+            let most = MAX_MANIFESTS;
+            return Err(CopyError::TooMany { most });
+        }
+        let malformed = |source| CopyError::Malformed {
+            what: named(found, &self.source.name()),
+            source,
+        };
+        let subject = match is_index(&found.media_type) {
+            true => {
+                let index = Index::decode(&found.bytes).map_err(malformed)?;
+                for entry in &index.manifests {
+                    let child = self.fetched(entry)?;
+                    self.below(&child, None, depth + 1)?;
+                }
+                index.subject
+            }
+            false => {
+                let manifest = Manifest::decode(&found.bytes).map_err(malformed)?;
+                for blob in manifest.layers.iter().chain([&manifest.config]) {
+                    self.blob(blob)?;
+                }
+                manifest.subject
+            }
+        };
+        // The tag names something whose referrers are there too.
+        if tag.is_some() {
+            self.put(found, None)?;
+            self.referrers(found, depth)?;
+            self.progress.step("moving the tag");
+            self.put(found, tag)?;
+        } else {
+            self.put(found, None)?;
+            self.referrers(found, depth)?;
+        }
+        if let Some(subject) = subject.as_ref().and_then(descriptor::digest) {
+            self.note(subject, found)?;
+        }
+        Ok(())
+    }
+
+    /// Copies what refers to a manifest.
+    fn referrers(&mut self, found: &StoredManifest, depth: usize) -> Result<(), CopyError> {
+        for entry in self.source.referrers(found.digest)? {
+            let Some(digest) = descriptor::digest(&entry) else {
+                continue;
+            };
+            if !self.manifests.contains(&digest) {
+                let referrer = self.fetched(&entry)?;
+                self.below(&referrer, None, depth + 1)?;
+                self.copied.referrers += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes a referrer where the target has no list of its own.
+    fn note(&self, subject: Sha256Digest, found: &StoredManifest) -> Result<(), CopyError> {
+        let mut entry = descriptor::of(&found.media_type, found.digest, found.bytes.len() as u64);
+        if let Ok(manifest) = Manifest::decode(&found.bytes) {
+            let kind = manifest.artifact_type;
+            entry.artifact_type = Some(kind.unwrap_or(manifest.config.media_type));
+            entry.annotations = manifest.annotations;
+        } else if let Ok(index) = Index::decode(&found.bytes) {
+            entry.artifact_type = index.artifact_type;
+            entry.annotations = index.annotations;
+        }
+        Ok(self.target.note_referrer(subject, &entry)?)
+    }
+
+    fn put(&mut self, found: &StoredManifest, tag: Option<&str>) -> Result<(), CopyError> {
+        let (media_type, bytes) = (&found.media_type, &found.bytes);
+        self.target.put_manifest(tag, media_type, bytes)?;
+        self.copied.manifests += usize::from(tag.is_none());
+        Ok(())
+    }
+
+    fn fetched(&self, entry: &Descriptor) -> Result<StoredManifest, CopyError> {
+        let what = || format!("the manifest {}", decode::quoted(&entry.digest));
+        let malformed = |source| CopyError::Malformed {
+            what: what(),
+            source,
+        };
+        let digest = descriptor::digest(entry).ok_or_else(|| {
+            let found = decode::quoted(&entry.digest);
+            malformed(MalformedManifest::Digest { found })
+        })?;
+        let found = self.source.manifest(&Which::Digest(digest), None)?;
+        found.ok_or_else(|| {
+            let what = "it is not there".to_owned();
+            malformed(MalformedManifest::Part { what })
+        })
+    }
+
+    fn blob(&mut self, blob: &Descriptor) -> Result<(), CopyError> {
+        let Some(digest) = descriptor::digest(blob) else {
+            return Ok(());
+        };
+        if !self.blobs.insert(digest) {
+            return Ok(());
+        }
+        self.progress.step(&format!("copying {}", blob.digest));
+        if self.target.has_blob(blob)? {
+            self.copied.count(Sent::Existed);
+            return Ok(());
+        }
+        let failed = |source| RegistryError::Io {
+            path: std::env::temp_dir(),
+            source,
+        };
+        let mut file = NamedTempFile::new().map_err(failed)?;
+        self.source.blob(blob, file.as_file_mut(), self.progress)?;
+        let content = BlobSource::File(file.path().to_owned());
+        let from = self.mount_from;
+        let sent = self.target.put_blob(blob, &content, from, &Unseen)?;
+        self.copied.count(sent);
+        Ok(())
+    }
+}

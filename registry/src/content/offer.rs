@@ -1,0 +1,348 @@
+//! What a reference offers: opened, but nothing of it is verified yet.
+
+use std::sync::{Arc, OnceLock};
+
+use edgec_artifact::{MAX_COMPANION_LEN, Sha256Digest};
+
+use super::decode::MalformedManifest;
+use super::index::{Index, is_index};
+use super::log::{Counted, Traffic};
+use super::manifest::Manifest;
+use super::native::NativeEntry;
+use super::progress::{Progress, Unseen};
+use super::pull_error::PullError;
+use super::push::SPLIT_ENDING;
+use super::session::Session;
+use super::{descriptor, media};
+use crate::{Descriptor, Reference, StoredManifest, Which};
+
+/// The longest portable program that is fetched, in bytes (1 GiB).
+const MAX_PROGRAM_LEN: u64 = 1 << 30;
+
+/// What a reference offers. Nothing of it is trusted.
+pub struct Offer {
+    pub(crate) place: Arc<Counted>,
+    /// What was asked of the place before this offer was opened.
+    before: Traffic,
+    reference: Reference,
+    index: StoredManifest,
+    natives: Vec<NativeEntry>,
+    portable: Option<PortableEntry>,
+    release: Option<Descriptor>,
+    statements: OnceLock<Option<Statements>>,
+}
+
+impl std::fmt::Debug for Offer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Offer");
+        shown.field("reference", &self.reference.to_string());
+        shown
+            .field("natives", &self.natives)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The portable program of an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PortableEntry {
+    /// The digest of its manifest.
+    pub digest: Sha256Digest,
+}
+
+/// A release and its timestamp. Nothing is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statements {
+    /// The release.
+    pub release: Vec<u8>,
+    /// Its timestamp.
+    pub timestamp: Option<Vec<u8>>,
+}
+
+impl Session {
+    /// Opens a reference: reads its index.
+    ///
+    /// # Errors
+    ///
+    /// [`PullError`].
+    pub fn open(&self, reference: &Reference) -> Result<Offer, PullError> {
+        let opened = self.open_if_changed(reference, None)?;
+        // Without a known digest, an answer has a manifest.
+        opened.ok_or_else(|| PullError::NoNatives {
+            what: reference.to_string(),
+        })
+    }
+
+    /// Like [`Self::open`]. `None` if the reference still names the index with the digest `known`,
+    /// which [`Offer::digest`] gave. Then almost nothing was fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`PullError`].
+    pub fn open_if_changed(
+        &self,
+        reference: &Reference,
+        known: Option<Sha256Digest>,
+    ) -> Result<Option<Offer>, PullError> {
+        let place = self.place(reference)?;
+        let before = place.traffic();
+        let Some(found) = place.manifest(&reference.which(), known)? else {
+            return Ok(None);
+        };
+        let index = match is_index(&found.media_type) {
+            true => found,
+            false => match split(&place, reference, &found, known)? {
+                Some(index) => index,
+                None => return Ok(None),
+            },
+        };
+        Offer::new(place, before, reference.clone(), index).map(Some)
+    }
+}
+
+/// The index that belongs to a portable program. `None` if it has the digest `known`.
+fn split(
+    place: &Counted,
+    reference: &Reference,
+    found: &StoredManifest,
+    known: Option<Sha256Digest>,
+) -> Result<Option<StoredManifest>, PullError> {
+    let what = reference.to_string();
+    let manifest = Manifest::decode(&found.bytes).map_err(|source| PullError::Malformed {
+        what: what.clone(),
+        source,
+    })?;
+    let is_portable = manifest.config.media_type == media::WASM_CONFIG
+        || manifest.layers_of(media::WASM).next().is_some();
+    if !is_portable {
+        let kind = manifest.artifact_type;
+        let media_type = kind.unwrap_or(manifest.config.media_type);
+        let media_type = super::decode::quoted(&media_type);
+        return Err(PullError::NotEdgec { what, media_type });
+    }
+    let which = match (reference.tag_to_write(), reference.digest()) {
+        (Some(tag), None) => {
+            let tag = format!("{tag}{SPLIT_ENDING}");
+            (tag.clone(), Which::Tag(tag))
+        }
+        _ => {
+            let referrers = place.referrers(found.digest)?;
+            let mut indexes = referrers.iter().filter(|it| is_index(&it.media_type));
+            let digest = indexes.find_map(descriptor::digest);
+            let digest = digest.ok_or(PullError::NoNatives { what: what.clone() })?;
+            (format!("sha256:{digest}"), Which::Digest(digest))
+        }
+    };
+    let (split, which) = which;
+    let index = match place.manifest(&which, known) {
+        Err(error) if error.is_absence() => return Err(PullError::NoNatives { what }),
+        index => index?,
+    };
+    let Some(index) = index else { return Ok(None) };
+    let malformed = |source| PullError::Malformed {
+        what: split.clone(),
+        source,
+    };
+    let subject = Index::decode(&index.bytes).map_err(malformed)?.subject;
+    let stated = subject.map_or_else(|| "none".to_owned(), |it| it.digest);
+    match stated == format!("sha256:{}", found.digest) {
+        true => Ok(Some(index)),
+        false => Err(PullError::OtherSubject {
+            split,
+            stated: super::decode::quoted(&stated),
+            found: found.digest,
+        }),
+    }
+}
+
+impl Offer {
+    fn new(
+        place: Arc<Counted>,
+        before: Traffic,
+        reference: Reference,
+        index: StoredManifest,
+    ) -> Result<Self, PullError> {
+        let malformed = |source| PullError::Malformed {
+            what: format!("the index of {reference} (sha256:{})", index.digest),
+            source,
+        };
+        let read = Index::decode(&index.bytes).map_err(malformed)?;
+        let mut natives: Vec<NativeEntry> = Vec::new();
+        let (mut portable, mut release) = (None, None);
+        for entry in &read.manifests {
+            if let Some(native) = NativeEntry::of(entry).map_err(malformed)? {
+                let same = |it: &&NativeEntry| it.fits() == native.fits();
+                if natives
+                    .iter()
+                    .any(|it| same(&it) && it.digest != native.digest)
+                {
+                    let what = format!("two entries are for {}", native.fits());
+                    return Err(malformed(MalformedManifest::Part { what }));
+                }
+                natives.push(native);
+            } else if is_release(entry) {
+                release = Some(entry.clone());
+            } else if is_portable(entry) && portable.is_none() {
+                let digest = descriptor::digest(entry);
+                portable = digest.map(|digest| PortableEntry { digest });
+            }
+        }
+        if natives.is_empty() {
+            return Err(PullError::NotEdgec {
+                what: reference.to_string(),
+                media_type: index.media_type,
+            });
+        }
+        Ok(Self {
+            place,
+            before,
+            reference,
+            index,
+            natives,
+            portable,
+            release,
+            statements: OnceLock::new(),
+        })
+    }
+
+    /// The reference that was opened.
+    pub fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// The digest of the index. It identifies the offer, until a tool that copies it writes another
+    /// one: what binds a release together is signed.
+    pub fn digest(&self) -> Sha256Digest {
+        self.index.digest
+    }
+
+    /// The portable program, if the index lists one.
+    pub fn component(&self) -> Option<&PortableEntry> {
+        self.portable.as_ref()
+    }
+
+    /// The native images.
+    pub fn natives(&self) -> &[NativeEntry] {
+        &self.natives
+    }
+
+    /// What was asked of the place since this offer was opened, by all who use the same session.
+    pub fn traffic(&self) -> Traffic {
+        self.place.traffic().since(self.before)
+    }
+
+    /// The release, if the index lists one. It is fetched once.
+    ///
+    /// # Errors
+    ///
+    /// [`PullError`].
+    pub fn release(&self) -> Result<Option<Statements>, PullError> {
+        if let Some(known) = self.statements.get() {
+            return Ok(known.clone());
+        }
+        let fetched = match &self.release {
+            Some(entry) => Some(self.statements_of(entry)?),
+            None => None,
+        };
+        Ok(self.statements.get_or_init(|| fetched).clone())
+    }
+
+    fn statements_of(&self, entry: &Descriptor) -> Result<Statements, PullError> {
+        let manifest = self.manifest_of(entry)?;
+        let mut releases = manifest.layers_of(media::RELEASE);
+        let release = releases.next().ok_or_else(|| PullError::Malformed {
+            what: format!("the release of {}", self.reference),
+            source: MalformedManifest::Part {
+                what: format!("it has no layer of type {}", media::RELEASE),
+            },
+        })?;
+        let most = MAX_COMPANION_LEN;
+        let release = self.small(release, most, "the release", &Unseen)?;
+        let timestamp = manifest.layers_of(media::TIMESTAMP).next();
+        let timestamp = timestamp.map(|it| self.small(it, most, "the timestamp", &Unseen));
+        Ok(Statements {
+            release,
+            timestamp: timestamp.transpose()?,
+        })
+    }
+
+    /// The portable program: the bytes from which the artifacts were made. They are checked against
+    /// their digest in the registry only.
+    ///
+    /// # Errors
+    ///
+    /// [`PullError`].
+    pub fn fetch_component(&self, progress: &dyn Progress) -> Result<Option<Vec<u8>>, PullError> {
+        let Some(portable) = &self.portable else {
+            return Ok(None);
+        };
+        let what = "the portable program";
+        let manifest = self.manifest(portable.digest, what)?;
+        let layer = manifest.layers_of(media::WASM).next();
+        let layer = layer.ok_or_else(|| PullError::Malformed {
+            what: format!("{what} of {}", self.reference),
+            source: MalformedManifest::Part {
+                what: format!("it has no layer of type {}", media::WASM),
+            },
+        })?;
+        self.small(layer, MAX_PROGRAM_LEN, what, progress).map(Some)
+    }
+
+    /// The manifest that an entry of the index lists.
+    pub(crate) fn manifest_of(&self, entry: &Descriptor) -> Result<Manifest, PullError> {
+        let digest = descriptor::digest(entry).ok_or_else(|| PullError::Malformed {
+            what: format!("the index of {}", self.reference),
+            source: MalformedManifest::Digest {
+                found: super::decode::quoted(&entry.digest),
+            },
+        })?;
+        self.manifest(digest, "the manifest")
+    }
+
+    fn manifest(&self, digest: Sha256Digest, what: &str) -> Result<Manifest, PullError> {
+        let what = format!("{what} sha256:{digest} of {}", self.reference.place());
+        let malformed = |source| PullError::Malformed {
+            what: what.clone(),
+            source,
+        };
+        let found = self.place.manifest(&Which::Digest(digest), None)?;
+        let found = found.ok_or_else(|| {
+            let what = "it is not there".to_owned();
+            malformed(MalformedManifest::Part { what })
+        })?;
+        Manifest::decode(&found.bytes).map_err(malformed)
+    }
+
+    /// The content of a layer, in memory.
+    pub(crate) fn small(
+        &self,
+        layer: &Descriptor,
+        most: u64,
+        what: &str,
+        progress: &dyn Progress,
+    ) -> Result<Vec<u8>, PullError> {
+        if layer.size > most {
+            return Err(PullError::Length {
+                what: what.to_owned(),
+                found: layer.size,
+                wanted: most,
+            });
+        }
+        let mut bytes = Vec::new();
+        self.place.blob(layer, &mut bytes, progress)?;
+        Ok(bytes)
+    }
+}
+
+/// Some tools drop the kind of an entry when they copy it, so the serial decides too.
+fn is_release(entry: &Descriptor) -> bool {
+    entry.artifact_type.as_deref() == Some(media::RELEASE)
+        || entry.annotations.contains_key(media::SERIAL)
+}
+
+/// The portable program has an entry for its own platform.
+fn is_portable(entry: &Descriptor) -> bool {
+    let platform = entry.platform.as_ref();
+    platform.is_some_and(|it| it.architecture == "wasm" && it.os.starts_with("wasi"))
+}

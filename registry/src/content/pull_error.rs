@@ -1,0 +1,206 @@
+//! Why a pull takes nothing, or ends.
+
+use std::io;
+use std::path::PathBuf;
+
+use edgec_artifact::{LayoutError, Sha256Digest, VerityDigest};
+use edgec_store::AdmissionError;
+use edgec_verifier::{ReleaseRefusal, VerifyError};
+
+pub(crate) use super::decode::MalformedManifest;
+use crate::RegistryError;
+
+/// Why artifacts are not pulled, or not admitted to a store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PullError {
+    /// The place does not do what it was asked for.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A manifest or an index is not one that edgec reads.
+    #[error("{what} is malformed")]
+    Malformed {
+        /// The manifest, and its place.
+        what: String,
+        /// What is wrong with it.
+        source: MalformedManifest,
+    },
+    /// The reference names something else, such as a container image.
+    #[error("{what} has no native image of edgec: it is of type `{media_type}`")]
+    NotEdgec {
+        /// The reference.
+        what: String,
+        /// The media type of what it names.
+        media_type: String,
+    },
+    /// The reference names a portable program, and no index with native images belongs to it.
+    #[error("{what} has a portable program, and no native images")]
+    NoNatives {
+        /// The reference.
+        what: String,
+    },
+    /// In the split layout, the index belongs to another portable program than the tag names.
+    #[error("the native images under {split} belong to another program: {stated}, not {found}")]
+    OtherSubject {
+        /// The tag of the index.
+        split: String,
+        /// The digest of the program's manifest that the index names.
+        stated: String,
+        /// The digest of the one under the tag.
+        found: Sha256Digest,
+    },
+    /// None of the native images is for this host.
+    #[error(
+        "no native image is for {host}; there are images for {}",
+        listed(offered)
+    )]
+    NoFit {
+        /// The host in words.
+        host: String,
+        /// The target and profile of each image that there is.
+        offered: Vec<String>,
+        /// Why the host cannot run those that its CPU could run.
+        unfit: Vec<String>,
+    },
+    /// There is no native image for a target that was asked for.
+    #[error(
+        "no native image is for {wanted}; there are images for {}",
+        listed(offered)
+    )]
+    NoTarget {
+        /// What was asked for.
+        wanted: String,
+        /// The target and profile of each image that there is.
+        offered: Vec<String>,
+    },
+    /// The index and the signed manifest do not agree about an image.
+    #[error("the index lists an image for {listed}, but its signed manifest says {stated}")]
+    Misplaced {
+        /// What the index says.
+        listed: String,
+        /// What the manifest says.
+        stated: String,
+    },
+    /// An artifact of another release than the one beside it.
+    #[error(
+        "releases are mixed: the image for {fits} is {image}, and release {serial} lists {}",
+        listed.map_or("none for it".to_owned(), |it| it.to_string())
+    )]
+    Mixed {
+        /// The target and profile.
+        fits: String,
+        /// The serial of the release.
+        serial: u64,
+        /// The image that is there.
+        image: VerityDigest,
+        /// The image that the release lists for the target and profile. It may be the same, with
+        /// another manifest.
+        listed: Option<VerityDigest>,
+    },
+    /// The release lists artifacts that the index lacks.
+    #[error("release {serial} is incomplete: it also lists {}", listed(missing))]
+    Incomplete {
+        /// The serial of the release.
+        serial: u64,
+        /// The target and profile of each artifact that is not there.
+        missing: Vec<String>,
+    },
+    /// The bytes that came are not those that were signed.
+    #[error("the image for {fits} has the SHA-256 {found}, and {signed} was signed")]
+    OtherBytes {
+        /// The target and profile.
+        fits: String,
+        /// The digest of what came.
+        found: Sha256Digest,
+        /// The signed digest.
+        signed: Sha256Digest,
+    },
+    /// What came is not as long as it should be.
+    #[error("{what} has {found} bytes, and {wanted} were expected")]
+    Length {
+        /// What it is.
+        what: String,
+        /// Length in bytes; one more than expected if more came.
+        found: u64,
+        /// The length that was signed, or that is the limit.
+        wanted: u64,
+    },
+    /// What came cannot be decompressed.
+    #[error("{what} cannot be decompressed")]
+    Compressed {
+        /// What it is.
+        what: String,
+        /// What the decompressor says.
+        source: io::Error,
+    },
+    /// The policy refuses the artifact. Its image was not fetched.
+    #[error("the artifact for {fits} is not trusted")]
+    Verify {
+        /// The target and profile.
+        fits: String,
+        /// Why.
+        source: VerifyError,
+    },
+    /// The policy refuses the release or its timestamp. Nothing else was fetched.
+    #[error("the release is not trusted")]
+    Release(#[source] ReleaseRefusal),
+    /// An envelope is not one.
+    #[error("the envelope for {fits} is malformed")]
+    Envelope {
+        /// The target and profile.
+        fits: String,
+        /// What is wrong with it.
+        source: LayoutError,
+    },
+    /// The store does not take the artifact.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
+    /// A temporary file cannot be written or read.
+    #[error("`{}`", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+impl PullError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Registry(error) => error.code(),
+            Self::Malformed { .. } | Self::Misplaced { .. } => "pull-manifest",
+            Self::NotEdgec { .. } | Self::NoNatives { .. } => "pull-no-natives",
+            Self::OtherSubject { .. } => "pull-split",
+            Self::NoFit { .. } | Self::NoTarget { .. } => "pull-no-fit",
+            Self::Mixed { .. } => "pull-mixed",
+            Self::Incomplete { .. } => "pull-incomplete",
+            Self::OtherBytes { .. } => "pull-other-bytes",
+            Self::Length { .. } | Self::Compressed { .. } => "pull-damaged",
+            Self::Verify { source, .. } => source.code(),
+            Self::Release(error) => error.code(),
+            Self::Envelope { .. } => "layout",
+            Self::Admission(error) => error.code(),
+            Self::Io { .. } => "io",
+        }
+    }
+
+    /// Whether the same pull may succeed later, although nothing is changed here.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_temporary(),
+            // A push may be under way.
+            Self::OtherSubject { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// A list for a message.
+fn listed(items: &[String]) -> String {
+    match items {
+        [] => "no target".to_owned(),
+        items => items.join(", "),
+    }
+}
