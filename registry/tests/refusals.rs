@@ -206,7 +206,7 @@ fn something_else_under_a_tag_is_named() {
     let pushed = shop.push(&push).unwrap();
     let other = format!("sha256:{}", Sha256Digest([1; 32]));
     shop.change("v1.edgec", |index| {
-        index["subject"]["digest"] = json!(other)
+        index["subject"]["digest"] = json!(other);
     });
     let error = refused(shop.open("v1"));
     assert!(matches!(error, PullError::OtherSubject { .. }) && error.is_temporary());
@@ -359,7 +359,7 @@ fn an_older_release_is_refused_and_a_stale_timestamp_does_not_matter_where_none_
     shop.pull("v2", &host, &plain).unwrap();
     let error = refused(shop.pull("v1", &host, &plain));
     assert!(matches!(error, PullError::Admission(_)), "{error}");
-    assert_eq!(error.code(), "release-rollback", "{error}");
+    assert_eq!(error.code(), "serial-rollback", "{error}");
 }
 
 #[test]

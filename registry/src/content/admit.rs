@@ -41,6 +41,9 @@ pub struct Fetched {
     pub bytes: u64,
     /// Length of the image in bytes.
     pub length: u64,
+    /// Why differences were not used that could have been: they are damaged, not there, or take too
+    /// much memory.
+    pub failed: Vec<String>,
 }
 
 impl Offer {
@@ -78,12 +81,13 @@ impl Offer {
             let expected = self.with_attached(chosen, policy, &given.expected)?;
             asked.judge(chosen, &expected)?;
             let before = self.place.traffic().fetched;
-            let (file, way) = self.assemble(chosen, store, options, progress)?;
+            let (file, came) = self.assemble(chosen, store, options, progress)?;
             fetched.push(Fetched {
                 what: chosen.fits(),
-                way,
+                way: came.way,
                 bytes: self.place.traffic().fetched.saturating_sub(before),
                 length: chosen.manifest.image.length,
+                failed: came.failed,
             });
             progress.step(&format!("admitting {}", chosen.fits()));
             let admission = store.add(file.path(), policy, &expected);

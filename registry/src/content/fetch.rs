@@ -4,12 +4,15 @@
 //! written. Admission verifies the whole artifact again.
 
 mod checked;
+mod difference;
 
 use std::fs::File;
 use std::io::{self, Seek as _, Write};
+use std::path::PathBuf;
 
 use edgec_artifact::{Image, VerityDigest};
 use edgec_store::ArtifactStore;
+use edgec_verifier::error_chain;
 
 use self::checked::Checked;
 use super::log::Counted;
@@ -19,6 +22,9 @@ use super::progress::Progress;
 use super::pull_error::PullError;
 use super::push::WINDOW_LOG;
 use crate::RegistryError;
+
+/// The folder of a store for unfinished files.
+pub(crate) const TEMPORARY: &str = "temporary";
 
 /// How images are fetched.
 #[derive(Clone, Debug)]
@@ -34,7 +40,7 @@ impl Default for AdmitOptions {
     fn default() -> Self {
         Self {
             differences: true,
-            difference_memory: 1 << 30,
+            difference_memory: 256 << 20,
         }
     }
 }
@@ -70,22 +76,54 @@ pub(crate) struct Wanted<'a> {
     pub(crate) progress: &'a dyn Progress,
 }
 
+impl Wanted<'_> {
+    /// The folder for unfinished files.
+    fn temporary(&self) -> PathBuf {
+        let store = self.store.map(|it| it.path().join(TEMPORARY));
+        store.unwrap_or_else(std::env::temp_dir)
+    }
+}
+
+/// How an image came, and what failed before.
+pub(crate) struct Came {
+    pub(crate) way: Way,
+    /// Why differences were not used that could have been.
+    pub(crate) failed: Vec<String>,
+}
+
 /// Writes the image into an empty file, which is at its end afterwards. If a cheap way fails, the
 /// next one is tried.
-pub(crate) fn image(wanted: &Wanted<'_>, into: &mut File) -> Result<Way, PullError> {
+pub(crate) fn image(wanted: &Wanted<'_>, into: &mut File) -> Result<Came, PullError> {
+    let mut failed = Vec::new();
     if kept(wanted, into).is_some() {
-        return Ok(Way::Kept);
+        let way = Way::Kept;
+        return Ok(Came { way, failed });
+    }
+    for candidate in difference::candidates(wanted) {
+        empty(wanted, into)?;
+        let base = candidate.base;
+        match candidate.fetch(wanted, into) {
+            Ok(()) => {
+                let way = Way::Difference { base };
+                return Ok(Came { way, failed });
+            }
+            Err(error) => failed.push(error_chain(&error)),
+        }
     }
     empty(wanted, into)?;
     whole(wanted, into)?;
-    Ok(Way::Whole)
+    let way = Way::Whole;
+    Ok(Came { way, failed })
+}
+
+/// The file of an image in a store.
+fn stored(store: &ArtifactStore, image: VerityDigest) -> PathBuf {
+    store.path().join("artifacts").join(format!("{image}.elf"))
 }
 
 /// Takes the image from the store. `None` if it is not there, or damaged.
 fn kept(wanted: &Wanted<'_>, into: &mut File) -> Option<()> {
-    let name = format!("{}.elf", wanted.image.fsverity);
-    let path = wanted.store?.path().join("artifacts").join(name);
-    let mut kept = File::open(path).ok()?;
+    let mut kept = File::open(stored(wanted.store?, wanted.image.fsverity)).ok()?;
     let mut output = Checked::new(into, wanted.image.length);
     io::copy(&mut kept, &mut output).ok()?;
     output.end(wanted).ok()
@@ -101,22 +139,64 @@ fn whole(wanted: &Wanted<'_>, into: &mut File) -> Result<(), PullError> {
             what: format!("it has no layer of type {}", media::IMAGE),
         },
     })?;
-    wanted.progress.step(&format!("fetching {}", what()));
-    let mut output = Checked::new(into, wanted.image.length);
-    let result = {
-        let compressed = |source| PullError::Compressed {
+    // Compressed bytes are hardly longer than the image, whatever it holds.
+    let most = wanted.image.length.saturating_add(SLACK);
+    if layer.size > most {
+        return Err(PullError::Length {
             what: what(),
-            source,
-        };
-        let mut decoder = zstd::stream::write::Decoder::new(&mut output).map_err(compressed)?;
-        decoder.window_log_max(WINDOW_LOG).map_err(compressed)?;
-        let fetched = wanted.place.blob(layer, &mut decoder, wanted.progress);
-        fetched.and_then(|()| decoder.flush().map_err(RegistryError::Sink))
+            found: layer.size,
+            wanted: most,
+        });
+    }
+    wanted.progress.step(&format!("fetching {}", what()));
+    let compressed = |source| PullError::Compressed {
+        what: what(),
+        source,
     };
-    match result {
-        Ok(()) => output.end(wanted),
-        Err(RegistryError::Sink(source)) => Err(output.failure(wanted, source)),
-        Err(error) => Err(error.into()),
+    let output = Checked::new(into, wanted.image.length);
+    let mut decoder = zstd::stream::write::Decoder::new(output).map_err(compressed)?;
+    decoder.window_log_max(WINDOW_LOG).map_err(compressed)?;
+    let mut sink = Sink {
+        decoder,
+        wrong: None,
+    };
+    let fetched = wanted.place.blob(layer, &mut sink, wanted.progress);
+    let flushed = sink.decoder.flush();
+    let output = sink.decoder.into_inner();
+    match (fetched, sink.wrong.or(flushed.err())) {
+        (Err(RegistryError::Sink(source)), _) => Err(output.failure(wanted, source)),
+        (Err(error), _) => Err(error.into()),
+        (Ok(()), Some(source)) => Err(output.failure(wanted, source)),
+        (Ok(()), None) => output.end(wanted),
+    }
+}
+
+/// What a compressed image may have more than the image itself, in bytes (1 MiB).
+const SLACK: u64 = 1 << 20;
+
+/// Decompresses what comes. After a mistake in it, the rest is only read: whether the blob is
+/// damaged says more than where the decompressor stopped.
+struct Sink<'f> {
+    decoder: zstd::stream::write::Decoder<'static, Checked<'f>>,
+    wrong: Option<io::Error>,
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.wrong.is_some() {
+            return Ok(bytes.len());
+        }
+        match self.decoder.write_all(bytes) {
+            Err(error) if self.decoder.get_ref().has_failed() => Err(error),
+            written => {
+                self.wrong = written.err();
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

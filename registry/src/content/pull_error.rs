@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use edgec_artifact::{LayoutError, Sha256Digest, VerityDigest};
+use edgec_differences::DifferenceError;
 use edgec_store::AdmissionError;
 use edgec_verifier::{ReleaseRefusal, VerifyError};
 
@@ -155,6 +156,14 @@ pub enum PullError {
     /// The store does not take the artifact.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
+    /// A difference cannot be applied. Another way is tried then, and this says why.
+    #[error("{what} cannot be applied")]
+    Difference {
+        /// The difference.
+        what: String,
+        /// What is wrong with it.
+        source: DifferenceError,
+    },
     /// A temporary file cannot be written or read.
     #[error("`{}`", path.display())]
     Io {
@@ -182,6 +191,7 @@ impl PullError {
             Self::Release(error) => error.code(),
             Self::Envelope { .. } => "layout",
             Self::Admission(error) => error.code(),
+            Self::Difference { source, .. } => source.code(),
             Self::Io { .. } => "io",
         }
     }

@@ -5,12 +5,13 @@
 
 mod artifact;
 mod compress;
+mod differences;
 mod prepare;
 mod release;
 mod send;
 mod signed;
 
-use edgec_artifact::{Sha256Digest, UnixTime};
+use edgec_artifact::{Sha256Digest, UnixTime, VerityDigest};
 
 pub(crate) use self::compress::WINDOW_LOG;
 pub(crate) use self::send::SPLIT_ENDING;
@@ -61,6 +62,10 @@ pub struct Push {
     pub created: Option<UnixTime>,
     /// How many transfers go on at a time. At least 1.
     pub concurrency: usize,
+    /// Images that hosts may have: differences against them are sent too.
+    pub bases: Vec<PushBase>,
+    /// Whether there is also a difference against what the tag names now.
+    pub differences: bool,
 }
 
 impl Push {
@@ -76,6 +81,8 @@ impl Push {
             layout: Layout::default(),
             created: None,
             concurrency: CONCURRENCY,
+            bases: Vec::new(),
+            differences: true,
         }
     }
 }
@@ -101,6 +108,16 @@ impl PushArtifact {
             debug: None,
         }
     }
+}
+
+/// An image that hosts may have.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum PushBase {
+    /// That of an artifact. Images for all targets of its family of CPUs are compared with it.
+    Artifact(PushArtifact),
+    /// Those of a reference. Each is compared with the image for the same target and profile.
+    Reference(Reference),
 }
 
 /// What a push has put there.
@@ -143,6 +160,18 @@ pub struct PushedNative {
     pub compressed: u64,
     /// Whether the compressed image was there before.
     pub was_there: bool,
+    /// Its differences against other images.
+    pub differences: Vec<PushedDifference>,
+}
+
+/// A difference that was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PushedDifference {
+    /// The other image.
+    pub base: VerityDigest,
+    /// Length of the difference in bytes.
+    pub bytes: u64,
 }
 
 impl Session {

@@ -5,6 +5,7 @@ use std::io;
 use edgec_artifact::{CompanionError, Sha256Digest};
 use edgec_verifier::{ReleasePart, VerifyError};
 
+use super::pull_error::PullError;
 use crate::RegistryError;
 
 /// Why artifacts are not pushed. Until the end of a push, the tag names what it named before.
@@ -124,6 +125,14 @@ pub enum PushError {
     /// A timestamp says nothing without its release.
     #[error("a timestamp is given without its release")]
     TimestampAlone,
+    /// A reference whose images should be bases cannot be read.
+    #[error("`{what}` cannot be a base")]
+    Base {
+        /// The reference.
+        what: String,
+        /// Why.
+        source: Box<PullError>,
+    },
     /// A temporary file cannot be written or read.
     #[error("cannot keep a compressed file in the temporary folder")]
     Temporary(#[source] io::Error),
@@ -150,6 +159,7 @@ impl PushError {
             },
             Self::Unlisted { .. } | Self::Incomplete { .. } => "push-release",
             Self::OtherRelease { .. } | Self::TimestampAlone => "push-timestamp",
+            Self::Base { source, .. } => source.code(),
             Self::Temporary(_) => "io",
         }
     }

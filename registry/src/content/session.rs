@@ -55,13 +55,4 @@ impl Session {
         }
         Ok(place)
     }
-
-    /// A session in which a reference leads to this place.
-    #[cfg(test)]
-    pub(crate) fn with(self, reference: &Reference, place: Box<dyn crate::Repository>) -> Self {
-        let mut places = self.places.lock().unwrap();
-        places.insert(reference.place(), Arc::new(Counted::new(place)));
-        drop(places);
-        self
-    }
 }

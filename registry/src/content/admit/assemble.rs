@@ -12,15 +12,12 @@ use edgec_artifact::behind_image;
 use edgec_store::{AdmissionError, ArtifactStore};
 use edgec_verifier::ArtifactFileError;
 
-use super::super::fetch::{self, Way};
+use super::super::fetch::{self, Came, TEMPORARY};
 use super::super::offer::Offer;
 use super::super::progress::Progress;
 use super::super::pull_error::PullError;
 use super::AdmitOptions;
 use super::choose::Chosen;
-
-/// The folder of a store for unfinished files.
-const TEMPORARY: &str = "temporary";
 
 /// The file of an artifact.
 pub(super) struct Assembled {
@@ -58,7 +55,7 @@ impl Offer {
         store: &ArtifactStore,
         options: &AdmitOptions,
         progress: &dyn Progress,
-    ) -> Result<(Assembled, Way), PullError> {
+    ) -> Result<(Assembled, Came), PullError> {
         let folder = store.path().join(TEMPORARY);
         let failed = |source: io::Error| PullError::Io {
             path: folder.clone(),
@@ -74,13 +71,13 @@ impl Offer {
             options,
             progress,
         };
-        let way = fetch::image(&wanted, &mut file)?;
+        let came = fetch::image(&wanted, &mut file)?;
         let behind = behind_image(chosen.manifest.image.length, &chosen.envelope);
         let behind = behind.map_err(|source| PullError::Envelope {
             fits: chosen.fits(),
             source,
         })?;
         file.write_all(&behind).map_err(failed)?;
-        Ok((Assembled { file, folder }, way))
+        Ok((Assembled { file, folder }, came))
     }
 }

@@ -1,5 +1,6 @@
 //! The release and the timestamp of an offer, verified before anything else is fetched.
 
+use edgec_artifact::ReleasedArtifact;
 use edgec_store::ArtifactStore;
 use edgec_verifier::{
     Expected, ReleaseRefusal, TrustPolicy, UnixTime, VerifiedRelease, check_stamped,
@@ -71,7 +72,7 @@ impl Offer {
         };
         let listed = release.artifacts.iter();
         let missing = listed.filter(|it| !is_there(&it.target, &it.profile));
-        let missing: Vec<String> = missing.map(|it| it.fits()).collect();
+        let missing: Vec<String> = missing.map(ReleasedArtifact::fits).collect();
         match missing.is_empty() {
             true => Ok(()),
             false => Err(PullError::Incomplete {

@@ -58,6 +58,11 @@ impl<'f> Checked<'f> {
         }
     }
 
+    /// Whether the file did not take the bytes, for example because the disk is full.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
     /// The error of a writer in front of this file.
     pub(super) fn failure(&self, wanted: &Wanted<'_>, source: io::Error) -> PullError {
         let what = format!("the image for {}", wanted.fits);

@@ -15,7 +15,7 @@ use super::super::descriptor;
 use crate::Descriptor;
 
 /// The level of Zstandard. Images are compressed once and fetched by every host.
-const LEVEL: i32 = 19;
+pub(super) const LEVEL: i32 = 19;
 /// The longest window, as a power of two. A reader needs so much memory at most (128 MiB).
 pub(crate) const WINDOW_LOG: u32 = 27;
 

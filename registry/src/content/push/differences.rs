@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use edgec_artifact::{Image, VerityDigest};
+use edgec_artifact::{Image, MAX_ARTIFACT_LEN, VerityDigest};
 use edgec_verifier::{describe_unsigned, error_chain};
 
 use super::super::descriptor;
@@ -21,7 +21,7 @@ use super::super::pull_error::{MalformedManifest, PullError};
 use super::super::push_error::PushError;
 use super::super::session::Session;
 use super::compress::{LEVEL, WINDOW_LOG};
-use super::prepare::Native;
+use super::artifact::Native;
 use super::{Push, PushBase, PushedDifference};
 use crate::{BlobSource, Descriptor, RegistryError};
 
@@ -30,8 +30,6 @@ const MOST: usize = 4;
 /// A difference must be smaller than three fifths of the whole image. Otherwise the registry keeps
 /// it for little.
 const WORTH: (u64, u64) = (3, 5);
-/// The longest image that is a base, in bytes (1 GiB).
-const MAX_LEN: u64 = 1 << 30;
 
 /// The images that hosts may have.
 pub(super) struct Bases<'p> {
@@ -97,9 +95,10 @@ impl<'p> Bases<'p> {
                 }
                 PushBase::Reference(reference) => {
                     let what = reference.to_string();
-                    let offer = session.open(reference).map_err(|source| PushError::Base {
+                    let offer = session.open(reference);
+                    let offer = offer.map_err(|source| PushError::Base {
                         what: what.clone(),
-                        source,
+                        source: Box::new(source),
                     })?;
                     bases.named.push((what, offer));
                 }
@@ -145,7 +144,7 @@ impl<'p> Bases<'p> {
         for (what, offer) in &self.named {
             let base = |source| PushError::Base {
                 what: what.clone(),
-                source,
+                source: Box::new(source),
             };
             if let Some(entry) = same_place(offer, native) {
                 let bytes = making.fetched(offer, entry).map_err(base)?;
@@ -303,7 +302,7 @@ struct Limited(Vec<u8>);
 
 impl Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() as u64 + bytes.len() as u64 > MAX_LEN {
+        if self.0.len() as u64 + bytes.len() as u64 > MAX_ARTIFACT_LEN {
             return Err(io::Error::other("it is too long for a base"));
         }
         self.0.extend_from_slice(bytes);

@@ -14,7 +14,9 @@ use super::super::session::Session;
 use super::super::{decode, descriptor, media, platform};
 use super::artifact::Native;
 use super::compress::compress;
+use super::differences::{Bases, Made};
 use super::prepare::Prepared;
+use super::release::ReleaseManifest;
 use super::{Layout, Push, Pushed, PushedNative, signed};
 use crate::{BlobSource, Descriptor, RegistryError, Sent, in_parallel};
 
@@ -33,6 +35,7 @@ pub(super) fn send(
         place: Arc::clone(&place),
         push,
         progress,
+        bases: Bases::new(session, push, progress)?,
     };
     sender.bytes(
         &descriptor::of_bytes(media::EMPTY, descriptor::EMPTY_CONFIG),
@@ -66,7 +69,7 @@ pub(super) fn send(
         tag,
         portable: prepared.portable.as_ref().map(|(it, _)| it.digest()),
         natives: natives.into_iter().map(|native| native.pushed).collect(),
-        serial: prepared.release.as_ref().map(|it| it.serial()),
+        serial: prepared.release.as_ref().map(ReleaseManifest::serial),
         traffic: place.traffic().since(before),
     })
 }
@@ -75,6 +78,7 @@ struct Sender<'a> {
     place: Arc<Counted>,
     push: &'a Push,
     progress: &'a dyn Progress,
+    bases: Bases<'a>,
 }
 
 /// A native image that is there, with its entry of the index.
@@ -118,7 +122,7 @@ impl Sender<'_> {
         let length = usize::try_from(stated.image.length).unwrap_or(usize::MAX);
         let image = artifact.bytes.get(..length).unwrap_or_default();
         let (layer, sent) = self.compressed(media::IMAGE, image, &native.fits())?;
-        let compressed = layer.size;
+        let whole = layer.clone();
         let mut layers = vec![descriptor::with(
             descriptor::with(layer, media::IMAGE_DIGEST, stated.image.fsverity),
             media::IMAGE_LENGTH,
@@ -142,6 +146,10 @@ impl Sender<'_> {
                 }
             });
         }
+        let (place, progress) = (&self.place, self.progress);
+        let bases = &self.bases;
+        let differences = bases.differences(place, native, image, &whole, progress)?;
+        layers.extend(differences.iter().map(|it| it.layer.clone()));
         let manifest = Manifest::of_kind(media::NATIVE, layers).encode();
         self.place.put_manifest(None, media::MANIFEST, &manifest)?;
         let entry = entry(native, &manifest);
@@ -152,8 +160,9 @@ impl Sender<'_> {
                 profile: stated.engine.profile.clone(),
                 digest: Sha256Digest::of(&manifest),
                 length: stated.image.length,
-                compressed,
+                compressed: whole.size,
                 was_there: sent == Sent::Existed,
+                differences: differences.iter().map(Made::pushed).collect(),
             },
             entry,
         })
