@@ -106,7 +106,7 @@ def wire(measured):
         ]
         for name, target in contents["targets"].items()
     ]
-    rows.append(["index, release, timestamp, component", "", "",
+    rows.append(["index, release, timestamp", "", "",
                  size(contents["index"] + contents["other-entries"]), ""])
     head = ["target", "image, compressed", "difference to the version before",
             "manifest and envelope", "hosts"]

@@ -42,16 +42,27 @@ class Fleet:
         self.seen = Seen(self.pops)
 
     def start(self, version):
-        """All hosts get their first version, and those that serve are asked from then on."""
-        begin = time.monotonic()
+        """Starts all hosts, and pushes their first version. Those that serve are asked then.
+
+        Returns the seconds from the push until all have it, and what the registries gave.
+        """
         for pop in self.pops:
             pop.start_sync()
-        self.seen.start()
-        self.wait_for(version, begin, serving=False)
         for pop in self.serving:
             pop.start_serve()
+        for pop in self.pops:
+            pop.wait_for_start()
+        self.seen.start()
+        before = self.registries.counts()
+        self.publisher.push(version, self.registries.publisher.port)
+        begin = time.monotonic()
+        self.wait_for(version, begin, serving=False)
+        counts = self.registries.counts() - before
+        for pop in self.serving:
+            pop.begin_to_ask()
         self.wait_for(version, begin)
-        return time.monotonic() - begin
+        moments = [self.moment(pop, version, begin, serving=False) for pop in self.pops]
+        return max(moments) - begin, counts
 
     def wait_for(self, version, since, serving=True, pops=None):
         """Until these hosts have a version as current, and those that serve answer with it."""
@@ -113,7 +124,7 @@ class Fleet:
 
     def __exit__(self, kind, *_):
         self.seen.stop()
-        if kind is not None and os.environ.get("EDGEC_FLEET_LOGS"):
+        if os.environ.get("EDGEC_FLEET_LOGS"):
             for pop in self.canaries + self.others[:3]:
                 for log in (pop.sync.log, pop.server.log):
                     if log.is_file():
@@ -135,8 +146,7 @@ class Seen:
         self.pops = pops
         # Of each host: (seconds of the monotonic clock, current version), one for each change.
         self.changes = {pop.name: [] for pop in pops}
-        self.newest, self.refused = {}, {pop.name: set() for pop in pops}
-        self.failure = None
+        self.newest, self.bad = {}, {pop.name: set() for pop in pops}
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
 
@@ -156,7 +166,8 @@ class Seen:
         changes = self.changes[pop.name]
         if status.current is not None and (not changes or changes[-1][1] != status.current):
             changes.append((time.monotonic(), status.current))
-        self.refused[pop.name] |= status.refused
+        if status.bad is not None:
+            self.bad[pop.name].add(status.bad)
         self.newest[pop.name] = status
 
     def first(self, pop, version, since):

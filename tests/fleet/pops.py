@@ -103,15 +103,34 @@ class Pop:
         self.sync.start()
 
     def start_serve(self):
-        """Serves what the store has, and is asked from then on."""
+        """Serves what the store will have. The store is there as soon as sync runs."""
+
+        def is_there():
+            self.sync.check()
+            return (self.store / "edgec-store").is_file()
+
+        wait_until(is_there, f"{self.name} has no store")
         self.server.start()
+
+    def wait_for_start(self):
+        def is_up():
+            self.sync.check()
+            if not self.serves:
+                return self.status() is not None
+            self.server.check()
+            try:
+                return ask(self.admin, "/healthz", "localhost")[0] == 200
+            except OSError:
+                return False
+
+        wait_until(is_up, f"{self.name} does not start", pause=0.1)
+
+    def begin_to_ask(self):
+        """From now on, a client asks all the time."""
 
         def is_ready():
             self.server.check()
-            try:
-                return ask(self.admin, "/readyz", "localhost")[0] == 200
-            except OSError:
-                return False
+            return ask(self.admin, "/readyz", "localhost")[0] == 200
 
         wait_until(is_ready, f"{self.name} does not serve", pause=0.1)
         self.client = Client(self.port)
@@ -120,10 +139,10 @@ class Pop:
         """What sync says about itself, or None while it does not answer."""
         self.sync.check()
         try:
-            address = f"http://127.0.0.1:{self.status_port}/"
+            address = f"http://127.0.0.1:{self.status_port}/status"
             with urllib.request.urlopen(address, timeout=10) as answer:
                 return settings.Status(json.load(answer))
-        except OSError:
+        except (OSError, ValueError):
             return None
 
     def listed(self):

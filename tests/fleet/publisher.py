@@ -56,11 +56,17 @@ class Publisher:
         self.edgec.run("release", "stamp", release, "--expires", "+1d", *key, "-o", timestamp)
         return timestamp
 
-    def push(self, version, port):
-        """Makes a version what the tag names."""
+    def push(self, version, port, base=None):
+        """Makes a version what the tag names. Hosts have the version `base`.
+
+        Without `base`, the differences are against what the tag names until now. That is not
+        enough after a bad version.
+        """
         artifacts, release = self.versions[version]
-        statements = ["--release", release, "--timestamp", self.stamp(version)]
-        self.edgec.run("push", f"127.0.0.1:{port}/{NAME}:{TAG}", *artifacts, *statements)
+        more = ["--release", release, "--timestamp", self.stamp(version)]
+        for artifact in self.versions[base][0] if base else ():
+            more += ["--base", artifact]
+        self.edgec.run("push", f"127.0.0.1:{port}/{NAME}:{TAG}", *artifacts, *more)
 
     def sizes(self, version):
         """Bytes of the images of a version, by target, and of the program."""

@@ -63,6 +63,21 @@ SMALL = Pace(
 )
 
 
+class Status:
+    """What `edgec sync` says about the application (docs/sync.md)."""
+
+    def __init__(self, document):
+        (said,) = document["applications"]
+        self.current, self.phase = said.get("version"), said["phase"]
+        self.newest = said.get("newest", {}).get("version")
+        self.bad = said.get("bad", {}).get("version")
+        self.waits, self.error = said.get("waits"), said.get("error")
+        self.polls, self.bytes, self.wave = said["polls"], said["bytes"], said["wave"]
+
+    def __str__(self):
+        return str(vars(self))
+
+
 def serve(pop, policy):
     """serve.toml. Many hosts share this machine, so each keeps little resident."""
     return f"""schema = 1

@@ -1,6 +1,7 @@
 """What happens to the fleet, case by case. Each returns numbers for docs/fleet.md."""
 
 import time
+from collections import Counter
 
 import guest
 from host import expect, wait_until
@@ -111,6 +112,10 @@ def bad(fleet, version, before):
         listed = fleet.listed()
     saw = {name for name, (versions, _) in listed.items() if version in versions}
     saw |= fleet.seen.had(version)
+    waits = Counter(
+        fleet.seen.newest[pop.name].phase for pop in fleet.pops if pop not in fleet.canaries
+    )
+    fleet.say(f"  what the others say: {dict(waits)}")
     canaries = {pop.name for pop in fleet.canaries}
     expect(saw <= canaries, f"also {sorted(saw - canaries)} got the bad version")
     for name, (_, current) in listed.items():
@@ -141,15 +146,15 @@ def bad(fleet, version, before):
     }
 
 
-def cache_dies(fleet, version):
+def cache_dies(fleet, version, before):
     """A cache dies in the middle of a rollout, and comes back later."""
     fleet.publisher.build(version)
     cache, front = fleet.registries.caches[0], fleet.registries.fronts[0]
     concerned = [pop for pop in fleet.pops if pop.cache is front]
     with Loaded(fleet) as loaded:
-        before = fleet.registries.counts()
+        counts_before = fleet.registries.counts()
         begin = time.monotonic()
-        fleet.publisher.push(version, fleet.registries.publisher.port)
+        fleet.publisher.push(version, fleet.registries.publisher.port, base=before)
         pushed = time.monotonic()
         fleet.wait_for(version, begin, pops=fleet.canaries)
         # The second wave begins soon.
@@ -158,7 +163,7 @@ def cache_dies(fleet, version):
         meanwhile = sum(fleet.moment(pop, version, begin) is not None for pop in concerned)
         cache.start()
         fleet.wait_for(version, begin)
-        counts = fleet.registries.counts() - before
+        counts = fleet.registries.counts() - counts_before
     none_failed(loaded, fleet.serving)
     times = fleet.times(version, pushed)
     fleet.say(
