@@ -20,7 +20,7 @@ def run(world):
     push = lambda: world.publisher.push(named, version, attempt=True)
     try:
         with world.case("no credentials: refused") as note:
-            note(refused(push(), "login", token(PASSWORD)))
+            note(refused(push(), PASSWORD, token(PASSWORD)))
         with world.case("a wrong password: refused, and not printed") as note:
             write({"auths": {registry.host: {"auth": token(WRONG)}}})
             note(refused(push(), WRONG, token(WRONG)))
@@ -50,8 +50,9 @@ def run(world):
     over_tls(world, version)
 
 
-def refused(done, *secrets):
+def refused(done, *secrets, of=None):
     code = refusal(done)
+    expect(of in (None, code), f"the code is {code}: {done.said}")
     for secret in secrets:
         expect(secret not in done.said + done.out, f"a secret is printed: {done.said}")
     return code
@@ -73,8 +74,12 @@ def over_tls(world, version):
     authority, *pair = certificate(world.folder / "tls")
     registry = world.registry("tls", tls=pair)
     named = f"{registry.host}/access/app:v1"
-    with world.case("TLS by an unknown authority: refused") as note:
+    with world.case("HTTP to a registry with TLS: refused") as note:
         note(refusal(world.publisher.push(named, version, attempt=True)))
+    with world.case("TLS by an unknown authority: refused") as note:
+        other, *_ = certificate(world.folder / "tls-unknown")
+        done = world.publisher.push(named, version, "--ca", other, attempt=True)
+        note(refused(done, of="registry-tls"))
     with world.case("TLS by a named authority") as note:
         world.publisher.push(named, version, "--ca", authority)
         point = world.point("tls")
@@ -85,4 +90,5 @@ def over_tls(world, version):
         other, *pair = certificate(world.folder / "tls-other", names="DNS:registry.example")
         registry = world.registry("tls-other", tls=pair)
         named = f"{registry.host}/access/app:v1"
-        note(refusal(world.publisher.push(named, version, "--ca", other, attempt=True)))
+        done = world.publisher.push(named, version, "--ca", other, attempt=True)
+        note(refused(done, of="registry-tls"))
