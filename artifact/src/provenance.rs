@@ -24,6 +24,13 @@ pub const BUILD_TYPE: &str = "https://edgec.dev/build/v1";
 /// The builder of a build whose caller named none. It says nothing about the machine.
 pub const UNNAMED_BUILDER: &str = "https://edgec.dev/builder/unnamed/v1";
 
+/// The media types of bills of materials, as a provenance lists them: CycloneDX and SPDX, in JSON.
+pub const SBOM_MEDIA_TYPES: [&str; 2] =
+    ["application/vnd.cyclonedx+json", "application/spdx+json"];
+
+/// The longest bill of materials, in bytes (16 MiB).
+pub const MAX_SBOM_LEN: u64 = 16 << 20;
+
 /// The extension of a manifest that states the source of its input.
 pub const SOURCE_EXTENSION: &str = "edgec.dev/source";
 
@@ -116,6 +123,9 @@ pub struct Material {
     /// Its digests, by in-toto's names of algorithms.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub digest: BTreeMap<String, String>,
+    /// What kind of file it is.
+    #[serde(rename = "mediaType", skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -276,7 +286,15 @@ impl Material {
             name: name.into(),
             uri: None,
             digest: [("sha256".to_owned(), sha256.to_string())].into(),
+            media_type: None,
         }
+    }
+
+    /// The same, as a file of this kind.
+    #[must_use]
+    pub fn of_type(mut self, media_type: impl Into<String>) -> Self {
+        self.media_type = Some(media_type.into());
+        self
     }
 
     /// Something that a URI identifies.
@@ -285,6 +303,7 @@ impl Material {
             name: name.into(),
             uri: Some(uri.into()),
             digest: BTreeMap::new(),
+            media_type: None,
         }
     }
 }
@@ -300,6 +319,11 @@ mod tests {
         let mut provenance = Provenance::new(asked, Vec::new(), "https://example.com/ci");
         provenance.materials = vec![Material::of_bytes("app.wasm", Sha256Digest::of(b"in"))];
         provenance.invocation = Some("https://example.com/ci/1".to_owned());
+        let sbom = Material::of_bytes("shop.cdx.json", Sha256Digest::of(b"bill"));
+        provenance.byproducts = vec![
+            Material::of_bytes("debug file", Sha256Digest::of(b"debug")),
+            sbom.of_type(SBOM_MEDIA_TYPES[0]),
+        ];
         let image = Image::of(b"image");
         let bytes = provenance.payload("shop.cwasm", Sha256Digest::of(b"file"), &image);
         String::from_utf8(bytes).unwrap()
@@ -318,6 +342,7 @@ mod tests {
         assert!(!claims.is_about(Image::of(b"other").fsverity));
         assert!(claims.subjects[0].has_sha256(Sha256Digest::of(b"file")));
         assert_eq!(claims.subjects[1].name, "acme/shop");
+        assert_eq!(claims.sboms, [Sha256Digest::of(b"bill")]);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Origin {
     /// Programs that the caller named, by the names of tools in manifests, such as `wasm-opt`.
     /// Those that no stage used are not stated.
     pub tools: Vec<Material>,
+    /// What the caller made of the input beside the artifacts, such as bills of materials.
+    pub byproducts: Vec<Material>,
     /// The file name of each artifact, in the order of the plan's targets.
     pub files: Vec<String>,
 }
@@ -43,6 +45,7 @@ impl Origin {
             source: BuildSource::default(),
             invocation: None,
             tools: Vec::new(),
+            byproducts: Vec::new(),
             files,
         }
     }
@@ -89,6 +92,9 @@ impl Origin {
             let debug_file = Material::of_bytes("debug file", Sha256Digest::of(bytes));
             provenance.byproducts.push(debug_file);
         }
+        provenance
+            .byproducts
+            .extend(self.byproducts.iter().cloned());
         Draft {
             provenance,
             file: file.to_owned(),

@@ -53,16 +53,13 @@ impl StatementArguments {
         Ok(expected)
     }
 
-    /// The files, with those of provenances and of proofs of a log, for a host that reads them
-    /// again while it runs.
+    /// The files, for a host that reads them again while it runs.
     #[cfg(feature = "serve")]
-    pub(crate) fn files(&self, provenance: &[PathBuf], bundle: &[PathBuf]) -> StatementFiles {
+    pub(crate) fn files(&self) -> StatementFiles {
         let mut files = StatementFiles::default();
         files.release.clone_from(&self.releases);
         files.timestamp.clone_from(&self.timestamps);
         files.notary.clone_from(&self.rebuilds);
-        files.provenance.extend_from_slice(provenance);
-        files.bundle.extend_from_slice(bundle);
         files
     }
 

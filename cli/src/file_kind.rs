@@ -46,6 +46,8 @@ pub(crate) enum Wanted {
     Project,
     /// A page that `edgec report` wrote.
     Report,
+    /// A bill of materials that edgec wrote.
+    Sbom,
     /// A public key.
     PublicKey,
     /// A private key.
@@ -81,6 +83,7 @@ enum FileKind {
     Fleet,
     Project,
     Json,
+    Sbom,
     Report,
     Html,
     Script,
@@ -237,6 +240,7 @@ impl Wanted {
             Wanted::ManualPage => "a manual page of edgec",
             Wanted::Project => "a project",
             Wanted::Report => "a report of edgec",
+            Wanted::Sbom => "a bill of materials of edgec",
             Wanted::PublicKey => "a public key",
             Wanted::PrivateKey => "a private key",
             Wanted::Key => "a key",
@@ -254,8 +258,8 @@ impl Wanted {
             Wanted::HostProfile => "host-profile",
             Wanted::ManualPage => "manual-page",
             Wanted::Project => "project",
-            // Only outputs are compared with it.
-            Wanted::Report => "output",
+            // Only outputs are compared with these.
+            Wanted::Report | Wanted::Sbom => "output",
             Wanted::PublicKey | Wanted::Key => "public-key",
             Wanted::PrivateKey => "secret-key",
         }
@@ -277,6 +281,7 @@ impl FileKind {
             Wanted::ManualPage => self == Self::ManualPage,
             Wanted::Project => self == Self::Project,
             Wanted::Report => self == Self::Report,
+            Wanted::Sbom => self == Self::Sbom,
             Wanted::PublicKey => self == Self::PublicKey,
             Wanted::PrivateKey => self == Self::PrivateKey,
             Wanted::Key => matches!(self, Self::PublicKey | Self::PrivateKey),
@@ -322,6 +327,7 @@ impl FileKind {
             Self::Project => "a project",
             Self::Json => "a JSON document",
             Self::Report => "a report of edgec",
+            Self::Sbom => "a bill of materials of edgec",
             Self::Html => "an HTML page",
             Self::Script => "a script",
             Self::Object => "a native object file (ELF)",

@@ -18,7 +18,7 @@ use crate::stdin::ReadBefore;
 pub(crate) use crate::stdin::STDIN;
 
 pub(crate) use input::{
-    digest, read, read_artifact, read_attestation, read_log, read_public, read_short, read_text,
+    digest, read, read_artifact, read_attestation, read_log, read_public, read_sbom, read_short, read_text,
     unreadable,
 };
 pub(crate) use output::{
@@ -64,6 +64,7 @@ fn durability(kind: Wanted) -> Durability {
         Wanted::Artifact
         | Wanted::DebugFile
         | Wanted::Attestation
+        | Wanted::Sbom
         | Wanted::Report
         | Wanted::HostProfile
         | Wanted::ManualPage => Durability::Rebuildable,

@@ -166,18 +166,33 @@ pub(crate) fn provenance_file(artifact: &Path) -> Result<PathBuf, Failure> {
 
 /// The release of artifacts: beside them, with their name without the target.
 pub(crate) fn release_file(artifact: &Path, target: &str) -> Result<PathBuf, Failure> {
+    of_all_targets(artifact, target, "release.json", "the release")
+}
+
+/// The bill of materials of a program, in a format whose files have this ending: beside its
+/// artifacts, with their name without the target.
+pub(crate) fn sbom_file(artifact: &Path, target: &str, ending: &str) -> Result<PathBuf, Failure> {
+    of_all_targets(artifact, target, ending, "the bill of materials")
+}
+
+/// A file about the artifacts for all targets.
+fn of_all_targets(
+    artifact: &Path,
+    target: &str,
+    ending: &str,
+    what: &str,
+) -> Result<PathBuf, Failure> {
     let name = artifact.with_extension("");
     let without = name.extension().is_some_and(|ending| ending == target);
     let name = match without {
-        true => name.with_extension("release.json"),
-        false => artifact.with_extension("release.json"),
+        true => name.with_extension(ending),
+        false => artifact.with_extension(ending),
     };
     if name == artifact {
-        return Err(
-            Failure::usage("output", "the release would have the same name")
-                .about(artifact.display())
-                .hint("give the artifact another name, such as NAME.cwasm"),
-        );
+        let message = format!("{what} would have the same name");
+        return Err(Failure::usage("output", message)
+            .about(artifact.display())
+            .hint("give the artifact another name, such as NAME.cwasm"));
     }
     Ok(name)
 }

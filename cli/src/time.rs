@@ -176,6 +176,20 @@ pub(crate) fn now() -> Result<UnixTime, Failure> {
     now.map_err(|error| Failure::environment("clock", &error))
 }
 
+/// The time of the sources, if the environment names one:
+/// <https://reproducible-builds.org/specs/source-date-epoch/>
+pub(crate) fn source_date() -> Result<Option<UnixTime>, Failure> {
+    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
+    let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let seconds = text.parse::<u64>();
+    let seconds = seconds.map_err(|_| "not a number of seconds since 1970".to_owned());
+    let seconds = seconds.and_then(checked);
+    let failure = |message: String| Failure::usage("source-date", message).about(VARIABLE);
+    seconds.map(Some).map_err(failure)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,10 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "registry")]
+use edgec_loader::store::PolicySource;
+#[cfg(feature = "serve")]
+use edgec_host::config::StatementFiles;
 use edgec_verifier::{
     Expected, PublicKey, Seen, TrustPolicy, TrustedKey, UnixTime, VerifiedTimestamp, read_guarded,
     remember_time,
@@ -78,6 +82,10 @@ pub(crate) struct TrustArguments {
     /// offline (docs/policy.md); repeatable, for several artifacts
     #[arg(long, value_name = "FILE", requires = "trust")]
     bundle: Vec<PathBuf>,
+    /// The bill of materials of the artifact, which its provenance must list (docs/sbom.md);
+    /// repeatable, for several artifacts
+    #[arg(long, value_name = "FILE", requires = "provenance")]
+    sbom: Vec<PathBuf>,
 }
 
 /// A policy, and what reports say about it.
@@ -118,6 +126,20 @@ impl PolicyArguments {
         let seen = edgec_verifier::remember(&state, &policy)
             .map_err(|error| state_failure(&error, &state).about(path.display()))?;
         Ok((policy, Some(seen)))
+    }
+
+    /// Whose signatures count, for a verb that runs on: a policy in a file is read again each time.
+    /// `None` if nothing is named.
+    #[cfg(feature = "registry")]
+    pub(crate) fn followed(&self) -> Result<Option<PolicySource>, Failure> {
+        match &self.trust {
+            Some(path) => {
+                let state = self.state()?;
+                crate::commands::sync::followed(path, &self.root, state).map(Some)
+            }
+            None if self.key.is_empty() => Ok(None),
+            None => Ok(Some(self.resolve()?.0.into())),
+        }
     }
 
     /// Compares the clock with the floor in the file that remembers the newest policy, if one is
@@ -205,10 +227,12 @@ impl TrustArguments {
         Ok(trust)
     }
 
-    /// The files of provenances, and of proofs of a log.
+    /// Adds the files of provenances, of proofs of a log, and of bills of materials.
     #[cfg(feature = "serve")]
-    pub(crate) fn beside(&self) -> (&[PathBuf], &[PathBuf]) {
-        (&self.provenance, &self.bundle)
+    pub(crate) fn add_to(&self, files: &mut StatementFiles) {
+        files.provenance.extend_from_slice(&self.provenance);
+        files.bundle.extend_from_slice(&self.bundle);
+        files.sbom.extend_from_slice(&self.sbom);
     }
 
     /// Whether any of the options is given.
@@ -224,8 +248,9 @@ impl TrustArguments {
             expected: ExpectedArguments { name, channel },
             provenance,
             bundle,
+            sbom,
         } = self;
-        let lists = [key, root, provenance, bundle]
+        let lists = [key, root, provenance, bundle, sbom]
             .iter()
             .any(|it| !it.is_empty());
         lists || trust.is_some() || trust_state.is_some() || name.is_some() || channel.is_some()
@@ -244,6 +269,9 @@ impl TrustArguments {
         }
         for path in &self.bundle {
             expected = expected.with_log_proof(files::read_short(path)?);
+        }
+        for path in &self.sbom {
+            expected = expected.with_sbom(files::read_sbom(path)?);
         }
         expected = given.given(expected)?;
         let issued = |now| issued(&policy, &expected, now);
@@ -269,6 +297,7 @@ impl TrustArguments {
             (name.is_some(), "the name"),
             (channel.is_some(), "the channel"),
             (!self.provenance.is_empty(), "the provenance"),
+            (!self.sbom.is_empty(), "the bill of materials"),
         ];
         let more = more
             .into_iter()
@@ -287,6 +316,12 @@ impl TrustArguments {
     pub(crate) fn file(&self) -> Option<(&Path, &[PathBuf])> {
         let path = self.policy.trust.as_deref()?;
         Some((path, &self.policy.root))
+    }
+
+    /// Whose signatures count, for a verb that runs on. `None` if nothing is named.
+    #[cfg(all(feature = "registry", feature = "serve"))]
+    pub(crate) fn followed(&self) -> Result<Option<PolicySource>, Failure> {
+        self.policy.followed()
     }
 
     /// The file that remembers the newest policy, if one is named. An empty variable is refused

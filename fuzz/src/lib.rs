@@ -6,18 +6,22 @@
 
 mod audit;
 mod debug_file;
+mod difference;
 mod flatten;
 mod gate;
 mod hosts;
 mod program;
+mod sbom;
 mod trust;
 
 pub use audit::audit;
 pub use debug_file::debug_file;
+pub use difference::{difference, difference_seeds};
 pub use flatten::{DEFECTS, flatten, merged};
 pub use gate::{gate, wit};
 pub use hosts::hosts;
 pub use program::{component, reencode};
+pub use sbom::sbom;
 pub use trust::{SECRET_KEY, SIGNED, judge};
 pub use trust::{
     artifact, companion, elf, envelope, log_proof, manifest, policy, public_key, signed, verify,
@@ -27,7 +31,7 @@ pub use trust::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 20] = [
     ("artifact", artifact),
     ("envelope", envelope),
     ("elf", elf),
@@ -41,9 +45,11 @@ pub const TARGETS: [Target; 18] = [
     ("component", component),
     ("reencode", reencode),
     ("debug_file", debug_file),
+    ("difference", difference),
     ("audit", audit),
     ("hosts", hosts),
     ("flatten", flatten),
     ("wit", wit),
     ("gate", gate),
+    ("sbom", sbom),
 ];

@@ -60,6 +60,7 @@ impl Kind {
             ".dsse",
             ".provenance",
             ".tlog-proof",
+            ".sbom",
             ".rebuilds",
             ".admitted",
         ]

@@ -37,6 +37,8 @@ pub(super) struct Found {
     /// The provenance, and the proof of a log, if any was given about this artifact.
     pub(super) provenance: Option<Vec<u8>>,
     pub(super) log_proof: Option<Vec<u8>>,
+    /// The bill of materials, if the policy asks for one.
+    pub(super) sbom: Option<Vec<u8>>,
 }
 
 /// Verifies a copy while it is written to the disk.
@@ -72,6 +74,11 @@ pub(super) fn verified(
             },
             log_proof: {
                 let given = expected.log_proof_about(policy, artifact.manifest());
+                given.map(<[u8]>::to_vec)
+            },
+            sbom: {
+                let given = expected.sbom_about(policy, artifact.manifest(), now);
+                let given = given.filter(|_| policy.reads_sbom());
                 given.map(<[u8]>::to_vec)
             },
         };

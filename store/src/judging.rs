@@ -3,6 +3,7 @@
 
 use std::fs::File;
 
+use edgec_verifier::artifact::MAX_SBOM_LEN;
 use edgec_verifier::{
     Envelope, Expected, Facts, LoadMode, MAX_ENVELOPE_LEN, Manifest, Measured as Known,
     Sha256Digest, Stored, TrustPolicy, UnixTime, VerifyError, stated, verify_stored,
@@ -41,18 +42,24 @@ impl ArtifactStore {
     /// The provenance that an artifact was admitted with. The store does not vouch for it: a policy
     /// that asks for it verifies its signature.
     pub(super) fn provenance(&self, entry: &Entry) -> Result<Option<Vec<u8>>, StoreError> {
-        self.kept_beside(&entry.provenance_name())
+        self.kept_beside(&entry.provenance_name(), MAX_SMALL_LEN)
     }
 
     /// The proof of a transparency log that an artifact was admitted with. The store does not vouch
     /// for it either.
     pub(super) fn log_proof(&self, entry: &Entry) -> Result<Option<Vec<u8>>, StoreError> {
-        self.kept_beside(&entry.log_proof_name())
+        self.kept_beside(&entry.log_proof_name(), MAX_SMALL_LEN)
+    }
+
+    /// The bill of materials that an artifact was admitted with. The store does not vouch for it: a
+    /// policy that asks for it compares it with the provenance.
+    pub(super) fn sbom(&self, entry: &Entry) -> Result<Option<Vec<u8>>, StoreError> {
+        self.kept_beside(&entry.sbom_name(), MAX_SBOM_LEN)
     }
 
     /// A file beside an artifact, if it is there.
-    fn kept_beside(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.0.artifacts.read(name, MAX_SMALL_LEN) {
+    fn kept_beside(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.0.artifacts.read(name, most) {
             Err(error) if error.is_absence() => Ok(None),
             read => Ok(Some(read?)),
         }
@@ -94,6 +101,11 @@ impl ArtifactStore {
             && let Some(provenance) = self.provenance(entry)?
         {
             expected = expected.with_provenance(provenance);
+        }
+        if policy.reads_sbom()
+            && let Some(sbom) = self.sbom(entry)?
+        {
+            expected = expected.with_sbom(sbom);
         }
         if policy.reads_log_proof()
             && let Some(proof) = self.log_proof(entry)?

@@ -81,6 +81,7 @@
 //!     <digest>-<sha>.dsse  an envelope over it, and the SHA-256 of that
 //!     <digest>-<sha>.provenance    the provenance that it was admitted with, if there was one
 //!     <digest>-<sha>.tlog-proof    the proof of a transparency log, if there was one
+//!     <digest>-<sha>.sbom          its bill of materials, if the policy asked for one
 //!     <digest>-<sha>.rebuilds      notaries' statements about it, if it was admitted with any
 //!     <digest>-<sha>.admitted      when the store first saw each signature on it
 //!   names/<key>/           an application in a channel

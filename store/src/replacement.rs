@@ -156,6 +156,12 @@ impl ArtifactStore {
             (None, None) => None,
         };
         files.extend(proof.map(|bytes| (arriving.log_proof_name(), bytes)));
+        let sbom = match (&found.sbom, earlier) {
+            (Some(given), _) => Some(given.clone()),
+            (None, Some(earlier)) => self.sbom(earlier)?,
+            (None, None) => None,
+        };
+        files.extend(sbom.map(|bytes| (arriving.sbom_name(), bytes)));
         let mut rebuilds = self.rebuilds(earlier.unwrap_or(arriving))?;
         for statement in &found.rebuilds {
             let known = rebuilds.iter_mut().find_map(|known| {

@@ -108,12 +108,13 @@ impl Entry {
     }
 
     /// The names of all files of the artifact.
-    pub(crate) fn file_names(&self) -> [String; 6] {
+    pub(crate) fn file_names(&self) -> [String; 7] {
         [
             self.image_name(),
             self.envelope_name(),
             self.provenance_name(),
             self.log_proof_name(),
+            self.sbom_name(),
             self.record_name(),
             self.rebuild_name(),
         ]
@@ -132,6 +133,12 @@ impl Entry {
     /// The proof of a transparency log, if the artifact was admitted with one.
     pub(crate) fn log_proof_name(&self) -> String {
         format!("{}-{}.tlog-proof", self.image, self.envelope)
+    }
+
+    /// The bill of materials of the artifact, if it was admitted with one under a policy that asks
+    /// for one.
+    pub(crate) fn sbom_name(&self) -> String {
+        format!("{}-{}.sbom", self.image, self.envelope)
     }
 
     /// The provenance of the artifact, if it was admitted with one.

@@ -223,7 +223,7 @@ POLICY = {
                "profiles?": [can_match("default", "edge")], "imports?": [text]},
     "compiler?": {"minimum?": engine_version, "advisories?": flag, "audit?": flag, "deny?": [DENIED]},
     "log?": {"key": text, "witness?": [text], "witnesses?": number}, "builder?": {"minimum?": engine_version},
-    "provenance?": {"builder?": some(text), "source?": some(text), "keys?": some(text)},
+    "provenance?": {"builder?": some(text), "source?": some(text), "keys?": some(text), "sbom?": flag},
     "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag, "policy-expiry-required?": flag},
     "checks?": {f"{check}?": one_of("enforce", "warn", "off") for check in CHECKS}}
 SPELLINGS = {"x86_64": ["x86_64", "x86-64", "amd64"], "aarch64": ["aarch64", "arm64"]}
@@ -312,7 +312,8 @@ def check_quorums(found, policy, manifest):
 def has_signed(der, message, signature):
     try: return check_signature(der, message, signature) is None
     except (ValueError, InvalidSignature): return False
-def is_proved(data, policy, manifest, now):  # by a provenance: an envelope of its own, in any spelling
+SBOMS = "application/vnd.cyclonedx+json", "application/spdx+json"
+def is_proved(data, policy, manifest, now, sboms):  # by a provenance: an envelope of its own, in any spelling
     rules, image = policy.get("provenance", {}), manifest["image"]["fsverity"]
     try:
         envelope = json.loads(data)
@@ -330,6 +331,8 @@ def is_proved(data, policy, manifest, now):  # by a provenance: an envelope of i
         need(build["buildType"] == "https://edgec.dev/build/v1", "provenance: build type")
         need(any(one["digest"].get("fsverity-sha256-12") == image for one in statement["subject"]), "provenance: subject")
         source = build["externalParameters"].get("source", {}).get("repository")
+        listed = {one.get("digest", {}).get("sha256") for one in run.get("byproducts", []) if one.get("mediaType") in SBOMS}
+        need(sboms & listed if sboms else not rules.get("sbom"), "provenance: no such bill of materials")
         return matches(rules, "builder", run["builder"]["id"]) and ("source" not in rules or text(source) and matches(rules, "source", source))
     except (ValueError, KeyError, TypeError, AttributeError): return False
 def check_rules(manifest, policy, options, beside):
@@ -359,8 +362,9 @@ def check_rules(manifest, policy, options, beside):
                   and concerns(one, "features", uses) and concerns(one, "families", {target["triple"].split("-")[0]})]
         enforce("advisories", options.advisories is not None and version and not any(map(made_by, ranges)))
     enforce("audit", not compiler.get("audit"))  # there is no disassembler here: nothing can be said of the code
-    proved = [is_proved(open(path, "rb").read(), policy, manifest, options.at) for path in options.provenance]
-    enforce("provenance", any(proved) if proved else "provenance" not in policy)
+    sboms = {hashlib.sha256(open(path, "rb").read()).hexdigest() for path in options.sbom}
+    proved = [is_proved(open(path, "rb").read(), policy, manifest, options.at, sboms) for path in options.provenance]
+    enforce("provenance", any(proved) if proved else "provenance" not in policy and not sboms)
     beside.check(manifest, enforce)
     enforce("log", "log" not in policy)  # proofs of logs are not read here
     enforce("validity", validity.get("notBefore", 0) <= options.at < validity.get("expires", 2**64))
@@ -382,7 +386,7 @@ def main():
     trust.add_argument("--trust", metavar="POLICY", help="edgec-trust.toml")
     trust.add_argument("--key", metavar="PEM", action="append", help="repeated: all of these must have signed")
     for asked in ("--name", "--channel"): parser.add_argument(asked, help="what is asked for; something else is refused")
-    for one in "provenance release timestamp notary".split(): parser.add_argument(f"--{one}", metavar="FILE", action="append", default=[], help="repeated: one of them is about the artifact")
+    for one in "provenance sbom release timestamp notary".split(): parser.add_argument(f"--{one}", metavar="FILE", action="append", default=[], help="repeated: one of them is about the artifact")
     parser.add_argument("--at", type=int, default=int(time.time()), help="seconds since 1970, instead of now")
     parser.add_argument("--targets", type=document, default=os.path.join(os.path.dirname(__file__), "targets.json"))
     parser.add_argument("--advisories", type=document, help="the output of `edgec advisories --format json`")

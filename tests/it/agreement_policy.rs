@@ -237,3 +237,60 @@ fn both_judge_a_provenance_alike() {
     }
     check_agreement(cases);
 }
+
+#[test]
+fn both_judge_a_bill_of_materials_alike() {
+    if python().is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let built = sandbox.hello_with(&["-q", "--provenance", "--sbom", "spdx,cyclonedx"]);
+    assert!(built.status.success(), "{built:?}");
+    let file = sandbox.read("hello.cwasm");
+    let with = sandbox.path().join("hello.provenance.json");
+    let kept = sandbox.write("kept.json", sandbox.read("hello.provenance.json"));
+    let built = sandbox.hello_with(&["-q", "--provenance"]);
+    assert!(built.status.success(), "{built:?}");
+    let without = sandbox.write("without.json", sandbox.read("hello.provenance.json"));
+    sandbox.write("hello.provenance.json", sandbox.read("kept.json"));
+    assert_eq!(std::fs::read(&with).unwrap(), std::fs::read(&kept).unwrap());
+    let other = sandbox.write("other.cdx.json", "{}");
+    let [first, second] = ["hello.cdx.json", "hello.spdx.json"].map(|it| sandbox.path().join(it));
+    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
+    let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
+    let mut cases = Vec::new();
+    let (any, sbom) = ("[provenance]", "[provenance]\nsbom = true");
+    for (number, (rule, provenance, sboms, accepted)) in [
+        (sbom, &with, vec![&first], true),
+        (sbom, &with, vec![&second], true),
+        (sbom, &with, vec![&other, &second], true),
+        (sbom, &with, vec![&other], false),
+        (sbom, &with, vec![], false),
+        (sbom, &without, vec![&first], false),
+        (any, &with, vec![], true),
+        (any, &with, vec![&first], true),
+        (any, &with, vec![&other], false),
+        ("", &without, vec![&first], false),
+        ("[provenance]\nsbom = false", &without, vec![], true),
+        ("[provenance]\nsbom = 1", &with, vec![&first], false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let policy = format!("threshold = 1\n{key}{rule}\n");
+        let policy = sandbox.write(&format!("{number}.toml"), policy);
+        let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+        let mut arguments = vec!["--provenance".to_owned(), text(provenance)];
+        for path in sboms {
+            arguments.extend(["--sbom".to_owned(), text(path)]);
+        }
+        cases.push(Case {
+            name: format!("{number}: {rule}"),
+            file: file.clone(),
+            trust: Trust::Policy(policy),
+            arguments,
+            accepted: Some(accepted),
+        });
+    }
+    check_agreement(cases);
+}

@@ -46,7 +46,10 @@ transcripts! {
     tests_cli_keys: "tests/cli/keys.md",
     tests_cli_policy: "tests/cli/policy.md",
     tests_cli_project: "tests/cli/project.md",
+    tests_cli_push_pull: "tests/cli/push-pull.md",
+    tests_cli_sbom: "tests/cli/sbom.md",
     tests_cli_store: "tests/cli/store.md",
+    tests_cli_sync: "tests/cli/sync.md",
     tests_cli_targets: "tests/cli/targets.md",
     tests_cli_validate: "tests/cli/validate.md",
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use edgec_artifact::{KeyId, UnixTime};
+use edgec_artifact::{KeyId, Sha256Digest, UnixTime};
 
 /// The artifact that a caller expects. A valid artifact of another application must not take its
 /// place. A policy cannot turn this off.
@@ -12,6 +12,7 @@ pub struct Expected {
     application: Option<String>,
     channel: Option<String>,
     provenances: Vec<Arc<[u8]>>,
+    sboms: Vec<(Sha256Digest, Arc<[u8]>)>,
     releases: Vec<Arc<[u8]>>,
     timestamps: Vec<Arc<[u8]>>,
     rebuilds: Vec<Arc<[u8]>>,
@@ -47,6 +48,15 @@ impl Expected {
     #[must_use]
     pub fn with_provenance(mut self, envelope: impl Into<Arc<[u8]>>) -> Self {
         self.provenances.push(envelope.into());
+        self
+    }
+
+    /// An artifact with this bill of materials, which its provenance must list (`docs/sbom.md`). If
+    /// there are several, for several artifacts or in several formats, one of them must be listed.
+    #[must_use]
+    pub fn with_sbom(mut self, sbom: impl Into<Arc<[u8]>>) -> Self {
+        let sbom = sbom.into();
+        self.sboms.push((Sha256Digest::of(&sbom), sbom));
         self
     }
 
@@ -133,6 +143,11 @@ impl Expected {
     /// The provenances that the caller gave.
     pub fn provenances(&self) -> impl Iterator<Item = &[u8]> {
         self.provenances.iter().map(|envelope| &**envelope)
+    }
+
+    /// The bills of materials that the caller gave, with their SHA-256.
+    pub fn sboms(&self) -> impl Iterator<Item = (Sha256Digest, &[u8])> {
+        self.sboms.iter().map(|(digest, sbom)| (*digest, &**sbom))
     }
 
     /// The expected application, if there is one.

@@ -147,6 +147,11 @@ impl TrustPolicy {
         self.provenance.is_some() && self.mode(CheckName::Provenance) != Mode::Off
     }
 
+    /// Whether the policy refuses artifacts without a bill of materials, or at least warns of them.
+    pub fn reads_sbom(&self) -> bool {
+        self.reads_provenance() && self.provenance.as_ref().is_some_and(|rules| rules.sbom)
+    }
+
     /// Whether a verdict may depend on a proof of the policy's log: the policy refuses artifacts
     /// without one, or at least warns of them, or a witness's time may count for a revoked key.
     pub fn reads_log_proof(&self) -> bool {

@@ -143,8 +143,12 @@ impl TrustPolicy {
             return "not asked for".to_owned();
         };
         let keys = rules.keys.as_ref().map(|keys| keys.iter().collect());
+        let sbom = match rules.sbom {
+            true => "; with a bill of materials",
+            false => "",
+        };
         format!(
-            "required; builders: {}; sources: {}; signed by: {}",
+            "required; builders: {}; sources: {}; signed by: {}{sbom}",
             one_of(&rules.builders, "any"),
             one_of(&rules.sources, "any"),
             one_of::<&String>(&keys, "any trusted key")

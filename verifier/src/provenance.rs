@@ -34,6 +34,21 @@ impl Expected {
         let accepted = self.provenances().find(is_accepted);
         accepted.or_else(|| self.provenances().find(is_about))
     }
+
+    /// The bill of materials of an artifact that was verified with these, for a host that keeps it:
+    /// the first that [the artifact's provenance](Self::provenance_about) lists.
+    pub fn sbom_about(
+        &self,
+        policy: &TrustPolicy,
+        manifest: &Manifest,
+        now: UnixTime,
+    ) -> Option<&[u8]> {
+        let provenance = self.provenance_about(policy, manifest, now)?;
+        let attestation = Attestation::decode(provenance).ok()?;
+        let claims = ProvenanceClaims::decode(attestation.payload()).ok()?;
+        let listed = self.sboms().find(|(digest, _)| claims.sboms.contains(digest));
+        listed.map(|(_, sbom)| sbom)
+    }
 }
 
 /// The evidence, or `None` if nothing was given and nothing is required.
@@ -45,7 +60,10 @@ pub(crate) fn judge(
 ) -> Result<Option<String>, ProvenanceRefusal> {
     let mut refused = None;
     for envelope in expected.provenances() {
-        match judge_one(envelope, policy, manifest, now) {
+        match judge_one(envelope, policy, manifest, now).and_then(|(evidence, claims)| {
+            let listed = check_sbom(policy, expected, &claims)?;
+            Ok(evidence + listed)
+        }) {
             Ok(evidence) => return Ok(Some(evidence)),
             // A provenance of another artifact says less than one that is wrong.
             Err(ProvenanceRefusal::Subject) if refused.is_some() => {}
@@ -55,6 +73,7 @@ pub(crate) fn judge(
     match (refused, &policy.provenance) {
         (Some(error), _) => Err(error),
         (None, Some(_)) => Err(ProvenanceRefusal::Missing),
+        (None, None) if expected.sboms().next().is_some() => Err(ProvenanceRefusal::SbomAlone),
         (None, None) => Ok(None),
     }
 }
@@ -64,7 +83,7 @@ fn judge_one(
     policy: &TrustPolicy,
     manifest: &Manifest,
     now: UnixTime,
-) -> Result<String, ProvenanceRefusal> {
+) -> Result<(String, ProvenanceClaims), ProvenanceRefusal> {
     let attestation = Attestation::decode(envelope).map_err(ProvenanceRefusal::Envelope)?;
     let rules = policy.provenance.as_ref();
     let counts = |rule: &&KeyRule| {
@@ -87,10 +106,38 @@ fn judge_one(
     if let Some(rules) = rules {
         check(rules, &claims, &source)?;
     }
-    Ok(format!(
+    let evidence = format!(
         "built by `{}` from {source}, as `{}` has signed about this image",
         claims.builder, signer.trusted.name
-    ))
+    );
+    Ok((evidence, claims))
+}
+
+/// What the evidence says about the bill of materials, if one is required or was given.
+fn check_sbom(
+    policy: &TrustPolicy,
+    expected: &Expected,
+    claims: &ProvenanceClaims,
+) -> Result<&'static str, ProvenanceRefusal> {
+    let is_required = policy.provenance.as_ref().is_some_and(|rules| rules.sbom);
+    let Some((found, _)) = expected.sboms().next() else {
+        return match (is_required, claims.sboms.is_empty()) {
+            (false, _) => Ok(""),
+            (true, true) => Err(ProvenanceRefusal::SbomNotListed),
+            (true, false) => Err(ProvenanceRefusal::SbomMissing),
+        };
+    };
+    if claims.sboms.is_empty() {
+        return Err(ProvenanceRefusal::SbomNotListed);
+    }
+    let mut given = expected.sboms();
+    match given.any(|(digest, _)| claims.sboms.contains(&digest)) {
+        true => Ok("; with its bill of materials"),
+        false => Err(ProvenanceRefusal::OtherSbom {
+            found,
+            listed: claims.sboms.clone(),
+        }),
+    }
 }
 
 fn check(

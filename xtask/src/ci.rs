@@ -79,6 +79,18 @@ static STEPS: &[Step] = &[
         when: When::Always,
     },
     Step {
+        name: "deploy",
+        about: "images, manifests, units and workflows for hosts: validators, and the steps of a pod",
+        check: deploy,
+        when: When::Always,
+    },
+    Step {
+        name: "sbom",
+        about: "bills of materials, by the validators of CycloneDX and SPDX",
+        check: sbom,
+        when: When::Always,
+    },
+    Step {
         name: "shared-cache",
         about: "build caches that machines share: with real Redis, S3 and WebDAV servers",
         check: shared_cache,
@@ -285,6 +297,14 @@ fn integrations() -> Outcome {
 /// The program that the tests have built stands for the one of a release.
 fn release() -> Outcome {
     run(command("tests/release/run.sh").arg(edgec()?))
+}
+
+fn deploy() -> Outcome {
+    run(command("tests/deploy/run.sh").arg(edgec()?))
+}
+
+fn sbom() -> Outcome {
+    run(command("tests/sbom/run.sh").arg(edgec()?))
 }
 
 fn shared_cache() -> Outcome {

@@ -1,11 +1,13 @@
 //! Reads the provenance of a build by edgec: only what a policy can judge.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
-use super::{BUILD_TYPE, BuildSource, PROVENANCE_PREDICATE_TYPE};
+use super::{BUILD_TYPE, BuildSource, PROVENANCE_PREDICATE_TYPE, SBOM_MEDIA_TYPES};
 use crate::attestation::{FSVERITY, Wire};
 use crate::canonical::{self, JsonError};
-use crate::{AttestedError, AttestedSubject, VerityDigest};
+use crate::{AttestedError, AttestedSubject, Sha256Digest, VerityDigest};
 
 /// What a signed provenance says that a policy can judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct ProvenanceClaims {
     pub builder: String,
     /// The source, if it is stated.
     pub source: BuildSource,
+    /// The SHA-256 of each bill of materials that was written with the artifact.
+    pub sboms: Vec<Sha256Digest>,
 }
 
 /// Why a payload is not the provenance of a build by edgec.
@@ -61,6 +65,7 @@ impl ProvenanceClaims {
             subjects: wire.subject,
             builder: run_details.builder.id,
             source: source.unwrap_or_default(),
+            sboms: run_details.byproducts.iter().filter_map(of_sbom).collect(),
         })
     }
 
@@ -107,6 +112,24 @@ struct ReadParameters {
 #[derive(Deserialize)]
 struct ReadDetails {
     builder: ReadBuilder,
+    #[serde(default)]
+    byproducts: Vec<ReadByproduct>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReadByproduct {
+    #[serde(default)]
+    media_type: String,
+    #[serde(default)]
+    digest: BTreeMap<String, String>,
+}
+
+/// The digest of a byproduct, if it is a bill of materials.
+fn of_sbom(byproduct: &ReadByproduct) -> Option<Sha256Digest> {
+    let is_sbom = SBOM_MEDIA_TYPES.contains(&byproduct.media_type.as_str());
+    let digest = byproduct.digest.get("sha256").filter(|_| is_sbom)?;
+    digest.parse().ok()
 }
 
 #[derive(Deserialize)]

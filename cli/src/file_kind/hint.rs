@@ -19,7 +19,8 @@ impl FileKind {
             | Wanted::Pae
             | Wanted::PolicyPae
             | Wanted::ManualPage
-            | Wanted::Report => "give what edgec wrote",
+            | Wanted::Report
+            | Wanted::Sbom => "give what edgec wrote",
             Wanted::Policy | Wanted::SignedPolicy => match self {
                 Self::PrivateKey | Self::PublicKey => {
                     "a policy is a file that lists public keys: docs/policy.md; `verify --key` takes a key"
@@ -102,7 +103,7 @@ impl FileKind {
             Self::ManualPage => "`man -l FILE` shows it",
             Self::Project => "`edgec build --project FILE` builds what it names",
             Self::HostProfile | Self::Fleet => "name hosts with --host, and fleets with --fleet",
-            Self::Json | Self::Script => match wanted {
+            Self::Json | Self::Sbom | Self::Script => match wanted {
                 Wanted::Program => "give a component or core module, .wasm or .wat",
                 Wanted::DebugFile => "give the .debug that `edgec build --debug-file` wrote",
                 _ => "give the .cwasm that `edgec build` wrote",

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use edgec_artifact::{MAX_ATTESTATION_LEN, Sha256Digest};
+use edgec_artifact::{MAX_ATTESTATION_LEN, MAX_SBOM_LEN, Sha256Digest};
 use edgec_files::{OpenError, open_regular, open_stream, read_bounded};
 use zeroize::Zeroizing;
 
@@ -140,6 +140,11 @@ pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Reads an attestation.
 pub(crate) fn read_attestation(path: &Path) -> Result<Vec<u8>, Failure> {
     read_at_most(path, MAX_ATTESTATION_LEN)
+}
+
+/// Reads a bill of materials.
+pub(crate) fn read_sbom(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_at_most(path, MAX_SBOM_LEN)
 }
 
 fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {

@@ -78,6 +78,8 @@ pub struct StatementFiles {
     pub provenance: Vec<PathBuf>,
     /// A proof that the transparency log of the policy has it.
     pub bundle: Vec<PathBuf>,
+    /// Its bill of materials (`docs/sbom.md`).
+    pub sbom: Vec<PathBuf>,
 }
 
 /// `[application.reuse]`: how long one instance is used. Requests in one instance share its memory,
@@ -118,6 +120,7 @@ impl StatementFiles {
             .chain(&self.notary)
             .chain(&self.provenance)
             .chain(&self.bundle)
+            .chain(&self.sbom)
     }
 
     /// All files, to be changed.
@@ -127,6 +130,7 @@ impl StatementFiles {
             .chain(&mut self.notary)
             .chain(&mut self.provenance)
             .chain(&mut self.bundle)
+            .chain(&mut self.sbom)
     }
 }
 

@@ -75,6 +75,12 @@ pub enum ConfigError {
         /// Its place.
         at: Option<TextPlace>,
     },
+    /// `[sync]` keeps a store current, and the file names none.
+    #[error("`[sync]` keeps a store current, and the file names none: write `[store]`, with `path`")]
+    SyncWithoutStore {
+        /// Its place.
+        at: Option<TextPlace>,
+    },
     /// There is no application.
     #[error("the file has no `[[application]]`")]
     NoApplication,
@@ -88,7 +94,8 @@ impl ConfigError {
             | Self::SameName { at, .. }
             | Self::SameRoute { at, .. }
             | Self::NoStore { at, .. }
-            | Self::Statements { at, .. } => at.as_ref(),
+            | Self::Statements { at, .. }
+            | Self::SyncWithoutStore { at } => at.as_ref(),
             Self::TooLong { .. }
             | Self::NoSchema { .. }
             | Self::OtherSchema { .. }

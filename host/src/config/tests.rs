@@ -37,7 +37,7 @@ state = "newest"
 [[application]]
 name = "acme/shop"
 artifact = "shop.cwasm"
-statements = { release = ["shop.release.json"], timestamp = ["shop.timestamp.json"], notary = ["n.json"], provenance = ["p.json"], bundle = ["b.proof"] }
+statements = { release = ["shop.release.json"], timestamp = ["shop.timestamp.json"], notary = ["n.json"], provenance = ["p.json"], bundle = ["b.proof"], sbom = ["b.cdx.json"] }
 outbound = { ca-file = "ca.pem" }
 "#;
     let mut config = ServeConfig::from_toml(text).unwrap();
@@ -266,6 +266,11 @@ fn what_depends_on_two_places_is_checked() {
     assert!(matches!(parse(none), ConfigError::NoStore { .. }));
     let stored = format!("{LEAST}statements = {{ release = [\"a.json\"] }}\n");
     assert!(matches!(parse(&stored), ConfigError::Statements { .. }));
+    let sync = "schema = 1\n[[application]]\nname = \"a\"\nartifact = \"a\"\n\
+                [sync]\nfleet = \"f\"\n";
+    let error = parse(sync);
+    assert!(matches!(error, ConfigError::SyncWithoutStore { .. }));
+    assert_eq!(error.place().map(|it| it.line), Some(5));
 }
 
 /// The published schema, as an editor reads it, has the names that the parser knows.
@@ -292,6 +297,7 @@ fn the_schema_has_the_same_names() {
         ("[limits]", format!("{root}/limits/properties")),
         ("[pools]", format!("{root}/pools/properties")),
         ("[log]", format!("{root}/log/properties")),
+        ("[sync]", format!("{root}/sync/properties")),
         ("[[application]]", application.to_owned()),
         (
             "[[application]]\n[application.statements]",

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use edgec_loader::store::{ArtifactSource, Candidate, SourceFailure};
-use edgec_loader::verifier::artifact::MAX_COMPANION_LEN;
+use edgec_loader::verifier::artifact::{MAX_COMPANION_LEN, MAX_SBOM_LEN};
 use edgec_loader::verifier::open_artifact;
 use edgec_loader::{EngineProfile, Expected, LoadError, Manifest, TrustPolicy, VerifiedFile};
 
@@ -106,14 +106,21 @@ fn with_statements(
     for path in &files.bundle {
         expected = expected.with_log_proof(statement(path)?);
     }
+    for path in &files.sbom {
+        expected = expected.with_sbom(beside(path, MAX_SBOM_LEN)?);
+    }
     Ok(expected)
 }
 
 fn statement(path: &Path) -> Result<Vec<u8>, SourceFailure> {
+    beside(path, MAX_COMPANION_LEN)
+}
+
+fn beside(path: &Path, most: u64) -> Result<Vec<u8>, SourceFailure> {
     let named = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
     // It opens regular files only, so that a pipe does not hold up the host.
     let (file, len) = open_artifact(path).map_err(|error| named(&error))?;
-    if len > MAX_COMPANION_LEN {
+    if len > most {
         return Err(named(&"too long for a statement about an artifact").into());
     }
     let mut bytes = Vec::new();

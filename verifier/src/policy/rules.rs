@@ -128,6 +128,8 @@ pub(crate) struct ProvenanceRules {
     pub(crate) sources: Option<Vec<Pattern>>,
     /// Names of keys; `None`: all keys.
     pub(crate) keys: Option<BTreeSet<String>>,
+    /// Whether it must list a bill of materials, which must be there too.
+    pub(crate) sbom: bool,
 }
 
 /// Engine versions that are denied for some targets.

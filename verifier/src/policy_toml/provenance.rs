@@ -15,6 +15,8 @@ pub(super) struct Table {
     builder: Option<Vec<Pattern>>,
     source: Option<Vec<Pattern>>,
     keys: Option<BTreeSet<String>>,
+    #[serde(default)]
+    sbom: bool,
 }
 
 impl Table {
@@ -44,6 +46,7 @@ impl Table {
             builders: self.builder,
             sources: self.source,
             keys: self.keys,
+            sbom: self.sbom,
         })
     }
 }
@@ -81,6 +84,8 @@ mod tests {
         }
         for text in [
             "[provenance]",
+            "[provenance]\nsbom = true",
+            "[provenance]\nsbom = false",
             "[provenance]\nbuilder = [\"*\"]\nsource = [\"https://a/*\"]\nkeys = [\"ci\"]",
             "[provenance]\n[checks]\nprovenance = \"warn\"",
             "[checks]\nprovenance = \"off\"",
