@@ -1,7 +1,7 @@
 //! Several requests at a time, from code that blocks.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Does `f` for all items, at most `most` at a time, and returns the results in the order of the
@@ -31,7 +31,7 @@ pub fn in_parallel<T: Sync, R: Send, E: Send>(
             let result = f(item);
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
             // The results are whole even if another thread panicked.
-            let mut done = done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.push((index, result));
         }
     };
@@ -41,9 +41,7 @@ pub fn in_parallel<T: Sync, R: Send, E: Send>(
         }
         work();
     });
-    let mut done = done
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
 }

@@ -75,7 +75,6 @@ impl<'a> Ask<'a> {
 /// An answer that is neither a challenge nor a redirect.
 pub(super) struct Answer {
     pub(super) response: Response,
-    pub(super) had_credentials: bool,
 }
 
 impl Answer {
@@ -135,10 +134,7 @@ impl NetworkRepository {
                 continue;
             }
             if expected.contains(&status) {
-                return Ok(Answer {
-                    response,
-                    had_credentials,
-                });
+                return Ok(Answer { response });
             }
             return Err(self.refusal(ask, &mut response, had_credentials).await);
         }

@@ -2,13 +2,16 @@
 //! It keeps what it is asked, so that a test can look for secrets that it should not have seen.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use edgec_artifact::Sha256Digest;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What the registry does instead of answering as it should.
 #[derive(Clone, Debug)]
@@ -95,6 +98,24 @@ impl Answer {
 
 impl Fake {
     pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// A registry with TLS, whose certificate is from the authority in `tls/ca.pem`.
+    pub(crate) fn start_tls() -> Self {
+        let chain = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .unwrap();
+        Self::start_with(Some(Arc::new(config)))
+    }
+
+    fn start_with(tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let fake = Self {
             address: listener.local_addr().unwrap(),
@@ -103,10 +124,16 @@ impl Fake {
         let serving = fake.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let serving = serving.clone();
+                let (serving, tls) = (serving.clone(), tls.clone());
                 thread::spawn(move || {
                     // A client may end the connection at any time.
-                    let _ = serving.serve(stream);
+                    let _ = match tls {
+                        None => serving.serve(stream),
+                        Some(config) => {
+                            let connection = ServerConnection::new(config).unwrap();
+                            serving.serve(StreamOwned::new(connection, stream))
+                        }
+                    };
                 });
             }
         });
@@ -169,9 +196,8 @@ impl Fake {
         seen.iter().map(short).collect()
     }
 
-    fn serve(&self, stream: TcpStream) -> io::Result<()> {
-        let mut reader = BufReader::new(stream.try_clone()?);
-        let mut writer = stream;
+    fn serve(&self, stream: impl Read + Write) -> io::Result<()> {
+        let mut reader = BufReader::new(stream);
         loop {
             let Some((mut seen, length)) = read_head(&mut reader)? else {
                 return Ok(());
@@ -202,6 +228,7 @@ impl Fake {
                     headers: headers.clone(),
                     body: body.clone().into_bytes(),
                 },
+                Some(Fault::Silence) => Answer::new(200),
                 _ => self.with(|it| answer(it, &seen)),
             };
             match fault {
@@ -224,7 +251,8 @@ impl Fake {
                 _ => Some(answer.body.len()),
             };
             let is_head = seen.method == "HEAD";
-            write_head(&mut writer, &answer, length)?;
+            let writer = reader.get_mut();
+            write_head(writer, &answer, length)?;
             match fault {
                 Some(Fault::CutAfter(most)) => {
                     writer.write_all(&answer.body[..most])?;
@@ -274,7 +302,7 @@ fn read_head(reader: &mut impl io::BufRead) -> io::Result<Option<(Seen, usize)>>
     Ok(Some((seen, length.unwrap_or(0))))
 }
 
-fn write_head(writer: &mut TcpStream, answer: &Answer, length: Option<usize>) -> io::Result<()> {
+fn write_head(writer: &mut impl Write, answer: &Answer, length: Option<usize>) -> io::Result<()> {
     let mut head = format!("HTTP/1.1 {} X\r\n", answer.status);
     for (name, value) in &answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));

@@ -1,5 +1,11 @@
 //! The transport against a registry that misbehaves as it is told.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first error"
+)]
+
 mod downloads;
 mod fake;
 mod logins;
@@ -7,6 +13,8 @@ mod manifests;
 mod uploads;
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use edgec_artifact::Sha256Digest;
@@ -14,7 +22,7 @@ use edgec_registry::{
     ConnectOptions, Credentials, Descriptor, RegistryError, Repository, Retries, Timeouts, connect,
 };
 
-use self::fake::Fake;
+use self::fake::{Fake, Fault};
 
 /// Options for a registry in this process: it answers at once or never.
 fn options() -> ConnectOptions {
@@ -73,7 +81,7 @@ fn fetch(fake: &Fake, bytes: &[u8]) -> Result<Vec<u8>, RegistryError> {
 #[test]
 fn a_host_that_nobody_listens_at_is_named() {
     // The port is free again when the listener is dropped.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let reference = format!("{address}/shop:v1").parse().unwrap();
@@ -87,14 +95,58 @@ fn a_host_that_nobody_listens_at_is_named() {
     assert!(error.is_temporary());
 }
 
+/// A certificate authority makes the connection to a name of this host one with TLS.
 #[test]
-fn a_host_without_tls_is_named() {
-    let fake = Fake::start();
-    // A certificate authority makes the connection to a loopback name one with TLS.
-    let ca = include_bytes!("ca.pem").to_vec();
-    let error = open(&fake, &options().ca(ca))
-        .has_blob(&descriptor(b"a"))
+fn a_registry_with_an_authority_of_its_own_is_trusted_if_it_is_given() {
+    let fake = Fake::start_tls();
+    let bytes = content(100_000);
+    fake.put_blob(&bytes);
+    let trusting = options().ca(include_bytes!("tls/ca.pem").to_vec());
+    let mut into = Vec::new();
+    open(&fake, &trusting)
+        .blob(&descriptor(&bytes), &mut into)
+        .unwrap();
+    assert_eq!(into, bytes);
+    let other = options().ca(include_bytes!("tls/other-ca.pem").to_vec());
+    let error = open(&fake, &other)
+        .has_blob(&descriptor(&bytes))
         .unwrap_err();
     assert_eq!(error.code(), "registry-tls");
+    assert!(error.to_string().contains("UnknownIssuer"), "{error}");
+    assert!(!error.is_temporary());
+}
+
+#[test]
+fn a_host_without_tls_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1000]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let ca = include_bytes!("tls/ca.pem").to_vec();
+    let reference = format!("{address}/shop").parse().unwrap();
+    let repository = connect(&reference, &options().ca(ca)).unwrap();
+    let error = repository.has_blob(&descriptor(b"a")).unwrap_err();
+    assert_eq!(error.code(), "registry-tls");
     assert!(error.to_string().contains("does not speak TLS"), "{error}");
+}
+
+/// A connection with TLS is not left for one without.
+#[test]
+fn content_does_not_come_without_tls_if_the_registry_has_it() {
+    let (fake, plain) = (Fake::start_tls(), Fake::start());
+    let place = format!("http://{}/v2/shop/blobs/x", plain.address);
+    let headers = vec![("Location", place.clone())];
+    fake.once("GET", "blobs", Fault::Status(307, headers, String::new()));
+    let trusting = options().ca(include_bytes!("tls/ca.pem").to_vec());
+    let repository = open(&fake, &trusting);
+    let error = repository
+        .blob(&descriptor(b"a"), &mut Vec::new())
+        .unwrap_err();
+    assert_eq!(error.code(), "registry-insecure");
+    assert!(error.to_string().contains(&place), "{error}");
+    assert!(plain.requests().is_empty());
 }
