@@ -33,6 +33,8 @@ pub use self::native::NativeEntry;
 pub use self::offer::{Offer, PortableEntry, Statements};
 pub use self::progress::{Progress, Unseen};
 pub use self::pull_error::PullError;
-pub use self::push::{Layout, Push, PushArtifact, Pushed, PushedNative};
+pub use self::push::{
+    Layout, Push, PushArtifact, PushBase, Pushed, PushedDifference, PushedNative,
+};
 pub use self::push_error::PushError;
 pub use self::session::Session;

@@ -20,7 +20,8 @@ pub use self::connect::{Connector, connect};
 pub use self::content::{
     AdmitOptions, Admitted, Attached, AttachedKind, Beside, Copied, CopyError, Fetched, Layout,
     MalformedManifest, NativeEntry, Offer, PortableEntry, Progress, PullError, Push, PushArtifact,
-    PushError, Pushed, PushedNative, Session, Statements, Taken, Traffic, Unseen, Way, media,
+    PushBase, PushError, Pushed, PushedDifference, PushedNative, Session, Statements, Taken,
+    Traffic, Unseen, Way, media,
 };
 pub use self::error::RegistryError;
 pub use self::options::{ConnectOptions, Credentials, Retries, Timeouts};

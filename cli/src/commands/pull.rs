@@ -6,13 +6,14 @@ mod select;
 
 use std::path::PathBuf;
 
-use edgec_registry::{Offer, Reference, Session, Traffic};
+use edgec_registry::{AdmitOptions, Offer, Reference, Session, Traffic};
 use edgec_targets::EngineProfile;
 
 use crate::Outcome;
 use crate::companion::StatementArguments;
 use crate::failure::Failure;
 use crate::failures::registry::pull_failure;
+use crate::number::number;
 use crate::progress::Progress;
 use crate::registry::{RegistryArguments, reference};
 use crate::render::{Format, count, size};
@@ -63,6 +64,12 @@ pub(crate) struct Arguments {
     /// The artifacts for all targets
     #[arg(long, conflicts_with_all = ["store", "host", "targets"], help_heading = "Choice")]
     all_targets: bool,
+    /// Fetch whole images, also if the store has similar ones
+    #[arg(long, requires = "store", help_heading = "Differences")]
+    no_differences: bool,
+    /// How much memory the use of a difference may take [default: 256]
+    #[arg(long, value_name = "MIB", requires = "store", value_parser = number(1..=1 << 20, MEMORY), help_heading = "Differences")]
+    difference_memory: Option<u64>,
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
     #[command(flatten, next_help_heading = "Trust")]
@@ -76,6 +83,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }
+
+/// What `--difference-memory` takes.
+const MEMORY: &str = "write the memory in MiB";
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let reference = reference(&arguments.reference)?;
@@ -92,6 +102,16 @@ fn open(session: &Session, reference: &Reference) -> Result<Offer, Failure> {
 }
 
 impl Arguments {
+    /// How images are fetched.
+    fn ways(&self) -> AdmitOptions {
+        let mut options = AdmitOptions::default();
+        options.differences = !self.no_differences;
+        if let Some(mib) = self.difference_memory {
+            options.difference_memory = mib << 20;
+        }
+        options
+    }
+
     fn progress(&self) -> Progress {
         Progress::new(self.quiet)
     }

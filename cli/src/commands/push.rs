@@ -5,7 +5,7 @@ mod report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_registry::{Attached, Layout, Push, PushArtifact, Reference};
+use edgec_registry::{Attached, Layout, Push, PushArtifact, PushBase, Reference};
 
 use self::report::Report;
 use crate::document;
@@ -59,6 +59,13 @@ pub(crate) struct Arguments {
     /// The statement of a notary that has rebuilt an artifact; repeatable
     #[arg(long, value_name = "FILE", help_heading = "Content")]
     notary: Vec<PathBuf>,
+    /// An artifact, or a reference, whose images hosts may have: they fetch how the new image
+    /// differs; repeatable. The images that the tag names now are always such
+    #[arg(long = "base", value_name = "FILE|REF", help_heading = "Differences")]
+    bases: Vec<String>,
+    /// Make no difference against the images that the tag names now
+    #[arg(long, help_heading = "Differences")]
+    no_differences: bool,
     /// Also push the debug file beside each artifact (NAME.TARGET.debug)
     #[arg(long, help_heading = "Content")]
     debug: bool,
@@ -170,6 +177,9 @@ fn gathered(arguments: &Arguments, reference: Reference) -> Result<Push, Failure
         LayoutArgument::Split => Layout::Split,
     };
     push.created = time::source_date()?;
+    push.differences = !arguments.no_differences;
+    let bases = arguments.bases.iter().map(|text| base(text));
+    push.bases = bases.collect::<Result<_, _>>()?;
     if let Some(concurrency) = arguments.concurrency {
         push.concurrency = usize::try_from(concurrency).unwrap_or(1);
     }
@@ -183,6 +193,15 @@ fn artifact(path: &Path, with_debug: bool) -> Result<PushArtifact, Failure> {
         artifact.debug = Some(files::read(&naming::debug_file(path)?)?);
     }
     Ok(artifact)
+}
+
+/// A file if there is one with this name, and otherwise a reference.
+fn base(text: &str) -> Result<PushBase, Failure> {
+    let path = Path::new(text);
+    if path.is_file() || path.extension().is_some_and(|it| it == "cwasm") {
+        return artifact(path, false).map(PushBase::Artifact);
+    }
+    reference(text).map(PushBase::Reference)
 }
 
 fn optional(

@@ -105,6 +105,10 @@ pub(crate) fn push_failure(error: &PushError) -> Failure {
         PushError::OtherRelease { .. } => {
             rejected().hint("make a timestamp of this release: `edgec release stamp`")
         }
+        PushError::Base { source, .. } => {
+            let failure = pull_failure(source);
+            failure.hint("name a reference with native images, or an artifact")
+        }
         PushError::Temporary(source) => {
             let failure = Failure::environment(error.code(), error);
             let hint = "set TMPDIR to a folder with room for the compressed images";

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use edgec_loader::store::{ArtifactStore, NewStore};
-use edgec_registry::{AdmitOptions, Admitted, Fetched, Offer, Reference, Traffic, Way};
+use edgec_registry::{Admitted, Fetched, Offer, Reference, Traffic, Way};
 use serde::Serialize;
 
 use super::Arguments;
 use crate::Outcome;
 use crate::commands::store::add;
 use crate::document;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::failures::loader::store_failure;
 use crate::failures::registry::pull_failure;
 use crate::render::{Format, out, safe, size};
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, reference: &Reference, at: &Path) -> Ou
         requests: 0,
         bytes_fetched: 0,
     };
-    let options = AdmitOptions::default();
+    let options = arguments.ways();
     let mut new = new;
     for profile in arguments.profiles(&offer, &host) {
         let admitted = offer.admit(&store, policy, expected, &host, profile, &options, &steps);
@@ -104,7 +104,14 @@ impl Report {
     fn include(&mut self, admitted: Admitted, trust: &Trust) {
         let both = admitted.admissions.into_iter().zip(admitted.fetched);
         self.artifacts.extend(both.map(|(admission, fetched)| {
-            let artifact = safe(&fetched.what);
+            for why in &fetched.failed {
+                let message = format!("a difference was not used: {}", safe(why));
+                Failure::new(Exit::Rejected, "difference", message)
+                    .or_about(&fetched.what)
+                    .hint("the whole image was fetched, or another difference: nothing is wrong with it")
+                    .print_warning();
+            }
+            let artifact = self.reference.clone();
             Artifact::new(add::Report::of(artifact, admission, trust), &fetched)
         }));
         self.release = admitted.release.map(|newest| {

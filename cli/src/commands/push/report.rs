@@ -1,6 +1,6 @@
 //! What a push tells.
 
-use edgec_registry::{Push, Pushed};
+use edgec_registry::{Push, Pushed, PushedDifference};
 use serde::Serialize;
 
 use crate::render::{count, safe, size, table};
@@ -39,6 +39,26 @@ struct Native {
     compressed_bytes: u64,
     /// Whether the compressed image was there before.
     was_there: bool,
+    /// Differences against other images.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differences: Vec<Difference>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Difference {
+    /// The fs-verity digest of the other image.
+    base: String,
+    bytes: u64,
+}
+
+impl Difference {
+    fn new(pushed: &PushedDifference) -> Self {
+        Self {
+            base: pushed.base.to_string(),
+            bytes: pushed.bytes,
+        }
+    }
 }
 
 impl Report {
@@ -50,6 +70,7 @@ impl Report {
             image_bytes: native.length,
             compressed_bytes: native.compressed,
             was_there: native.was_there,
+            differences: native.differences.iter().map(Difference::new).collect(),
         });
         Self {
             reference: safe(&push.reference.to_string()),
@@ -102,6 +123,10 @@ impl Report {
             );
             let fits = format!("{} ({})", native.target, native.profile);
             rows.push(row(&fits, &native.digest, sizes, native.was_there));
+            for difference in &native.differences {
+                let bytes = size(difference.bytes);
+                rows.push(row("  difference from", &difference.base, bytes, false));
+            }
         }
         text.push_str(&table(&rows));
         let requests = usize::try_from(self.requests).unwrap_or(usize::MAX);

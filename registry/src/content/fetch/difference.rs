@@ -35,7 +35,7 @@ pub(super) fn candidates<'a>(wanted: &Wanted<'a>) -> Vec<Candidate<'a>> {
     };
     let layers = wanted.manifest.layers_of(media::DIFFERENCE);
     let mut found: Vec<Candidate<'a>> = layers
-        .filter(|layer| layer.size < whole.size)
+        .filter(|layer| layer.size < whole.size.min(wanted.image.length))
         .filter_map(|layer| Candidate::of(wanted, layer))
         .collect();
     found.sort_by_key(|it| it.layer.size);

@@ -20,8 +20,8 @@ use super::super::progress::Progress;
 use super::super::pull_error::{MalformedManifest, PullError};
 use super::super::push_error::PushError;
 use super::super::session::Session;
-use super::compress::{LEVEL, WINDOW_LOG};
 use super::artifact::Native;
+use super::compress::{LEVEL, WINDOW_LOG};
 use super::{Push, PushBase, PushedDifference};
 use crate::{BlobSource, Descriptor, RegistryError};
 
@@ -151,13 +151,13 @@ impl<'p> Bases<'p> {
                 making.against(&bytes, Image::of(&bytes).fsverity)?;
             }
         }
-        if let Some(offer) = &self.before {
-            if let Err(error) = making.before(offer) {
-                no_difference(progress, &offer.reference().to_string(), &error);
-            }
+        if let Some(offer) = &self.before
+            && let Err(error) = making.before(offer)
+        {
+            no_difference(progress, &offer.reference().to_string(), &error);
         }
         let mut made = making.made;
-        made.sort_by(|a, b| a.base.0.cmp(&b.base.0));
+        made.sort_by_key(|it| it.base.0);
         Ok(made)
     }
 }
