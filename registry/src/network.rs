@@ -128,6 +128,11 @@ impl Repository for NetworkRepository {
             .wait_for(self.send_blob(digest, descriptor.size, source, from))
     }
 
+    fn mount_blob(&self, descriptor: &Descriptor, from: &str) -> Result<bool, RegistryError> {
+        let digest = digest_of(descriptor)?;
+        self.client.wait_for(self.take_over(digest, from))
+    }
+
     fn referrers(&self, subject: Sha256Digest) -> Result<Vec<Descriptor>, RegistryError> {
         self.client.wait_for(self.get_referrers(subject))
     }

@@ -152,6 +152,16 @@ pub trait Repository: Send + Sync {
         from: Option<&str>,
     ) -> Result<Sent, RegistryError>;
 
+    /// Takes a blob over from the repository `from` of the same registry, without its content.
+    /// Returns whether the blob is there now. Most places cannot do that.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`].
+    fn mount_blob(&self, _descriptor: &Descriptor, _from: &str) -> Result<bool, RegistryError> {
+        Ok(false)
+    }
+
     /// The manifests that name `subject` as their subject: from the referrers API, or from the
     /// fallback tag where the registry has no such API. Entries whose subject is another are left
     /// out.

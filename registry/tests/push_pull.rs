@@ -215,3 +215,16 @@ fn a_folder_gets_the_files_that_were_pushed() {
         assert_eq!(taken.beside[0].bytes, b"names ".repeat(1000));
     }
 }
+
+#[test]
+fn pushing_again_under_the_same_tag_changes_nothing() {
+    let (keys, shop) = (Keys::new(), Shop::new());
+    let mut digest = None;
+    for version in [1, 2] {
+        let edition = edition(&keys, version, version, 0);
+        digest = Some(shop.push(&shop.push_of("v", &edition)).unwrap().digest);
+        let again = shop.push(&shop.push_of("v", &edition)).unwrap();
+        assert_eq!(Some(again.digest), digest);
+    }
+    assert!(digest.is_some());
+}

@@ -82,8 +82,10 @@ fn every_code_is_explained() {
         "host",
         "loader",
         "packager",
+        "registry",
         "shared-cache",
         "store",
+        "sync",
         "verifier",
     ] {
         let mut files = Vec::new();

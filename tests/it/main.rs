@@ -110,6 +110,7 @@ mod provenance_policy;
 mod prune_imports;
 mod rebuild;
 mod recipes;
+mod registry;
 mod regressions;
 mod release_verbs;
 mod report;

@@ -132,6 +132,14 @@ impl Counted {
         Ok(sent)
     }
 
+    pub(crate) fn mount_blob(
+        &self,
+        descriptor: &Descriptor,
+        from: &str,
+    ) -> Result<bool, RegistryError> {
+        self.asked().mount_blob(descriptor, from)
+    }
+
     pub(crate) fn referrers(
         &self,
         subject: Sha256Digest,

@@ -98,8 +98,12 @@ impl Portable {
 /// What a component imports and exports. `None` for a core module.
 fn component(program: &[u8]) -> Result<Option<Component>, PushError> {
     let not_wasm = |error: wasmparser::BinaryReaderError| PushError::NotWasm {
-        what: error.to_string(),
+        what: super::decode::quoted(&error.to_string()),
     };
+    if !program.starts_with(b"\0asm") {
+        let what = "it does not begin with `\\0asm`".to_owned();
+        return Err(PushError::NotWasm { what });
+    }
     let mut found = Component::default();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(program) {

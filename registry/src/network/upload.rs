@@ -137,6 +137,17 @@ impl NetworkRepository {
 
     /// Asks the registry to take a blob over from another repository. Returns an upload if it wants
     /// the bytes.
+    /// Takes a blob over from another repository. If the registry does not do that, it has begun an
+    /// upload that nobody continues, and forgets it after a while.
+    pub(super) async fn take_over(
+        &self,
+        digest: Sha256Digest,
+        from: &str,
+    ) -> Result<bool, RegistryError> {
+        let can_be = is_repository(from) && from != self.repository;
+        Ok(can_be && self.mount(digest, from).await?.is_none())
+    }
+
     async fn mount(
         &self,
         digest: Sha256Digest,

@@ -191,6 +191,12 @@ impl<'a> Walk<'a> {
             self.copied.count(Sent::Existed);
             return Ok(());
         }
+        if let Some(from) = self.mount_from
+            && self.target.mount_blob(blob, from)?
+        {
+            self.copied.count(Sent::Mounted);
+            return Ok(());
+        }
         let failed = |source| RegistryError::Io {
             path: std::env::temp_dir(),
             source,
@@ -198,8 +204,7 @@ impl<'a> Walk<'a> {
         let mut file = NamedTempFile::new().map_err(failed)?;
         self.source.blob(blob, file.as_file_mut(), self.progress)?;
         let content = BlobSource::File(file.path().to_owned());
-        let from = self.mount_from;
-        let sent = self.target.put_blob(blob, &content, from, &Unseen)?;
+        let sent = self.target.put_blob(blob, &content, None, &Unseen)?;
         self.copied.count(sent);
         Ok(())
     }
