@@ -7,6 +7,7 @@
 mod hint;
 mod own;
 mod recognise;
+mod sbom;
 
 use std::io::{self, Read as _};
 use std::path::Path;

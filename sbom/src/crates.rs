@@ -1,8 +1,9 @@
 //! The crates in a core module, as `cargo auditable` has recorded them.
 //!
-//! Source: <https://github.com/rust-secure-code/cargo-auditable/blob/master/PARSING.md>.
+//! Source: <https://github.com/rust-secure-code/cargo-auditable/blob/master/PARSING.md>. The crate
+//! `auditable-info` does the same, but brings another `wasmparser` to find the section.
 
-use auditable_info::{Error, json_from_slice};
+use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
 use serde::Deserialize;
 
 use crate::error::SbomError;
@@ -74,13 +75,16 @@ pub(crate) fn read(data: &[u8], offset: usize, left: &mut usize) -> Result<Vec<C
         offset,
         message,
     };
-    let json = json_from_slice(&alone(data), *left).map_err(|error| match error {
-        Error::OutputLimitExceeded => too_long(offset),
-        error => malformed(error.to_string()),
+    let json = decompress_to_vec_zlib_with_limit(data, *left).map_err(|error| {
+        match error.status {
+            TINFLStatus::HasMoreOutput => too_long(offset),
+            // The error shows all that was decompressed.
+            status => malformed(format!("not data in zlib's format ({status:?})")),
+        }
     })?;
     *left = left.saturating_sub(json.len());
     let record: Record =
-        serde_json::from_str(&json).map_err(|error| malformed(error.to_string()))?;
+        serde_json::from_slice(&json).map_err(|error| malformed(error.to_string()))?;
     let crates = record.packages;
     let unnamed = |it: &Crate| it.name.is_empty() || it.version.is_empty();
     if crates.iter().any(unnamed) {
@@ -100,30 +104,5 @@ fn too_long(offset: usize) -> SbomError {
         section: SECTION,
         offset,
         most: crate::limits::MAX_CRATES_LEN,
-    }
-}
-
-/// A core module with nothing but this section. `auditable-info` looks for the section itself, and
-/// its own reader of modules may know fewer features than the program uses.
-fn alone(data: &[u8]) -> Vec<u8> {
-    let mut module = b"\0asm\x01\0\0\0\0".to_vec();
-    let len = SECTION.len().saturating_add(1).saturating_add(data.len());
-    leb128(len, &mut module);
-    leb128(SECTION.len(), &mut module);
-    module.extend_from_slice(SECTION.as_bytes());
-    module.extend_from_slice(data);
-    module
-}
-
-/// Appends a number as WebAssembly writes it.
-fn leb128(mut number: usize, bytes: &mut Vec<u8>) {
-    loop {
-        let [low, ..] = number.to_le_bytes();
-        number >>= 7;
-        if number == 0 {
-            bytes.push(low & 0x7f);
-            return;
-        }
-        bytes.push(low | 0x80);
     }
 }

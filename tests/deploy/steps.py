@@ -92,8 +92,12 @@ class Steps:
                  version, "--release", version, "--provenance", "--sbom", "cyclonedx", "--key",
                  "release.pem", "-o", out)
         [release] = out.glob("*.release.json")
+        beside = ["--release", release]
+        for option, pattern in ("--provenance", "*.provenance.json"), ("--sbom", "*.cdx.json"):
+            for path in sorted(out.glob(pattern)):
+                beside += [option, path]
         self.run("push", f"oci-layout:{self.folder}/registry:stable", *sorted(out.glob("*.cwasm")),
-                 "--release", release)
+                 *beside)
 
     def configure(self):
         """The files of the manifests, with the places of this machine."""
@@ -110,6 +114,8 @@ class Steps:
             if "-----BEGIN" in text:
                 begin, end = text.index("-----BEGIN"), text.index('"""', text.index("-----BEGIN"))
                 text = text[:begin] + public + text[end:]
+                # Also what travels beside an artifact.
+                text += "\n[provenance]\nsbom = true\n"
             text = text.replace('"30s"\n\n[[app', '"200ms"\n\n[[app')
             (etc / path.name).write_text(text)
         return etc
@@ -156,6 +162,7 @@ class Steps:
         store = volume / "edgec/store"
         self.run("pull", "--store", store, "--trust", etc / "trust.toml", reference)
         assert self.current() == {1}, self.current()
+        assert len(list(store.glob("artifacts/*.sbom"))) == 1, list(store.glob("artifacts/*"))
         sync = self.start("sync", etc / "fleet.toml", "--store", store)
         serve = self.start("serve", "--config", etc / "serve.toml")
         http, admin, status = self.ports

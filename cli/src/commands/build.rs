@@ -272,8 +272,8 @@ fn check(
     let times = built.times.clone();
     let (artifacts, mut files) = reported(job, built.artifacts, format)?;
     let release = NewFile::release(job, release)?;
-    let report = report.with_release(release.as_ref().map(NewFile::path));
-    let report = report.with_sboms(sboms.iter().map(NewFile::path));
+    let sbom_paths = sboms.iter().map(NewFile::path).collect();
+    let report = report.with_files(release.as_ref().map(NewFile::path), sbom_paths);
     files.extend(release.into_iter().chain(sboms));
     Ok(Checked {
         report,

@@ -7,7 +7,7 @@ use edgec_compiler::DebugInfo;
 use edgec_pages::report::GENERATOR;
 use edgec_verifier::POLICY_PAYLOAD_TYPE;
 
-use super::{FRONT, FileKind};
+use super::{FRONT, FileKind, sbom};
 
 /// The last bytes of an artifact.
 pub(super) const ARTIFACT_END: &[u8] = b"\x89edgec\r\n";
@@ -125,12 +125,10 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
         }
     } else if text.starts_with("ssh-ed25519 ") {
         FileKind::PublicKey
-    } else if let Some(kind) = of_envelope(text) {
+    } else if let Some(kind) = of_envelope(text).or_else(|| sbom::kind(text)) {
         kind
     } else if is_manual_page(text) {
         FileKind::ManualPage
-    } else if is_sbom(text) {
-        FileKind::Sbom
     } else if text.starts_with('{') || text.starts_with("[{") || text.starts_with("[\n") {
         FileKind::Json
     } else if has_line(text, "[[key]]") {
@@ -169,16 +167,6 @@ fn is_lfs_pointer(text: &str) -> bool {
 fn is_manual_page(text: &str) -> bool {
     let of_edgec = |line: &str| line.starts_with(".TH edgec");
     text.starts_with(".ie ") && text.lines().take(3).any(of_edgec)
-}
-
-/// A bill of materials that edgec wrote: the tool is near its beginning.
-fn is_sbom(text: &str) -> bool {
-    let begins = |field: &str| {
-        let text = text.strip_prefix('{').map(str::trim_start);
-        text.is_some_and(|text| text.starts_with(field))
-    };
-    begins("\"bomFormat\": \"CycloneDX\"") && text.contains("\"name\": \"edgec\"")
-        || begins("\"spdxVersion\": ") && text.contains("\"Tool: edgec-")
 }
 
 /// What only the head of a page of `edgec report` has: text in such a page is escaped.
@@ -343,18 +331,6 @@ mod tests {
                 Some(FileKind::Project),
             ),
             (b"{\"a\":1}".to_vec(), Some(FileKind::Json)),
-            (
-                b"{\n  \"bomFormat\": \"CycloneDX\",\n  \"name\": \"edgec\"}".to_vec(),
-                Some(FileKind::Sbom),
-            ),
-            (
-                b"{\n  \"spdxVersion\": \"SPDX-2.3\", [\"Tool: edgec-0.1.0\"]".to_vec(),
-                Some(FileKind::Sbom),
-            ),
-            (
-                b"{\n  \"bomFormat\": \"CycloneDX\",\n  \"name\": \"other\"}".to_vec(),
-                Some(FileKind::Json),
-            ),
             (
                 b"threshold = 1\n\n[[key]]\nname = \"a\"".to_vec(),
                 Some(FileKind::Policy),

@@ -302,18 +302,11 @@ impl InputReport {
         self
     }
 
-    /// The same report, with the files of bills of materials.
-    pub(super) fn with_sboms<'p>(mut self, paths: impl Iterator<Item = &'p Path>) -> Self {
+    /// The same report, with the file of the release, and those of bills of materials.
+    pub(super) fn with_files(mut self, release: Option<&Path>, sboms: Vec<&Path>) -> Self {
         if let Some(built) = &mut self.built {
-            built.sboms = paths.map(render::path).collect();
-        }
-        self
-    }
-
-    /// The same report, with the file of the release.
-    pub(super) fn with_release(mut self, path: Option<&Path>) -> Self {
-        if let Some(built) = &mut self.built {
-            built.release = path.map(render::path);
+            built.release = release.map(render::path);
+            built.sboms = sboms.into_iter().map(render::path).collect();
         }
         self
     }
