@@ -154,10 +154,10 @@ class Edgec:
 
     def artifact(self, program, name, version, target):
         """An artifact of a program, built once."""
-        output = self.folder / f"{name}-{version}-{target}.cwasm"
+        output = self.folder / f"{Path(name).name}-{version}-{target}.cwasm"
         if not output.is_file():
             key = self.folder / "key.pem"
-            options = ["-q", "--key", key, "--name", name, "--version", version, "-t", target]
+            options = ["-q", "--key", key, "--name", name, "--app-version", version, "-t", target]
             self.run("build", *options, *self.settings, "-o", output, program)
         return output
 
