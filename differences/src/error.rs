@@ -81,13 +81,13 @@ impl DifferenceError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLong { .. } => "difference-too-long",
-            Self::Base { .. } => "difference-base",
-            Self::Memory { .. } => "difference-memory",
-            Self::NotADifference
+            Self::TooLong { .. }
+            | Self::Base { .. }
+            | Self::Memory { .. }
+            | Self::NotADifference
             | Self::Version { .. }
             | Self::Length { .. }
-            | Self::Damaged { .. } => "difference-invalid",
+            | Self::Damaged { .. } => "difference",
             Self::Compress(_) | Self::Read { .. } | Self::ReadBase(_) | Self::Write { .. } => "io",
         }
     }

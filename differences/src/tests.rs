@@ -325,7 +325,7 @@ fn the_header_must_be_as_expected() {
     ));
     let error = with(17, 27);
     assert!(matches!(error, DifferenceError::Memory { .. }), "{error}");
-    assert_eq!(error.code(), "difference-memory");
+    assert_eq!(error.code(), "difference");
     assert!(matches!(
         applied(&base, &[], 60),
         Err(DifferenceError::NotADifference)

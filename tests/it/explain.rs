@@ -78,6 +78,7 @@ fn every_code_is_explained() {
         "builder",
         "cli",
         "compiler",
+        "differences",
         "files",
         "host",
         "loader",

@@ -210,6 +210,14 @@ pub(super) const SUBJECT: Subject = Subject {
             remedy: "edgec keeps none of it. Push the artifact again, or use another mirror.",
         },
         Explanation {
+            code: "difference",
+            what: "A difference against another image cannot be used.",
+            remedy: "`edgec pull` warns, and fetches another difference or the whole image. The \
+                 message says why: the difference is damaged or not there, makes other bytes than \
+                 were signed, or takes more memory than --difference-memory allows. If it is \
+                 damaged, push the artifact again.",
+        },
+        Explanation {
             code: "pull-no-component",
             what: "The reference has no portable program.",
             remedy: "`edgec push --component` pushes it.",
