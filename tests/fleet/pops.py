@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import settings
-from host import Failed, ask, free_port, many_files, wait_until
+from host import Failed, ask, many_files, wait_until
 from load import Client
+from ports import free_port
 from publisher import CHANNEL, NAME
 
 KINDS = tomllib.loads((Path(__file__).parent / "kinds.toml").read_text())["kind"]

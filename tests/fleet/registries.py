@@ -10,6 +10,7 @@ Each is Debian's `docker-registry`. What has a name between them is a proxy that
 import json
 
 from counting import Proxy
+from ports import free_port
 from servers import Registry, manifest
 
 
@@ -28,7 +29,7 @@ class Registries:
         self.fronts = [Proxy(cache.port) for cache in self.caches]
 
     def started(self, *arguments):
-        self.all.append(Registry(*arguments))
+        self.all.append(Registry(*arguments, port=free_port()))
         return self.all[-1].start()
 
     def cut_origin(self):
