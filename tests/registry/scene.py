@@ -50,7 +50,7 @@ class Scene:
     def answered(self):
         """The version that clients get."""
         status, text = self.server.ask("app", "/a")
-        expect(status == 200, f"clients get status {status}: {text}")
+        expect(status == 200, f"clients get status {status}: {text}\n{self.told()}")
         return (ord(text[0]) - ord("v")) * 10 + int(text[1])
 
     def pull(self, **more):
@@ -95,5 +95,10 @@ class Scene:
         self.server.__exit__(*failure)
 
     def all_answered(self):
-        expect(not self.probe.failures, f"failed: {self.probe.failures[:3]}")
+        expect(not self.probe.failures, f"failed: {self.probe.failures[:3]}\n{self.told()}")
         return self.probe.line()
+
+    def told(self):
+        """What the host said, besides that it takes versions."""
+        lines = self.server.log.read_text(errors="replace").splitlines()
+        return "\n".join(line for line in lines if " info " not in line)
