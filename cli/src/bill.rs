@@ -93,7 +93,7 @@ fn failure(error: &SbomError) -> Failure {
             failure.hint("`edgec validate` says more about what is wrong with a program")
         }
         SbomError::Section { .. } | SbomError::Length { .. } => failure.hint(
-            "fix or remove the section: `wasm-tools strip -d SECTION` writes the program without it",
+            "fix the section or remove it: `wasm-tools strip -d SECTION` writes a program without it",
         ),
         _ => failure,
     }

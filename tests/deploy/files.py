@@ -31,12 +31,14 @@ def workflow(edgec, path, folder):
         for line in script.replace("\\\n", " ").splitlines():
             words = shlex.split(line)
             if words[:1] == ["edgec"]:
-                accepts(edgec, [word for word in words[1:]])
-    [action] = [step["with"] for step in job["steps"] if step.get("uses", "").startswith("edgec/edgec@")]
+                accepts(edgec, words[1:])
+    uses = [step for step in job["steps"] if step.get("uses", "").startswith("edgec/edgec@")]
+    [action] = [step["with"] for step in uses]
     known = yaml.safe_load((path.parents[2] / "action.yml").read_text())["inputs"]
     assert action.keys() <= known.keys(), action.keys()
     # `github` in an option reads the variables of GitHub, which are not here: only the names count.
-    options = [line.replace("${{ github.repository }}", "acme/shop") for line in action["options"].split("\n") if line]
+    options = action["options"].replace("${{ github.repository }}", "acme/shop")
+    options = [line for line in options.split("\n") if line]
     options = [re.sub(r"\$\{\{.*\}\}", "7", line) for line in options]
     accepts(edgec, ["build", "app.wasm", *options])
 

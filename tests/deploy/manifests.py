@@ -73,7 +73,8 @@ def restricted(pod):
     assert whole["seccompProfile"]["type"] == "RuntimeDefault", whole
     assert pod["automountServiceAccountToken"] is False
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-    assert all(set(volume) <= {"name", "emptyDir", "configMap", "secret"} for volume in pod["volumes"])
+    allowed = {"name", "emptyDir", "configMap", "secret"}
+    assert all(set(volume) <= allowed for volume in pod["volumes"])
     for container in containers(pod):
         own = container["securityContext"]
         assert own["allowPrivilegeEscalation"] is False, container["name"]

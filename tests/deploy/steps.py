@@ -88,9 +88,9 @@ class Steps:
         """A release of the application, in an OCI layout instead of a registry."""
         out = self.folder / f"out-{version}"
         program = self.folder / "app.wat"
-        self.run("build", "-q", program, "--profile", "edge", "--name", "acme/shop", "--app-version",
-                 version, "--release", version, "--provenance", "--sbom", "cyclonedx", "--key",
-                 "release.pem", "-o", out)
+        named = ["--name", "acme/shop", "--app-version", version, "--release", version]
+        signed = ["--provenance", "--sbom", "cyclonedx", "--key", "release.pem"]
+        self.run("build", "-q", program, "--profile", "edge", *named, *signed, "-o", out)
         [release] = out.glob("*.release.json")
         beside = ["--release", release]
         for option, pattern in ("--provenance", "*.provenance.json"), ("--sbom", "*.cdx.json"):
@@ -108,7 +108,8 @@ class Steps:
             text = path.read_text()
             text = text.replace("/var/lib/edgec", str(self.folder / "volume/edgec"))
             text = text.replace("/etc/edgec", str(etc))
-            text = text.replace("registry.example.com/acme/shop", f"oci-layout:{self.folder}/registry")
+            layout = f"oci-layout:{self.folder}/registry"
+            text = text.replace("registry.example.com/acme/shop", layout)
             for port, own in zip((8080, 9090, 9091), self.ports):
                 text = text.replace(f".1:{port}", f".1:{own}").replace(f".0:{port}", f".0:{own}")
             if "-----BEGIN" in text:
@@ -139,7 +140,8 @@ class Steps:
         return {path.name: path.read_text()[-2000:] for path in self.folder.glob("*.log")}
 
     def current(self):
-        done = self.run("store", "--store", self.folder / "volume/edgec/store", "ls", "--format", "json")
+        store = self.folder / "volume/edgec/store"
+        done = self.run("store", "--store", store, "ls", "--format", "json")
         return {one["version"] for one in json.loads(done)["results"] if one.get("current")}
 
     def walk(self):

@@ -28,7 +28,8 @@ def check(edgec, units, folder):
         analyze("security", "--offline=true", f"--threshold={most}", copies / name)
     # A validator that accepts everything proves nothing.
     wrong = copies / "edgec-wrong.service"
-    wrong.write_text((copies / "edgec-sync.service").read_text().replace("ProtectHome", "ProtectHouse"))
+    text = (copies / "edgec-sync.service").read_text()
+    wrong.write_text(text.replace("ProtectHome", "ProtectHouse"))
     try:
         analyze("verify", wrong)
     except AssertionError:
