@@ -1,5 +1,7 @@
 //! push, pull and copy through the program, by way of a folder.
 
+mod differences;
+
 use edgec_tests::{Sandbox, words};
 use serde_json::Value;
 

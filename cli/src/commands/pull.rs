@@ -33,13 +33,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "REF")]
     reference: String,
     /// The store that admits the artifact; it is made if there is none
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "EDGEC_STORE",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     store: Option<PathBuf>,
     /// The folder for the artifacts and what travels with them [default: the current folder]
     #[arg(short, long, value_name = "DIR", conflicts_with_all = ["store"], help_heading = "Output")]
@@ -65,10 +59,10 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["store", "host", "targets"], help_heading = "Choice")]
     all_targets: bool,
     /// Fetch whole images, also if the store has similar ones
-    #[arg(long, requires = "store", help_heading = "Differences")]
+    #[arg(long, requires = "store", conflicts_with = "output", help_heading = "Differences")]
     no_differences: bool,
     /// How much memory the use of a difference may take [default: 256]
-    #[arg(long, value_name = "MIB", requires = "store", value_parser = number(1..=1 << 20, MEMORY), help_heading = "Differences")]
+    #[arg(long, value_name = "MIB", requires = "store", conflicts_with = "output", value_parser = number(1..=1 << 20, MEMORY), help_heading = "Differences")]
     difference_memory: Option<u64>,
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,

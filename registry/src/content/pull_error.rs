@@ -157,13 +157,8 @@ pub enum PullError {
     #[error(transparent)]
     Admission(#[from] AdmissionError),
     /// A difference cannot be applied. Another way is tried then, and this says why.
-    #[error("{what} cannot be applied")]
-    Difference {
-        /// The difference.
-        what: String,
-        /// What is wrong with it.
-        source: DifferenceError,
-    },
+    #[error("it cannot be applied")]
+    Difference(#[source] DifferenceError),
     /// A temporary file cannot be written or read.
     #[error("`{}`", path.display())]
     Io {
@@ -191,7 +186,7 @@ impl PullError {
             Self::Release(error) => error.code(),
             Self::Envelope { .. } => "layout",
             Self::Admission(error) => error.code(),
-            Self::Difference { source, .. } => source.code(),
+            Self::Difference(error) => error.code(),
             Self::Io { .. } => "io",
         }
     }

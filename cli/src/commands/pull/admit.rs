@@ -108,7 +108,7 @@ impl Report {
                 let message = format!("a difference was not used: {}", safe(why));
                 Failure::new(Exit::Rejected, "difference", message)
                     .or_about(&fetched.what)
-                    .hint("the whole image was fetched, or another difference: nothing is wrong with it")
+                    .hint("edgec went on with another difference, or fetched the whole image")
                     .print_warning();
             }
             let artifact = self.reference.clone();

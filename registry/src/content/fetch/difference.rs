@@ -60,8 +60,8 @@ impl<'a> Candidate<'a> {
 
     /// Fetches the difference and writes the image.
     pub(super) fn fetch(&self, wanted: &Wanted<'_>, into: &mut File) -> Result<(), PullError> {
-        let what = format!("the difference for {}", wanted.fits);
-        wanted.progress.step(&format!("fetching {what}"));
+        let step = format!("fetching the difference for {}", wanted.fits);
+        wanted.progress.step(&step);
         let folder = wanted.temporary();
         let failed = |source| PullError::Io {
             path: folder.clone(),
@@ -86,7 +86,7 @@ impl<'a> Candidate<'a> {
         match apply(&mut base, fetched, length, memory, &mut output) {
             Ok(()) => output.end(wanted),
             Err(DifferenceError::Write { source, .. }) => Err(output.failure(wanted, source)),
-            Err(source) => Err(PullError::Difference { what, source }),
+            Err(error) => Err(PullError::Difference(error)),
         }
     }
 }
