@@ -59,7 +59,12 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["store", "host", "targets"], help_heading = "Choice")]
     all_targets: bool,
     /// Fetch whole images, also if the store has similar ones
-    #[arg(long, requires = "store", conflicts_with = "output", help_heading = "Differences")]
+    #[arg(
+        long,
+        requires = "store",
+        conflicts_with = "output",
+        help_heading = "Differences"
+    )]
     no_differences: bool,
     /// How much memory the use of a difference may take [default: 256]
     #[arg(long, value_name = "MIB", requires = "store", conflicts_with = "output", value_parser = number(1..=1 << 20, MEMORY), help_heading = "Differences")]
