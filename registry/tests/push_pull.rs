@@ -228,3 +228,24 @@ fn pushing_again_under_the_same_tag_changes_nothing() {
     }
     assert!(digest.is_some());
 }
+
+/// A mirror that says that another image is the same does not keep a publisher from repairing it.
+#[test]
+fn an_image_that_only_claims_to_be_the_same_is_replaced() {
+    let (keys, shop, host) = (Keys::new(), Shop::new(), Host::new());
+    let policy = policy(&keys, PLAIN, "");
+    let first = edition(&keys, 1, 1, 0);
+    let pushed = shop.push(&shop.push_of("v1", &first)).unwrap();
+    let other = zstd::stream::encode_all(&b"another image"[..], 1).unwrap();
+    let (digest, size) = shop.put(&other);
+    for at in [0, 1] {
+        shop.change_entry("v1", at, |manifest| {
+            manifest["layers"][0]["digest"] = digest.clone().into();
+            manifest["layers"][0]["size"] = size.into();
+        });
+    }
+    assert!(shop.pull("v1", &host, &policy).is_err());
+    let repaired = shop.push(&shop.push_of("v1", &first)).unwrap();
+    assert_eq!(repaired.digest, pushed.digest);
+    shop.pull("v1", &host, &policy).unwrap();
+}

@@ -53,8 +53,8 @@ impl Offer {
     ///
     /// # Errors
     ///
-    /// [`PullError`]. Then the store is as before, or has some of the artifacts; the current version
-    /// of the application is still the one from before.
+    /// [`PullError`]. Then the store is as before, or has some of the artifacts. The current
+    /// version of the application is still the one from before.
     #[expect(clippy::too_many_arguments, reason = "each is a part of the question")]
     pub fn admit(
         &self,

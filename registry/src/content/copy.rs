@@ -6,10 +6,9 @@ mod walk;
 use edgec_artifact::Sha256Digest;
 
 use super::decode::MalformedManifest;
-use super::index::is_index;
+use super::index::{SPLIT_ENDING, is_index};
 use super::log::Traffic;
 use super::progress::Progress;
-use super::push::SPLIT_ENDING;
 use super::session::Session;
 use crate::{Reference, RegistryError, Sent, StoredManifest, Which};
 

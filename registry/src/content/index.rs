@@ -11,6 +11,9 @@ use super::decode::{self, MalformedManifest};
 use super::media;
 use crate::Descriptor;
 
+/// The ending of the index's tag in the split layout.
+pub(crate) const SPLIT_ENDING: &str = ".edgec";
+
 /// The greatest number of entries that is read.
 const MAX_ENTRIES: usize = 1024;
 

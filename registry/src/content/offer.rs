@@ -5,13 +5,12 @@ use std::sync::{Arc, OnceLock};
 use edgec_artifact::{MAX_COMPANION_LEN, Sha256Digest};
 
 use super::decode::MalformedManifest;
-use super::index::{Index, is_index};
+use super::index::{Index, SPLIT_ENDING, is_index};
 use super::log::{Counted, Traffic};
 use super::manifest::Manifest;
 use super::native::NativeEntry;
 use super::progress::{Progress, Unseen};
 use super::pull_error::PullError;
-use super::push::SPLIT_ENDING;
 use super::session::Session;
 use super::{descriptor, media};
 use crate::{Descriptor, Reference, StoredManifest, Which};

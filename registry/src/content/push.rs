@@ -6,6 +6,7 @@
 mod artifact;
 mod compress;
 mod differences;
+mod known;
 mod prepare;
 mod release;
 mod send;
@@ -14,7 +15,6 @@ mod signed;
 use edgec_artifact::{Sha256Digest, UnixTime, VerityDigest};
 
 pub(crate) use self::compress::WINDOW_LOG;
-pub(crate) use self::send::SPLIT_ENDING;
 
 use self::prepare::Prepared;
 use super::attached::Attached;

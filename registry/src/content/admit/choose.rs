@@ -190,7 +190,13 @@ impl Offer {
 /// A host in words.
 fn words(host: &HostProfile, profile: EngineProfile) -> String {
     let name = host.name().map(|name| format!("host `{name}`: "));
-    let arch = host.cpu().arch();
     let name = name.unwrap_or_default();
-    format!("{name}{arch} with the engine profile {}", profile.name())
+    let arch = host.cpu().arch();
+    let features: Vec<&str> = host.cpu().features().collect();
+    let features = match features.is_empty() {
+        true => "no CPU features beyond the base".to_owned(),
+        false => format!("the CPU features {}", features.join(", ")),
+    };
+    let profile = profile.name();
+    format!("{name}{arch} with {features} and the engine profile `{profile}`")
 }

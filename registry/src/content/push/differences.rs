@@ -117,6 +117,11 @@ impl<'p> Bases<'p> {
         Ok(bases)
     }
 
+    /// What the tag names now, if differences against it are wanted.
+    pub(super) fn before(&self) -> Option<&Offer> {
+        self.before.as_ref()
+    }
+
     /// Makes the differences for an image, and sends them. They are sorted by their bases.
     pub(super) fn differences(
         &self,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use edgec_artifact::Sha256Digest;
 
 use super::super::attached::AttachedKind;
-use super::super::index::Index;
+use super::super::index::{Index, SPLIT_ENDING};
 use super::super::log::Counted;
 use super::super::manifest::Manifest;
 use super::super::progress::Progress;
@@ -17,11 +17,8 @@ use super::compress::compress;
 use super::differences::{Bases, Made};
 use super::prepare::Prepared;
 use super::release::ReleaseManifest;
-use super::{Layout, Push, Pushed, PushedNative, signed};
+use super::{Layout, Push, Pushed, PushedNative, known, signed};
 use crate::{BlobSource, Descriptor, RegistryError, Sent, in_parallel};
-
-/// The ending of the index's tag in the split layout.
-pub(crate) const SPLIT_ENDING: &str = ".edgec";
 
 pub(super) fn send(
     session: &Session,
@@ -121,7 +118,12 @@ impl Sender<'_> {
         // The image is the front of the file, as the check of the artifact has shown.
         let length = usize::try_from(stated.image.length).unwrap_or(usize::MAX);
         let image = artifact.bytes.get(..length).unwrap_or_default();
-        let (layer, sent) = self.compressed(media::IMAGE, image, &native.fits())?;
+        let before = self.bases.before();
+        let known = before.and_then(|it| known::layer(it, stated, image, self.progress));
+        let (layer, sent) = match known {
+            Some(known) => (known, Sent::Existed),
+            None => self.compressed(media::IMAGE, image, &native.fits())?,
+        };
         let whole = layer.clone();
         let mut layers = vec![descriptor::with(
             descriptor::with(layer, media::IMAGE_DIGEST, stated.image.fsverity),

@@ -2,8 +2,8 @@
 //! them.
 //!
 //! Source: cosign 3, `pkg/oci/remote/write.go`, `WriteAttestationNewBundleFormat`. The bundle's
-//! subject is the image, and not the manifest that it refers to: cosign verifies it with the image's
-//! bytes (`verify-blob-attestation`).
+//! subject is the image, and not the manifest that it refers to: cosign verifies it with the bytes
+//! of the image (`verify-blob-attestation`).
 
 use edgec_artifact::{Algorithm, Envelope, PREDICATE_TYPE, SIGSTORE_BUNDLE_TYPE, sigstore_bundle};
 
