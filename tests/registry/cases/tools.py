@@ -3,8 +3,10 @@
 A registry without the referrers API, and a pull-through cache in front of it.
 """
 
+import contextlib
 import hashlib
 import json
+import threading
 
 from proxy import Proxy
 from release import Failed
@@ -24,13 +26,17 @@ def run(world):
     origin = world.registry("tools-origin")
     front = world.start(Proxy(origin.port))
     cache = world.registry("tools-cache", cache_of=front.host)
-    judge(world, front, cache)
-    large(world, front)
+    large = threading.Thread(target=built, args=[world])
+    world.publisher  # noqa: B018 - its keys are there before the thread needs them
+    large.start()
+    judge(world, front, cache, "docker-registry", list(world.guests()))
+    large.join()
+    pushed_large(world, front)
 
 
-def judge(world, registry, read, name="docker-registry"):
+def judge(world, registry, read, name, guests):
     """All that tools do, with what is pushed to one place and read at another."""
-    for version in world.guests():
+    for version in guests:
         repository = version.name
         with world.case(f"{name}: push {repository}") as note:
             note(pushed(world, registry, version))
@@ -42,7 +48,7 @@ def judge(world, registry, read, name="docker-registry"):
             note(pulled_by_clients(world, read.host, version))
         with world.case(f"{name}: cosign verifies {repository}") as note:
             note(verified_by_cosign(world, read.host, repository))
-    version = next(iter(world.guests()))
+    version = guests[0]
     for tool, copy in COPIES.items():
         with world.case(f"{name}: {tool} copies, edgec pulls the copy") as note:
             note(copied(world, tool, copy, read.host, registry.host, version, name))
@@ -209,13 +215,25 @@ def split(world, registry, read, version):
     return "oci-client, oci-wasm and edgec pull it"
 
 
-def large(world, registry):
+def built(world):
+    """Builds the large program while other cases run. A failure is told when it is needed."""
+    with contextlib.suppress(Failed):
+        large_version(world)
+
+
+def large_version(world):
+    component = world.large_guest()
+    name = component and f"guests/{component.stem}"
+    return component and world.version(name, 1, source=component)
+
+
+def pushed_large(world, registry):
     """The JavaScript program: 13 MB, and tens of megabytes for each CPU."""
     component = world.large_guest()
     if not component:
         return
     with world.case(f"docker-registry: push, pull and copy {component.stem}") as note:
-        version = world.version(f"guests/{component.stem}", 1, source=component)
+        version = large_version(world)
         note(pushed(world, registry, version))
         note(index_as_it_should_be(registry.host, version.name, version))
         note(pulled_by_clients(world, registry.host, version))
