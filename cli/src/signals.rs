@@ -11,7 +11,7 @@
 //! how a child ended (`wait(2)`), so edgec does not ignore it. Blocked signals (also inherited)
 //! stay blocked: edgec waits for no signal, and stops other processes with `SIGKILL`.
 
-#[cfg(all(unix, feature = "serve"))]
+#[cfg(all(unix, any(feature = "registry", feature = "serve")))]
 pub(crate) use unix::handled_by_work;
 #[cfg(unix)]
 pub(crate) use unix::{install, on_silent_terminal, uninterrupted};
@@ -111,7 +111,7 @@ mod unix {
     }
 
     /// Does `work`, which handles the signals itself. A signal that came during the work is done.
-    #[cfg(feature = "serve")]
+    #[cfg(any(feature = "registry", feature = "serve"))]
     pub(crate) fn handled_by_work<T>(work: impl FnOnce() -> T) -> T {
         let Some(signals) = SIGNALS.get() else {
             return work();
@@ -233,7 +233,7 @@ pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-#[cfg(all(not(unix), feature = "serve"))]
+#[cfg(all(not(unix), any(feature = "registry", feature = "serve")))]
 pub(crate) fn handled_by_work<T>(work: impl FnOnce() -> T) -> T {
     work()
 }

@@ -1,0 +1,285 @@
+//! `edgec sync`: keeps a store current with references in registries.
+
+#[cfg(feature = "serve")]
+pub(crate) mod inside;
+mod lines;
+mod parts;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use edgec_loader::store::{ArtifactStore, PolicySource};
+use edgec_sync::{Fault, FleetConfig, Level, Report, Round, Stop, Sync};
+
+use self::lines::Lines;
+pub(crate) use self::parts::followed;
+use crate::Outcome;
+use crate::failure::{Exit, Failure, code};
+use crate::failures::sync::{signal_failure, sync_failure};
+use crate::hosts::Host;
+use crate::render::{cell, out};
+use crate::signals;
+use crate::trust::PolicyArguments;
+
+/// How often it looks whether a signal has come.
+const PERIOD: Duration = Duration::from_millis(50);
+/// How long a step may take to end after a signal. What is cut off then begins again at the next
+/// start.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// Keep a store current with references in registries, in waves and behind gates
+///
+/// A file (docs/sync.md) names the references, the part of the fleet that takes a release when, and
+/// what decides whether it stays. Only signed releases are followed. A release is admitted to the
+/// store when it is this host's turn, and an `edgec serve` with the same store takes it while
+/// requests run. If the gate then refuses the release, the version before becomes current again.
+///
+/// It runs until SIGTERM or SIGINT. SIGHUP makes it read the file again. With `--once`, it brings
+/// every application as far as it can come now, and ends: with 0 if each is current or waits for
+/// its turn, with 1 if one was refused, with 3 if a registry or this machine failed.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten, next_help_heading = "Trust")]
+    trust: PolicyArguments,
+    /// The references, waves and gates (TOML, docs/sync.md)
+    #[arg(value_name = "FLEET.toml")]
+    fleet: PathBuf,
+    /// The folder of the store; it is made if it does not exist
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// One round, then the end
+    #[arg(long)]
+    once: bool,
+    /// The name of this host in the fleet [default: the `name` in the file, or the machine's name]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The profile of the host that runs the programs (docs/targets.md) [default: this machine]
+    #[arg(long, value_name = "FILE")]
+    host: Option<PathBuf>,
+    /// The folder of the state [default: `sync` in the store]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+/// What does not change while `edgec sync` runs, whatever its file says.
+struct Own {
+    fleet: PathBuf,
+    store: ArtifactStore,
+    name: Option<String>,
+    host: Option<PathBuf>,
+    state: Option<PathBuf>,
+    /// The policy of the command line.
+    policy: Option<PolicySource>,
+    /// The admin interface of the `edgec serve` around this.
+    admin: Option<edgec_sync::config::Url>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let policy = arguments.trust.followed()?;
+    let config = parts::read_config(&arguments.fleet)?;
+    let lines: Arc<dyn Report> = Arc::new(Lines::new(config.log.format));
+    let store = ArtifactStore::create(&arguments.store);
+    let own = Own {
+        fleet: arguments.fleet.clone(),
+        store: store.map_err(|error| crate::failures::loader::store_failure(&error))?,
+        name: arguments.name.clone(),
+        host: arguments.host.clone(),
+        state: arguments.state.clone(),
+        policy,
+        admin: None,
+    };
+    let sync = own.open(&config, &lines)?;
+    signals::handled_by_work(|| match arguments.once {
+        true => once(sync),
+        false => until_signal(&own, sync, &lines),
+    })
+}
+
+impl Own {
+    /// Everything that the file names, opened.
+    fn open(&self, config: &FleetConfig, report: &Arc<dyn Report>) -> Result<Sync, Failure> {
+        let host = self.host.as_ref().or(config.host.as_ref());
+        let host = match host {
+            Some(path) => Host::read(path)?,
+            None => Host::here(),
+        };
+        let name = parts::name(self.name.as_deref(), config)?;
+        let state = self.state.as_ref().or(config.state.as_ref());
+        let state = state.cloned();
+        let state = state.unwrap_or_else(|| self.store.path().join(STATE));
+        let policies = parts::policies(config, self.policy.as_ref())?;
+        let source = parts::source(config, &self.store, host.profile)?;
+        let parts = edgec_sync::Parts {
+            host: name,
+            source: Box::new(source),
+            shelf: Box::new(self.store.clone()),
+            policies,
+            clock: Box::new(edgec_verifier::SystemClock),
+            report: Arc::clone(report),
+            admin: self.admin.clone(),
+        };
+        Sync::open(config, &state, parts).map_err(|error| sync_failure(&error))
+    }
+}
+
+/// The folder of the state in a store.
+const STATE: &str = "sync";
+
+/// One round. A signal ends it between two steps.
+fn once(sync: Sync) -> Outcome {
+    let signals = Signals::watch()?;
+    let stop = Arc::new(Stop::default());
+    let told = Arc::clone(&stop);
+    let board = sync.board();
+    let thread = started(move || sync.once(&told))?;
+    let round = match signals.wait_for(&thread, &stop) {
+        true => joined(thread),
+        false => return Ok(code(Exit::Environment)),
+    };
+    let all = board.all();
+    for (label, phase, trouble) in &round.applications {
+        let said = all.get(label);
+        let version = said.and_then(|it| it.version);
+        let version = version.map_or("no version".to_owned(), |it| format!("version {it}"));
+        let waits = said.and_then(|it| it.waits.as_ref());
+        let more = match (trouble, waits) {
+            (Some(trouble), _) => format!(": {}", cell(&trouble.message)),
+            (None, Some(waits)) => format!(": {}", cell(waits)),
+            (None, None) => String::new(),
+        };
+        let state = match trouble {
+            Some(_) => "failed",
+            None => phase.name(),
+        };
+        out!("{}: {state}, {version}{more}\n", cell(label));
+    }
+    Ok(exit_code(&round))
+}
+
+fn exit_code(round: &Round) -> ExitCode {
+    match round.fault() {
+        None => ExitCode::SUCCESS,
+        Some(Fault::Environment) => code(Exit::Environment),
+        Some(_) => code(Exit::Rejected),
+    }
+}
+
+/// Runs until a signal ends it, and reads the file again at each SIGHUP.
+fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
+    let signals = Signals::watch()?;
+    let mut sync = sync;
+    loop {
+        let stop = Arc::new(Stop::default());
+        let told = Arc::clone(&stop);
+        let thread = started(move || sync.run(&told))?;
+        let next = loop {
+            if signals.ends() {
+                stop.tell();
+                signals.wait_for(&thread, &stop);
+                return Ok(ExitCode::SUCCESS);
+            }
+            if thread.is_finished() {
+                // Only a fault of this program ends it.
+                let text = "the work has ended by itself";
+                return Err(Failure::new(Exit::Environment, "internal", text));
+            }
+            if signals.reloads() {
+                match parts::read_config(&own.fleet) {
+                    Ok(config) => break config,
+                    Err(failure) => tell(lines, &failure),
+                }
+            }
+            std::thread::sleep(PERIOD);
+        };
+        stop.tell();
+        joined(thread);
+        lines.line(Level::Info, None, "the file was read again");
+        sync = loop {
+            match own.open(&next, lines) {
+                Ok(opened) => break opened,
+                Err(failure) => tell(lines, &failure),
+            }
+            // It waits for another file, or for what failed to come back.
+            let begin = Instant::now();
+            while begin.elapsed() < GRACE {
+                if signals.ends() {
+                    return Ok(ExitCode::SUCCESS);
+                }
+                std::thread::sleep(PERIOD);
+            }
+        };
+    }
+}
+
+fn tell(lines: &Arc<dyn Report>, failure: &Failure) {
+    lines.line(Level::Error, None, &parts::text(failure));
+}
+
+/// The signals that came.
+struct Signals {
+    ends: Arc<AtomicBool>,
+    reloads: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn watch() -> Result<Self, Failure> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let signals = Self {
+            ends: Arc::default(),
+            reloads: Arc::default(),
+        };
+        for (signal, flag) in [
+            (SIGTERM, &signals.ends),
+            (SIGINT, &signals.ends),
+            (SIGHUP, &signals.reloads),
+        ] {
+            let registered = signal_hook::flag::register(signal, Arc::clone(flag));
+            registered.map_err(|error| signal_failure(&error))?;
+        }
+        Ok(signals)
+    }
+
+    fn ends(&self) -> bool {
+        self.ends.load(Ordering::SeqCst)
+    }
+
+    fn reloads(&self) -> bool {
+        self.reloads.swap(false, Ordering::SeqCst)
+    }
+
+    /// Waits for the end of a thread. A signal tells it to stop, and then it has a little time.
+    /// Returns whether it has ended.
+    fn wait_for<T>(&self, thread: &JoinHandle<T>, stop: &Stop) -> bool {
+        let mut told: Option<Instant> = None;
+        while !thread.is_finished() {
+            if self.ends() && told.is_none() {
+                stop.tell();
+                told = Some(Instant::now());
+            }
+            if told.is_some_and(|told| told.elapsed() > GRACE) {
+                return false;
+            }
+            std::thread::sleep(PERIOD);
+        }
+        true
+    }
+}
+
+fn started<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Failure> {
+    let thread = std::thread::Builder::new().name("sync".to_owned());
+    let thread = thread.spawn(work);
+    thread.map_err(|error| Failure::environment("io", &error))
+}
+
+fn joined<T>(thread: JoinHandle<T>) -> T {
+    match thread.join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}

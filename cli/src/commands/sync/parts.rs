@@ -1,0 +1,115 @@
+//! What `edgec sync` is made of, from its file and its command line.
+
+use std::path::{Path, PathBuf};
+
+use edgec_loader::store::{ArtifactStore, PolicyFile, PolicySource};
+use edgec_registry::{AdmitOptions, ConnectOptions};
+use edgec_sync::config::is_host_name;
+use edgec_sync::{FleetConfig, Policies, RegistrySource, Trouble};
+use edgec_verifier::{HostProfile, error_chain, read_guarded};
+
+use crate::failure::Failure;
+use crate::failures::sync::{config_failure, policy_source_failure};
+use crate::failures::verifier::guard_failure;
+use crate::file_kind::Wanted;
+use crate::files;
+use crate::trust::read_roots;
+
+/// Where Linux keeps the name of the machine.
+const MACHINE: &str = "/proc/sys/kernel/hostname";
+
+/// Reads a `FLEET.toml`. It decides what a host runs and which programs it starts, so no other user
+/// may be able to write it.
+pub(super) fn read_config(path: &Path) -> Result<FleetConfig, Failure> {
+    let bytes = read_guarded(path);
+    let bytes = bytes.map_err(|error| guard_failure(&error, path, Wanted::Policy))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let text = format!("it is not text (UTF-8), from byte {at}");
+        Failure::new(crate::failure::Exit::Rejected, "not-text", text).in_file(path)
+    })?;
+    let config = FleetConfig::from_toml(&text);
+    let mut config = config.map_err(|error| config_failure(&error, path))?;
+    config.in_folder(path.parent().unwrap_or(Path::new("")));
+    Ok(config)
+}
+
+/// The name of this host in the fleet.
+pub(super) fn name(named: Option<&str>, config: &FleetConfig) -> Result<String, Failure> {
+    let name = match named.or(config.name.as_deref()) {
+        Some(name) => name.to_owned(),
+        None => std::fs::read_to_string(MACHINE).unwrap_or_default(),
+    };
+    let name = name.trim();
+    match is_host_name(name) {
+        true => Ok(name.to_owned()),
+        false => {
+            let text = format!("`{name}` is not the name of a host");
+            let hint = "write --name NAME, with letters, digits, `-`, `.` and `_`: the position \
+                        of a host in its fleet follows from its name";
+            Err(Failure::usage("usage", text).hint(hint))
+        }
+    }
+}
+
+/// Where the policy comes from: the command line, or the file.
+pub(super) fn policies(
+    config: &FleetConfig,
+    given: Option<&PolicySource>,
+) -> Result<Box<Policies>, Failure> {
+    let source = match (given, &config.policy) {
+        (Some(given), _) => given.clone(),
+        (None, Some(policy)) => followed(&policy.file, &policy.roots, policy.state.clone())?,
+        (None, None) => {
+            let text = "nothing says whose signatures count";
+            let hint = "write `[policy]` in the file, or name a trust policy with --trust or a \
+                        public key with --key (docs/sync.md)";
+            return Err(Failure::usage("no-trust", text).hint(hint));
+        }
+    };
+    Ok(Box::new(move || {
+        source.policy().map_err(|error| {
+            let text = format!("the trust policy cannot be used: {}", error_chain(&error));
+            Trouble::environment(error.code(), text)
+        })
+    }))
+}
+
+/// A policy in a file, which is read again for each release.
+pub(crate) fn followed(
+    path: &Path,
+    roots: &[PathBuf],
+    state: Option<PathBuf>,
+) -> Result<PolicySource, Failure> {
+    let file = PolicyFile::new(path).signed_by(read_roots(roots)?);
+    let file = match &state {
+        Some(state) => file.remembered_in(state),
+        None => file,
+    };
+    let read = file.read();
+    read.map_err(|error| policy_source_failure(&error, path, state.as_deref()))?;
+    Ok(file.into())
+}
+
+/// Where releases come from.
+pub(super) fn source(
+    config: &FleetConfig,
+    store: &ArtifactStore,
+    host: HostProfile,
+) -> Result<RegistrySource, Failure> {
+    let registry = &config.registry;
+    let mut options = ConnectOptions::default().plain_http(registry.plain_http);
+    for path in &registry.ca {
+        options = options.ca(files::read_short(path)?);
+    }
+    let mut admit = AdmitOptions::default();
+    if let Some(differences) = registry.differences {
+        admit.differences = differences;
+    }
+    Ok(RegistrySource::new(options, store.clone(), host).with_options(admit))
+}
+
+/// A failure in one line of a log.
+pub(super) fn text(failure: &Failure) -> String {
+    format!("{} [{}]", failure.message(), failure.code())
+}

@@ -1,0 +1,189 @@
+//! A look at the reference of an application: whether a newer release is there.
+
+use std::time::Instant;
+
+use edgec_store::verifier::{
+    ReleaseRefusal, VerifiedRelease, VerifiedTimestamp, check_stamped, verify_release,
+    verify_timestamp,
+};
+use edgec_verifier::{TrustPolicy, error_chain};
+
+use super::{Follower, Shared};
+use crate::machine::{ObserveError, Observed};
+use crate::source::{Given, Offered, Trouble};
+use crate::state::ReleaseId;
+
+impl Follower {
+    /// Looks at the places of the reference, one after the other, until one of them answers with
+    /// something that holds.
+    pub(super) fn look(&mut self, shared: &Shared, now: Instant) -> Result<(), Trouble> {
+        self.status.polls = self.status.polls.saturating_add(1);
+        let looked = self.first_place(shared, |follower, place| follower.look_at(shared, place));
+        match looked {
+            Ok(()) => {
+                self.status.polled = shared.clock.now().ok();
+                self.next_poll = now + self.pause_after_success(shared);
+                Ok(())
+            }
+            Err(trouble) => {
+                self.status.failures = self.status.failures.saturating_add(1);
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Does something with the first place that it succeeds with. Otherwise, returns what failed at
+    /// the last one.
+    pub(super) fn first_place<T>(
+        &mut self,
+        shared: &Shared,
+        mut work: impl FnMut(&mut Self, &str) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let mut last = Trouble::environment("sync-config", "the reference names no place");
+        let places = self.config.reference.places(&shared.mirrors);
+        let mut rest = places.len();
+        for place in places {
+            match work(self, &place) {
+                Ok(done) => return Ok(done),
+                Err(trouble) => last = trouble.at(&place),
+            }
+            rest = rest.saturating_sub(1);
+            if rest > 0 && self.failures == 0 {
+                self.warn(
+                    shared,
+                    &format!("{}; the next place is asked", last.message),
+                );
+            }
+        }
+        Err(last)
+    }
+
+    fn look_at(&mut self, shared: &Shared, place: &str) -> Result<(), Trouble> {
+        let Some(offer) = shared.source.open(place, self.known.index)? else {
+            return Ok(());
+        };
+        let policy = (shared.policies)()?;
+        self.take_notice(shared, &*offer, &policy)
+    }
+
+    /// Verifies the release of an offer, and takes notice of it.
+    pub(super) fn take_notice(
+        &mut self,
+        shared: &Shared,
+        offer: &dyn Offered,
+        policy: &TrustPolicy,
+    ) -> Result<(), Trouble> {
+        let given = statements(offer)?;
+        let (release, stamp) = self.verified(shared, &given, policy)?;
+        let id = ReleaseId::of(&release.release, release.digest);
+        let issued = stamp.as_ref().map(|it| it.timestamp.issued);
+        let before = self.known.clone();
+        self.follow_reset(policy);
+        let observed = self.known.observe(id, issued, Self::now(shared)?);
+        match observed.map_err(|error| observe_trouble(error))? {
+            Observed::New => {
+                let (version, serial) = (id.version, id.serial);
+                let wave = self.wave(&shared.host);
+                let text = format!("release {serial} (version {version}) is there; wave {wave}");
+                self.info(shared, &text);
+            }
+            // Loads need newer timestamps about the newest release that the store has taken.
+            Observed::Same if self.known.has_taken_newest() => {
+                if let Some(timestamp) = &given.timestamp {
+                    let expected = &self.expected;
+                    shared
+                        .shelf
+                        .refresh(&given.release, timestamp, policy, expected)?;
+                }
+            }
+            Observed::Same => {}
+        }
+        // Only now: what was refused is looked at again.
+        self.known.index = Some(offer.digest());
+        self.keep(shared, &before)
+    }
+
+    fn verified(
+        &self,
+        shared: &Shared,
+        given: &Given,
+        policy: &TrustPolicy,
+    ) -> Result<(VerifiedRelease, Option<VerifiedTimestamp>), Trouble> {
+        let now = Self::now(shared)?;
+        let refused = |error: ReleaseRefusal| {
+            Trouble::refused(
+                "sync-release",
+                format!("the release is refused: {}", error_chain(&error)),
+            )
+        };
+        let release = verify_release(&given.release, policy, now).map_err(refused)?;
+        release.check_expected(&self.expected).map_err(refused)?;
+        if self.config.channel.is_none() && release.release.channel.is_some() {
+            let channel = release.release.channel.as_deref().unwrap_or_default();
+            return Err(Trouble::refused(
+                "sync-release",
+                format!(
+                    "the release is of the channel `{channel}`, and this host follows `{}` without \
+                     a channel: write `channel` in FLEET.toml, or name another reference",
+                    self.config.name
+                ),
+            ));
+        }
+        let stamp = given.timestamp.as_ref();
+        let stamp = stamp.map(|bytes| verify_timestamp(bytes, &release, policy, now));
+        let stamp = stamp.transpose().map_err(refused)?;
+        check_stamped(stamp.as_ref(), policy).map_err(refused)?;
+        Ok((release, stamp))
+    }
+
+    /// Forgets what was seen, if a root has set the numbers of the application again.
+    pub(super) fn follow_reset(&mut self, policy: &TrustPolicy) {
+        let channel = self.config.channel.as_deref();
+        let Some(reset) = policy.floor_reset(&self.config.name, channel) else {
+            return;
+        };
+        if self
+            .known
+            .reset
+            .is_none_or(|followed| reset.number > followed)
+        {
+            let newest = self.known.newest.as_ref();
+            if newest.is_some_and(|newest| newest.release.serial > reset.serial) {
+                self.known.newest = None;
+            }
+            self.known.reset = Some(reset.number);
+        }
+    }
+
+    fn pause_after_success(&self, shared: &Shared) -> std::time::Duration {
+        let poll = &shared.poll;
+        let chance = crate::backoff::chance();
+        let (interval, longest) = (poll.interval.get(), poll.backoff.get());
+        crate::backoff::next(interval, longest, 0, poll.jitter.get(), chance)
+    }
+}
+
+/// The release and the timestamp of an offer.
+fn statements(offer: &dyn Offered) -> Result<Given, Trouble> {
+    offer.statements()?.ok_or_else(|| {
+        Trouble::refused(
+            "sync-no-release",
+            "it has no signed release, and `edgec sync` follows nothing else: push the artifacts \
+             with `--release` (`edgec release make` makes one)",
+        )
+    })
+}
+
+fn observe_trouble(error: ObserveError) -> Trouble {
+    match error {
+        ObserveError::Older { .. } => {
+            let hint = "the place is out of date, or the release was withdrawn: to go back on all \
+                        hosts, publish the old version as a release with a higher serial";
+            Trouble::refused("sync-older", format!("{error}; {hint}"))
+        }
+        ObserveError::SameSerial { .. } => {
+            let hint = "make the release again with a higher --serial";
+            Trouble::refused("serial-taken", format!("{error}; {hint}"))
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The server of the status: `/status` (JSON), `/metrics` (Prometheus) and `/healthz`. It answers
+//! few clients at a time, each within a short time, and reads nothing but the line of a request.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::Board;
+
+/// The greatest number of clients at one time. More are closed at once.
+const MOST_CLIENTS: usize = 16;
+/// How long a client may take to ask, and how long to take the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest head of a request, in bytes.
+const MAX_HEAD: usize = 8 << 10;
+/// How often the server looks whether it should end.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// A server of the status. Dropping it ends it.
+#[derive(Debug)]
+pub struct StatusServer {
+    address: SocketAddr,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl StatusServer {
+    /// Listens at an address.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn start(address: SocketAddr, board: Arc<Board>) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let ended = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&ended);
+        let thread = thread::Builder::new().name("status".to_owned());
+        let thread = thread.spawn(move || accept(&listener, &board, &told))?;
+        Ok(Self {
+            address,
+            ended,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for StatusServer {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, board: &Arc<Board>, ended: &AtomicBool) {
+    let clients = Arc::new(AtomicUsize::new(0));
+    while !ended.load(Ordering::Relaxed) {
+        // Too many open files, for example, may be over soon.
+        let Ok((stream, _)) = listener.accept() else {
+            thread::sleep(PERIOD);
+            continue;
+        };
+        if clients.load(Ordering::Relaxed) >= MOST_CLIENTS {
+            continue;
+        }
+        clients.fetch_add(1, Ordering::Relaxed);
+        let (board, counted) = (Arc::clone(board), Arc::clone(&clients));
+        let work = move || {
+            // What goes wrong here concerns only the one who asked.
+            let _ = answer(stream, &board);
+            counted.fetch_sub(1, Ordering::Relaxed);
+        };
+        let started = thread::Builder::new().name("status".to_owned()).spawn(work);
+        if started.is_err() {
+            clients.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn answer(mut stream: TcpStream, board: &Board) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let head = head(&mut stream)?;
+    let mut words = head.split(' ');
+    let (method, path) = (words.next(), words.next().unwrap_or_default());
+    let path = path.split('?').next().unwrap_or_default();
+    let (status, kind, body) = match (method, path) {
+        (Some("GET" | "HEAD"), "/status" | "/") => ("200 OK", "application/json", board.document()),
+        (Some("GET" | "HEAD"), "/metrics") => (
+            "200 OK",
+            "text/plain; version=0.0.4; charset=utf-8",
+            board.metrics(),
+        ),
+        (Some("GET" | "HEAD"), "/healthz") => ("200 OK", "text/plain", "ok\n".to_owned()),
+        (Some("GET" | "HEAD"), _) => ("404 Not Found", "text/plain", "not found\n".to_owned()),
+        _ => (
+            "405 Method Not Allowed",
+            "text/plain",
+            "GET and HEAD only\n".to_owned(),
+        ),
+    };
+    let mut response = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\
+         cache-control: no-store\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    if method != Some("HEAD") {
+        response.push_str(&body);
+    }
+    let end = Instant::now() + PATIENCE;
+    for part in response.as_bytes().chunks(64 << 10) {
+        // A client that takes a little now and then gets no more time.
+        if Instant::now() > end {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.write_all(part)?;
+    }
+    stream.flush()
+}
+
+/// The first line of a request, after its whole head was read.
+fn head(stream: &mut TcpStream) -> io::Result<String> {
+    let end = Instant::now() + PATIENCE;
+    let mut head = Vec::new();
+    let mut part = [0; 1 << 10];
+    loop {
+        let left = end.checked_duration_since(Instant::now());
+        let left = left.filter(|left| !left.is_zero());
+        stream.set_read_timeout(Some(left.ok_or(io::ErrorKind::TimedOut)?))?;
+        let length = stream.read(&mut part)?;
+        head.extend_from_slice(part.get(..length).unwrap_or_default());
+        if head.windows(4).any(|four| four == b"\r\n\r\n") {
+            let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            return Ok(String::from_utf8_lossy(line).into_owned());
+        }
+        if length == 0 || head.len() > MAX_HEAD {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Url;
+    use crate::http::{self, HttpError};
+    use crate::status::ApplicationStatus;
+
+    #[test]
+    fn pages_are_served() {
+        let board = Arc::new(Board::new("pop-1"));
+        let mut status = ApplicationStatus::default();
+        status.name = "shop".to_owned();
+        board.put("shop", &status);
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = StatusServer::start(any, board).unwrap();
+        let page = |path: &str| {
+            let url = Url::read(&format!("http://{}{path}", server.address())).unwrap();
+            http::get(&url, 1 << 20, Duration::from_secs(20))
+        };
+        let text = |path: &str| String::from_utf8(page(path).unwrap()).unwrap();
+        assert!(text("/status").contains("\"host\": \"pop-1\""));
+        assert!(text("/status?x").contains("\"phase\": \"starting\""));
+        assert!(text("/metrics").contains("edgec_sync_wave{application=\"shop\"} 0"));
+        assert_eq!(text("/healthz"), "ok\n");
+        let error = page("/other").unwrap_err();
+        assert!(matches!(error, HttpError::Status { status: 404, .. }));
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.write_all(b"POST /status HTTP/1.1\r\n\r\n").unwrap();
+        let mut said = String::new();
+        client.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("HTTP/1.1 405 "), "{said}");
+        // Silent clients do not keep others out, until there are too many.
+        let silent = TcpStream::connect(server.address()).unwrap();
+        assert_eq!(text("/healthz"), "ok\n");
+        drop(silent);
+        let mut long = TcpStream::connect(server.address()).unwrap();
+        let _ = long.write_all(&vec![b'x'; MAX_HEAD + 1]);
+        let mut said = Vec::new();
+        let _ = long.read_to_end(&mut said);
+        assert!(said.is_empty());
+    }
+}
