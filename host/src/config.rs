@@ -15,6 +15,7 @@ mod listen;
 mod outbound;
 mod route;
 mod socket_mode;
+mod sync;
 mod telemetry;
 mod trust;
 mod values;
@@ -35,6 +36,7 @@ pub use self::listen::{AdminAddress, ListenConfig, TlsConfig};
 pub use self::outbound::{HostName, OutboundConfig, SocketKind};
 pub use self::route::{HostPattern, PathPrefix};
 pub use self::socket_mode::SocketMode;
+pub use self::sync::SyncConfig;
 pub use self::telemetry::{LogConfig, LogFormat, LogLevel};
 pub use self::trust::{PolicyConfig, StoreConfig};
 pub(crate) use self::values::count;
@@ -63,6 +65,8 @@ pub struct ServeConfig {
     pub pools: PoolsConfig,
     /// Its log.
     pub log: LogConfig,
+    /// What keeps its store current. The program around the host follows it.
+    pub sync: Option<SyncConfig>,
     /// The applications.
     pub applications: Vec<ApplicationConfig>,
 }
@@ -83,6 +87,7 @@ struct File {
     pools: PoolsConfig,
     #[serde(default)]
     log: LogConfig,
+    sync: Option<Spanned<SyncConfig>>,
     #[serde(default, rename = "application")]
     applications: Vec<Spanned<ApplicationConfig>>,
 }
@@ -146,6 +151,10 @@ impl ServeConfig {
         if file.applications.is_empty() {
             return Err(ConfigError::NoApplication);
         }
+        if let Some(sync) = file.sync.as_ref().filter(|_| file.store.is_none()) {
+            let at = TextPlace::of(text, &sync.span());
+            return Err(ConfigError::SyncWithoutStore { at });
+        }
         let applications = file.applications.into_iter().map(Spanned::into_inner);
         Ok(Self {
             listen: file.listen,
@@ -154,6 +163,7 @@ impl ServeConfig {
             limits: file.limits,
             pools: file.pools,
             log: file.log,
+            sync: file.sync.map(Spanned::into_inner),
             applications: applications.collect(),
         })
     }
@@ -168,6 +178,10 @@ impl ServeConfig {
             at(&mut policy.file);
             policy.roots.iter_mut().for_each(at);
             policy.state.iter_mut().for_each(at);
+        }
+        if let Some(sync) = &mut self.sync {
+            at(&mut sync.fleet);
+            sync.state.iter_mut().for_each(at);
         }
         if let Some(tls) = &mut self.listen.tls {
             at(&mut tls.cert);
