@@ -15,10 +15,10 @@ use crate::trust::TrustArguments;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
     /// The format of the results
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }
 
