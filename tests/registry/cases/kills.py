@@ -72,54 +72,46 @@ def sync_at_each_request(scene, note):
 
 
 CHANGES = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,fsync,fdatasync,mkdir,mkdirat"
+STRACE = ("strace", "-f", "-qq", "-e", f"trace={CHANGES}", "-o")
 # So many of them are tried in one run, spread over all.
-MOST_KILLS = 24
+MOST_KILLS = 16
 
 
 def at_each_change(scene, note):
-    """Kills a pull at the first change of a file, at the second, and so on, each in a store of its
-    own, until a pull comes through."""
+    """Kills pulls at changes of files, from the first to the last, each in a copy of the store."""
     if not shutil.which("strace"):
         raise Failed("strace is not installed: apt-get install strace")
     old = scene.version
     scene.publish()
     store, counts = scene.point.path, {"old": 0, "new": 0}
-    total = changes_of(scene, copy_of(store, "count"))
-    numbers = sorted({1 + at * (total - 1) // (MOST_KILLS - 1) for at in range(MOST_KILLS)})
-    for number in numbers:
+    all_of_them = changes_of(scene, copy_of(store, "count"))
+    last = len(all_of_them) - 1
+    chosen = sorted({at * last // (MOST_KILLS - 1) for at in range(MOST_KILLS)})
+    for number in chosen:
+        call, when = all_of_them[number]
+        what = f"{call} {when}"
         point = scene.world.point(f"killed-{number}", store=copy_of(store, f"killed-{number}"))
-        inject = f"inject={CHANGES}:signal=SIGKILL:when={number}"
         done = point.attempt(
             scene.reference,
-            before=[
-                "strace",
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                f"trace={CHANGES}",
-                "-e",
-                inject,
-            ],
+            before=[*STRACE, "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={when}"],
         )
-        expect(done.status not in (0, 1, 2, 3), f"change {number}: it ends with {done.status}")
+        expect(done.status not in (0, 1, 2, 3), f"{what}: it ends with {done.status}")
         point.verify()
         found = point.version(APPLICATION)
-        expect(found in (old, scene.version), f"change {number}: version {found} is current")
+        expect(found in (old, scene.version), f"{what}: version {found} is current")
         counts["old" if found == old else "new"] += 1
         # A download that was cut off stays until the store is cleaned, which a sync does by itself.
         point.pull(scene.reference)
         point.edgec.run("store", "--store", point.path, "gc")
         found, left = point.version(APPLICATION), point.unfinished()
-        expect(found == scene.version, f"change {number}: then version {found} is current")
-        expect(left == [], f"change {number}: left behind: {left}")
+        expect(found == scene.version, f"{what}: then version {found} is current")
+        expect(left == [], f"{what}: left behind: {left}")
         point.verify()
         shutil.rmtree(point.path)
     expect(counts["old"] > 0, "no kill came before the version was there")
     note(
-        f"{len(numbers)} kills among {total} changes: {counts['old']} before the new version "
-        f"is current, {counts['new']} after"
+        f"{len(chosen)} kills among {len(all_of_them)} changes: {counts['old']} before the new "
+        f"version is current, {counts['new']} after"
     )
     note(scene.by_itself())
 
@@ -131,14 +123,20 @@ def copy_of(store, name):
 
 
 def changes_of(scene, store):
-    """How many changes of files a whole pull makes. strace counts those of each thread."""
+    """The changes of files that a whole pull makes: system calls, each with its number.
+
+    As strace does, it counts the calls of one name in one thread.
+    """
     log = store.with_suffix(".strace")
     point = scene.world.point("count", store=store)
-    before = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={CHANGES}"]
-    point.pull(scene.reference, before=before)
-    calls = [line for line in log.read_text().splitlines() if re.search(r"\b[a-z0-9]+\(", line)]
+    point.pull(scene.reference, before=[*STRACE, str(log)])
     shutil.rmtree(store)
-    return max(collections.Counter(line.split()[0] for line in calls).values())
+    made, counts = [], collections.Counter()
+    for thread, call in re.findall(r"^(\d+) +([a-z0-9]+)\(", log.read_text(), re.MULTILINE):
+        counts[thread, call] += 1
+        if (call, counts[thread, call]) not in made:
+            made.append((call, counts[thread, call]))
+    return made
 
 
 def host_killed(world, note):
