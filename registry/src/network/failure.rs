@@ -1,6 +1,7 @@
 //! Whether a failure is worth another attempt.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -92,23 +93,28 @@ pub(super) fn host_of(url: &Url) -> String {
     }
 }
 
+/// The cause of an error. An `io::Error` gives the cause of what it wraps, and not that itself.
+fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
 /// What is wrong with TLS, if that is what failed.
 fn tls_reason(error: &reqwest::Error) -> Option<String> {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(it) = cause {
-        let inner = it
-            .downcast_ref::<std::io::Error>()
-            .and_then(|it| it.get_ref());
-        let found = it
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| inner.and_then(|it| it.downcast_ref::<rustls::Error>()));
-        if let Some(error) = found {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(it) = next {
+        if let Some(error) = it.downcast_ref::<rustls::Error>() {
             return Some(match error {
                 rustls::Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),
                 error => shown(&error.to_string()),
             });
         }
-        cause = it.source();
+        next = cause(it);
     }
     None
 }
@@ -116,11 +122,11 @@ fn tls_reason(error: &reqwest::Error) -> Option<String> {
 /// The innermost cause says most. An error's own text has the address with its query, which may
 /// have a secret.
 fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
+    let mut inner: &(dyn Error + 'static) = error;
     let mut text = None;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-        text = Some(cause.to_string());
+    while let Some(it) = cause(inner) {
+        inner = it;
+        text = Some(inner.to_string());
     }
     let kind = match error {
         _ if error.is_timeout() => "no connection in time",
