@@ -77,7 +77,7 @@ impl HttpError {
 /// # Errors
 ///
 /// [`HttpError`].
-pub fn get(url: &Url, limit: usize, patience: Duration) -> Result<Vec<u8>, HttpError> {
+pub(crate) fn get(url: &Url, limit: usize, patience: Duration) -> Result<Vec<u8>, HttpError> {
     let end = Instant::now() + patience;
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => HttpError::Slow {

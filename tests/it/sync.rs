@@ -363,7 +363,7 @@ fn what_is_wrong_has_its_place() {
     let error = sandbox.fails(1, &words("sync fleet.toml --store store --key key.pub.pem"));
     assert!(error.contains("error[sync-config]"), "{error}");
     assert!(error.contains("its unit is ms, s, min, h or d"), "{error}");
-    assert!(error.contains("fleet.toml:12:"), "{error}");
+    assert!(error.contains("--> line 12:7"), "{error}");
     sandbox.write_secret("fleet.toml", FLEET);
     let error = sandbox.fails(2, &words("sync fleet.toml --store store"));
     assert!(error.contains("error[no-trust]"), "{error}");

@@ -110,11 +110,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
     }
     let paths = paths(arguments, &host);
-    let admin = host.config().listen.admin.clone();
     let telemetry = Arc::clone(host.telemetry());
     let listening = |address: &str| {
         if let Some(inside) = inside.take() {
-            inside.start(admin.as_ref(), Arc::clone(&telemetry));
+            inside.start(address, Arc::clone(&telemetry));
         }
         for line in lines(address, &paths) {
             outln!("{}", render::safe(&line));
@@ -147,7 +146,7 @@ enum Inside {}
 
 #[cfg(not(feature = "registry"))]
 impl Inside {
-    fn start(self, _: Option<&AdminAddress>, _: Arc<edgec_host::Telemetry>) {
+    fn start(self, _: &str, _: Arc<edgec_host::Telemetry>) {
         match self {}
     }
 }

@@ -21,7 +21,7 @@ use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
 use crate::failures::sync::{signal_failure, sync_failure};
 use crate::hosts::Host;
-use crate::render::{cell, out};
+use crate::render::{cell, out, safe};
 use crate::signals;
 use crate::trust::PolicyArguments;
 
@@ -147,8 +147,8 @@ fn once(sync: Sync) -> Outcome {
         let version = version.map_or("no version".to_owned(), |it| format!("version {it}"));
         let waits = said.and_then(|it| it.waits.as_ref());
         let more = match (trouble, waits) {
-            (Some(trouble), _) => format!(": {}", cell(&trouble.message)),
-            (None, Some(waits)) => format!(": {}", cell(waits)),
+            (Some(trouble), _) => format!(": {}", safe(&trouble.message)),
+            (None, Some(waits)) => format!(": {}", safe(waits)),
             (None, None) => String::new(),
         };
         let state = match trouble {

@@ -195,6 +195,15 @@ impl Url {
         <Self as Word>::read(text)
     }
 
+    /// The Unix socket at this path.
+    #[must_use]
+    pub fn unix(path: std::path::PathBuf) -> Self {
+        Self {
+            place: Place::Unix(path),
+            path: String::new(),
+        }
+    }
+
     /// The same place, asked for another path if the text named none.
     #[must_use]
     pub(crate) fn or_path(&self, path: &str) -> Self {

@@ -80,7 +80,7 @@ impl Follower {
         let before = self.known.clone();
         self.follow_reset(policy);
         let observed = self.known.observe(id, issued, Self::now(shared)?);
-        match observed.map_err(|error| observe_trouble(error))? {
+        match observed.map_err(observe_trouble)? {
             Observed::New => {
                 let (version, serial) = (id.version, id.serial);
                 let wave = self.wave(&shared.host);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use edgec_store::Standing;
 
 use super::{Follower, Shared};
+use crate::config::Period;
 use crate::gate::{Subject, Verdict, Watch};
 use crate::machine::{Next, Plan, Wait, Watched};
 use crate::report::Level;
@@ -85,7 +86,7 @@ impl Follower {
             for host in shared.watch.iter().filter(|it| it.host != shared.host) {
                 let wave = self.wave(&host.host);
                 let sighting = shared.sightings.about(host, name, channel, &release);
-                let patience = host.patience.map(|it| it.get());
+                let patience = host.patience.map(Period::get);
                 plan.watched
                     .push(Watched::new(&host.host, wave, patience, sighting));
             }

@@ -119,8 +119,11 @@ impl Sample {
     }
 }
 
-/// The name, labels and value of a line.
-fn metric(line: &str) -> Option<(&str, Vec<(&str, String)>, &str)> {
+/// The name, the labels with their values, and the value of a line.
+type Metric<'a> = (&'a str, Vec<(&'a str, String)>, &'a str);
+
+/// What a line says.
+fn metric(line: &str) -> Option<Metric<'_>> {
     let Some((name, rest)) = line.split_once('{') else {
         let (name, value) = line.split_once(' ')?;
         return Some((name, Vec::new(), value.trim()));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use edgec_host::config::{AdminAddress, LogLevel, PolicyConfig, SyncConfig};
+use edgec_host::config::{LogLevel, PolicyConfig, SyncConfig};
 use edgec_host::{ServeConfig, Telemetry};
 use edgec_loader::store::{ArtifactStore, PolicySource};
 use edgec_sync::config::Url;
@@ -56,15 +56,10 @@ impl Inside {
         Ok(Some(inside))
     }
 
-    /// Begins the work. `admin` is the address of the host's admin interface, if it has one.
-    pub(crate) fn start(self, admin: Option<&AdminAddress>, telemetry: Arc<Telemetry>) {
-        let admin = admin.and_then(|address| {
-            let text = match address {
-                AdminAddress::Tcp(address) => format!("http://{address}/metrics"),
-                AdminAddress::Unix(path) => format!("unix:{}", path.display()),
-            };
-            Url::read(&text).ok()
-        });
+    /// Begins the work. `listening` is the first address at which the host listens: that of its
+    /// admin interface, if it has one.
+    pub(crate) fn start(self, listening: &str, telemetry: Arc<Telemetry>) {
+        let admin = admin(listening);
         let report: Arc<dyn Report> = Arc::new(InLog(telemetry));
         let told = Arc::clone(&report);
         let work = move || self.forever(admin.as_ref(), &report);
@@ -147,6 +142,15 @@ impl Inside {
     }
 }
 
+/// The admin interface, if this is its address.
+fn admin(listening: &str) -> Option<Url> {
+    let address = listening.strip_suffix(" (admin)")?;
+    match address.strip_prefix("unix:") {
+        Some(path) => std::path::absolute(path).ok().map(Url::unix),
+        None => Url::read(address).ok(),
+    }
+}
+
 /// Waits until a file has other bytes.
 fn wait_for_change(read: &dyn Fn() -> Option<Vec<u8>>) {
     let before = read();
@@ -167,5 +171,21 @@ impl Report for InLog {
         };
         self.0
             .log(level, application, format_args!("sync: {message}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_address_may_be_the_admin_interface() {
+        let shown = |address: &str| admin(address).map(|url| url.to_string());
+        let tcp = shown("http://127.0.0.1:9090 (admin)").unwrap();
+        assert_eq!(tcp, "http://127.0.0.1:9090/");
+        let unix = shown("unix:/run/admin (admin)").unwrap();
+        assert_eq!(unix, "unix:/run/admin");
+        assert!(shown("unix:admin (admin)").unwrap().starts_with("unix:/"));
+        assert_eq!(shown("http://127.0.0.1:8080"), None);
     }
 }
