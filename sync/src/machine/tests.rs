@@ -310,7 +310,7 @@ fn whatever_happens_a_release_is_tried_in_its_turn_and_once() {
                     }
                     Next::Watch => match random.below(3) {
                         0 => known.passed(at(now)),
-                        1 => known.refused("no".to_owned()),
+                        1 => known.refused("it is ill".to_owned()),
                         _ => {}
                     },
                     Next::GoBack => {
