@@ -2,11 +2,11 @@
 //! from what other hosts say. It does nothing itself, so that every path can be tested.
 //!
 //! ```text
-//!            newer release              its turn             admitted           gate passed
-//!   healthy ──────────────▶ waiting ───────────▶ admitting ──────────▶ watching ──────────▶ healthy
-//!                              ▲                                          │ gate failed
-//!                              │ newer release                            ▼
-//!                              └───────────────── went back ◀──────── going back
+//!           newer release             its turn             admitted          gate passed
+//!   healthy ────────────▶ waiting ──────────▶ admitting ─────────▶ watching ───────────▶ healthy
+//!                            ▲                                        │ gate failed
+//!                            │ newer release                          ▼
+//!                            └──────────────── went back ◀─────── going back
 //! ```
 
 use std::time::Duration;

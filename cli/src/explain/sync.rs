@@ -43,7 +43,8 @@ pub(super) const SUBJECT: Subject = Subject {
             code: "sync-timestamp",
             what: "The store does not take a newer timestamp about its newest release.",
             remedy: "The message says why. Once the older timestamp expires, a policy that demands \
-                 fresh ones lets no version load. Make another timestamp with `edgec release stamp`.",
+                 fresh ones lets no version load. Make another timestamp with `edgec release \
+                 stamp`.",
         },
         Explanation {
             code: "sync-older",
@@ -54,16 +55,18 @@ pub(super) const SUBJECT: Subject = Subject {
         },
         Explanation {
             code: "sync-chosen",
-            what: "A newer version was admitted, and a version that was chosen by hand stays current.",
+            what: "A newer version was admitted, and a version that was chosen by hand stays \
+                 current.",
             remedy: "`edgec store use` has chosen it. Choose the newest version with `edgec store \
                  use`: then newer releases become current again.",
         },
         Explanation {
             code: "sync-lacks",
-            what: "A newer version was admitted, and lacks an artifact for hosts of the current one.",
+            what: "A newer version was admitted, and lacks an artifact for hosts of the current \
+                 one.",
             remedy: "The store has the current version for several kinds of hosts, and the release \
-                 not for all of them. Remove what no host of this store needs, or publish a release \
-                 with all targets.",
+                 not for all of them. Remove what no host of this store needs, or publish a \
+                 release with all targets.",
         },
         Explanation {
             code: "sync-lower",

@@ -147,16 +147,12 @@ impl Follower {
         self.known.admitted();
         self.keep(shared, &before)?;
         self.watch = None;
-        let text = match taken.differences {
-            0 => format!(
-                "release {serial} (version {version}) is admitted, {} bytes",
-                taken.bytes
-            ),
-            count => format!(
-                "release {serial} (version {version}) is admitted, {} bytes ({count} as difference)",
-                taken.bytes
-            ),
+        let (bytes, count) = (taken.bytes, taken.differences);
+        let how = match count {
+            0 => String::new(),
+            count => format!(" ({count} as difference)"),
         };
+        let text = format!("release {serial} (version {version}) is admitted, {bytes} bytes{how}");
         self.info(shared, &text);
         self.status.version = Some(version);
         Ok(now)
