@@ -10,8 +10,8 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "sync-config",
             what: "The FLEET.toml cannot be used.",
-            remedy: "The message has the place and says what to write. docs/sync.md describes every \
-                 name, and docs/schema/fleet.toml.json is the schema.",
+            remedy: "The message has the place and says what to write. docs/sync.md describes \
+                 every name, and docs/schema/fleet.toml.json is the schema.",
         },
         Explanation {
             code: "sync-busy",
@@ -82,8 +82,8 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "http-slow",
             what: "A page of a host did not come in time.",
-            remedy: "A gate reads the metrics of `edgec serve`, and `[[watch]]` the status of other \
-                 hosts. Check the address, and whether the host is overloaded.",
+            remedy: "A gate reads the metrics of `edgec serve`, and `[[watch]]` the status of \
+                 other hosts. Check the address, and whether the host is overloaded.",
         },
         Explanation {
             code: "http-long",
