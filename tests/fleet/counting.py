@@ -19,30 +19,41 @@ threading.Thread(target=LOOP.run_forever, daemon=True).start()
 class Count:
     """What passed a proxy until now, or between two moments (`later - earlier`)."""
 
-    def __init__(self, requests=(), received=()):
-        # By kind, method and status. `received` has the bytes that went to the client.
+    def __init__(self, requests=(), received=(), heads=()):
+        # By kind, method and status. `received` has the bytes that went to the client, and `heads`
+        # how many of them were heads.
         self.requests, self.received = Counter(requests), Counter(received)
+        self.heads = Counter(heads)
+
+    def parts(self):
+        return self.requests, self.received, self.heads
 
     def copy(self):
-        return Count(self.requests, self.received)
+        return Count(*self.parts())
 
     def __sub__(self, other):
-        # Counter's own subtraction is for sets: it leaves out what is zero.
-        return Count(self.requests - other.requests, self.received - other.received)
+        return Count(*(now - then for now, then in zip(self.parts(), other.parts(), strict=True)))
 
     def __add__(self, other):
-        return Count(self.requests + other.requests, self.received + other.received)
+        return Count(*(one + more for one, more in zip(self.parts(), other.parts(), strict=True)))
 
     def count(self, *kinds, status=None):
+        return self.sum(self.requests, kinds, status)
+
+    def bytes(self, *kinds, status=None):
+        return self.sum(self.received, kinds, status)
+
+    def bodies(self, *kinds, status=None):
+        """The bytes without heads."""
+        heads = self.sum(self.heads, kinds, status)
+        return self.sum(self.received, kinds, status) - heads
+
+    @staticmethod
+    def sum(counter, kinds, status):
         return sum(
             number
-            for (what, _, code), number in self.requests.items()
+            for (what, _, code), number in counter.items()
             if (not kinds or what in kinds) and status in (None, code)
-        )
-
-    def bytes(self, *kinds):
-        return sum(
-            number for (what, *_), number in self.received.items() if not kinds or what in kinds
         )
 
 
@@ -143,10 +154,16 @@ class Exchange:
     def answers(self, part):
         if not self.status:
             self.answer += part
-            found = re.match(rb"HTTP/1\.1 (\d{3})", self.answer)
-            if found and found[1][:1] != b"1":
+            head, end, _ = self.answer.partition(b"\r\n\r\n")
+            found = re.match(rb"HTTP/1\.1 (\d{3})", head)
+            if found and end and found[1][:1] != b"1":
                 self.status = int(found[1])
-                self.total.requests[self.what, self.method, self.status] += 1
-            elif found:
-                self.answer = self.answer.partition(b"\r\n\r\n")[2]
+                what = self.what, self.method, self.status
+                self.total.requests[what] += 1
+                self.total.received[what] += len(self.answer)
+                self.total.heads[what] += len(head) + len(end)
+            elif found and end:
+                # 100 Continue: the answer follows.
+                self.answer = self.answer[len(head) + len(end) :]
+            return
         self.total.received[self.what, self.method, self.status] += len(part)

@@ -88,7 +88,8 @@ def traffic(measured):
             name = ""
         ratio = numbers["hit-ratio"]["content-bytes"]
         if ratio is not None:
-            rows.append(["", "bytes of content that caches had", "", "", "", "", f"{ratio:.0%}"])
+            text = "content of the origin, as a part of what hosts got"
+            rows.append(["", text, "", "", "", "", f"{1 - ratio:.0%}"])
     head = ["while", "given by", "tags", "manifests", "blobs", "all requests", "bytes"]
     return table(head, rows)
 

@@ -102,9 +102,15 @@ def sides(count):
     return {
         "requests": count.count(),
         "bytes": count.bytes(),
+        "bodies": count.bodies(),
         "unchanged": count.count("tag", status=304),
         "by-kind": {
-            kind: {"requests": count.count(kind), "bytes": count.bytes(kind)} for kind in kinds
+            kind: {
+                "requests": count.count(kind),
+                "bytes": count.bytes(kind),
+                "bodies": count.bodies(kind),
+            }
+            for kind in kinds
         },
     }
 

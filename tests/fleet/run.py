@@ -10,12 +10,13 @@ Each host is an `edgec sync` with a store and a host profile of its own. Hosts w
 machine runs also serve them with `edgec serve`, and clients ask them all the time. Everything is on
 the loopback interface. docs/fleet.md describes the fleet and the cases.
 
-It needs docker-registry, and uses wrk if it is installed. With `EDGEC_FLEET_LOGS`, a failure prints
-the logs of some hosts. Exit codes: 0 everything is as it should be, 1 something is not. edgec is
-`--edgec`, or `EDGEC`, or target/release/edgec.
+It needs docker-registry, and uses wrk if it is installed. With `EDGEC_FLEET_LOGS`, the end prints
+the logs of some hosts. Exit codes: 0 everything is as it should be, 1 something is not, 3
+docker-registry is missing. edgec is `--edgec`, or `EDGEC`, or target/release/edgec.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -51,9 +52,12 @@ def say(text):
 
 def main():
     options = arguments()
+    if not shutil.which("docker-registry"):
+        print("error: docker-registry is not installed (a package of Debian)", file=sys.stderr)
+        return 3
     pace = SMALL if options.small else WHOLE
     measured = {"pace": vars(pace), "machine": machine()}
-    with tempfile.TemporaryDirectory(prefix="edgec-fleet-") as folder:
+    with folder_for(options.keep) as folder:
         edgec = Edgec(options.edgec, Path(folder))
         try:
             with Fleet(edgec, pace, say) as fleet:
@@ -102,6 +106,13 @@ def simulate(fleet, names, measured):
         say(f"  ({time.monotonic() - begin:.0f} s)")
 
 
+def folder_for(keep):
+    if keep:
+        keep.mkdir(parents=True)
+        return contextlib.nullcontext(keep.resolve())
+    return tempfile.TemporaryDirectory(prefix="edgec-fleet-")
+
+
 def machine():
     return {"processors": os.cpu_count(), "architecture": platform.machine()}
 
@@ -114,6 +125,7 @@ def arguments():
     )
     parser.add_argument("--small", action="store_true", help="nine hosts and one cache")
     parser.add_argument("--document", type=Path, help="replace the tables in this document")
+    parser.add_argument("--keep", type=Path, help="make this folder, and leave all files in it")
     parser.add_argument("--measured", type=Path, help="write all numbers to this file")
     options = parser.parse_args()
     for case in options.cases:
