@@ -57,10 +57,11 @@ mod tests {
             hosts: Vec::new(),
             pause: crate::config::Period::secs(1),
         };
-        let mut rollout = RolloutConfig::default();
-        rollout.salt = "acme".to_owned();
-        rollout.waves = shares.iter().map(wave).collect();
-        rollout
+        RolloutConfig {
+            salt: "acme".to_owned(),
+            waves: shares.iter().map(wave).collect(),
+            ..RolloutConfig::default()
+        }
     }
 
     #[test]

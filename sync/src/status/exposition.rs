@@ -122,10 +122,14 @@ mod tests {
 
     #[test]
     fn every_family_has_its_help() {
-        let mut status = ApplicationStatus::default();
-        status.phase = Phase::Watching;
-        status.version = Some(7);
-        (status.polls, status.failures, status.bytes) = (10, 3, 1234);
+        let status = ApplicationStatus {
+            phase: Phase::Watching,
+            version: Some(7),
+            polls: 10,
+            failures: 3,
+            bytes: 1234,
+            ..ApplicationStatus::default()
+        };
         let applications = BTreeMap::from([("acme/\"shop".to_owned(), status)]);
         let text = text(&applications);
         for line in [

@@ -161,8 +161,10 @@ mod tests {
     #[test]
     fn pages_are_served() {
         let board = Arc::new(Board::new("pop-1"));
-        let mut status = ApplicationStatus::default();
-        status.name = "shop".to_owned();
+        let status = ApplicationStatus {
+            name: "shop".to_owned(),
+            ..ApplicationStatus::default()
+        };
         board.put("shop", &status);
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = StatusServer::start(any, board).unwrap();
