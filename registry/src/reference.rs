@@ -90,8 +90,8 @@ pub enum ReferenceError {
     },
     /// The tag is not valid.
     #[error(
-        "`{tag}` is not a tag: at most {MAX_TAG_LEN} letters, digits, `_`, `.` and `-`, and it does \
-         not start with `.` or `-`"
+        "`{tag}` is not a tag: at most {MAX_TAG_LEN} letters, digits, `_`, `.` and `-`, and it \
+         does not start with `.` or `-`"
     )]
     Tag {
         /// The tag.
