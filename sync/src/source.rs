@@ -146,7 +146,9 @@ impl Trouble {
     /// The same trouble, at a place.
     #[must_use]
     pub fn at(mut self, place: &str) -> Self {
-        if !self.message.contains(place) {
+        let name = place.rsplit_once(':').map_or(place, |(name, _)| name);
+        // Most messages name the place, and all of them without the tag.
+        if !self.message.contains(name) {
             self.message = format!("{place}: {}", self.message);
         }
         self
