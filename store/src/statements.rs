@@ -31,6 +31,9 @@ use super::{ArtifactStore, MAX_SMALL_LEN, StoreError};
 /// The folder of the statements.
 pub(super) const RELEASES: &str = "releases";
 pub(super) const FLOORS: &str = "floors";
+/// How often statements are read anew if they change while they are read. Each change is a new
+/// release or timestamp, so a second change in a row is already rare.
+const CONSISTENT_TRIES: usize = 8;
 
 /// What a store remembers about one artifact's admission.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,17 +169,42 @@ impl ArtifactStore {
         // No caller has given them for this load. Another version than the newest may run, because
         // it was admitted while it was the newest.
         expected = expected.kept_by_host();
-        let floors = self.floors(application, policy)?;
-        let serials = [Some(floors.serial), self.record(entry)?.release];
-        for serial in serials.into_iter().flatten().collect::<BTreeSet<u64>>() {
-            if let Some(release) = read_if_there(&folder, &release_name(serial))? {
-                expected = expected.with_release(release);
+        let admitted = self.record(entry)?.release;
+        for _ in 1..CONSISTENT_TRIES {
+            let before = self.statements_identity(application);
+            let kept = self.newest_statements(&folder, application, admitted, policy)?;
+            if self.statements_identity(application) == before {
+                return Ok(kept.added_to(expected));
             }
         }
-        if let Some(timestamp) = read_if_there(&folder, &timestamp_name(floors.serial))? {
-            expected = expected.with_timestamp(timestamp);
+        let kept = self.newest_statements(&folder, application, admitted, policy)?;
+        Ok(kept.added_to(expected))
+    }
+
+    /// The newest release with its newest timestamp, and the release of an artifact's admission. If
+    /// the floors change meanwhile, a file may be gone: a collection removes the statements of
+    /// older releases.
+    fn newest_statements(
+        &self,
+        folder: &Folder,
+        application: &Application,
+        admitted: Option<u64>,
+        policy: &TrustPolicy,
+    ) -> Result<Kept, StoreError> {
+        let floors = self.floors(application, policy)?;
+        let mut releases = Vec::new();
+        for serial in [Some(floors.serial), admitted]
+            .into_iter()
+            .flatten()
+            .collect::<BTreeSet<u64>>()
+        {
+            releases.extend(read_if_there(folder, &release_name(serial))?);
         }
-        Ok(expected)
+        let timestamp = read_if_there(folder, &timestamp_name(floors.serial))?;
+        Ok(Kept {
+            releases,
+            timestamp,
+        })
     }
 
     /// What the store remembers about an artifact.
@@ -196,6 +224,25 @@ impl ArtifactStore {
         let lines = bytes.split(|byte| *byte == b'\n');
         let lines = lines.filter(|line| !line.is_empty());
         Ok(lines.map(<[u8]>::to_vec).collect())
+    }
+}
+
+/// Statements that a store has kept about an application.
+struct Kept {
+    releases: Vec<Vec<u8>>,
+    timestamp: Option<Vec<u8>>,
+}
+
+impl Kept {
+    fn added_to(self, expected: Expected) -> Expected {
+        let expected = self
+            .releases
+            .into_iter()
+            .fold(expected, Expected::with_release);
+        match self.timestamp {
+            Some(timestamp) => expected.with_timestamp(timestamp),
+            None => expected,
+        }
     }
 }
 
