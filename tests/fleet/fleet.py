@@ -28,13 +28,11 @@ class Fleet:
         targets = list(dict.fromkeys(kind["target"] for kind in kinds))
         self.publisher = Publisher(edgec, targets, pace.functions)
         self.registries = Registries(edgec.folder / "registries", pace.caches)
-        self.pops, serving = [], 0
+        self.pops = []
         for number, kind in enumerate(kinds):
             runs = kind["arch"] == this["arch"] and set(kind["features"]) <= set(this["features"])
-            serves = runs and serving < pace.serving
-            serving += serves
             cache = self.registries.fronts[number % pace.caches]
-            self.pops.append(Pop(self, number, kind, cache, serves))
+            self.pops.append(Pop(self, number, kind, cache, serves=runs))
         self.serving = [pop for pop in self.pops if pop.serves]
         expect(len(self.serving) > pace.canaries, "this machine runs too few of the kinds")
         self.canaries = self.serving[: pace.canaries]

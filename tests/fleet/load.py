@@ -12,7 +12,7 @@ import time
 class Client:
     """Asks one host all the time, and keeps every change of the answer with its time."""
 
-    def __init__(self, port, path="/front", pause=0.02):
+    def __init__(self, port, pause, path="/front"):
         self.port, self.path, self.pause = port, path, pause
         # (seconds of the monotonic clock, status, text), one for each change.
         self.changes = []

@@ -134,7 +134,7 @@ class Pop:
             return ask(self.admin, "/readyz", "localhost")[0] == 200
 
         wait_until(is_ready, f"{self.name} does not serve", pause=0.1)
-        self.client = Client(self.port)
+        self.client = Client(self.port, self.fleet.pace.between_requests)
 
     def status(self):
         """What sync says about itself, or None while it does not answer."""

@@ -12,9 +12,8 @@ class Pace:
 
     pops: int
     caches: int
-    # How many points of presence serve, of those whose programs this machine runs, and on how many
-    # of these `wrk` asks all the time.
-    serving: int
+    # Clients wait so long between two requests; on so many hosts, `wrk` asks without a pause.
+    between_requests: float
     with_wrk: int
     # The serving hosts of the first wave, whose status all others watch.
     canaries: int
@@ -38,7 +37,7 @@ class Pace:
 WHOLE = Pace(
     pops=50,
     caches=3,
-    serving=10,
+    between_requests=0.1,
     with_wrk=3,
     canaries=3,
     functions=500,
@@ -51,7 +50,7 @@ WHOLE = Pace(
 SMALL = Pace(
     pops=9,
     caches=1,
-    serving=3,
+    between_requests=0.02,
     with_wrk=1,
     canaries=1,
     functions=60,
