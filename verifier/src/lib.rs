@@ -69,6 +69,7 @@
 //! | who built an artifact, and from what | [`Expected::with_provenance`], `[provenance]` of a policy |
 //! | a report of all checks, also for a file that is refused | [`examine`] |
 //! | the bytes of an artifact's file | [`open_artifact`] |
+//! | an artifact whose image is not there yet | [`verify_ahead`] |
 //! | an artifact that is verified again and again | [`verify_stored`], [`Facts`], [`verify_fast`] |
 //! | a signed file that is no artifact | [`verify_blob`] |
 //! | the time | [`UnixTime`], [`Clock`]: nothing in this crate reads a clock by itself |
@@ -183,5 +184,5 @@ pub use trusted_key::TrustedKey;
 pub use unsigned::{Unsigned, describe_unsigned};
 pub use verify::{
     Hashing, Measured, Rejection, Stored, VerifiedArtifact, examine, examine_hashing, stated,
-    verify, verify_fast, verify_stored,
+    verify, verify_ahead, verify_fast, verify_stored,
 };

@@ -17,7 +17,7 @@ use crate::failures::registry::pull_failure;
 use crate::failures::verifier::verify_failure;
 use crate::file_kind::Wanted;
 use crate::files::{self, NewFolders, Staged};
-use crate::render::{self, Format, safe, size};
+use crate::render::{self, safe, size};
 use crate::signals;
 use crate::time;
 use crate::trust::Trust;
