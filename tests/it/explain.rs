@@ -84,6 +84,7 @@ fn every_code_is_explained() {
         "loader",
         "packager",
         "registry",
+        "sbom",
         "shared-cache",
         "store",
         "sync",
