@@ -186,7 +186,7 @@ fn what_is_refused_leaves_the_version_that_is_there() {
         &words("sync fleet.toml --store store --key key.pub.pem --once"),
     );
     assert!(
-        log.contains("layout:none") && log.contains("[registry-absent]"),
+        log.contains("no tag none") && log.contains("[registry-absent]"),
         "{log}"
     );
     // Artifacts without a release.
@@ -291,11 +291,10 @@ fn serve_keeps_its_own_store_current() {
     host.line("sync: release 2 (version 2) is healthy");
     assert_eq!(status(&request(&address, "GET", HOST)), 202);
     // A second process would undo its work.
-    let error = sandbox.fails(
-        3,
-        &words("sync fleet.toml --store store --key key.pub.pem --once"),
-    );
-    assert!(error.contains("error[sync-"), "{error}");
+    sandbox.write_secret("plain.toml", FLEET);
+    let second = words("sync plain.toml --store store --key key.pub.pem --once");
+    let error = sandbox.fails(3, &second);
+    assert!(error.contains("error[sync-busy]"), "{error}");
     // The registry is gone: the host serves on. And it comes back.
     std::fs::rename(sandbox.path().join("layout"), sandbox.path().join("away")).unwrap();
     host.line("[registry-");
@@ -349,7 +348,7 @@ fn signals_end_it_and_make_it_read_its_file_again() {
     sandbox.write_secret("fleet.toml", text.replace("layout:stable", "layout:other"));
     sync.signal(Signal::HUP);
     sync.line("the file was read again");
-    let line = sync.line("layout:other");
+    let line = sync.line("no tag other");
     assert!(line.contains("[registry-absent]"), "{line}");
     sandbox.write_secret("fleet.toml", "schema = 1\n");
     sync.signal(Signal::HUP);
