@@ -1,18 +1,22 @@
 //! What a command trusts and expects: `--key`, `--trust` and related options.
 
+#[cfg(feature = "registry")]
+mod followed;
 mod report;
 
 use std::path::{Path, PathBuf};
 
-#[cfg(feature = "registry")]
-use edgec_loader::store::PolicySource;
 #[cfg(feature = "serve")]
 use edgec_host::config::StatementFiles;
+#[cfg(feature = "registry")]
+use edgec_loader::store::PolicySource;
 use edgec_verifier::{
     Expected, PublicKey, Seen, TrustPolicy, TrustedKey, UnixTime, VerifiedTimestamp, read_guarded,
     remember_time,
 };
 
+#[cfg(feature = "registry")]
+pub(crate) use self::followed::followed;
 pub(crate) use self::report::PolicyReport;
 use crate::companion::{StatementArguments, issued};
 use crate::failure::Failure;
@@ -135,7 +139,7 @@ impl PolicyArguments {
         match &self.trust {
             Some(path) => {
                 let state = self.state()?;
-                crate::commands::sync::followed(path, &self.root, state).map(Some)
+                followed(path, &self.root, state).map(Some)
             }
             None if self.key.is_empty() => Ok(None),
             None => Ok(Some(self.resolve()?.0.into())),

@@ -13,6 +13,7 @@ mod challenge;
 mod client;
 mod download;
 mod failure;
+mod loopback;
 mod manifests;
 mod referrers;
 mod request;

@@ -4,7 +4,6 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::graph::Graph;
 use crate::program::Program;
-use crate::{cyclonedx, spdx_document};
 
 /// A bill of materials of a program.
 #[derive(Clone, Debug)]
@@ -71,14 +70,6 @@ impl<'p> Bill<'p> {
         let time = time.filter(|_| seconds < AFTER_9999)?;
         self.time = Some(humantime::format_rfc3339_seconds(time).to_string());
         Some(self)
-    }
-
-    /// The document: JSON in ASCII, with a line feed at its end.
-    pub fn document(&self, format: Format) -> String {
-        match format {
-            Format::CycloneDx => cyclonedx::document(self),
-            Format::Spdx => spdx_document::document(self),
-        }
     }
 
     pub(crate) fn graph(&self) -> Graph<'p> {

@@ -28,6 +28,7 @@ mod crates;
 mod custom;
 mod cyclonedx;
 mod digest;
+mod document;
 mod error;
 mod graph;
 mod licence;

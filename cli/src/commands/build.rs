@@ -8,6 +8,7 @@
 //! signed. So this process holds no key while it works on untrusted programs or checks their code.
 
 mod arguments;
+mod bills;
 mod budgets;
 mod concerns;
 mod git;
@@ -193,7 +194,7 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
     let begin = Instant::now();
     let input = files::read(&job.input)?;
     let reading = begin.elapsed();
-    let sboms = sbom::documents(planned, &input)?;
+    let sboms = bills::documents(planned, &input)?;
     let (program, artifacts) = build.compile(&job.name, input, &shown)?;
     let images: Vec<_> = artifacts.images().collect();
     concerns::refuse(
@@ -212,7 +213,7 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
         return Err(budgets::failure(&excesses));
     }
     let artifacts = match &planned.origin {
-        Some(origin) => artifacts.with_provenance(build, &sbom::stated(planned, origin, &sboms))?,
+        Some(origin) => artifacts.with_provenance(build, &bills::stated(planned, origin, &sboms))?,
         None => artifacts,
     };
     let is_compared = !planned.budgets.denies_new_capabilities() || !planned.previous.is_empty();

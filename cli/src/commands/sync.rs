@@ -16,7 +16,6 @@ use edgec_loader::store::{ArtifactStore, PolicySource};
 use edgec_sync::{Fault, FleetConfig, Level, Report, Round, Stop, Sync};
 
 use self::lines::Lines;
-pub(crate) use self::parts::followed;
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
 use crate::failures::sync::{signal_failure, sync_failure};

@@ -1,7 +1,6 @@
 //! What all repositories of a connector share: connections, tokens and options.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use http::Method;
@@ -11,6 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
 use url::Url;
 
+use super::loopback::{is_loopback, is_loopback_name};
 use super::token::Tokens;
 use crate::checked::shown;
 use crate::{ConnectOptions, RegistryError};
@@ -84,21 +84,6 @@ impl Client {
     pub(super) fn wait_for<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
-}
-
-/// Whether a registry's name is one of this host: `localhost`, 127.0.0.0/8 or `[::1]`.
-fn is_loopback_name(registry: &str) -> bool {
-    let host = match registry.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => registry.split(':').next().unwrap_or_default(),
-    };
-    is_loopback(host)
-}
-
-/// Whether a host is this one, whatever a name service says.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
 /// TLS with ring, Mozilla's authorities, and those of the caller.

@@ -21,8 +21,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::challenge::{self, Challenge};
-use super::client::is_loopback;
 use super::failure::{Failure, host_of};
+use super::loopback::is_loopback;
 use super::{NetworkRepository, answer};
 use crate::RegistryError;
 use crate::checked::shown;

@@ -285,18 +285,26 @@ impl Host {
 
     /// The images that loads would take now, for both targets; or the code of the refusal.
     pub(crate) fn load(&self, policy: &TrustPolicy) -> Result<Vec<VerityDigest>, String> {
-        let host = HostProfile::from_toml(HOST).unwrap();
-        let profile: EngineProfile = EngineProfile::Default;
-        let found = self.store.candidates(profile, &host, &application());
-        let found = found.map_err(|error| error.code().to_owned())?;
-        let open = |entry| {
-            let opened = self.store.open_entry(&found.application, entry, policy);
-            opened
-                .map(|it| it.image)
-                .map_err(|error| error.code().to_owned())
-        };
-        found.entries.into_iter().map(open).collect()
+        load_from(&self.store, policy)
     }
+}
+
+/// The images that loads from a store would take now, for both targets; or the code of the refusal.
+pub(crate) fn load_from(
+    store: &ArtifactStore,
+    policy: &TrustPolicy,
+) -> Result<Vec<VerityDigest>, String> {
+    let host = HostProfile::from_toml(HOST).unwrap();
+    let profile: EngineProfile = EngineProfile::Default;
+    let found = store.candidates(profile, &host, &application());
+    let found = found.map_err(|error| error.code().to_owned())?;
+    let open = |entry| {
+        let opened = store.open_entry(&found.application, entry, policy);
+        opened
+            .map(|it| it.image)
+            .map_err(|error| error.code().to_owned())
+    };
+    found.entries.into_iter().map(open).collect()
 }
 
 const HOST: &str = "schema = 1\narch = 'x86_64'\nengine = '48.0.8'\nprofiles = ['default']\n\

@@ -17,7 +17,7 @@ use edgec_verifier::read_guarded;
 use super::{Own, parts};
 use crate::failure::Failure;
 use crate::failures::loader::store_failure;
-use crate::trust::TrustArguments;
+use crate::trust::{TrustArguments, followed};
 
 /// How often the file is looked at.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -106,9 +106,7 @@ impl Inside {
             (Some(fixed), _, _) => Some(fixed.clone()),
             (None, Some(_), _) | (None, None, None) => None,
             // That of the host decides here too.
-            (None, None, Some(own)) => {
-                Some(parts::followed(&own.file, &own.roots, own.state.clone())?)
-            }
+            (None, None, Some(own)) => Some(followed(&own.file, &own.roots, own.state.clone())?),
         };
         let own = Own {
             fleet: self.config.fleet.clone(),

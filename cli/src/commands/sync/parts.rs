@@ -1,19 +1,19 @@
 //! What `edgec sync` is made of, from its file and its command line.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use edgec_loader::store::{ArtifactStore, PolicyFile, PolicySource};
+use edgec_loader::store::{ArtifactStore, PolicySource};
 use edgec_registry::{AdmitOptions, ConnectOptions};
 use edgec_sync::config::is_host_name;
 use edgec_sync::{FleetConfig, Policies, RegistrySource, Trouble};
 use edgec_verifier::{HostProfile, error_chain, read_guarded};
 
 use crate::failure::Failure;
-use crate::failures::sync::{config_failure, policy_source_failure};
+use crate::failures::sync::config_failure;
 use crate::failures::verifier::guard_failure;
 use crate::file_kind::Wanted;
 use crate::files;
-use crate::trust::read_roots;
+use crate::trust::followed;
 
 /// Where Linux keeps the name of the machine.
 const MACHINE: &str = "/proc/sys/kernel/hostname";
@@ -73,22 +73,6 @@ pub(super) fn policies(
             Trouble::environment(error.code(), text)
         })
     }))
-}
-
-/// A policy in a file, which is read again for each release.
-pub(crate) fn followed(
-    path: &Path,
-    roots: &[PathBuf],
-    state: Option<PathBuf>,
-) -> Result<PolicySource, Failure> {
-    let file = PolicyFile::new(path).signed_by(read_roots(roots)?);
-    let file = match &state {
-        Some(state) => file.remembered_in(state),
-        None => file,
-    };
-    let read = file.read();
-    read.map_err(|error| policy_source_failure(&error, path, state.as_deref()))?;
-    Ok(file.into())
 }
 
 /// Where releases come from.
