@@ -1,16 +1,13 @@
 //! What travels with a native image, as layers of its manifest: recognised by its content.
 
 use edgec_artifact::{
-    Attestation, LogProof, Manifest, ProvenanceClaims, RebuildStatement, Sha256Digest,
-    companion_envelope,
+    Attestation, LogProof, MAX_SBOM_LEN, Manifest, ProvenanceClaims, RebuildStatement,
+    Sha256Digest, companion_envelope,
 };
 use serde::Deserialize;
 
 use super::{descriptor, media};
 use crate::Descriptor;
-
-/// The longest bill of materials, in bytes (64 MiB).
-pub(crate) const MAX_SBOM_LEN: u64 = 64 << 20;
 
 /// What a file beside an artifact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

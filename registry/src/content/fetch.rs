@@ -204,9 +204,7 @@ impl Write for Sink<'_> {
 fn empty(wanted: &Wanted<'_>, into: &mut File) -> Result<(), PullError> {
     let emptied = into.set_len(0).and_then(|()| into.rewind());
     emptied.map_err(|source| PullError::Io {
-        path: wanted
-            .store
-            .map_or_else(std::env::temp_dir, |it| it.path().to_owned()),
+        path: wanted.temporary(),
         source,
     })
 }

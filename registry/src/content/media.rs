@@ -60,8 +60,6 @@ pub const SERIAL: &str = "dev.edgec.serial";
 pub const DIFFERENCE_BASE: &str = "dev.edgec.difference.base";
 /// The length of that image in bytes.
 pub const DIFFERENCE_BASE_LENGTH: &str = "dev.edgec.difference.base-length";
-/// The name of a file that a layer was made from.
-pub const TITLE: &str = "org.opencontainers.image.title";
 
 /// The operating system that native entries state. No tool asks for it, so none takes a native
 /// image for a program that it can run.
