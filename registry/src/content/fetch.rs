@@ -132,12 +132,10 @@ fn kept(wanted: &Wanted<'_>, into: &mut File) -> Option<()> {
 /// Fetches the whole image.
 fn whole(wanted: &Wanted<'_>, into: &mut File) -> Result<(), PullError> {
     let what = || format!("the image for {}", wanted.fits);
-    let layer = wanted.manifest.layers_of(media::IMAGE).next();
-    let layer = layer.ok_or_else(|| PullError::Malformed {
+    let layer = wanted.manifest.layer_of(media::IMAGE);
+    let layer = layer.map_err(|source| PullError::Malformed {
         what: format!("the manifest for {}", wanted.fits),
-        source: super::decode::MalformedManifest::Part {
-            what: format!("it has no layer of type {}", media::IMAGE),
-        },
+        source,
     })?;
     // Compressed bytes are hardly longer than the image, whatever it holds.
     let most = wanted.image.length.saturating_add(SLACK);

@@ -72,4 +72,12 @@ impl Manifest {
         let layers = self.layers.iter();
         layers.filter(move |layer| layer.media_type == media_type)
     }
+
+    /// The first layer of this media type.
+    pub(crate) fn layer_of(&self, media_type: &str) -> Result<&Descriptor, MalformedManifest> {
+        let first = self.layers_of(media_type).next();
+        first.ok_or_else(|| MalformedManifest::Part {
+            what: format!("it has no layer of type {media_type}"),
+        })
+    }
 }

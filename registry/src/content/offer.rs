@@ -249,12 +249,10 @@ impl Offer {
 
     fn statements_of(&self, entry: &Descriptor) -> Result<Statements, PullError> {
         let manifest = self.manifest_of(entry)?;
-        let mut releases = manifest.layers_of(media::RELEASE);
-        let release = releases.next().ok_or_else(|| PullError::Malformed {
+        let release = manifest.layer_of(media::RELEASE);
+        let release = release.map_err(|source| PullError::Malformed {
             what: format!("the release of {}", self.reference),
-            source: MalformedManifest::Part {
-                what: format!("it has no layer of type {}", media::RELEASE),
-            },
+            source,
         })?;
         let most = MAX_COMPANION_LEN;
         let release = self.small(release, most, "the release", &Unseen)?;
@@ -278,12 +276,10 @@ impl Offer {
         };
         let what = "the portable program";
         let manifest = self.manifest(portable.digest, what)?;
-        let layer = manifest.layers_of(media::WASM).next();
-        let layer = layer.ok_or_else(|| PullError::Malformed {
+        let layer = manifest.layer_of(media::WASM);
+        let layer = layer.map_err(|source| PullError::Malformed {
             what: format!("{what} of {}", self.reference),
-            source: MalformedManifest::Part {
-                what: format!("it has no layer of type {}", media::WASM),
-            },
+            source,
         })?;
         self.small(layer, MAX_PROGRAM_LEN, what, progress).map(Some)
     }

@@ -76,16 +76,6 @@ pub enum PushError {
     /// In the split layout, the tag names the portable program.
     #[error("the split layout puts the portable program under the tag, and none is named")]
     NoComponent,
-    /// A file that travels with the artifacts is not what it should be.
-    #[error("`{name}` is not {wanted}: {what}")]
-    Attached {
-        /// The file.
-        name: String,
-        /// What it should be.
-        wanted: &'static str,
-        /// What is wrong with it.
-        what: String,
-    },
     /// A file that travels with the artifacts is about another one.
     #[error("`{name}` is about none of the artifacts")]
     AboutNothing {
@@ -151,7 +141,6 @@ impl PushError {
             Self::NotWasm { .. } => "not-wasm",
             Self::OtherProgram { .. } => "push-program",
             Self::NoComponent => "push-no-component",
-            Self::Attached { .. } => "push-attached",
             Self::AboutNothing { .. } => "push-about-nothing",
             Self::Statement { part, .. } => match part {
                 ReleasePart::Timestamp => "timestamp-statement",
@@ -171,7 +160,6 @@ impl PushError {
             | Self::Unsigned { name }
             | Self::OtherApplication { name, .. }
             | Self::SameTarget { name, .. }
-            | Self::Attached { name, .. }
             | Self::AboutNothing { name }
             | Self::Unlisted { name, .. } => Some(name),
             _ => None,

@@ -13,7 +13,7 @@ use super::super::media;
 use super::super::native::NativeEntry;
 use super::super::offer::Offer;
 use super::super::progress::Unseen;
-use super::super::pull_error::{MalformedManifest, PullError};
+use super::super::pull_error::PullError;
 
 /// An artifact whose envelope is there.
 pub(crate) struct Chosen {
@@ -132,12 +132,10 @@ impl Offer {
     pub(crate) fn look_at(&self, entry: &NativeEntry) -> Result<Chosen, PullError> {
         let fits = entry.fits();
         let listed = self.manifest_of(&entry.descriptor)?;
-        let layer = listed.layers_of(media::ENVELOPE).next();
-        let layer = layer.ok_or_else(|| PullError::Malformed {
+        let layer = listed.layer_of(media::ENVELOPE);
+        let layer = layer.map_err(|source| PullError::Malformed {
             what: format!("the manifest for {fits}"),
-            source: MalformedManifest::Part {
-                what: format!("it has no layer of type {}", media::ENVELOPE),
-            },
+            source,
         })?;
         let what = format!("the envelope for {fits}");
         let encoded = self.small(layer, MAX_ENVELOPE_LEN, &what, &Unseen)?;

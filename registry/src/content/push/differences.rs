@@ -17,7 +17,7 @@ use super::super::media;
 use super::super::native::NativeEntry;
 use super::super::offer::Offer;
 use super::super::progress::Progress;
-use super::super::pull_error::{MalformedManifest, PullError};
+use super::super::pull_error::PullError;
 use super::super::push_error::PushError;
 use super::super::session::Session;
 use super::artifact::Native;
@@ -276,12 +276,10 @@ impl Making<'_> {
         let what = format!("the image for {} of {}", entry.fits(), offer.reference());
         self.progress.step(&format!("fetching {what}"));
         let listed = offer.manifest_of(&entry.descriptor)?;
-        let layer = listed.layers_of(media::IMAGE).next();
-        let layer = layer.ok_or_else(|| PullError::Malformed {
+        let layer = listed.layer_of(media::IMAGE);
+        let layer = layer.map_err(|source| PullError::Malformed {
             what: what.clone(),
-            source: MalformedManifest::Part {
-                what: format!("it has no layer of type {}", media::IMAGE),
-            },
+            source,
         })?;
         let compressed = |source| PullError::Compressed {
             what: what.clone(),
