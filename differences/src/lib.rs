@@ -5,8 +5,8 @@
 //! a few MiB of memory for images of any length, and takes any bytes: a difference that is damaged
 //! or hostile is an error.
 //!
-//! A difference proves nothing. Whoever applies one has to verify what comes out, as if it had come
-//! whole.
+//! A difference proves nothing. A caller of [`apply`] has to verify what comes out, as if it had
+//! come whole.
 //!
 //! The crate knows no registry and no files. It knows nothing about images either: it works with
 //! any bytes, and is made for those in which much moves a little. `docs/differences.md` has the

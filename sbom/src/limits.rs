@@ -1,4 +1,4 @@
-//! What a program may cost whoever reads its bill of materials.
+//! What the making of a bill of materials may cost.
 
 /// The longest custom section that is read, in bytes (1 MiB). Longer ones of other names are
 /// passed over.

@@ -204,8 +204,8 @@ pub fn verify_stored<'a>(
 
 /// Everything about an artifact that its envelope decides, before its image is there: signatures,
 /// statement, expectations, and every rule of the policy except the audit of the code. So a host
-/// does not fetch an image that it would refuse. Whoever admits the artifact calls [`verify`] with
-/// the image: this says nothing about the image's bytes.
+/// does not fetch an image that it would refuse. An admission calls [`verify`] with the image: this
+/// says nothing about the image's bytes.
 ///
 /// # Errors
 ///

@@ -9,7 +9,7 @@ pub trait Progress: Sync {
     fn moved(&self, bytes: u64);
 }
 
-/// Nobody watches.
+/// Shows nothing.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(clippy::exhaustive_structs, reason = "it has no content")]
 pub struct Unseen;

@@ -154,7 +154,7 @@ impl NetworkRepository {
             return Ok(());
         }
         let tag = fallback_tag(subject);
-        // The protocol has no way to write only if nobody else did. So the list is read again.
+        // The protocol has no conditional write. So the list is read again.
         for _ in 0..MAX_WRITES {
             let list = self.fallback(subject).await?;
             let mut list = list.unwrap_or_else(|| List {

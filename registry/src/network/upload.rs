@@ -135,10 +135,8 @@ impl NetworkRepository {
         }
     }
 
-    /// Asks the registry to take a blob over from another repository. Returns an upload if it wants
-    /// the bytes.
     /// Takes a blob over from another repository. If the registry does not do that, it has begun an
-    /// upload that nobody continues, and forgets it after a while.
+    /// upload that is not continued, and forgets it after a while.
     pub(super) async fn take_over(
         &self,
         digest: Sha256Digest,
@@ -148,6 +146,8 @@ impl NetworkRepository {
         Ok(can_be && self.mount(digest, from).await?.is_none())
     }
 
+    /// Asks the registry to take a blob over from another repository. Returns an upload if it wants
+    /// the bytes.
     async fn mount(
         &self,
         digest: Sha256Digest,
