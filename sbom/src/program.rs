@@ -3,8 +3,6 @@
 use std::ops::Range;
 
 use crate::crates::Crate;
-use crate::error::SbomError;
-use crate::read;
 
 /// What a program says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,16 +89,6 @@ pub struct Producer {
 }
 
 impl Program {
-    /// Reads a component or a core module in the binary format. Only sections are read: whether it
-    /// is valid is not checked.
-    ///
-    /// # Errors
-    ///
-    /// [`SbomError`], with the byte offset.
-    pub fn read(bytes: &[u8]) -> Result<Self, SbomError> {
-        read::program(bytes)
-    }
-
     /// The program itself, without what is nested in it.
     pub(crate) fn root(&self) -> Option<&Part> {
         self.parts.first()

@@ -16,25 +16,33 @@ struct Open {
     children: usize,
 }
 
-pub(crate) fn program(bytes: &[u8]) -> Result<Program, SbomError> {
-    if !bytes.starts_with(b"\0asm") {
-        return Err(SbomError::NotWasm);
+impl Program {
+    /// Reads a component or a core module in the binary format. Only sections are read: whether it
+    /// is valid is not checked.
+    ///
+    /// # Errors
+    ///
+    /// [`SbomError`], with the byte offset.
+    pub fn read(bytes: &[u8]) -> Result<Self, SbomError> {
+        if !bytes.starts_with(b"\0asm") {
+            return Err(SbomError::NotWasm);
+        }
+        let mut walk = Walk {
+            bytes,
+            program: Self {
+                parts: Vec::new(),
+                imports: Vec::new(),
+                exports: Vec::new(),
+                sha256: sha256(bytes),
+            },
+            open: Vec::new(),
+            crates_left: MAX_CRATES_LEN,
+        };
+        for payload in Parser::new(0).parse_all(bytes) {
+            walk.take(payload?)?;
+        }
+        Ok(walk.program)
     }
-    let mut walk = Walk {
-        bytes,
-        program: Program {
-            parts: Vec::new(),
-            imports: Vec::new(),
-            exports: Vec::new(),
-            sha256: sha256(bytes),
-        },
-        open: Vec::new(),
-        crates_left: MAX_CRATES_LEN,
-    };
-    for payload in Parser::new(0).parse_all(bytes) {
-        walk.take(payload?)?;
-    }
-    Ok(walk.program)
 }
 
 struct Walk<'a> {
