@@ -72,7 +72,7 @@ mod tests {
         };
         assert_eq!(
             line(LogFormat::Text, Some("shop@stable")),
-            "1970-01-01T00:00:00.000Z warn shop@stable: a\\nb \"c\""
+            "1970-01-01T00:00:00.000Z warn shop@stable: a\\u{a}b \"c\""
         );
         assert_eq!(
             line(LogFormat::Json, None),
