@@ -103,12 +103,6 @@ class Registry(Server):
         command = ["docker-registry", "serve", str(folder / "config.json")]
         super().__init__(command, folder / "log", port, env=plain_environment())
 
-    def blob_file(self, digest):
-        """The file in which the registry keeps a blob or a manifest."""
-        hexadecimal = digest.removeprefix("sha256:")
-        base = self.files / "docker/registry/v2/blobs/sha256"
-        return base / hexadecimal[:2] / hexadecimal / "data"
-
 
 class WithReferrers(Server):
     """A registry that has the referrers API: `clients/src/bin/registry.rs`, in memory."""

@@ -375,13 +375,13 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     (
         "sync",
         "Keep a store current, beside `edgec serve`",
-        "edgec sync /etc/edgec/fleet.toml --store /var/lib/edgec",
+        "edgec sync /etc/edgec/fleet.toml --store /var/lib/edgec/store",
     ),
     #[cfg(feature = "registry")]
     (
         "sync",
         "One round, for a timer",
-        "edgec sync fleet.toml --store /var/lib/edgec --name pop-7 --once",
+        "edgec sync fleet.toml --store /var/lib/edgec/store --name pop-7 --once",
     ),
     (
         "completions",

@@ -81,8 +81,8 @@ pub(super) fn run(arguments: &Arguments, reference: &Reference) -> Outcome {
             accepted(&taken, statements.as_ref(), trust)
                 .map_err(|failure| failure.or_about(entry.fits()))?;
         }
-        let is_alone = selected.iter().filter(|it| it.target == entry.target);
-        files.add(folder, entry, taken, is_alone.count() == 1)?;
+        let of_target = selected.iter().filter(|it| it.target == entry.target);
+        files.add(folder, entry, taken, of_target.count() == 1)?;
     }
     files.add_release(folder, statements)?;
     if let Some(path) = &arguments.component {
