@@ -17,6 +17,7 @@ use crate::position;
 use crate::report::{Level, Report};
 use crate::shelf::Shelf;
 use crate::sightings::Sightings;
+use crate::silent::Silent;
 use crate::source::{Fault, Source, Trouble};
 use crate::state::{Known, StateError, StateFolder};
 use crate::status::{ApplicationStatus, Board, Phase};
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) keep: usize,
     pub(crate) watch: Vec<WatchConfig>,
     pub(crate) sightings: Sightings,
+    pub(crate) silent: Silent,
 }
 
 /// One application of a host.
@@ -57,6 +59,8 @@ pub(crate) struct Follower {
     watch: Option<Watch>,
     /// When the reference is looked at next.
     next_poll: Instant,
+    /// When the gate checks a release next, while it watches one.
+    next_check: Instant,
     /// How many steps have failed in a row.
     failures: u32,
     /// What it waited for last, so that it is told once.
@@ -118,6 +122,7 @@ impl Follower {
             every,
             watch: None,
             next_poll: Instant::now(),
+            next_check: Instant::now(),
             failures: 0,
             last_wait: String::new(),
             status,

@@ -30,6 +30,7 @@ mod report;
 mod runner;
 mod shelf;
 mod sightings;
+mod silent;
 mod source;
 pub mod state;
 pub mod status;

@@ -12,6 +12,7 @@ use crate::gate::{All, CommandProbe, MetricsProbe, Probe};
 use crate::report::{Level, Report};
 use crate::shelf::Shelf;
 use crate::sightings::Sightings;
+use crate::silent::Silent;
 use crate::source::{Fault, Source, Trouble};
 use crate::state::{StateError, StateFolder};
 use crate::status::{Board, Phase, StatusServer};
@@ -158,6 +159,7 @@ impl Sync {
                 keep: config.keep,
                 watch: config.watch.clone(),
                 sightings: Sightings::new(period),
+                silent: Silent::new(config.poll.interval.get(), config.poll.backoff.get()),
             },
             followers,
             concurrency: config.poll.concurrency,

@@ -225,7 +225,9 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "pull-same-file",
             what: "Two different files of one name travel with the artifacts.",
-            remedy: "Pull one target at a time, into folders of their own.",
+            remedy: "Pull one target at a time, into folders of their own. If one artifact has two \
+                 files of one kind, such as two proofs of logs, a folder cannot get both: another \
+                 tool fetches each by its digest, such as `oras blob fetch`.",
         },
         Explanation {
             code: "copy-manifest",

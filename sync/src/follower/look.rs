@@ -10,7 +10,7 @@ use edgec_verifier::{TrustPolicy, error_chain};
 
 use super::{Follower, Shared};
 use crate::machine::{ObserveError, Observed};
-use crate::source::{Given, Offered, Trouble};
+use crate::source::{Fault, Given, Offered, Trouble};
 use crate::state::ReleaseId;
 
 impl Follower {
@@ -18,7 +18,9 @@ impl Follower {
     /// something that holds.
     pub(super) fn look(&mut self, shared: &Shared, now: Instant) -> Result<(), Trouble> {
         self.status.polls = self.status.polls.saturating_add(1);
-        let looked = self.first_place(shared, |follower, place| follower.look_at(shared, place));
+        let looked = self.first_place(shared, now, |follower, place| {
+            follower.look_at(shared, place)
+        });
         match looked {
             Ok(()) => {
                 self.status.polled = shared.clock.now().ok();
@@ -37,15 +39,25 @@ impl Follower {
     pub(super) fn first_place<T>(
         &mut self,
         shared: &Shared,
+        now: Instant,
         mut work: impl FnMut(&mut Self, &str) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let mut last = Trouble::environment("sync-config", "the reference names no place");
         let places = self.config.reference.places(&shared.mirrors);
+        let places = shared.silent.last(places, now);
         let mut rest = places.len();
         for place in places {
             match work(self, &place) {
-                Ok(done) => return Ok(done),
-                Err(trouble) => last = trouble.at(&place),
+                Ok(done) => {
+                    shared.silent.answered(&place);
+                    return Ok(done);
+                }
+                Err(trouble) => {
+                    if trouble.fault == Fault::Environment {
+                        shared.silent.failed(&place, now);
+                    }
+                    last = trouble.at(&place);
+                }
             }
             rest = rest.saturating_sub(1);
             if rest > 0 && self.failures == 0 {

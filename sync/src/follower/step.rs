@@ -24,7 +24,10 @@ impl Follower {
             &self.known.trial,
             Some(trial) if matches!(trial.stage, Stage::GoingBack { .. })
         );
-        if !goes_back && now >= self.next_poll {
+        // A check of the gate does not wait for a registry either.
+        let checks = now >= self.next_check
+            && matches!(&self.known.trial, Some(trial) if trial.stage == Stage::Watching);
+        if !goes_back && !checks && now >= self.next_poll {
             let looked = self.look(shared, now);
             // A registry that fails does not stop the gate.
             if self
@@ -120,8 +123,10 @@ impl Follower {
                     .clock
                     .now()
                     .map_or(1, |now| time.seconds().saturating_sub(now.seconds()).max(1));
-                // Not all hosts of a wave begin in the same second.
-                let spread = Duration::from_millis(500).mul_f64(crate::backoff::chance());
+                // The hosts of a wave do not begin together: a cache fetches what several hosts
+                // want at the same moment several times.
+                let interval = shared.poll.interval.get();
+                let spread = interval.mul_f64(crate::backoff::chance());
                 let turn = now.checked_add(Duration::from_secs(seconds) + spread);
                 turn.map_or(self.next_poll, |turn| turn.min(self.next_poll))
             }
@@ -132,7 +137,7 @@ impl Follower {
     /// Admits the newest release.
     fn admit(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Trouble> {
         let policy = (shared.policies)()?;
-        let taken = self.first_place(shared, |follower, place| {
+        let taken = self.first_place(shared, now, |follower, place| {
             follower.admit_from(shared, place, &policy)
         })?;
         let Some(taken) = taken else {
@@ -242,6 +247,9 @@ impl Follower {
 
     /// Lets the gate judge the release of the trial.
     fn judge(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Trouble> {
+        if self.watch.is_some() && now < self.next_check {
+            return Ok(self.next_poll.min(self.next_check));
+        }
         let Some(trial) = self.known.trial.clone() else {
             return Ok(now);
         };
@@ -268,7 +276,10 @@ impl Follower {
         let before = self.known.clone();
         let (version, serial) = (trial.release.version, trial.release.serial);
         match verdict {
-            Verdict::Again => return Ok(self.next_poll.min(now + self.every)),
+            Verdict::Again => {
+                self.next_check = now + self.every;
+                return Ok(self.next_poll.min(self.next_check));
+            }
             Verdict::Passed(note) => {
                 self.watch = None;
                 self.known.passed(Self::now(shared)?);

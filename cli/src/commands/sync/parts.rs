@@ -1,9 +1,10 @@
 //! What `edgec sync` is made of, from its file and its command line.
 
 use std::path::Path;
+use std::time::Duration;
 
 use edgec_loader::store::{ArtifactStore, PolicySource};
-use edgec_registry::{AdmitOptions, ConnectOptions};
+use edgec_registry::{AdmitOptions, ConnectOptions, Retries, Timeouts};
 use edgec_sync::config::is_host_name;
 use edgec_sync::{FleetConfig, Policies, RegistrySource, Trouble};
 use edgec_verifier::{HostProfile, error_chain, read_guarded};
@@ -14,6 +15,14 @@ use crate::failures::verifier::guard_failure;
 use crate::file_kind::Wanted;
 use crate::files;
 use crate::trust::followed;
+
+/// A look that fails is repeated anyway, and another place may answer: so a dead registry must not
+/// take long.
+const ATTEMPTS: u32 = 3;
+/// The longest times before the first and before any repetition of a request.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// The longest times for a connection, and for the next part of a transfer.
+const TIMEOUTS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 
 /// Where Linux keeps the name of the machine.
 const MACHINE: &str = "/proc/sys/kernel/hostname";
@@ -82,7 +91,10 @@ pub(super) fn source(
     host: HostProfile,
 ) -> Result<RegistrySource, Failure> {
     let registry = &config.registry;
-    let mut options = ConnectOptions::default().plain_http(registry.plain_http);
+    let mut options = ConnectOptions::default()
+        .plain_http(registry.plain_http)
+        .retries(Retries::new(ATTEMPTS, PAUSES.0, PAUSES.1))
+        .timeouts(Timeouts::new(TIMEOUTS.0, TIMEOUTS.1));
     for path in &registry.ca {
         options = options.ca(files::read_short(path)?);
     }
