@@ -142,6 +142,22 @@ fn a_pull_replaces_no_other_file() {
 }
 
 #[test]
+fn what_a_folder_cannot_get_is_named() {
+    let sandbox = shop();
+    sandbox.write("one.json", "{\"bomFormat\": \"CycloneDX\"}");
+    sandbox.write("two.json", "{\"bomFormat\": \"CycloneDX\", \"version\": 2}");
+    let push = format!("push {LAYOUT} out/shop.x86_64.cwasm --sbom one.json --sbom two.json");
+    sandbox.ok(&words(&push));
+    let line = format!("pull {LAYOUT} --all-targets --component back.wasm -o back");
+    let error = sandbox.fails(1, &words(&line));
+    assert!(error.contains("error[pull-same-file]"), "{error}");
+    sandbox.ok(&words(&format!("push {LAYOUT} out/shop.x86_64.cwasm")));
+    let error = sandbox.fails(1, &words(&line));
+    assert!(error.contains("error[pull-no-component]"), "{error}");
+    assert!(!sandbox.path().join("back").exists());
+}
+
+#[test]
 fn files_that_travel_are_checked_before_anything_is_sent() {
     let sandbox = shop();
     sandbox.write("notes.json", "{}");

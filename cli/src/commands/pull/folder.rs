@@ -200,7 +200,7 @@ impl Files {
                 let failure = Failure::new(Exit::Rejected, "pull-same-file", message);
                 Err(failure
                     .about_safe(render::path(&path))
-                    .hint("pull one target at a time; a folder cannot get two files of one kind of one artifact"))
+                    .hint("if they are about different artifacts, pull one target at a time"))
             }
             _ => {
                 self.beside.insert(path, (wanted, bytes));
