@@ -34,7 +34,7 @@ impl NativeEntry {
     }
 
     /// The native image that an entry lists. `None` if it lists something else. Some tools drop the
-    /// kind of an entry when they copy it, so annotations decide.
+    /// kind of an entry when they copy it, so the platform is enough.
     pub(crate) fn of(entry: &Descriptor) -> Result<Option<Self>, MalformedManifest> {
         let is_native = entry.artifact_type.as_deref() == Some(media::NATIVE);
         let is_ours = entry.platform.as_ref().is_some_and(|it| it.os == media::OS);
