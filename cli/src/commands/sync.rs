@@ -42,8 +42,6 @@ const GRACE: Duration = Duration::from_secs(8);
 /// its turn, with 1 if one was refused, with 3 if a registry or this machine failed.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten, next_help_heading = "Trust")]
-    trust: PolicyArguments,
     /// The references, waves and gates (TOML, docs/sync.md)
     #[arg(value_name = "FLEET.toml")]
     fleet: PathBuf,
@@ -62,6 +60,8 @@ pub(crate) struct Arguments {
     /// The folder of the state [default: `sync` in the store]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Trust")]
+    trust: PolicyArguments,
 }
 
 /// What does not change while `edgec sync` runs, whatever its file says.
