@@ -1,4 +1,6 @@
 //! What is not pushed, pulled or copied, and why. Every error has a case.
+//!
+//! More than 400 lines: one list of refusals, each a short test.
 #![allow(missing_docs, reason = "a test")]
 #![allow(
     clippy::unwrap_used,

@@ -1,3 +1,5 @@
+//! Which login is found, and what an error shows of it.
+
 use std::fs;
 use std::path::Path;
 

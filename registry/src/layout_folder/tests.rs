@@ -1,3 +1,5 @@
+//! A layout in a folder: what is written is read again, and damage is named.
+
 use std::collections::BTreeMap;
 use std::fs;
 

@@ -1,5 +1,7 @@
 //! A registry in this process that does what a test tells it, with one thread for each connection.
 //! It keeps what it is asked, so that a test can look for secrets that it should not have seen.
+//!
+//! More than 400 lines: one server, whose parts share one state.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
