@@ -61,6 +61,8 @@ pub(crate) struct Follower {
     next_poll: Instant,
     /// When the gate checks a release next, while it watches one.
     next_check: Instant,
+    /// How many looks there were since all places were asked.
+    looks: u32,
     /// How many steps have failed in a row.
     failures: u32,
     /// What it waited for last, so that it is told once.
@@ -123,6 +125,7 @@ impl Follower {
             watch: None,
             next_poll: Instant::now(),
             next_check: Instant::now(),
+            looks: 0,
             failures: 0,
             last_wait: String::new(),
             status,

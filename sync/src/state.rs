@@ -28,6 +28,9 @@ pub struct Known {
     /// The last release that did not pass its gate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bad: Option<Bad>,
+    /// When the newest timestamp about the newest release ends, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires: Option<UnixTime>,
     /// The number of the last order of a root to set the numbers of the application again.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reset: Option<u64>,

@@ -1,4 +1,8 @@
 //! A look at the reference of an application: whether a newer release is there.
+//!
+//! The first place that answers is enough most of the time. But a mirror that stands still looks
+//! like a registry in which nothing is new. So now and then all places are asked, and at each look
+//! when the timestamp of the newest release is about to end.
 
 use std::time::Instant;
 
@@ -13,15 +17,22 @@ use crate::machine::{ObserveError, Observed};
 use crate::source::{Fault, Given, Offered, Trouble};
 use crate::state::ReleaseId;
 
+/// At every so many looks, all places are asked.
+const THOROUGH: u32 = 10;
+
 impl Follower {
     /// Looks at the places of the reference, one after the other, until one of them answers with
     /// something that holds.
     pub(super) fn look(&mut self, shared: &Shared, now: Instant) -> Result<(), Trouble> {
         self.status.polls = self.status.polls.saturating_add(1);
-        let looked = self.first_place(shared, now, |follower, place| {
-            follower.look_at(shared, place)
-        });
-        match looked {
+        let looked = match self.asks_all(shared)? {
+            true => self.all_places(shared, now),
+            false => self.first_place(shared, now, |follower, place| {
+                follower.look_at(shared, place)
+            }),
+        };
+        self.looks = (self.looks + 1) % THOROUGH;
+        match looked.and_then(|()| self.check_expiry(shared)) {
             Ok(()) => {
                 self.status.polled = shared.clock.now().ok();
                 self.next_poll = now + self.pause_after_success(shared);
@@ -34,6 +45,60 @@ impl Follower {
         }
     }
 
+    /// Whether this look asks all places.
+    fn asks_all(&self, shared: &Shared) -> Result<bool, Trouble> {
+        let rest = shared.poll.interval.get().saturating_mul(THOROUGH);
+        let now = Self::now(shared)?;
+        let ends = self.known.expires.is_some_and(|expires| {
+            expires.seconds() <= now.seconds().saturating_add(rest.as_secs())
+        });
+        Ok(self.looks == 0 || ends)
+    }
+
+    /// Looks at all places. One that answers is enough.
+    fn all_places(&mut self, shared: &Shared, now: Instant) -> Result<(), Trouble> {
+        let places = self.config.reference.places(&shared.mirrors);
+        let mut looked = Err(no_place());
+        for place in shared.silent.last(places, now) {
+            match self.look_at(shared, &place) {
+                Ok(()) => {
+                    shared.silent.answered(&place);
+                    looked = Ok(());
+                }
+                Err(trouble) => {
+                    if trouble.fault == Fault::Environment {
+                        shared.silent.failed(&place, now);
+                    }
+                    if looked.is_err() {
+                        looked = Err(trouble.at(&place));
+                    }
+                }
+            }
+        }
+        looked
+    }
+
+    /// Whether the newest timestamp has ended, and the policy demands one: then hosts stop the
+    /// application, and no place has a newer one.
+    fn check_expiry(&self, shared: &Shared) -> Result<(), Trouble> {
+        let Some(expires) = self.known.expires.filter(|_| self.known.has_taken_newest()) else {
+            return Ok(());
+        };
+        if Self::now(shared)? < expires {
+            return Ok(());
+        }
+        match check_stamped(None, &(shared.policies)()?) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Trouble::refused(
+                "sync-release",
+                format!(
+                    "the newest timestamp of the release ended at {expires}, and no place has a \
+                     newer one: publish one (`edgec release stamp`), or programs stop"
+                ),
+            )),
+        }
+    }
+
     /// Does something with the first place that it succeeds with. Otherwise, returns what failed at
     /// the last one.
     pub(super) fn first_place<T>(
@@ -42,7 +107,7 @@ impl Follower {
         now: Instant,
         mut work: impl FnMut(&mut Self, &str) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
-        let mut last = Trouble::environment("sync-config", "the reference names no place");
+        let mut last = no_place();
         let places = self.config.reference.places(&shared.mirrors);
         let places = shared.silent.last(places, now);
         let mut rest = places.len();
@@ -92,7 +157,9 @@ impl Follower {
         let before = self.known.clone();
         self.follow_reset(policy);
         let observed = self.known.observe(id, issued, Self::now(shared)?);
-        match observed.map_err(observe_trouble)? {
+        let observed = observed.map_err(observe_trouble)?;
+        let is_new = observed == Observed::New;
+        match observed {
             Observed::New => {
                 let (version, serial) = (id.version, id.serial);
                 let wave = self.wave(&shared.host);
@@ -109,6 +176,15 @@ impl Follower {
                 }
             }
             Observed::Same => {}
+        }
+        let is_newest = self.known.newest.is_some_and(|it| it.release == id);
+        if let Some(stamp) = stamp.as_ref().filter(|_| is_newest) {
+            let expires = stamp.timestamp.expires;
+            // A mirror can repeat an older timestamp of the same release.
+            let known = self.known.expires.filter(|_| !is_new);
+            self.known.expires = Some(known.map_or(expires, |it| it.max(expires)));
+        } else if is_new {
+            self.known.expires = None;
         }
         // Only now: what was refused is looked at again.
         self.known.index = Some(offer.digest());
@@ -143,7 +219,11 @@ impl Follower {
         }
         let stamp = given.timestamp.as_ref();
         let stamp = stamp.map(|bytes| verify_timestamp(bytes, &release, policy, now));
-        let stamp = stamp.transpose().map_err(refused)?;
+        let stamp = match stamp.transpose() {
+            // As in `edgec pull`: what nobody demands does not have to be fresh.
+            Err(ReleaseRefusal::Stale { .. }) if check_stamped(None, policy).is_ok() => None,
+            stamp => stamp.map_err(refused)?,
+        };
         check_stamped(stamp.as_ref(), policy).map_err(refused)?;
         Ok((release, stamp))
     }
@@ -173,6 +253,10 @@ impl Follower {
         let (interval, longest) = (poll.interval.get(), poll.backoff.get());
         crate::backoff::next(interval, longest, 0, poll.jitter.get(), chance)
     }
+}
+
+fn no_place() -> Trouble {
+    Trouble::environment("sync-config", "the reference names no place")
 }
 
 /// The release and the timestamp of an offer.

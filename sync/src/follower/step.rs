@@ -16,6 +16,11 @@ use crate::state::{End, Stage};
 impl Follower {
     /// Does what there is to do, and returns when there is something again.
     pub(super) fn try_step(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Trouble> {
+        // Before anything that can fail, so that the status has it. A store that cannot be read
+        // fails below.
+        if let Ok(current) = shared.shelf.current(&self.application) {
+            self.status.version = current;
+        }
         if !self.is_read {
             self.read(shared)?;
         }
@@ -28,6 +33,7 @@ impl Follower {
         let checks = now >= self.next_check
             && matches!(&self.known.trial, Some(trial) if trial.stage == Stage::Watching);
         if !goes_back && !checks && now >= self.next_poll {
+            self.tell(shared);
             let looked = self.look(shared, now);
             // A registry that fails does not stop the gate.
             if self
@@ -50,6 +56,12 @@ impl Follower {
             Next::Watch => self.judge(shared, now),
             Next::GoBack => self.go_back(shared, now),
         }
+    }
+
+    /// Puts what is known on the board, before work that may take long.
+    fn tell(&mut self, shared: &Shared) {
+        self.status.know(&self.known);
+        shared.board.put(&self.label, &self.status);
     }
 
     /// Reads what is known, after a start.
@@ -190,6 +202,7 @@ impl Follower {
             self.probe.before();
             self.keep(shared, &before)?;
         }
+        self.tell(shared);
         let taken = offer.admit(&Wanted {
             policy,
             expected: &self.expected,

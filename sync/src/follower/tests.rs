@@ -62,6 +62,8 @@ fn a_bad_release_goes_back_and_the_next_one_is_taken() {
     assert_eq!(host.standing(), (Some(1), true));
     let bad = host.known().bad.unwrap();
     assert_eq!((bad.end, &*bad.reason), (End::WentBack(1), "it is ill"));
+    let why = "release 2 (version 2) was bad: it is ill; publish a newer release";
+    assert_eq!(host.status().why_bad().as_deref(), Some(why));
     host.start();
     host.rests(Phase::WentBack);
     assert_eq!(host.machine().current, Some(1));
@@ -85,12 +87,59 @@ fn a_host_that_cannot_go_back_stays_and_says_so() {
     assert_eq!(host.machine().current, Some(2));
     let stays = host.status().bad.unwrap().stays.unwrap();
     assert_eq!(stays, "version 1 is below the floor");
+    let why = host.status().why_bad().unwrap();
+    assert!(
+        why.contains("it stays, because version 1 is below the floor"),
+        "{why}"
+    );
     // Nor is a bad version one to go back to.
     world.publish(3, 3);
     host.rests(Phase::Failed);
     assert_eq!(host.machine().current, Some(3));
     let stays = host.status().bad.unwrap().stays.unwrap();
     assert_eq!(stays, "the store has no other version to go back to");
+}
+
+/// A release that was refused for a reason that is over is judged again, as docs/sync.md says.
+#[test]
+fn a_false_verdict_can_be_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, mut host) = settled(folder.path(), "");
+    host.machine().unhealthy.insert(2);
+    world.publish(2, 2);
+    host.rests(Phase::WentBack);
+    host.machine().unhealthy.clear();
+    host.running = None;
+    for file in std::fs::read_dir(&host.state).unwrap() {
+        let file = file.unwrap().path();
+        if file.extension().is_some_and(|it| it == "json") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    // The store still has the version that it went back to as a choice.
+    host.start();
+    host.fails("sync-chosen");
+    {
+        // `edgec store use`.
+        let mut machine = host.machine();
+        (machine.current, machine.chosen) = (Some(2), false);
+    }
+    host.rests(Phase::Healthy);
+    assert_eq!(host.standing(), (Some(2), false));
+    assert!(host.status().why_bad().is_none());
+}
+
+#[test]
+fn the_status_tells_what_is_there_before_anything_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, mut host) = settled(folder.path(), "");
+    assert_eq!(host.machine().said, [Phase::Admitting]);
+    // A process that never reached the registry.
+    world.offer(PLACE, Offering::Fails(Trouble::environment("io", "dead")));
+    host.start();
+    host.fails("io");
+    assert_eq!(host.status().version, Some(1));
+    assert_eq!(host.status().phase, Phase::Healthy);
 }
 
 /// At every change of the store, the process is killed: before it is made, and after.
@@ -230,6 +279,58 @@ fn the_next_place_is_asked() {
     world.offer(PLACE, Offering::Fails(Trouble::environment("io", "dead")));
     host.rests(Phase::Healthy);
     assert_eq!(host.machine().current, Some(4));
+}
+
+/// A mirror that answers, but never with anything new, looks like a registry at rest.
+#[test]
+fn a_mirror_that_stands_still_hides_a_release_only_for_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new();
+    let old = world.index(1, 1, Some("stable"));
+    let mirror = "cache/shop:stable";
+    world.offer(mirror, Offering::Index(old.clone()));
+    world.offer(PLACE, Offering::Index(old));
+    let config = "[registry]\nmirrors = [\"cache\"]\n";
+    let mut host = Host::new(&world, folder.path(), "pop-1", config);
+    host.rests(Phase::Healthy);
+    world.publish(2, 2);
+    let looks = (0..20).take_while(|_| {
+        host.rests(Phase::Healthy);
+        host.machine().current != Some(2)
+    });
+    assert_eq!(looks.count(), 9);
+
+    // Near the end of the timestamp, each look asks all places.
+    world.offer(mirror, Offering::Index(world.index(2, 2, Some("stable"))));
+    host.rests(Phase::Healthy);
+    let expires = host.known().expires.unwrap();
+    world.pass(86_300);
+    world.publish(2, 2);
+    host.rests(Phase::Healthy);
+    assert!(host.known().expires.unwrap() > expires);
+}
+
+#[test]
+fn a_timestamp_that_has_ended_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, mut host) = settled(folder.path(), "");
+    world.pass(90_000);
+    // If the policy demands none, it does not matter.
+    host.rests(Phase::Healthy);
+    world.demand_timestamps();
+    let says = host.fails("sync-release");
+    assert!(says.contains("ended at"), "{says}");
+    // A newer one ends that.
+    world.publish(1, 1);
+    host.rests(Phase::Healthy);
+    // The first release of a host may come with an old timestamp, if none is demanded.
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new();
+    world.publish(1, 1);
+    world.pass(90_000);
+    let mut host = Host::new(&world, folder.path(), "pop-1", "");
+    host.rests(Phase::Healthy);
+    assert_eq!(host.machine().current, Some(1));
 }
 
 #[test]

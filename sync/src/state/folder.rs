@@ -206,6 +206,7 @@ mod tests {
                 reason: "no".to_owned(),
                 end: End::WentBack(2),
             }),
+            expires: Some(UnixTime::from_seconds(11)),
             reset: Some(1),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use edgec_artifact::{
@@ -10,7 +10,7 @@ use edgec_artifact::{
 };
 use edgec_packager::{SecretKey, UnsignedCompanion};
 use edgec_store::Standing;
-use edgec_verifier::{ClockError, TrustedKey};
+use edgec_verifier::ClockError;
 
 use super::super::*;
 use crate::config::FleetConfig;
@@ -29,6 +29,10 @@ pub(super) struct World {
     pub(super) clock: Arc<AtomicU64>,
     /// What each place offers.
     pub(super) places: Arc<Mutex<BTreeMap<String, Offering>>>,
+    /// Signs timestamps.
+    stamps: Arc<SecretKey>,
+    /// Whether the policy demands timestamps.
+    demands: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -57,6 +61,8 @@ pub(super) struct Machine {
     /// Whether the last change was made before that.
     pub(super) is_made: bool,
     pub(super) unhealthy: BTreeSet<u64>,
+    /// What the status said while releases were admitted.
+    pub(super) said: Vec<Phase>,
 }
 
 impl Machine {
@@ -87,13 +93,36 @@ impl World {
     pub(super) fn new() -> Self {
         Self {
             key: Arc::new(SecretKey::generate().unwrap()),
+            stamps: Arc::new(SecretKey::generate().unwrap()),
             clock: Arc::new(AtomicU64::new(START)),
             places: Arc::default(),
+            demands: Arc::default(),
         }
     }
 
     pub(super) fn policy(&self) -> TrustPolicy {
-        TrustPolicy::new(vec![TrustedKey::new("all", self.key.public())], 1).unwrap()
+        let demands = match self.demands.load(Ordering::Relaxed) {
+            true => "release = 1\ntimestamp = 1\n",
+            false => "",
+        };
+        let keys = [
+            ("all", "'artifact', 'release'", &self.key),
+            ("stamps", "'timestamp'", &self.stamps),
+        ];
+        let keys = keys.map(|(name, roles, key)| {
+            let pem = key.public().to_pem();
+            format!("[[key]]\nname = '{name}'\nroles = [{roles}]\npem = \"\"\"\n{pem}\"\"\"\n")
+        });
+        let text = format!(
+            "name = 'fleet'\nversion = 1\nthreshold = 1\n{demands}{}",
+            keys.concat()
+        );
+        TrustPolicy::from_toml(&text).unwrap()
+    }
+
+    /// From now on, the policy demands timestamps.
+    pub(super) fn demand_timestamps(&self) {
+        self.demands.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn pass(&self, seconds: u64) {
@@ -128,7 +157,7 @@ impl World {
                 .to_vec(),
             Some(
                 UnsignedCompanion::timestamp(&stamp)
-                    .sign(key)
+                    .sign(&*self.stamps)
                     .unwrap()
                     .as_bytes()
                     .to_vec(),
@@ -172,7 +201,7 @@ impl std::fmt::Debug for World {
 }
 
 /// The registry, as a host with this store sees it.
-pub(super) struct Registry(World, Shared1);
+pub(super) struct Registry(World, Shared1, Arc<Board>);
 
 pub(super) struct Offer<'a>(Index, &'a Registry);
 
@@ -204,6 +233,8 @@ impl Offered for Offer<'_> {
     fn admit(&self, wanted: &Wanted<'_>) -> Result<Taken, Trouble> {
         assert_eq!(wanted.profile, edgec_verifier::EngineProfile::Edge);
         let mut machine = self.1.1.lock().unwrap();
+        let said = self.1.2.all().into_values().map(|it| it.phase);
+        machine.said.extend(said);
         let version = self.0.version;
         let chosen = machine
             .current
@@ -306,15 +337,17 @@ impl Host {
         self.machine().changes_left = None;
         let (world, config) = (self.world.clone(), &self.config);
         let policies = self.world.clone();
+        let board = Arc::new(Board::new(&self.name));
+        let machine = Arc::clone(&self.machine);
         let shared = Shared {
             host: self.name.clone(),
-            source: Box::new(Registry(world.clone(), Arc::clone(&self.machine))),
+            source: Box::new(Registry(world.clone(), machine, Arc::clone(&board))),
             shelf: Box::new(Shelved(Arc::clone(&self.machine))),
             state: StateFolder::open(&self.state).unwrap(),
             policies: Box::new(move || Ok(policies.policy())),
             clock: Box::new(world),
             report: Arc::new(Unreported),
-            board: Arc::new(Board::new(&self.name)),
+            board,
             poll: config.poll.clone(),
             mirrors: config.registry.mirrors.clone(),
             keep: config.keep,
