@@ -3,6 +3,7 @@
 
 mod admit;
 mod attached;
+mod beside;
 mod copy;
 mod decode;
 mod descriptor;

@@ -128,6 +128,17 @@ fn a_file_beside_artifacts_is_about_one_of_them() {
         push.attached.push(("notary.json".to_owned(), attached));
     });
     assert!(matches!(error, PushError::AboutNothing { .. }), "{error}");
+    let error = push_error(|push, _, _| {
+        for at in 0..17 {
+            let sbom = Attached::sbom(
+                json!({"bomFormat": "CycloneDX", "at": at})
+                    .to_string()
+                    .into(),
+            );
+            push.attached.push((format!("{at}.json"), sbom.unwrap()));
+        }
+    });
+    assert!(matches!(error, PushError::TooMuch { .. }), "{error}");
     for wrong in [
         Attached::provenance(b"{}".to_vec()),
         Attached::log_proof(b"{}".to_vec()),
@@ -427,4 +438,49 @@ fn what_cannot_be_copied_is_named() {
     let error = copy("v2", &to);
     assert!(matches!(error, CopyError::TooDeep { .. }), "{error}");
     assert!(other.open("v1").is_err(), "the tag has moved");
+}
+
+/// Whoever writes to a registry could list so many files beside an image that a host runs out of
+/// memory before it has judged a signature.
+#[test]
+fn more_files_beside_an_image_than_edgec_reads_are_not_fetched() {
+    const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
+    let pulled = |layers: &dyn Fn(&Shop) -> Vec<Value>| {
+        let (keys, shop, host) = (Keys::new(), Shop::new(), Host::new());
+        let rules = "[provenance]\nsbom = true\n";
+        let policy = policy(&keys, PLAIN, rules);
+        shop.push(&shop.push_of("v1", &edition(&keys, 1, 1, 0)))
+            .unwrap();
+        let more = layers(&shop);
+        for at in [0, 1] {
+            shop.change_entry("v1", at, |manifest| {
+                let layers = manifest["layers"].as_array_mut().unwrap();
+                layers.extend(more.clone());
+            });
+        }
+        let before = shop.session.traffic();
+        let error = refused(shop.pull("v1", &host, &policy));
+        (error, shop.session.traffic().since(before).fetched)
+    };
+    let layer = |shop: &Shop, bytes: &[u8]| {
+        let (digest, size) = shop.put(bytes);
+        json!({"mediaType": CYCLONEDX, "digest": digest, "size": size})
+    };
+    let many = |shop: &Shop| (0..200).map(|it| layer(shop, &[it; 4096])).collect();
+    let (error, fetched) = pulled(&many);
+    assert_eq!(error.code(), "pull-manifest", "{error}");
+    assert!(fetched < 100_000, "{fetched} bytes: layers were fetched");
+    let long = |shop: &Shop| {
+        let mut layers: Vec<_> = (0..5).map(|it| layer(shop, &[it; 16])).collect();
+        for layer in &mut layers {
+            layer["size"] = json!(16 << 20);
+        }
+        layers
+    };
+    assert_eq!(pulled(&long).0.code(), "pull-manifest");
+    // The same bytes again are neither fetched nor kept.
+    let same = |shop: &Shop| vec![layer(shop, &[b' '; 10_000]); 200];
+    let (error, fetched) = pulled(&same);
+    assert!(matches!(error, PullError::Verify { .. }), "{error}");
+    assert!(fetched < 100_000, "{fetched} bytes: fetched more than once");
 }

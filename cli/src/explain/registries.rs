@@ -153,6 +153,12 @@ pub(super) const SUBJECT: Subject = Subject {
                  about, or leave out the file.",
         },
         Explanation {
+            code: "push-too-much",
+            what: "More files travel with an artifact than hosts read, or longer ones.",
+            remedy: "An artifact has at most 16 files of each kind, and 64 MiB of them in all, without \
+                 its debug file. Leave some of them out.",
+        },
+        Explanation {
             code: "push-release",
             what: "The release does not list exactly the artifacts that are pushed.",
             remedy: "Hosts refuse what a release does not list, and a release that is not complete. \

@@ -98,6 +98,7 @@ pub(crate) fn push_failure(error: &PushError) -> Failure {
         }
         PushError::AboutNothing { .. } => rejected()
             .hint("each artifact has a file of its own: name all artifacts that it is about"),
+        PushError::TooMuch { .. } => rejected().hint("leave some of these files out"),
         PushError::Unlisted { .. } => {
             rejected().hint("make the release of these artifacts: `edgec release make`")
         }

@@ -78,6 +78,8 @@ impl Offer {
         chosen.push(best);
         let (mut admissions, mut fetched) = (Vec::new(), Vec::new());
         for chosen in &chosen {
+            // Nothing is fetched for an artifact of another release.
+            asked.is_of_release(chosen)?;
             let expected = self.with_attached(chosen, policy, &given.expected)?;
             asked.judge(chosen, &expected)?;
             let before = self.place.traffic().fetched;

@@ -62,6 +62,18 @@ impl AttachedKind {
         }
     }
 
+    /// Layers of this kind, for messages about their number.
+    pub(crate) fn layers(self) -> &'static str {
+        match self {
+            Self::Provenance => "provenances",
+            Self::LogProof => "proofs of transparency logs",
+            Self::Rebuild => "notaries' statements",
+            Self::CycloneDx => "bills of materials (CycloneDX)",
+            Self::Spdx => "bills of materials (SPDX)",
+            Self::Debug => "debug files",
+        }
+    }
+
     /// The ending of its file, behind the artifact's name without `.cwasm`.
     pub fn ending(self) -> &'static str {
         match self {

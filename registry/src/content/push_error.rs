@@ -5,7 +5,7 @@ use std::io;
 use edgec_artifact::{CompanionError, Sha256Digest};
 use edgec_verifier::{ReleasePart, VerifyError};
 
-use super::pull_error::PullError;
+use super::pull_error::{MalformedManifest, PullError};
 use crate::RegistryError;
 
 /// Why artifacts are not pushed. Until the end of a push, the tag names what it named before.
@@ -82,6 +82,14 @@ pub enum PushError {
         /// The file.
         name: String,
     },
+    /// More files, or longer ones, would travel with an artifact than hosts read.
+    #[error("too much travels with the artifact for {fits}")]
+    TooMuch {
+        /// The target and profile.
+        fits: String,
+        /// What there is too much of.
+        source: MalformedManifest,
+    },
     /// The release or its timestamp is malformed.
     #[error("the {} is malformed", part.name())]
     Statement {
@@ -142,6 +150,7 @@ impl PushError {
             Self::OtherProgram { .. } => "push-program",
             Self::NoComponent => "push-no-component",
             Self::AboutNothing { .. } => "push-about-nothing",
+            Self::TooMuch { .. } => "push-too-much",
             Self::Statement { part, .. } => match part {
                 ReleasePart::Timestamp => "timestamp-statement",
                 _ => "release-statement",

@@ -8,12 +8,14 @@ use edgec_verifier::{
 };
 
 use super::super::attached::AttachedKind;
+use super::super::beside;
 use super::super::manifest::Manifest as Listed;
 use super::super::media;
 use super::super::native::NativeEntry;
 use super::super::offer::Offer;
 use super::super::progress::Unseen;
 use super::super::pull_error::PullError;
+use crate::Descriptor;
 
 /// An artifact whose envelope is there.
 pub(crate) struct Chosen {
@@ -31,6 +33,18 @@ impl Chosen {
     /// Target and profile, for messages.
     pub(crate) fn fits(&self) -> String {
         self.entry.fits()
+    }
+
+    /// The layers of these kinds that travel with it.
+    pub(crate) fn beside(
+        &self,
+        is_wanted: impl Fn(AttachedKind) -> bool,
+    ) -> Result<Vec<(AttachedKind, &Descriptor)>, PullError> {
+        let layers = beside::layers(&self.listed, is_wanted);
+        layers.map_err(|source| PullError::Malformed {
+            what: format!("the manifest for {}", self.fits()),
+            source,
+        })
     }
 }
 
@@ -54,7 +68,7 @@ impl Asked<'_> {
     }
 
     /// Whether the release lists the artifact.
-    fn is_of_release(&self, chosen: &Chosen) -> Result<(), PullError> {
+    pub(super) fn is_of_release(&self, chosen: &Chosen) -> Result<(), PullError> {
         let Some(release) = self.release.map(|it| &it.release) else {
             return Ok(());
         };
@@ -171,15 +185,10 @@ impl Offer {
         expected: &Expected,
     ) -> Result<Expected, PullError> {
         let mut expected = expected.clone();
-        for kind in AttachedKind::ALL
-            .into_iter()
-            .filter(|it| it.is_read_by(policy))
-        {
-            for layer in chosen.listed.layers_of(kind.media_type()) {
-                let what = format!("{} for {}", kind.name(), chosen.fits());
-                let bytes = self.small(layer, kind.limit(), &what, &Unseen)?;
-                expected = kind.given(expected, bytes);
-            }
+        for (kind, layer) in chosen.beside(|it| it.is_read_by(policy))? {
+            let what = format!("{} for {}", kind.name(), chosen.fits());
+            let bytes = self.small(layer, kind.limit(), &what, &Unseen)?;
+            expected = kind.given(expected, bytes);
         }
         Ok(expected)
     }

@@ -6,6 +6,7 @@ use edgec_artifact::{Artifact, Manifest, Sha256Digest};
 use edgec_verifier::describe_unsigned;
 
 use super::super::attached::Attached;
+use super::super::beside;
 use super::super::portable::Portable;
 use super::super::push_error::PushError;
 use super::artifact::Native;
@@ -138,6 +139,12 @@ fn attach(natives: &mut [Native], push: &Push) -> Result<(), PushError> {
         let key = |it: &Attached| (it.kind, Sha256Digest::of(&it.bytes));
         native.attached.sort_by_cached_key(key);
         native.attached.dedup();
+        let files = native.attached.iter();
+        let files = files.map(|it| (it.kind, it.bytes.len() as u64));
+        beside::within_limits(files).map_err(|source| PushError::TooMuch {
+            fits: native.fits(),
+            source,
+        })?;
     }
     Ok(())
 }
