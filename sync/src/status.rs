@@ -240,6 +240,24 @@ impl ApplicationStatus {
         });
     }
 
+    /// Why the newest release is not in use, and what to do, if the gate has refused it.
+    #[must_use]
+    pub fn why_bad(&self) -> Option<String> {
+        let refused = matches!(self.phase, Phase::WentBack | Phase::Failed);
+        let bad = self.bad.as_ref().filter(|_| refused)?;
+        let ReleaseStatus {
+            serial, version, ..
+        } = bad.release;
+        let reason = &bad.reason;
+        let stays = match &bad.stays {
+            Some(why) => format!("; it stays, because {why}"),
+            None => String::new(),
+        };
+        Some(format!(
+            "release {serial} (version {version}) was bad: {reason}{stays}; publish a newer release"
+        ))
+    }
+
     /// Says what failed.
     pub(crate) fn fail(&mut self, trouble: Option<&Trouble>) {
         self.error = trouble.map(|it| ErrorStatus {

@@ -144,10 +144,10 @@ fn once(sync: Sync) -> Outcome {
         let said = all.get(label);
         let version = said.and_then(|it| it.version);
         let version = version.map_or("no version".to_owned(), |it| format!("version {it}"));
-        let waits = said.and_then(|it| it.waits.as_ref());
+        let waits = said.and_then(|it| it.waits.clone().or_else(|| it.why_bad()));
         let more = match (trouble, waits) {
             (Some(trouble), _) => format!(": {}", safe(&trouble.message)),
-            (None, Some(waits)) => format!(": {}", safe(waits)),
+            (None, Some(waits)) => format!(": {}", safe(&waits)),
             (None, None) => String::new(),
         };
         let state = match trouble {

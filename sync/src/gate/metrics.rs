@@ -16,6 +16,9 @@ pub struct MetricsProbe {
     config: MetricsConfig,
     label: String,
     fetch: Box<Fetch>,
+    /// Whether the host has answered since just before the admission. A host that never did may not
+    /// have started yet, and silence says nothing about the release.
+    has_answered: bool,
     /// Before the release was admitted.
     before: Option<Sample>,
     /// When the host began to serve the release.
@@ -47,6 +50,7 @@ impl MetricsProbe {
             config: config.clone(),
             label: label.to_owned(),
             fetch: Box::new(fetch),
+            has_answered: false,
             before: None,
             begin: None,
         }
@@ -60,14 +64,19 @@ impl MetricsProbe {
 impl Probe for MetricsProbe {
     fn before(&mut self) {
         self.before = self.sample().ok();
+        self.has_answered = self.before.is_some();
         self.begin = None;
     }
 
     fn read(&mut self, subject: &Subject) -> Reading {
         let sample = match self.sample() {
             Ok(sample) => sample,
-            Err(error) => return Reading::Bad(error),
+            Err(error) if self.has_answered => return Reading::Bad(error),
+            Err(error) => {
+                return Reading::NotYet(format!("the host does not answer ({error})"));
+            }
         };
+        self.has_answered = true;
         match sample.version {
             Some(version) if version == subject.version => {}
             Some(version) => {
@@ -216,7 +225,29 @@ mod tests {
         assert_eq!(bad(text(2, 200, 0, 0)), Reading::Good(None));
         // The host has started anew, and counts from 0.
         assert_eq!(bad(text(2, 50, 0, 9)), Reading::Good(Some(few(0))));
-        let gone = readings(&[Err(String::new()), Err("it is not there".to_owned())]);
+        let gone = bad_after(Ok(text(1, 100, 0, 0)));
         assert_eq!(gone, [Reading::Bad("it is not there".to_owned())]);
+    }
+
+    /// What a probe says to a host that does not answer after this.
+    fn bad_after(before: Result<String, String>) -> Vec<Reading> {
+        readings(&[before, Err("it is not there".to_owned())])
+    }
+
+    #[test]
+    fn a_host_that_has_not_started_has_time() {
+        let not_yet = Reading::NotYet("the host does not answer (it is not there)".to_owned());
+        assert_eq!(bad_after(Err(String::new()))[0], not_yet);
+        // The process began anew while it watched, so nothing was seen before.
+        let mut probe = MetricsProbe::by(&config(), "shop", || Err("it is not there".to_owned()));
+        assert_eq!(probe.read(&subject()), not_yet);
+        // It starts, and from then on it must answer.
+        let away = || Err("it is not there".to_owned());
+        let pages = [away(), away(), Ok(text(2, 0, 0, 0)), away()];
+        let bad = Reading::Bad("it is not there".to_owned());
+        assert_eq!(
+            readings(&pages),
+            [not_yet, Reading::Good(Some(few(0))), bad]
+        );
     }
 }
