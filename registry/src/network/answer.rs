@@ -12,9 +12,10 @@ use super::failure::{Failure, host_of, is_temporary};
 use crate::RegistryError;
 use crate::checked::shown;
 
-/// How many bytes of a transfer must come within the idle time. A peer that sends less could hold a
-/// host forever.
-const STEP: u64 = 16 << 10;
+/// How many bytes of a transfer must come within the idle time: with its default of 30 seconds,
+/// about 2 KB/s. A slow link with stalls meets that. A peer that sends less could hold a host for
+/// days.
+const STEP: u64 = 64 << 10;
 /// How much is read of the text of an error, in bytes.
 const MAX_ERROR_LEN: u64 = 16 << 10;
 
