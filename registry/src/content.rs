@@ -6,6 +6,7 @@ mod attached;
 mod beside;
 mod copy;
 mod decode;
+mod decompressed;
 mod descriptor;
 mod fetch;
 mod files;

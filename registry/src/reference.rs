@@ -53,6 +53,16 @@ pub enum ReferenceError {
     /// It is longer than any registry allows.
     #[error("the reference is longer than {MAX_LEN} bytes")]
     TooLong,
+    /// Something stands before the registry, such as a user and a password. It is not repeated:
+    /// messages end up in logs.
+    #[error(
+        "leave out what is before `@{rest}`: credentials belong in Docker's configuration \
+         (`docker login`)"
+    )]
+    Credentials {
+        /// What follows the `@`.
+        rest: String,
+    },
     /// It starts like a URL.
     #[error("leave out `{scheme}`: a reference is REGISTRY/REPOSITORY:TAG")]
     Scheme {
@@ -222,6 +232,13 @@ impl FromStr for Reference {
         }
         if let Some(text) = text.strip_prefix(LAYOUT) {
             return parse_layout(text);
+        }
+        // Behind the `@` of a digest, there is no slash.
+        if let Some((path, _)) = text.rsplit_once('/')
+            && let Some(at) = path.rfind('@')
+        {
+            let rest = text.get(at + 1..).unwrap_or_default().to_owned();
+            return Err(ReferenceError::Credentials { rest });
         }
         if let Some((scheme, _)) = text.split_once("://") {
             let scheme = format!("{scheme}://");

@@ -290,3 +290,26 @@ fn at_most_two_differences_are_tried() {
     }
     assert_eq!(scene.pull("now").failed.len(), 2);
 }
+
+/// What a tag names may be a bomb: making a difference takes eight times the memory of its base.
+#[test]
+fn a_base_that_is_much_longer_than_the_image_is_left_out() {
+    let scene = Scene::new();
+    // The new image itself, so that a difference would be worth it.
+    let mut base = scene.second.artifacts[0].file.clone();
+    base.resize(5 * base.len(), 0);
+    let bomb = zstd::stream::encode_all(&base[..], 1).unwrap();
+    for tag in ["now", "other"] {
+        scene.push(tag, &scene.first);
+        for at in [0, 1] {
+            scene.shop.change_entry(tag, at, |manifest| {
+                other(&scene.shop, &mut manifest["layers"][0], &bomb);
+            });
+        }
+    }
+    let mut push = scene.shop.push_of("now", &scene.second);
+    push.bases = vec![PushBase::Reference(scene.shop.reference("other"))];
+    let pushed = scene.shop.push(&push).unwrap();
+    assert!(pushed.natives.iter().all(|it| it.differences.is_empty()));
+    assert_eq!(scene.pull("now").way, Way::Whole);
+}

@@ -180,6 +180,11 @@ fn malformed_manifests_are_named() {
         },
         |index: &mut Value| index["manifests"][0]["annotations"] = json!({}),
         |index: &mut Value| {
+            for entry in index["manifests"].as_array_mut().unwrap() {
+                entry["size"] = json!(entry["size"].as_u64().unwrap() + 1);
+            }
+        },
+        |index: &mut Value| {
             let mut entry = index["manifests"][0].clone();
             entry["digest"] = index["manifests"][1]["digest"].clone();
             index["manifests"].as_array_mut().unwrap().push(entry);
@@ -271,6 +276,9 @@ fn mixed_and_incomplete_releases_are_named() {
             let one = entries[0]["digest"].take();
             entries[0]["digest"] = entries[1]["digest"].take();
             entries[1]["digest"] = one;
+            let one = entries[0]["size"].take();
+            entries[0]["size"] = entries[1]["size"].take();
+            entries[1]["size"] = one;
         });
     });
     assert!(matches!(error, PullError::Misplaced { .. }), "{error}");
@@ -483,4 +491,47 @@ fn more_files_beside_an_image_than_edgec_reads_are_not_fetched() {
     let (error, fetched) = pulled(&same);
     assert!(matches!(error, PullError::Verify { .. }), "{error}");
     assert!(fetched < 100_000, "{fetched} bytes: fetched more than once");
+}
+
+/// A layer of some kilobytes can expand to a gigabyte, and could be listed hundreds of times.
+#[test]
+fn a_folder_gets_one_debug_file_for_an_image() {
+    const DEBUG: &str = "application/vnd.edgec.debug.v1+zstd";
+    let taken = |debug: &[Vec<u8>]| {
+        let (keys, shop) = (Keys::new(), Shop::new());
+        shop.push(&shop.push_of("v1", &edition(&keys, 1, 1, 0)))
+            .unwrap();
+        shop.change_entry("v1", 0, |manifest| {
+            for bytes in debug {
+                let (digest, size) = shop.put(bytes);
+                let layer = json!({"mediaType": DEBUG, "digest": digest, "size": size});
+                manifest["layers"].as_array_mut().unwrap().push(layer);
+            }
+        });
+        let offer = shop.open("v1").unwrap();
+        offer.take(&offer.natives()[0], &Unseen)
+    };
+    let compressed = |bytes: &[u8]| zstd::stream::encode_all(bytes, 1).unwrap();
+    let two = [compressed(b"one"), compressed(b"two")];
+    let error = refused(taken(&two));
+    assert_eq!(error.code(), "pull-manifest", "{error}");
+    let twice = [compressed(b"one"), compressed(b"one")];
+    assert_eq!(taken(&twice).unwrap().beside.len(), 1);
+    let error = refused(taken(&[b"not compressed".to_vec()]));
+    assert!(matches!(error, PullError::Compressed { .. }), "{error}");
+}
+
+#[test]
+fn an_entry_that_is_listed_again_is_offered_once() {
+    let (keys, shop, host) = (Keys::new(), Shop::new(), Host::new());
+    let policy = policy(&keys, PLAIN, "");
+    shop.push(&shop.push_of("v1", &edition(&keys, 1, 1, 0)))
+        .unwrap();
+    shop.change("v1", |index| {
+        let entries = index["manifests"].as_array_mut().unwrap();
+        let first = entries[0].clone();
+        entries.extend(vec![first; 500]);
+    });
+    assert_eq!(shop.open("v1").unwrap().natives().len(), 2);
+    shop.pull("v1", &host, &policy).unwrap();
 }

@@ -96,12 +96,6 @@ impl AttachedKind {
             Self::Debug => edgec_artifact::MAX_ARTIFACT_LEN,
         }
     }
-
-    /// The kind of a layer.
-    pub(crate) fn of_layer(layer: &Descriptor) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|kind| kind.media_type() == layer.media_type)
-    }
 }
 
 /// A file that travels with artifacts.

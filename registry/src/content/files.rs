@@ -1,15 +1,20 @@
 //! Artifacts and what travels with them as files, for a pull without a store. Nothing is verified.
 
 use std::io::{Read as _, Seek as _};
+use std::sync::atomic::Ordering;
 
-use edgec_artifact::{MAX_ARTIFACT_LEN, Manifest, behind_image};
+use edgec_artifact::{Manifest, behind_image};
 
 use super::attached::AttachedKind;
+use super::decompressed::decompressed;
 use super::fetch::{self, AdmitOptions};
 use super::native::NativeEntry;
 use super::offer::Offer;
 use super::progress::Progress;
 use super::pull_error::PullError;
+
+/// How much is taken of one offer, in bytes (2 GiB): the longest artifact and its debug file.
+const MAX_TAKEN: u64 = 2 << 30;
 
 /// An artifact as it was pushed. Nothing about it is verified, except that its image has the
 /// digest that its own manifest states.
@@ -35,13 +40,22 @@ pub struct Beside {
 }
 
 impl Offer {
-    /// Fetches an artifact and what travels with it.
+    /// Fetches an artifact and what travels with it. All artifacts of one offer that are taken have
+    /// 2 GiB at most, with what travels with them.
     ///
     /// # Errors
     ///
     /// [`PullError`].
     pub fn take(&self, entry: &NativeEntry, progress: &dyn Progress) -> Result<Taken, PullError> {
         let chosen = self.look_at(entry)?;
+        let layers = chosen.beside(|_| true)?;
+        if chosen.manifest.image.length > self.left() {
+            return Err(PullError::Length {
+                what: format!("the image for {}", chosen.fits()),
+                found: chosen.manifest.image.length,
+                wanted: self.left(),
+            });
+        }
         let failed = |source| PullError::Io {
             path: std::env::temp_dir(),
             source,
@@ -67,16 +81,18 @@ impl Offer {
         file.rewind().map_err(failed)?;
         file.read_to_end(&mut artifact).map_err(failed)?;
         artifact.extend_from_slice(&behind);
+        self.count(&artifact)?;
         let mut beside = Vec::new();
-        for layer in &chosen.listed.layers {
-            let Some(kind) = AttachedKind::of_layer(layer) else {
-                continue;
-            };
+        for (kind, layer) in layers {
             let what = format!("{} for {}", kind.name(), chosen.fits());
             let bytes = match kind {
-                AttachedKind::Debug => self.decompressed(layer, &what, progress)?,
+                AttachedKind::Debug => {
+                    let most = kind.limit().min(self.left());
+                    decompressed(&self.place, layer, most, &what, progress)?
+                }
                 _ => self.small(layer, kind.limit(), &what, progress)?,
             };
+            self.count(&bytes)?;
             beside.push(Beside { kind, bytes });
         }
         Ok(Taken {
@@ -86,33 +102,23 @@ impl Offer {
         })
     }
 
-    /// The content of a compressed layer, in memory.
-    fn decompressed(
-        &self,
-        layer: &crate::Descriptor,
-        what: &str,
-        progress: &dyn Progress,
-    ) -> Result<Vec<u8>, PullError> {
-        let most = MAX_ARTIFACT_LEN;
-        let compressed = self.small(layer, most, what, progress)?;
-        let failed = |source| PullError::Compressed {
-            what: what.to_owned(),
-            source,
-        };
-        let mut decoder = zstd::stream::read::Decoder::new(&compressed[..]).map_err(failed)?;
-        decoder
-            .window_log_max(super::push::WINDOW_LOG)
-            .map_err(failed)?;
-        let mut bytes = Vec::new();
-        let mut limited = decoder.take(most.saturating_add(1));
-        limited.read_to_end(&mut bytes).map_err(failed)?;
-        match bytes.len() as u64 > most {
+    /// Counts what [`Self::take`] has returned: its caller may keep all of it in memory.
+    fn count(&self, bytes: &[u8]) -> Result<(), PullError> {
+        let more = bytes.len() as u64;
+        let before = self.taken.fetch_add(more, Ordering::Relaxed);
+        let sum = before.saturating_add(more);
+        match sum > MAX_TAKEN {
             true => Err(PullError::Length {
-                what: what.to_owned(),
-                found: bytes.len() as u64,
-                wanted: most,
+                what: format!("what was taken of {}", self.reference()),
+                found: sum,
+                wanted: MAX_TAKEN,
             }),
-            false => Ok(bytes),
+            false => Ok(()),
         }
+    }
+
+    /// How many more bytes may be taken.
+    fn left(&self) -> u64 {
+        MAX_TAKEN.saturating_sub(self.taken.load(Ordering::Relaxed))
     }
 }

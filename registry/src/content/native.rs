@@ -28,6 +28,11 @@ pub struct NativeEntry {
 }
 
 impl NativeEntry {
+    /// Target and profile.
+    pub(crate) fn place(&self) -> (&str, &str) {
+        (&self.target, &self.profile)
+    }
+
     /// Target and profile, for messages.
     pub fn fits(&self) -> String {
         format!("{} ({})", self.target, self.profile)

@@ -1,5 +1,6 @@
 //! What a reference offers: opened, but nothing of it is verified yet.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use edgec_artifact::{MAX_COMPANION_LEN, Sha256Digest};
@@ -29,6 +30,8 @@ pub struct Offer {
     portable: Option<PortableEntry>,
     release: Option<Descriptor>,
     statements: OnceLock<Option<Statements>>,
+    /// How many bytes [`Self::take`] has returned.
+    pub(crate) taken: AtomicU64,
 }
 
 impl std::fmt::Debug for Offer {
@@ -47,6 +50,8 @@ impl std::fmt::Debug for Offer {
 pub struct PortableEntry {
     /// The digest of its manifest.
     pub digest: Sha256Digest,
+    /// The length that the index states for its manifest, in bytes.
+    size: u64,
 }
 
 /// A release and its timestamp. Nothing is verified.
@@ -171,20 +176,22 @@ impl Offer {
         let (mut portable, mut release) = (None, None);
         for entry in &read.manifests {
             if let Some(native) = NativeEntry::of(entry).map_err(malformed)? {
-                let same = |it: &&NativeEntry| it.fits() == native.fits();
-                if natives
-                    .iter()
-                    .any(|it| same(&it) && it.digest != native.digest)
-                {
-                    let what = format!("two entries are for {}", native.fits());
-                    return Err(malformed(MalformedManifest::Part { what }));
+                let mut known = natives.iter();
+                match known.find(|it| it.place() == native.place()) {
+                    None => natives.push(native),
+                    Some(same) if same.digest == native.digest => {}
+                    Some(_) => {
+                        let what = format!("two entries are for {}", native.fits());
+                        return Err(malformed(MalformedManifest::Part { what }));
+                    }
                 }
-                natives.push(native);
             } else if is_release(entry) {
                 release = Some(entry.clone());
             } else if is_portable(entry) && portable.is_none() {
-                let digest = descriptor::digest(entry);
-                portable = digest.map(|digest| PortableEntry { digest });
+                portable = descriptor::digest(entry).map(|digest| PortableEntry {
+                    digest,
+                    size: entry.size,
+                });
             }
         }
         if natives.is_empty() {
@@ -202,6 +209,7 @@ impl Offer {
             portable,
             release,
             statements: OnceLock::new(),
+            taken: AtomicU64::new(0),
         })
     }
 
@@ -275,7 +283,7 @@ impl Offer {
             return Ok(None);
         };
         let what = "the portable program";
-        let manifest = self.manifest(portable.digest, what)?;
+        let manifest = self.manifest(portable.digest, portable.size, what)?;
         let layer = manifest.layer_of(media::WASM);
         let layer = layer.map_err(|source| PullError::Malformed {
             what: format!("{what} of {}", self.reference),
@@ -292,10 +300,11 @@ impl Offer {
                 found: super::decode::quoted(&entry.digest),
             },
         })?;
-        self.manifest(digest, "the manifest")
+        self.manifest(digest, entry.size, "the manifest")
     }
 
-    fn manifest(&self, digest: Sha256Digest, what: &str) -> Result<Manifest, PullError> {
+    /// A manifest, whose entry in the index states its length in bytes.
+    fn manifest(&self, digest: Sha256Digest, size: u64, what: &str) -> Result<Manifest, PullError> {
         let what = format!("{what} sha256:{digest} of {}", self.reference.place());
         let malformed = |source| PullError::Malformed {
             what: what.clone(),
@@ -306,6 +315,11 @@ impl Offer {
             let what = "it is not there".to_owned();
             malformed(MalformedManifest::Part { what })
         })?;
+        let length = found.bytes.len() as u64;
+        if length != size {
+            let what = format!("it has {length} bytes, and the index lists {size} for it");
+            return Err(malformed(MalformedManifest::Part { what }));
+        }
         Manifest::decode(&found.bytes).map_err(malformed)
     }
 

@@ -84,8 +84,8 @@ pub enum PullError {
     },
     /// An artifact of another release than the one beside it.
     #[error(
-        "releases are mixed: the image for {fits} is {image}, and release {serial} lists {}",
-        listed.map_or("none for it".to_owned(), |it| it.to_string())
+        "releases are mixed: {}",
+        mixed(fits, *serial, *image, *listed, manifests.as_deref())
     )]
     Mixed {
         /// The target and profile.
@@ -94,9 +94,11 @@ pub enum PullError {
         serial: u64,
         /// The image that is there.
         image: VerityDigest,
-        /// The image that the release lists for the target and profile. It may be the same, with
-        /// another manifest.
+        /// The image that the release lists for the target and profile.
         listed: Option<VerityDigest>,
+        /// If it is the same image: the SHA-256 of the signed manifest that is there, and of the
+        /// one that the release lists.
+        manifests: Option<Box<[Sha256Digest; 2]>>,
     },
     /// The release lists artifacts that the index lacks.
     #[error("release {serial} is incomplete: it also lists {}", listed(missing))]
@@ -207,5 +209,52 @@ fn listed(items: &[String]) -> String {
     match items {
         [] => "no target".to_owned(),
         items => items.join(", "),
+    }
+}
+
+/// How an artifact differs from the one that a release lists: in its image, or else in its signed
+/// manifest.
+fn mixed(
+    fits: &str,
+    serial: u64,
+    image: VerityDigest,
+    listed: Option<VerityDigest>,
+    manifests: Option<&[Sha256Digest; 2]>,
+) -> String {
+    match (listed, manifests) {
+        (_, Some([found, listed])) => format!(
+            "the signed manifest for {fits} is sha256:{found}, and release {serial} lists \
+             sha256:{listed} with the same image"
+        ),
+        (Some(listed), None) => {
+            format!("the image for {fits} is {image}, and release {serial} lists {listed}")
+        }
+        (None, None) => {
+            format!("the image for {fits} is {image}, and release {serial} lists none for it")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mixed_releases_are_told_apart() {
+        let (image, other) = (VerityDigest([1; 32]), VerityDigest([2; 32]));
+        let manifests = [Sha256Digest([3; 32]), Sha256Digest([4; 32])];
+        let said = |listed, manifests| mixed("a (b)", 7, image, listed, manifests);
+        assert_eq!(
+            said(None, None),
+            format!("the image for a (b) is {image}, and release 7 lists none for it")
+        );
+        assert_eq!(
+            said(Some(other), None),
+            format!("the image for a (b) is {image}, and release 7 lists {other}")
+        );
+        let same = said(Some(image), Some(&manifests));
+        for digest in manifests {
+            assert!(same.contains(&format!("sha256:{digest}")), "{same}");
+        }
     }
 }

@@ -46,6 +46,30 @@ fn parts_are_where_they_belong() {
 }
 
 #[test]
+fn a_password_is_not_repeated() {
+    let digest = format!("user:secret@r.example/shop@sha256:{HEX}");
+    for text in [
+        "user:secret@r.example/shop",
+        "user:secret@r.example:5000/a/b:v1",
+        "https://user:secret@r.example/shop",
+        "user:sec@secret@r.example/shop",
+        "user:secret/secret@r.example/shop",
+        "secret://secret@r.example/shop",
+        "user:secret@localhost",
+        &digest,
+    ] {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let error = parse("user:secret@r.example/shop:v1").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "leave out what is before `@r.example/shop:v1`: credentials belong in Docker's \
+         configuration (`docker login`)"
+    );
+}
+
+#[test]
 fn every_error_names_what_is_wrong() {
     let long = format!("r.example/{}", "a".repeat(250));
     let cases = [

@@ -72,16 +72,20 @@ impl Asked<'_> {
         let Some(release) = self.release.map(|it| &it.release) else {
             return Ok(());
         };
-        if release.lists(Sha256Digest::of(chosen.envelope.payload())) {
+        let payload = Sha256Digest::of(chosen.envelope.payload());
+        if release.lists(payload) {
             return Ok(());
         }
         let manifest = &chosen.manifest;
         let listed = release.artifact(&manifest.target.id, &manifest.engine.profile);
+        let image = manifest.image.fsverity;
+        let same = listed.filter(|it| it.image.fsverity == image);
         Err(PullError::Mixed {
             fits: chosen.fits(),
             serial: release.serial,
-            image: manifest.image.fsverity,
+            image,
             listed: listed.map(|it| it.image.fsverity),
+            manifests: same.map(|it| Box::new([payload, it.manifest])),
         })
     }
 }

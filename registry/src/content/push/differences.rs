@@ -5,12 +5,12 @@
 //! If the tag already names the same image, its differences stay: so a second push of the same
 //! artifacts gives the same digests.
 
-use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use edgec_artifact::{Image, MAX_ARTIFACT_LEN, VerityDigest};
+use edgec_artifact::{Image, VerityDigest};
 use edgec_verifier::{describe_unsigned, error_chain};
 
+use super::super::decompressed::decompressed;
 use super::super::descriptor;
 use super::super::log::Counted;
 use super::super::media;
@@ -21,7 +21,7 @@ use super::super::pull_error::PullError;
 use super::super::push_error::PushError;
 use super::super::session::Session;
 use super::artifact::Native;
-use super::compress::{LEVEL, WINDOW_LOG};
+use super::compress::LEVEL;
 use super::{Push, PushBase, PushedDifference};
 use crate::{BlobSource, Descriptor, RegistryError};
 
@@ -30,6 +30,9 @@ const MOST: usize = 4;
 /// A difference must be smaller than three fifths of the whole image. Otherwise the registry keeps
 /// it for little.
 const WORTH: (u64, u64) = (3, 5);
+
+/// The longest base that comes from a registry, in bytes (256 MiB).
+const MAX_BASE_LEN: u64 = 256 << 20;
 
 /// The images that hosts may have.
 pub(super) struct Bases<'p> {
@@ -147,13 +150,18 @@ impl<'p> Bases<'p> {
             }
         }
         for (what, offer) in &self.named {
-            let base = |source| PushError::Base {
-                what: what.clone(),
-                source: Box::new(source),
-            };
             if let Some(entry) = same_place(offer, native) {
-                let bytes = making.fetched(offer, entry).map_err(base)?;
-                making.against(&bytes, Image::of(&bytes).fsverity)?;
+                match making.fetched(offer, entry) {
+                    Ok(bytes) => making.against(&bytes, Image::of(&bytes).fsverity)?,
+                    // It is sound, but of no use.
+                    Err(error @ PullError::Length { .. }) => no_difference(progress, what, &error),
+                    Err(source) => {
+                        return Err(PushError::Base {
+                            what: what.clone(),
+                            source: Box::new(source),
+                        });
+                    }
+                }
             }
         }
         if let Some(offer) = &self.before
@@ -281,38 +289,25 @@ impl Making<'_> {
             what: what.clone(),
             source,
         })?;
-        let compressed = |source| PullError::Compressed {
-            what: what.clone(),
-            source,
-        };
-        let mut bytes = Limited(Vec::new());
-        let mut decoder = zstd::stream::write::Decoder::new(&mut bytes).map_err(compressed)?;
-        decoder.window_log_max(WINDOW_LOG).map_err(compressed)?;
-        let fetched = offer.place.blob(layer, &mut decoder, self.progress);
-        fetched
-            .and_then(|()| decoder.flush().map_err(RegistryError::Sink))
-            .map_err(|error| match error {
-                RegistryError::Sink(source) => compressed(source),
-                error => error.into(),
-            })?;
-        drop(decoder);
-        Ok(bytes.0)
+        let most = longest_base(self.image.len() as u64);
+        decompressed(&offer.place, layer, most, &what, self.progress)
     }
 }
 
-/// Bytes up to a limit.
-struct Limited(Vec<u8>);
+/// The longest base that comes from a registry. Making a difference takes eight times its length in
+/// memory, and an image that is much longer than the new one has little in common with it.
+fn longest_base(new: u64) -> u64 {
+    MAX_BASE_LEN.min(new.saturating_mul(4))
+}
 
-impl Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() as u64 + bytes.len() as u64 > MAX_ARTIFACT_LEN {
-            return Err(io::Error::other("it is too long for a base"));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    #[test]
+    fn a_base_is_not_much_longer_than_the_image() {
+        assert_eq!(longest_base(1000), 4000);
+        assert_eq!(longest_base(MAX_BASE_LEN), MAX_BASE_LEN);
+        assert_eq!(longest_base(u64::MAX), MAX_BASE_LEN);
     }
 }
