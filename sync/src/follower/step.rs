@@ -230,9 +230,13 @@ impl Follower {
                 "sync-chosen",
                 format!(
                     "{what} is in the store, but version {current} was chosen with `edgec store \
-                     use` and stays current: choose {version} with `edgec store use {} \
+                     use` and stays current: choose {version} with `edgec store use {}{} \
                      --app-version {version}`, and newer releases are followed again",
-                    self.config.name
+                    self.config.name,
+                    match &self.config.channel {
+                        Some(channel) => format!(" --channel {channel}"),
+                        None => String::new(),
+                    }
                 ),
             )),
             Some(Standing::Lacks { current, targets }) => Err(Trouble::refused(

@@ -347,7 +347,7 @@ fn a_version_that_was_chosen_by_hand_stays() {
     world.publish(3, 3);
     let says = host.fails("sync-chosen");
     assert!(
-        says.contains("edgec store use shop --app-version 3"),
+        says.contains("edgec store use shop --channel stable --app-version 3"),
         "{says}"
     );
     assert_eq!(host.machine().current, Some(1));
