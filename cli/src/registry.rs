@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use edgec_registry::{ConnectOptions, Reference, Session};
+use edgec_registry::{ConnectOptions, Reference, ReferenceError, Session};
 
 use crate::failure::Failure;
 use crate::failures::registry::reference_failure;
@@ -34,5 +34,12 @@ impl RegistryArguments {
 /// A reference that a user has written.
 pub(crate) fn reference(text: &str) -> Result<Reference, Failure> {
     let parsed = text.parse();
-    parsed.map_err(|error| reference_failure(&error).about(text))
+    parsed.map_err(|error| {
+        let failure = reference_failure(&error);
+        match error {
+            // A password does not belong in a log.
+            ReferenceError::Credentials { rest } => failure.about(format!("…@{rest}")),
+            _ => failure.about(text),
+        }
+    })
 }

@@ -240,6 +240,15 @@ impl FromStr for Reference {
             let rest = text.get(at + 1..).unwrap_or_default().to_owned();
             return Err(ReferenceError::Credentials { rest });
         }
+        // The same without a repository. A digest of another kind is named as one.
+        if let Some((before, rest)) = text.rsplit_once('@')
+            && before.contains(':')
+            && !before.contains('/')
+            && !rest.starts_with("sha")
+        {
+            let rest = rest.to_owned();
+            return Err(ReferenceError::Credentials { rest });
+        }
         if let Some((scheme, _)) = text.split_once("://") {
             let scheme = format!("{scheme}://");
             return Err(ReferenceError::Scheme { scheme });

@@ -79,7 +79,8 @@ pub(super) const SUBJECT: Subject = Subject {
             code: "registry-insecure",
             what: "The registry points at an address without TLS.",
             remedy: "edgec does not follow it, because credentials or content would be unprotected. \
-                 Repair the registry's configuration, or allow it with `--plain-http`.",
+                 Repair the registry's configuration. `--plain-http` allows `http`, and no option \
+                 allows another address, such as `file`.",
         },
         Explanation {
             code: "registry-other-place",

@@ -50,6 +50,10 @@ pub(crate) fn registry_failure(error: &RegistryError) -> Failure {
         RegistryError::Digest { .. } | RegistryError::Size { .. } => {
             "the registry or something on the way has changed it: do not use it, and push it again"
         }
+        // It may be a file of this machine, or anything else.
+        RegistryError::Insecure { address, .. } if !address.starts_with("http://") => {
+            "the registry is misconfigured, or means harm: no option allows such an address"
+        }
         RegistryError::Insecure { .. } => {
             "the registry's configuration is wrong; --plain-http allows it for every registry of \
              this command"

@@ -12,6 +12,7 @@ use super::native::NativeEntry;
 use super::offer::Offer;
 use super::progress::Progress;
 use super::pull_error::PullError;
+use crate::Reference;
 
 /// How much is taken of one offer, in bytes (2 GiB): the longest artifact and its debug file.
 const MAX_TAKEN: u64 = 2 << 30;
@@ -106,19 +107,37 @@ impl Offer {
     fn count(&self, bytes: &[u8]) -> Result<(), PullError> {
         let more = bytes.len() as u64;
         let before = self.taken.fetch_add(more, Ordering::Relaxed);
-        let sum = before.saturating_add(more);
-        match sum > MAX_TAKEN {
-            true => Err(PullError::Length {
-                what: format!("what was taken of {}", self.reference()),
-                found: sum,
-                wanted: MAX_TAKEN,
-            }),
-            false => Ok(()),
-        }
+        within(before.saturating_add(more), self.reference())
     }
 
     /// How many more bytes may be taken.
     fn left(&self) -> u64 {
         MAX_TAKEN.saturating_sub(self.taken.load(Ordering::Relaxed))
+    }
+}
+
+/// Refuses more bytes than are taken of one offer.
+fn within(sum: u64, reference: &Reference) -> Result<(), PullError> {
+    match sum > MAX_TAKEN {
+        true => Err(PullError::Length {
+            what: format!("what was taken of {reference}"),
+            found: sum,
+            wanted: MAX_TAKEN,
+        }),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_of_an_offer_is_limited() {
+        let reference: Reference = "r.example/shop:v1".parse().unwrap();
+        assert!(within(MAX_TAKEN, &reference).is_ok());
+        let error = within(MAX_TAKEN + 1, &reference).unwrap_err();
+        assert_eq!(error.code(), "pull-damaged");
+        assert!(error.to_string().contains("r.example/shop:v1"), "{error}");
     }
 }

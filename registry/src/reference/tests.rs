@@ -60,6 +60,7 @@ fn a_password_is_not_repeated() {
     ] {
         let error = parse(text).unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
+        assert!(error.contains("docker login"), "{error}");
     }
     let error = parse("user:secret@r.example/shop:v1").unwrap_err();
     assert_eq!(
