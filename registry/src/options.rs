@@ -140,7 +140,7 @@ impl Retries {
 pub struct Timeouts {
     /// For a connection, TLS included.
     pub connect: Duration,
-    /// For the start of an answer, and for each 16 KiB of a transfer in either direction.
+    /// For the start of an answer, and for each 64 KiB of a download or 16 KiB of an upload.
     pub idle: Duration,
 }
 

@@ -199,9 +199,16 @@ impl Follower {
     ) -> Result<(VerifiedRelease, Option<VerifiedTimestamp>), Trouble> {
         let now = Self::now(shared)?;
         let refused = |error: ReleaseRefusal| {
+            let hint = match &error {
+                ReleaseRefusal::Statement { .. } => {
+                    "; if that key is right, give it the role in the trust policy (docs/policy.md)"
+                }
+                _ => "",
+            };
+            let error = error_chain(&error);
             Trouble::refused(
                 "sync-release",
-                format!("the release is refused: {}", error_chain(&error)),
+                format!("the release is refused: {error}{hint}"),
             )
         };
         let release = verify_release(&given.release, policy, now).map_err(refused)?;

@@ -148,6 +148,11 @@ impl Files {
             let is_shared = matches!(file.kind, AttachedKind::CycloneDx | AttachedKind::Spdx);
             let name = if is_shared { &stem } else { &own };
             let path = folder.join(format!("{name}.{}", file.kind.ending()));
+            let path = match file.kind {
+                // The proofs of all artifacts travel with each: only the log's key tells them apart.
+                AttachedKind::LogProof => self.numbered(path, &file.bytes),
+                _ => path,
+            };
             let wanted = match file.kind {
                 AttachedKind::Debug => Wanted::DebugFile,
                 AttachedKind::CycloneDx | AttachedKind::Spdx => Wanted::Sbom,
@@ -190,6 +195,18 @@ impl Files {
             self.put(path("timestamp.json"), Wanted::Attestation, timestamp)?;
         }
         Ok(())
+    }
+
+    /// The path of a file of which there may be several: the same, or the first with a number
+    /// that is free or has the same content.
+    fn numbered(&self, path: PathBuf, bytes: &[u8]) -> PathBuf {
+        let is_free = |path: &PathBuf| self.beside.get(path).is_none_or(|(_, it)| it == bytes);
+        let others = (2..).map(|number: usize| {
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            path.with_extension(format!("{number}.{ending}"))
+        });
+        let mut candidates = std::iter::once(path.clone()).chain(others);
+        candidates.find(is_free).unwrap_or_else(|| path.clone())
     }
 
     /// Adds a file. Two artifacts may share one, but not two that differ.
@@ -289,5 +306,28 @@ impl Report {
             text.push_str("  no key or policy named: signatures were not verified\n");
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proofs_of_several_artifacts_have_numbers() {
+        let mut files = Files::default();
+        let path = PathBuf::from("shop.x86_64.tlog-proof");
+        for (bytes, name) in [
+            (b"a", "shop.x86_64.tlog-proof"),
+            (b"b", "shop.x86_64.2.tlog-proof"),
+            (b"a", "shop.x86_64.tlog-proof"),
+            (b"c", "shop.x86_64.3.tlog-proof"),
+        ] {
+            let free = files.numbered(path.clone(), bytes);
+            assert_eq!(free, Path::new(name));
+            files
+                .put(free, Wanted::Attestation, bytes.to_vec())
+                .unwrap();
+        }
     }
 }
