@@ -6,8 +6,10 @@ use std::io::{self, Read as _, Seek as _};
 use super::log::Counted;
 use super::progress::Progress;
 use super::pull_error::PullError;
-use super::push::WINDOW_LOG;
 use crate::{Descriptor, RegistryError};
+
+/// The longest window, as a power of two. A reader needs so much memory at most (128 MiB).
+pub(crate) const WINDOW_LOG: u32 = 27;
 
 /// What compressed bytes may have more than their content, in bytes (1 MiB).
 const SLACK: u64 = 1 << 20;

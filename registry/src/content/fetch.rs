@@ -15,12 +15,12 @@ use edgec_store::ArtifactStore;
 use edgec_verifier::error_chain;
 
 use self::checked::Checked;
+use super::decompressed::WINDOW_LOG;
 use super::log::Counted;
 use super::manifest::Manifest;
 use super::media;
 use super::progress::Progress;
 use super::pull_error::PullError;
-use super::push::WINDOW_LOG;
 use crate::RegistryError;
 
 /// The folder of a store for unfinished files.

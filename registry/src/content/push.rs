@@ -14,7 +14,6 @@ mod signed;
 
 use edgec_artifact::{Sha256Digest, UnixTime, VerityDigest};
 
-pub(crate) use self::compress::WINDOW_LOG;
 
 use self::prepare::Prepared;
 use super::attached::Attached;

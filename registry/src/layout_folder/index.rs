@@ -57,8 +57,8 @@ pub(super) fn is_layout(folder: &Path) -> Result<bool, RegistryError> {
     }
 }
 
-/// Makes the folder a layout, unless it is one. A folder with something else is refused: nothing of it
-/// would be lost, but no one would expect these files there.
+/// Makes the folder a layout, unless it is one. A folder with something else is refused: nothing of
+/// it would be lost, but no one would expect these files there.
 pub(super) fn make(folder: &Path) -> Result<(), RegistryError> {
     if is_layout(folder)? {
         return Ok(());

@@ -1,5 +1,7 @@
 //! What a host does when releases come, fail, are bad, or are not to be trusted, and when it is
 //! killed. The state and the statuses are real.
+//!
+//! More than 400 lines: one table of cases about one host, which read best beside each other.
 
 mod world;
 

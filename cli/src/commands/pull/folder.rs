@@ -149,7 +149,8 @@ impl Files {
             let name = if is_shared { &stem } else { &own };
             let path = folder.join(format!("{name}.{}", file.kind.ending()));
             let path = match file.kind {
-                // The proofs of all artifacts travel with each: only the log's key tells them apart.
+                // The proofs of all artifacts travel with each: only the log's key tells which is
+                // about which.
                 AttachedKind::LogProof => self.numbered(path, &file.bytes),
                 _ => path,
             };

@@ -11,13 +11,12 @@ use edgec_artifact::Sha256Digest;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
+use super::super::decompressed::WINDOW_LOG;
 use super::super::descriptor;
 use crate::Descriptor;
 
 /// The level of Zstandard. Images are compressed once and fetched by every host.
 pub(super) const LEVEL: i32 = 19;
-/// The longest window, as a power of two. A reader needs so much memory at most (128 MiB).
-pub(crate) const WINDOW_LOG: u32 = 27;
 
 /// A compressed file.
 pub(crate) struct Compressed {

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use edgec_artifact::Manifest;
 
+use super::super::decompressed::WINDOW_LOG;
 use super::super::media;
 use super::super::offer::Offer;
 use super::super::progress::Progress;
-use super::compress::WINDOW_LOG;
 use crate::Descriptor;
 
 /// The layer with this image, if an offer has it for the same target and profile, and its bytes are

@@ -1,4 +1,6 @@
 //! Hosts with a registry, a store, a clock and a gate that tests move. The state is real.
+//!
+//! More than 400 lines: one world, whose parts know each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
