@@ -83,7 +83,11 @@ pub use manifest::{
 pub use name::{NameError, check_name};
 pub use note_key::{NoteKey, NoteKeyError, NoteKeyKind};
 pub use pem::{PemError, split_pems, tidy_pem, tidy_pems};
-pub use provenance::{AskedBuild, BUILD_TYPE, BuildSource, Material, PROVENANCE_PREDICATE_TYPE, Provenance, ProvenanceClaims, ProvenanceError, SOURCE_EXTENSION, UNNAMED_BUILDER, MAX_SBOM_LEN, SBOM_MEDIA_TYPES};
+pub use provenance::{
+    AskedBuild, BUILD_TYPE, BuildSource, MAX_SBOM_LEN, Material, PROVENANCE_PREDICATE_TYPE,
+    Provenance, ProvenanceClaims, ProvenanceError, SBOM_MEDIA_TYPES, SOURCE_EXTENSION,
+    UNNAMED_BUILDER,
+};
 pub use rebuilt::{REBUILD_PREDICATE_TYPE, RebuildStatement};
 pub use release::{RELEASE_PREDICATE_TYPE, Release, ReleaseNumbers, ReleasedArtifact};
 pub use signer_keys::SignerKeys;

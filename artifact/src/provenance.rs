@@ -25,8 +25,7 @@ pub const BUILD_TYPE: &str = "https://edgec.dev/build/v1";
 pub const UNNAMED_BUILDER: &str = "https://edgec.dev/builder/unnamed/v1";
 
 /// The media types of bills of materials, as a provenance lists them: CycloneDX and SPDX, in JSON.
-pub const SBOM_MEDIA_TYPES: [&str; 2] =
-    ["application/vnd.cyclonedx+json", "application/spdx+json"];
+pub const SBOM_MEDIA_TYPES: [&str; 2] = ["application/vnd.cyclonedx+json", "application/spdx+json"];
 
 /// The longest bill of materials, in bytes (16 MiB).
 pub const MAX_SBOM_LEN: u64 = 16 << 20;

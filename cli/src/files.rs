@@ -18,8 +18,8 @@ use crate::stdin::ReadBefore;
 pub(crate) use crate::stdin::STDIN;
 
 pub(crate) use input::{
-    digest, read, read_artifact, read_attestation, read_log, read_public, read_sbom, read_short, read_text,
-    unreadable,
+    digest, read, read_artifact, read_attestation, read_log, read_public, read_sbom, read_short,
+    read_text, unreadable,
 };
 pub(crate) use output::{
     exists, refuse_dash, refuse_existing, refuse_other, refuse_stdin_twice, refuse_unwritable,

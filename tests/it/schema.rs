@@ -183,7 +183,11 @@ fn every_verb_keeps_to_the_schema() {
         ("report bad.wat -o report.html", "report", 1),
         ("push oci-layout:layout:v1 good.cwasm", "push", 0),
         ("push oci-layout:layout:v1 bad.wat", "push", 1),
-        ("pull oci-layout:layout:v1 --all-targets -o pulled", "pull", 0),
+        (
+            "pull oci-layout:layout:v1 --all-targets -o pulled",
+            "pull",
+            0,
+        ),
         (
             "pull oci-layout:layout:v1 --store pulled-store --key key.pub.pem",
             "pull",

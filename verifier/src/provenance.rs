@@ -46,7 +46,9 @@ impl Expected {
         let provenance = self.provenance_about(policy, manifest, now)?;
         let attestation = Attestation::decode(provenance).ok()?;
         let claims = ProvenanceClaims::decode(attestation.payload()).ok()?;
-        let listed = self.sboms().find(|(digest, _)| claims.sboms.contains(digest));
+        let listed = self
+            .sboms()
+            .find(|(digest, _)| claims.sboms.contains(digest));
         listed.map(|(_, sbom)| sbom)
     }
 }

@@ -213,7 +213,9 @@ fn compile(planned: &Planned, progress: &Progress) -> Result<Done<Unsigned>, Fai
         return Err(budgets::failure(&excesses));
     }
     let artifacts = match &planned.origin {
-        Some(origin) => artifacts.with_provenance(build, &bills::stated(planned, origin, &sboms))?,
+        Some(origin) => {
+            artifacts.with_provenance(build, &bills::stated(planned, origin, &sboms))?
+        }
         None => artifacts,
     };
     let is_compared = !planned.budgets.denies_new_capabilities() || !planned.previous.is_empty();
@@ -286,11 +288,7 @@ fn check(
 }
 
 /// Asks the policy of an input, if it has one, whether it accepts an artifact.
-fn accepted(
-    planned: &Planned,
-    artifact: &BuiltArtifact,
-    sboms: &[NewFile],
-) -> Result<(), Failure> {
+fn accepted(planned: &Planned, artifact: &BuiltArtifact, sboms: &[NewFile]) -> Result<(), Failure> {
     let Some((file, policy)) = &planned.policy else {
         return Ok(());
     };

@@ -76,7 +76,9 @@ pub enum ConfigError {
         at: Option<TextPlace>,
     },
     /// `[sync]` keeps a store current, and the file names none.
-    #[error("`[sync]` keeps a store current, and the file names none: write `[store]`, with `path`")]
+    #[error(
+        "`[sync]` keeps a store current, and the file names none: write `[store]`, with `path`"
+    )]
     SyncWithoutStore {
         /// Its place.
         at: Option<TextPlace>,

@@ -14,7 +14,6 @@ mod signed;
 
 use edgec_artifact::{Sha256Digest, UnixTime, VerityDigest};
 
-
 use self::prepare::Prepared;
 use super::attached::Attached;
 use super::log::Traffic;
