@@ -357,15 +357,17 @@ fn alone() -> Outcome {
 }
 
 /// The crates that are published.
-const LIBRARIES: [&str; 11] = [
+const LIBRARIES: [&str; 13] = [
     "edgec-artifact",
     "edgec-builder",
     "edgec-compiler",
+    "edgec-differences",
     "edgec-files",
     "edgec-host",
     "edgec-loader",
     "edgec-packager",
     "edgec-pages",
+    "edgec-sbom",
     "edgec-store",
     "edgec-targets",
     "edgec-verifier",
