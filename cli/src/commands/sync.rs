@@ -49,16 +49,16 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
     /// One round, then the end
-    #[arg(long)]
+    #[arg(long, help_heading = "Rounds")]
     once: bool,
     /// The name of this host in the fleet [default: the `name` in the file, or the machine's name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Host")]
     name: Option<String>,
     /// The profile of the host that runs the programs (docs/targets.md) [default: this machine]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Host")]
     host: Option<PathBuf>,
     /// The folder of the state [default: `sync` in the store]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Host")]
     state: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Trust")]
     trust: PolicyArguments,
