@@ -176,16 +176,18 @@ impl Sync {
     /// Keeps all applications current until it is told to stop. A step that runs then is finished
     /// first.
     pub fn run(self, stop: &Stop) {
-        self.work(stop, |_| false);
+        self.work(stop, |_, _| false);
     }
 
     /// Brings every application as far as it can come now: it is current, waits for its turn, or
     /// has failed.
     #[must_use]
     pub fn once(self, stop: &Stop) -> Round {
-        let done = self.work(stop, |step| {
+        let done = self.work(stop, |step, now| {
             let rests = !matches!(step.phase, Phase::Watching | Phase::GoingBack);
-            step.trouble.is_some() || rests && step.phase != Phase::Admitting
+            let rests = rests && step.phase != Phase::Admitting;
+            // A release that waits while another one is watched comes right after that one.
+            step.trouble.is_some() || rests && step.due > now
         });
         let mut round = Round::default();
         for (follower, step) in done {
@@ -203,7 +205,7 @@ impl Sync {
     fn work(
         self,
         stop: &Stop,
-        ends: impl Fn(&Step) -> bool + std::marker::Sync,
+        ends: impl Fn(&Step, Instant) -> bool + std::marker::Sync,
     ) -> Vec<(Follower, Option<Step>)> {
         let begin = Instant::now();
         let tasks = self.followers.into_iter().map(|follower| Task {
@@ -265,7 +267,7 @@ enum Turn {
 }
 
 impl Queue {
-    fn work(&self, shared: &Shared, stop: &Stop, ends: &impl Fn(&Step) -> bool) {
+    fn work(&self, shared: &Shared, stop: &Stop, ends: &impl Fn(&Step, Instant) -> bool) {
         while !stop.is_told() {
             match self.next(Instant::now()) {
                 Turn::End => return,
@@ -277,7 +279,7 @@ impl Queue {
                     let step = stepped(&mut task.follower, shared, now);
                     let mut state = self.lock();
                     state.running = state.running.saturating_sub(1);
-                    if ends(&step) {
+                    if ends(&step, now) {
                         state.ended.push((task.follower, Some(step)));
                     } else {
                         task.due = step.due;

@@ -29,8 +29,9 @@ impl Follower {
             &self.known.trial,
             Some(trial) if matches!(trial.stage, Stage::GoingBack { .. })
         );
-        // A check of the gate does not wait for a registry either.
-        let checks = now >= self.next_check
+        // A check of the gate does not wait for a registry either, once there was a look.
+        let checks = self.status.polls > 0
+            && now >= self.next_check
             && matches!(&self.known.trial, Some(trial) if trial.stage == Stage::Watching);
         if !goes_back && !checks && now >= self.next_poll {
             self.tell(shared);
