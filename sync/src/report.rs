@@ -32,7 +32,7 @@ pub trait Report: Send + Sync {
     fn line(&self, level: Level, application: Option<&str>, message: &str);
 }
 
-/// Takes the lines, and tells nobody.
+/// Takes the lines, and drops them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unreported;
 

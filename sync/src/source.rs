@@ -101,7 +101,7 @@ impl Taken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// What was offered is refused: whoever publishes it has to do something.
+    /// What was offered is refused: its publisher has to do something.
     Refused,
     /// The network, the registry or this machine failed. It may be over the next time.
     Environment,

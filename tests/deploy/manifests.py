@@ -67,7 +67,7 @@ def refuses_what_is_wrong(deployment):
 
 
 def restricted(pod):
-    """The restricted profile of the Pod Security Standards, and a root that nobody writes to."""
+    """The restricted profile of the Pod Security Standards, and a read-only root file system."""
     whole = pod["securityContext"]
     assert whole["runAsNonRoot"] and whole["runAsUser"] >= 10000, whole
     assert whole["seccompProfile"]["type"] == "RuntimeDefault", whole

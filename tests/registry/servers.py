@@ -31,7 +31,7 @@ def free_port():
 
 def ends_with_parent():
     """In a new process: the kernel ends it with the thread that started it, so start servers in the
-    main thread. Then nothing is left if somebody kills the test."""
+    main thread. Then nothing is left if the test is killed."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-//! Which layers beside an image are read, and how much of them. Whoever writes to a registry could
+//! Which layers beside an image are read, and how much of them. A user of a registry could
 //! list hundreds of long ones, and all of them are kept in memory until the artifact is judged.
 
 use std::collections::BTreeSet;

@@ -40,7 +40,7 @@ const MARGIN: Duration = Duration::from_secs(10);
 pub(super) struct Authorization {
     /// It is marked as a secret, so that nothing prints it.
     pub(super) value: HeaderValue,
-    /// Whether it comes from credentials, and not from a token for anybody.
+    /// Whether it comes from credentials, and not from an anonymous token.
     pub(super) has_credentials: bool,
     ends: Option<Instant>,
 }

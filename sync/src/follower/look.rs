@@ -227,7 +227,7 @@ impl Follower {
         let stamp = given.timestamp.as_ref();
         let stamp = stamp.map(|bytes| verify_timestamp(bytes, &release, policy, now));
         let stamp = match stamp.transpose() {
-            // As in `edgec pull`: what nobody demands does not have to be fresh.
+            // As in `edgec pull`: a timestamp may be old if no rule demands one.
             Err(ReleaseRefusal::Stale { .. }) if check_stamped(None, policy).is_ok() => None,
             stamp => stamp.map_err(refused)?,
         };

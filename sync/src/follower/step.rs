@@ -24,7 +24,7 @@ impl Follower {
         if !self.is_read {
             self.read(shared)?;
         }
-        // A host that goes back asks nobody first.
+        // A host goes back without a look at the registry.
         let goes_back = matches!(
             &self.known.trial,
             Some(trial) if matches!(trial.stage, Stage::GoingBack { .. })
