@@ -11,9 +11,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-cross=${EDGEC_CROSS_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/edgec/cross}
-root=$cross/root
-suite=forky
 triple=aarch64-unknown-linux-gnu
 # A core without the atomic instructions of Armv8.1; the core of the newer target; all features of
 # the emulator.
@@ -22,35 +19,8 @@ newer=(neoverse-n1 max,pauth-impdef=on)
 
 step() { printf '\n=== %s (%d s)\n' "$*" "$SECONDS"; }
 
-# A separate Debian, with Rust, a standard library for arm64, and one version of the emulator.
 step "tools"
-need=()
-for tool in debootstrap:debootstrap curl:curl; do
-    command -v "${tool%:*}" >/dev/null || need+=("${tool#*:}")
-done
-[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need+=(debian-archive-keyring)
-if [ ${#need[@]} -gt 0 ]; then
-    apt-get update -q
-    apt-get install -q -y --no-install-recommends "${need[@]}"
-fi
-if [ "$(cat "$cross/ready" 2>/dev/null)" != "$suite" ]; then
-    mirror=$(tests/debian_mirror.sh)
-    rm -rf "$root" "$cross/ready"
-    mkdir -p "$root" "$cross/target"
-    debootstrap --force-check-gpg --variant=minbase --include=ca-certificates "$suite" "$root" \
-        "$mirror" /usr/share/debootstrap/scripts/sid
-    # A suite that is not released may be past its date. Its signatures are still checked.
-    echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90edgec"
-    cp /etc/resolv.conf "$root/etc/resolv.conf"
-    export DEBIAN_FRONTEND=noninteractive
-    chroot "$root" dpkg --add-architecture arm64
-    chroot "$root" apt-get update -q
-    chroot "$root" apt-get install -q -y --no-install-recommends rustc cargo gcc-aarch64-linux-gnu \
-        libc6-dev-arm64-cross libstd-rust-dev:arm64 qemu-user
-    chroot "$root" apt-get clean
-    mkdir -p "$root"/{edgec,cargo/registry,target,work}
-    echo "$suite" >"$cross/ready"
-fi
+tests/aarch64/cross.sh
 # This machine's cargo fetches the crates, from its configured source.
 cargo fetch --locked --quiet
 
@@ -63,23 +33,7 @@ finish() {
 trap finish EXIT
 
 # Runs in that Debian, with the sources and the crates, which it cannot write, and the artifacts.
-in_chroot=(
-    env ROOT="$root" SOURCES="$PWD" CRATES="${CARGO_HOME:-$HOME/.cargo}/registry"
-    TARGET="$cross/target" WORK="$work"
-    unshare --mount bash -euc '
-        bind() { mount --bind "$1" "$ROOT/$2"; }
-        bind "$SOURCES" edgec && mount -o remount,ro,bind "$ROOT/edgec"
-        bind "$CRATES" cargo/registry && mount -o remount,ro,bind "$ROOT/cargo/registry"
-        bind "$TARGET" target
-        bind "$WORK" work
-        bind /dev dev
-        mount -t proc proc "$ROOT/proc"
-        exec chroot "$ROOT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CARGO_HOME=/cargo \
-            CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never \
-            CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
-            QEMU_LD_PREFIX=/usr/aarch64-linux-gnu "$@"
-    ' in_chroot
-)
+in_chroot=(tests/aarch64/cross.sh --run "$work")
 examples=/target/$triple/debug/examples
 crates() { # CPU CARGO-COMMAND [OPTION]...
     "${in_chroot[@]}" env -C /edgec CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -cpu $1" \

@@ -1,7 +1,8 @@
 """The pairs that are measured: programs that a host has, and programs that it fetches.
 
-Programs come from the toolchains of tests/toolchains, and from the examples for the edge. What is
-made is kept in a folder. The Rust program is one of the guests that lie beside the repository.
+Programs come from the toolchains of tests/toolchains, from the examples for the edge, and from
+Debian's Rust (`compiled.py`). What is made is kept in a folder. One Rust program is of the guests
+that lie beside the repository.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "toolchains"))
 sys.path.insert(0, str(REPOSITORY / "examples" / "edge"))
 
 import build as examples  # noqa: E402  (these are beside this folder)
+import compiled  # noqa: E402
 import make  # noqa: E402
 from change import change  # noqa: E402
 
@@ -36,7 +38,10 @@ def pairs(folder, guests, only):
     """The pairs whose programs can be made, and those whose names contain one of `only`."""
     folder.mkdir(parents=True, exist_ok=True)
     for what, goal, programs in (
-        ("Rust: one function changed", 0.05, lambda: rust(folder, guests)),
+        ("Rust: one function changed", 0.05, lambda: compiled.rust(folder, "pages", 3)),
+        ("Rust, for size: the same", 0.05, lambda: compiled.rust(folder, "pages", "s")),
+        ("Rust, a small program: the same", 0.10, lambda: compiled.rust(folder, "orders", 3)),
+        ("Rust, an HTTP handler: a function got longer", 0.05, lambda: guest(folder, guests)),
         ("JavaScript: only the program changed", 0.05, lambda: javascript(folder)),
         ("JavaScript: a second application", 0.15, lambda: second(folder)),
         ("JavaScript: another build of its engine", 0.15, lambda: other_engine(folder, guests)),
@@ -51,8 +56,8 @@ def pairs(folder, guests, only):
         yield Pair(what, *found, goal)
 
 
-def rust(folder, guests):
-    """An HTTP handler before and after a change of one of its functions."""
+def guest(folder, guests):
+    """An HTTP handler before and after one of its functions got longer: in the compiled program."""
     base = guests and guests / RUST
     if not (base and base.is_file()):
         return None
