@@ -1,8 +1,8 @@
 """Rust programs, compiled before and after a change of one function in their source.
 
 The compiler is Debian's, with its library for WASI, in a folder that `tests/aarch64/cross.sh`
-makes. So the two programs differ as two versions of a developer do: the compiler decides anew what it
-inlines, and where functions and constants lie.
+makes. So the two programs differ as two versions of a developer do: the compiler decides anew what
+it inlines, and where functions and constants lie.
 """
 
 import shutil
@@ -14,8 +14,6 @@ SOURCES = Path(__file__).resolve().parent / "programs"
 DEBIAN = REPOSITORY / "tests" / "aarch64" / "cross.sh"
 PACKAGES = ("libstd-rust-dev-wasm32", "wasi-libc", "lld")
 TARGET = "wasm32-wasip1"
-# Debian's linker has a name of its own.
-LINKER = ("-C", "linker=wasm-ld")
 # What the change adds to `discount`, before its rule for customers who come again.
 BEFORE = "    if orders_before >= 3 {\n"
 ADDED = """\
@@ -38,30 +36,30 @@ def rust(folder, name, level):
         raise MakeError(f"{SOURCES} has other text")
     versions = {"before": text, "after": text.replace(BEFORE, ADDED + BEFORE)}
     return tuple(
-        compiled(folder / f"rust-{level}-{version}", level, text) / f"{name}.wasm"
+        compiled(folder / f"rust-{level}", version, level, text) / f"{name}.wasm"
         for version, text in versions.items()
     )
 
 
-def compiled(place, level, text):
-    """The folder of the programs."""
-    output = place / "target" / TARGET / "release"
-    source, ready = place / "src" / "lib.rs", place / "ready"
+def compiled(place, version, level, text):
+    """The folder of the programs of a version. All versions have the same paths in them."""
+    output = place / version
+    ready = output / "lib.rs"
     if ready.is_file() and ready.read_text() == text:
         return output
     run(DEBIAN, "--packages", *PACKAGES)
     run("cargo", "fetch", "--quiet", "--locked", "--manifest-path", SOURCES / "Cargo.toml")
-    shutil.rmtree(place, ignore_errors=True)
-    ignored = shutil.ignore_patterns("target")
-    shutil.copytree(SOURCES, place, ignore=ignored)
-    source.write_text(text)
-    # Both have the same path there, which is also in the program.
+    shutil.copytree(SOURCES, place, dirs_exist_ok=True)
+    (place / "src" / "lib.rs").write_text(text)
     settings = (
         "CARGO_TARGET_DIR=/work/target",
         f"CARGO_PROFILE_RELEASE_OPT_LEVEL={level}",
-        f"CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS={' '.join(LINKER)}",
+        "CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS=-C linker=wasm-ld",
     )
     build = ("cargo", "build", "--locked", "--offline", "--release", "--target", TARGET)
     run(DEBIAN, "--run", place, "env", "-C", "/work", *settings, *build)
+    output.mkdir(exist_ok=True)
+    for program in (place / "target" / TARGET / "release").glob("*.wasm"):
+        shutil.copy(program, output)
     ready.write_text(text)
     return output

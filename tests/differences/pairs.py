@@ -40,7 +40,7 @@ def pairs(folder, guests, only):
     for what, goal, programs in (
         ("Rust: one function changed", 0.05, lambda: compiled.rust(folder, "pages", 3)),
         ("Rust, for size: the same", 0.05, lambda: compiled.rust(folder, "pages", "s")),
-        ("Rust, a small program: the same", 0.10, lambda: compiled.rust(folder, "orders", 3)),
+        ("Rust, a small program: the same", 0.05, lambda: compiled.rust(folder, "orders", 3)),
         ("Rust, an HTTP handler: a function got longer", 0.05, lambda: guest(folder, guests)),
         ("JavaScript: only the program changed", 0.05, lambda: javascript(folder)),
         ("JavaScript: a second application", 0.15, lambda: second(folder)),
