@@ -1,9 +1,11 @@
 //! From a reference to its place.
 
 use std::path::Path;
+#[cfg(feature = "network")]
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::layout_folder::LayoutFolder;
+#[cfg(feature = "network")]
 use crate::network::{Client, NetworkRepository};
 use crate::{ConnectOptions, Reference, RegistryError, Repository};
 
@@ -25,6 +27,7 @@ pub fn connect(
 pub struct Connector {
     options: ConnectOptions,
     /// Made for the first registry: folders need none.
+    #[cfg(feature = "network")]
     client: Mutex<Option<Arc<Client>>>,
 }
 
@@ -33,6 +36,7 @@ impl Connector {
     pub fn new(options: ConnectOptions) -> Self {
         Self {
             options,
+            #[cfg(feature = "network")]
             client: Mutex::new(None),
         }
     }
@@ -48,10 +52,23 @@ impl Connector {
             let folder = reference.folder().unwrap_or_else(|| Path::new("."));
             return Ok(Box::new(LayoutFolder::new(folder.to_owned())));
         };
-        let repository = NetworkRepository::new(self.client()?, registry, repository)?;
+        self.network(registry, repository)
+    }
+
+    #[cfg(not(feature = "network"))]
+    fn network(&self, _: &str, _: &str) -> Result<Box<dyn Repository>, RegistryError> {
+        Err(RegistryError::Client {
+            reason: "this program was compiled without the feature `network`".to_owned(),
+        })
+    }
+
+    #[cfg(feature = "network")]
+    fn network(&self, registry: &str, name: &str) -> Result<Box<dyn Repository>, RegistryError> {
+        let repository = NetworkRepository::new(self.client()?, registry, name)?;
         Ok(Box::new(repository))
     }
 
+    #[cfg(feature = "network")]
     fn client(&self) -> Result<Arc<Client>, RegistryError> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = client.as_ref() {

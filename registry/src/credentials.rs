@@ -1,6 +1,6 @@
 //! Who a host says it is at a registry. Secrets are never printed: these types have no text form.
 
-mod docker_file;
+pub(crate) mod docker_file;
 mod helper;
 
 use std::env;
@@ -11,7 +11,7 @@ use crate::{Credentials, RegistryError};
 
 /// What a host shows to a registry or its token service.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Login {
+pub enum Login {
     /// A name and a password.
     Basic {
         /// The name.

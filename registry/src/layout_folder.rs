@@ -8,7 +8,7 @@
 //! Source: OCI Image Specification 1.1, `image-layout.md`.
 
 mod blobs;
-mod index;
+pub(crate) mod index;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

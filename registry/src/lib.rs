@@ -2,16 +2,24 @@
 
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
+#![cfg_attr(
+    not(feature = "network"),
+    allow(dead_code, reason = "it is for requests")
+)]
 
 mod checked;
 mod connect;
 mod content;
 mod credentials;
 mod error;
+mod headers;
 mod layout_folder;
+#[cfg(feature = "network")]
 mod network;
 mod options;
 mod parallel;
+#[doc(hidden)]
+pub mod readers;
 mod reference;
 mod repository;
 mod retry;

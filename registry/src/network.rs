@@ -9,7 +9,6 @@
 
 mod answer;
 mod body;
-mod challenge;
 mod client;
 mod download;
 mod failure;

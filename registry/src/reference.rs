@@ -4,12 +4,15 @@
 //! grammar of `distribution/reference` for registries. Unlike other tools, edgec does not guess a
 //! registry: `shop` alone could be a typing error for a folder, and would go to Docker Hub.
 
+mod error;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use edgec_artifact::Sha256Digest;
 
+pub use self::error::ReferenceError;
 use crate::Which;
 
 /// What a layout in a folder is named with.
@@ -41,85 +44,6 @@ enum Place {
         repository: String,
     },
     Layout(PathBuf),
-}
-
-/// Why a text is not a reference.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReferenceError {
-    /// It is empty, or has nothing before the tag.
-    #[error("the reference has no name")]
-    Empty,
-    /// It is longer than any registry allows.
-    #[error("the reference is longer than {MAX_LEN} bytes")]
-    TooLong,
-    /// Something stands before the registry, such as a user and a password. It is not repeated:
-    /// messages end up in logs.
-    #[error(
-        "leave out what is before `@{rest}`: credentials belong in Docker's configuration \
-         (`docker login`)"
-    )]
-    Credentials {
-        /// What follows the `@`.
-        rest: String,
-    },
-    /// It starts like a URL.
-    #[error("leave out `{scheme}`: a reference is REGISTRY/REPOSITORY:TAG")]
-    Scheme {
-        /// `http://` or another.
-        scheme: String,
-    },
-    /// No registry is named.
-    #[error("`{text}` names no registry; write REGISTRY/{text}, such as docker.io/{text}")]
-    NoRegistry {
-        /// The whole name.
-        text: String,
-    },
-    /// The name of the registry is not a host name or address with an optional port.
-    #[error("`{registry}` is not a host name or address with an optional port")]
-    Registry {
-        /// The text before the first slash.
-        registry: String,
-    },
-    /// The name of the repository has letters that registries do not allow.
-    #[error(
-        "`{repository}` is not a repository name: it has lowercase letters and digits, separated \
-         by `/`, `.`, `_`, `__` or dashes"
-    )]
-    Repository {
-        /// The text between registry and tag.
-        repository: String,
-    },
-    /// The repository's name is too long.
-    #[error(
-        "the repository name has {len} bytes with its registry, and {MAX_NAME_LEN} are allowed"
-    )]
-    NameTooLong {
-        /// Its length in bytes.
-        len: usize,
-    },
-    /// The tag is not valid.
-    #[error(
-        "`{tag}` is not a tag: at most {MAX_TAG_LEN} letters, digits, `_`, `.` and `-`, and it \
-         does not start with `.` or `-`"
-    )]
-    Tag {
-        /// The tag.
-        tag: String,
-    },
-    /// The text after `@` is not a SHA-256 digest.
-    #[error("`{digest}` is not `sha256:` and 64 lowercase hexadecimal digits")]
-    Digest {
-        /// The text.
-        digest: String,
-    },
-}
-
-impl ReferenceError {
-    /// A short name for the error that does not change between releases.
-    pub fn code(&self) -> &'static str {
-        "registry-reference"
-    }
 }
 
 impl Reference {
@@ -213,8 +137,13 @@ impl Reference {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.place())?;
-        if let Some(tag) = &self.tag {
-            write!(f, ":{tag}")?;
+        match (&self.tag, &self.place) {
+            (Some(tag), _) => write!(f, ":{tag}")?,
+            // Otherwise the end of the folder's name would be read as a tag.
+            (None, Place::Layout(folder)) if ends_as_tag(&folder.to_string_lossy()).is_some() => {
+                f.write_str("/")?;
+            }
+            (None, _) => {}
         }
         match &self.digest {
             Some(digest) => write!(f, "@sha256:{digest}"),
@@ -282,14 +211,15 @@ impl FromStr for Reference {
             let repository = repository.to_owned();
             return Err(ReferenceError::Repository { repository });
         }
-        if name.len() > MAX_NAME_LEN {
-            return Err(ReferenceError::NameTooLong { len: name.len() });
-        }
         let is_official = registry == "docker.io" && !repository.contains('/');
         let repository = match is_official {
             true => format!("library/{repository}"),
             false => repository.to_owned(),
         };
+        let len = registry.len() + 1 + repository.len();
+        if len > MAX_NAME_LEN {
+            return Err(ReferenceError::NameTooLong { len });
+        }
         Ok(Self {
             place: Place::Registry {
                 registry: registry.to_ascii_lowercase(),
@@ -313,9 +243,9 @@ fn parse_layout(text: &str) -> Result<Reference, ReferenceError> {
         true => split_digest(text)?,
         false => (text, None),
     };
-    let (folder, tag) = match text.rsplit_once(':') {
-        Some((folder, tag)) if !tag.contains(['/', '\\']) => (folder, Some(parse_tag(tag)?)),
-        _ => (text, None),
+    let (folder, tag) = match ends_as_tag(text) {
+        Some((folder, tag)) => (folder, Some(parse_tag(tag)?)),
+        None => (text, None),
     };
     if folder.is_empty() {
         return Err(ReferenceError::Empty);
@@ -325,6 +255,12 @@ fn parse_layout(text: &str) -> Result<Reference, ReferenceError> {
         tag,
         digest,
     })
+}
+
+/// What is before and behind the last colon of a folder's name, if the end is a tag.
+fn ends_as_tag(text: &str) -> Option<(&str, &str)> {
+    let (folder, tag) = text.rsplit_once(':')?;
+    (!tag.contains(['/', '\\'])).then_some((folder, tag))
 }
 
 fn split_digest(text: &str) -> Result<(&str, Option<Sha256Digest>), ReferenceError> {

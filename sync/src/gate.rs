@@ -3,7 +3,7 @@
 
 mod command;
 mod metrics;
-mod prometheus;
+pub(crate) mod prometheus;
 
 use std::time::{Duration, Instant};
 

@@ -174,7 +174,7 @@ fn left(end: Instant) -> io::Result<Duration> {
 }
 
 /// The body of an answer with status 200, whole.
-fn body(url: &Url, answer: &[u8], limit: usize) -> Result<Vec<u8>, HttpError> {
+pub(crate) fn body(url: &Url, answer: &[u8], limit: usize) -> Result<Vec<u8>, HttpError> {
     let malformed = || HttpError::Malformed {
         url: url.to_string(),
     };

@@ -26,6 +26,8 @@ pub mod gate;
 mod http;
 pub mod machine;
 pub mod position;
+#[doc(hidden)]
+pub mod readers;
 mod report;
 mod runner;
 mod shelf;

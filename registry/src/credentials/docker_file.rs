@@ -22,7 +22,7 @@ const MAX_FILE_LEN: u64 = 1 << 20;
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 /// The logins of one file.
-pub(super) struct DockerFile {
+pub(crate) struct DockerFile {
     path: String,
     content: Content,
 }
@@ -64,17 +64,18 @@ impl DockerFile {
         };
         let bytes = read_bounded(file, MAX_FILE_LEN, length);
         let bytes = bytes.map_err(|error| failed(error.to_string()))?;
+        Self::parse(name, &bytes).map(Some)
+    }
+
+    /// The file at `path`, which has these bytes.
+    pub(crate) fn parse(path: String, bytes: &[u8]) -> Result<Self, RegistryError> {
         // The parser's own message may show a part of a secret.
-        let content = serde_json::from_slice(&bytes).map_err(|error| {
+        let content = serde_json::from_slice(bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            failed(format!(
-                "line {line}, column {column} is not as Docker writes it"
-            ))
+            let reason = format!("line {line}, column {column} is not as Docker writes it");
+            failed(&path, reason)
         })?;
-        Ok(Some(Self {
-            path: name,
-            content,
-        }))
+        Ok(Self { path, content })
     }
 
     /// The file at a path that a user named.
@@ -109,6 +110,16 @@ impl DockerFile {
         {
             return Ok(Some(login));
         }
+        self.own(registry, repository)
+    }
+
+    /// The login for a repository in the file itself.
+    pub(crate) fn own(
+        &self,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Login>, RegistryError> {
+        let keys = keys(registry, repository);
         let entry = keys.iter().find_map(|it| self.content.auths.get(it));
         let login = entry.map(Entry::login).transpose();
         let login = login.map_err(|what| failed(&self.path, format!("`{registry}`: {what}")))?;

@@ -30,7 +30,7 @@ struct Marker {
 /// `index.json`. Fields beside the entries stay as they are.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Index {
+pub(crate) struct Index {
     schema_version: u32,
     manifests: Vec<Descriptor>,
     #[serde(flatten)]
@@ -130,7 +130,12 @@ impl Index {
             return Err(damaged(&path, "it is missing".to_owned()));
         };
         let bytes = read_bounded(file, MAX_MANIFEST_LEN, length).map_err(|it| io(&path, it))?;
-        parse(&path, &bytes)
+        Self::parse(&path, &bytes)
+    }
+
+    /// The index in these bytes of the file at `path`.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, RegistryError> {
+        parse(path, bytes)
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<(), RegistryError> {
@@ -147,22 +152,22 @@ impl Index {
         put_all(vec![aside]).map_err(|error| io(&path, error.source))
     }
 
-    fn bytes(&self, folder: &Path) -> Result<Vec<u8>, RegistryError> {
+    pub(crate) fn bytes(&self, folder: &Path) -> Result<Vec<u8>, RegistryError> {
         serde_json::to_vec(self).map_err(|error| damaged(folder, error.to_string()))
     }
 
-    pub(super) fn entries(&self) -> &[Descriptor] {
+    pub(crate) fn entries(&self) -> &[Descriptor] {
         &self.manifests
     }
 
     /// The entry with a tag. If several have it, the last one.
-    pub(super) fn tagged(&self, tag: &str) -> Option<&Descriptor> {
+    pub(crate) fn tagged(&self, tag: &str) -> Option<&Descriptor> {
         let is_tagged = |it: &&Descriptor| it.annotations.get(REF_NAME).is_some_and(|it| it == tag);
         self.manifests.iter().rev().find(is_tagged)
     }
 
     /// Gives a tag to an entry, and takes it from all others.
-    pub(super) fn tag(&mut self, tag: &str, mut entry: Descriptor) {
+    pub(crate) fn tag(&mut self, tag: &str, mut entry: Descriptor) {
         let is_tagged = |it: &Descriptor| it.annotations.get(REF_NAME).is_some_and(|it| it == tag);
         let at = self.manifests.iter().position(is_tagged);
         self.manifests.retain(|it| !is_tagged(it));

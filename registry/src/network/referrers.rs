@@ -14,6 +14,7 @@ use url::Url;
 use super::request::{Access, Ask, pause};
 use super::{NetworkRepository, answer, manifests};
 use crate::checked::{MAX_MANIFEST_LEN, digest_of, fallback_tag, refers_to};
+use crate::headers::link::next_page;
 use crate::retry::Backoff;
 use crate::{Descriptor, RegistryError, StoredManifest, Which};
 
@@ -189,36 +190,4 @@ impl NetworkRepository {
 fn list_in(manifest: &StoredManifest, subject: Sha256Digest) -> Option<List> {
     let is_list = manifest.digest != subject && manifest.media_type == OCI_IMAGE_INDEX_MEDIA_TYPE;
     is_list.then(|| serde_json::from_slice(&manifest.bytes).ok())?
-}
-
-/// The address of the next page, if it is at the same registry.
-///
-/// Source: RFC 8288.
-fn next_page(headers: &HeaderMap, at: &Url) -> Option<Url> {
-    let link = headers.get(header::LINK)?.to_str().ok()?;
-    let link = link
-        .split(',')
-        .find(|it| it.contains("rel=\"next\"") || it.contains("rel=next"))?;
-    let (_, rest) = link.split_once('<')?;
-    let (address, _) = rest.split_once('>')?;
-    let url = at.join(address).ok()?;
-    (url.origin() == at.origin()).then_some(url)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_same_registry_has_the_next_page() {
-        let at = Url::parse("https://r.example/v2/a/referrers/x").unwrap();
-        let next = |link: &str| {
-            let header = (header::LINK, link.parse().unwrap());
-            next_page(&HeaderMap::from_iter([header]), &at).map(String::from)
-        };
-        let found = next("</v2/a/referrers/x?n=2>; rel=\"next\"").unwrap();
-        assert_eq!(found, "https://r.example/v2/a/referrers/x?n=2");
-        assert_eq!(next("<https://other.example/>; rel=\"next\""), None);
-        assert_eq!(next("</v2/a>; rel=\"last\""), None);
-    }
 }

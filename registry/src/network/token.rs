@@ -20,13 +20,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use url::Url;
 
-use super::challenge::{self, Challenge};
 use super::failure::{Failure, host_of};
 use super::loopback::is_loopback;
 use super::{NetworkRepository, answer};
 use crate::RegistryError;
 use crate::checked::shown;
 use crate::credentials::{self, Login};
+use crate::headers::challenge::{self, Challenge};
 
 /// The maximum length of a token service's answer, in bytes.
 const MAX_TOKEN_LEN: u64 = 1 << 20;

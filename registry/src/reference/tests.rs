@@ -46,6 +46,19 @@ fn parts_are_where_they_belong() {
 }
 
 #[test]
+fn what_follows_from_a_reference_prints_as_what_reads_the_same() {
+    // The last colon of this folder belongs to its name.
+    let it = parse("oci-layout:a:b:v1").unwrap();
+    let it = it.with_digest(Sha256Digest([0; 32]));
+    assert_eq!(parse(&it.to_string()).unwrap(), it);
+    // Docker Hub adds a part to the name.
+    let long = format!("docker.io/{}", "a".repeat(237));
+    assert_eq!(parse(&long).unwrap().to_string().len(), 255);
+    let error = parse(&format!("{long}a")).unwrap_err();
+    assert_eq!(error, ReferenceError::NameTooLong { len: 256 });
+}
+
+#[test]
 fn a_password_is_not_repeated() {
     let digest = format!("user:secret@r.example/shop@sha256:{HEX}");
     for text in [

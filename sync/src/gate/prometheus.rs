@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 
 /// What was counted about an application since its host started.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Sample {
+pub struct Sample {
     /// The version that the host serves.
-    pub(super) version: Option<u64>,
+    pub version: Option<u64>,
     /// Requests that ended, by outcome.
-    pub(super) outcomes: BTreeMap<String, u64>,
+    pub outcomes: BTreeMap<String, u64>,
     /// Requests that ended with a status of 500 or more.
-    pub(super) server_errors: u64,
+    pub server_errors: u64,
     /// How many requests took at most so long (in seconds). The last bucket has no bound.
-    pub(super) buckets: Vec<(f64, u64)>,
+    pub buckets: Vec<(f64, u64)>,
 }
 
 impl Sample {
     /// Reads what the metrics say about the application with this label.
-    pub(super) fn read(text: &str, label: &str) -> Self {
+    pub fn read(text: &str, label: &str) -> Self {
         let mut sample = Self::default();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         for (name, labels, value) in lines.filter_map(metric) {
@@ -40,7 +40,7 @@ impl Sample {
                 ("edgec_request_duration_seconds_bucket", Some(count)) => {
                     let bound = of("le").and_then(|bound| match bound {
                         "+Inf" => Some(f64::INFINITY),
-                        bound => bound.parse::<f64>().ok().filter(|it| it.is_finite()),
+                        bound => bound.parse::<f64>().ok().filter(is_time),
                     });
                     sample.buckets.extend(bound.map(|bound| (bound, count)));
                 }
@@ -54,7 +54,7 @@ impl Sample {
     }
 
     /// How many requests ended.
-    pub(super) fn requests(&self) -> u64 {
+    pub fn requests(&self) -> u64 {
         self.outcomes
             .values()
             .fold(0, |sum, it| sum.saturating_add(*it))
@@ -62,7 +62,7 @@ impl Sample {
 
     /// How many requests the program or the host failed: a client that went away, or whose request
     /// was malformed, says nothing about a release.
-    pub(super) fn failed(&self) -> u64 {
+    pub fn failed(&self) -> u64 {
         let of = |name: &str| self.outcomes.get(name).copied().unwrap_or_default();
         let bad = of("trapped")
             .saturating_add(of("unanswered"))
@@ -72,7 +72,7 @@ impl Sample {
     }
 
     /// What was counted since `before`. `None`: the host has started anew since.
-    pub(super) fn since(&self, before: &Self) -> Option<Self> {
+    pub fn since(&self, before: &Self) -> Option<Self> {
         let mut outcomes = BTreeMap::new();
         for (name, count) in &self.outcomes {
             let earlier = before.outcomes.get(name).copied().unwrap_or_default();
@@ -97,7 +97,7 @@ impl Sample {
 
     /// The time in seconds within which 99 of 100 requests ended, as a straight line through its
     /// bucket. Of the last bucket, its lower bound. `None` without requests.
-    pub(super) fn p99(&self) -> Option<f64> {
+    pub fn p99(&self) -> Option<f64> {
         let all = self.buckets.last()?.1;
         if all == 0 {
             return None;
@@ -117,6 +117,11 @@ impl Sample {
         }
         Some(low)
     }
+}
+
+/// Whether a number of seconds can be how long something took.
+fn is_time(seconds: &f64) -> bool {
+    seconds.is_finite() && *seconds >= 0.0
 }
 
 /// The name, the labels with their values, and the value of a line.
@@ -215,5 +220,7 @@ mod tests {
         }
         let line = "edgec_application_version{application=\"a\"} -1";
         assert_eq!(Sample::read(line, "a").version, None);
+        let line = "edgec_request_duration_seconds_bucket{application=\"a\",le=\"-1\"} 1";
+        assert_eq!(Sample::read(line, "a").buckets, []);
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 
 /// The way to log in that a registry asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Challenge {
+pub enum Challenge {
     /// A token of this service.
     Bearer {
         /// The address of the service.
@@ -21,7 +21,7 @@ pub(super) enum Challenge {
 }
 
 /// The challenge that suits best: a token before a password.
-pub(super) fn find(headers: &HeaderMap) -> Option<Challenge> {
+pub(crate) fn find(headers: &HeaderMap) -> Option<Challenge> {
     let values = headers.get_all(header::WWW_AUTHENTICATE).iter();
     let texts = values.filter_map(|it| it.to_str().ok());
     let found: Vec<Challenge> = texts.flat_map(parse).collect();
@@ -30,7 +30,7 @@ pub(super) fn find(headers: &HeaderMap) -> Option<Challenge> {
 }
 
 /// The challenges of one header that are known here.
-fn parse(text: &str) -> Vec<Challenge> {
+pub fn parse(text: &str) -> Vec<Challenge> {
     let mut found = Vec::new();
     for (scheme, parameters) in split(text) {
         let parameter = |name: &str| {
