@@ -15,25 +15,31 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use edgec_configuration::Form;
+pub use edgec_configuration::{PolicyConfig, TextError, TextPlace};
 use serde::Deserialize;
 use toml::Spanned;
 
 pub use self::application::{ApplicationConfig, ProfileName};
-pub use self::error::{ConfigError, TextPlace};
+pub use self::error::ConfigError;
 pub use self::gate::{GateConfig, MetricsConfig, WatchConfig};
 pub use self::registry::{PollConfig, RegistryConfig};
 pub use self::rollout::{First, RolloutConfig, WaveConfig};
 pub(crate) use self::values::Place;
-pub use self::values::{Period, Share, Url};
+pub use self::values::{Share, Url};
 
-/// The longest configuration, in bytes (1 MiB).
-const MAX_LEN: usize = 1 << 20;
-/// The only schema so far.
-const SCHEMA: u32 = 1;
+const FORM: Form = Form {
+    schema: 1,
+    list: "application",
+    nearest: edgec_verifier::nearest_name,
+};
+
 /// The greatest number of applications of one host.
 const MOST_APPLICATIONS: usize = 10_000;
+
+/// A duration of at most a year.
+pub type Period = edgec_configuration::Period<366>;
 
 /// Which references a host follows, and how.
 #[derive(Clone, Debug)]
@@ -61,20 +67,6 @@ pub struct FleetConfig {
     pub log: LogConfig,
     /// The applications.
     pub applications: Vec<ApplicationConfig>,
-}
-
-/// `[policy]`: the trust policy (`docs/policy.md`). It is read again for each release.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[non_exhaustive]
-pub struct PolicyConfig {
-    /// The file.
-    pub file: PathBuf,
-    /// Public keys, each of which must have signed the policy.
-    #[serde(default)]
-    pub roots: Vec<PathBuf>,
-    /// The file that remembers the newest policy, so that an older one is refused.
-    pub state: Option<PathBuf>,
 }
 
 /// `[log]`: what is written to standard error.
@@ -124,12 +116,6 @@ struct File {
     applications: Vec<Spanned<application::Entry>>,
 }
 
-/// The field that every schema has.
-#[derive(Deserialize)]
-struct Head {
-    schema: Option<u32>,
-}
-
 impl FleetConfig {
     /// Reads the text of a `FLEET.toml`.
     ///
@@ -137,20 +123,7 @@ impl FleetConfig {
     ///
     /// [`ConfigError`] for everything that `docs/sync.md` does not describe.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        if text.len() > MAX_LEN {
-            let (length, limit) = (text.len(), MAX_LEN);
-            return Err(ConfigError::TooLong { length, limit });
-        }
-        let malformed = |error| ConfigError::of_parser(text, &error);
-        // Another schema may have other names.
-        let head: Head = toml::from_str(text).map_err(malformed)?;
-        let expected = SCHEMA;
-        match head.schema {
-            Some(SCHEMA) => {}
-            Some(found) => return Err(ConfigError::OtherSchema { found, expected }),
-            None => return Err(ConfigError::NoSchema { expected }),
-        }
-        let file: File = toml::from_str(text).map_err(malformed)?;
+        let file: File = FORM.read(text)?;
         file.checked(text)
     }
 
@@ -161,9 +134,7 @@ impl FleetConfig {
         self.state.iter_mut().for_each(at);
         self.registry.ca.iter_mut().for_each(at);
         if let Some(policy) = &mut self.policy {
-            at(&mut policy.file);
-            policy.roots.iter_mut().for_each(at);
-            policy.state.iter_mut().for_each(at);
+            policy.in_folder(folder);
         }
         for application in &mut self.applications {
             application.reference.in_folder(folder);
@@ -174,9 +145,8 @@ impl FleetConfig {
 impl File {
     /// The configuration, if its parts agree.
     fn checked(self, text: &str) -> Result<FleetConfig, ConfigError> {
-        let value = |what: &str, span: &Range<usize>| ConfigError::Value {
-            what: what.to_owned(),
-            at: TextPlace::of(text, span),
+        let value = |what: &str, span: &Range<usize>| -> ConfigError {
+            TextError::value(what, text, span).into()
         };
         if let Some(name) = &self.name
             && !is_host_name(name.get_ref())
@@ -262,9 +232,6 @@ pub fn is_host_name(name: &str) -> bool {
     let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     (1..=253).contains(&name.len()) && name.chars().all(is_good)
 }
-
-/// The longest time that anything in the file can last (a year): sums of them do not overflow.
-pub(crate) const MAX_PERIOD: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use edgec_tests::repository;
 const EDGES: &[(&str, &[&str])] = &[
     ("edgec-targets", &[]),
     ("edgec-artifact", &["edgec-targets"]),
+    ("edgec-configuration", &[]),
     ("edgec-differences", &[]),
     ("edgec-files", &[]),
     ("edgec-sbom", &[]),
@@ -27,6 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "edgec-artifact",
             "edgec-compiler",
+            "edgec-configuration",
             "edgec-files",
             "edgec-packager",
             "edgec-targets",
@@ -42,7 +44,10 @@ const EDGES: &[(&str, &[&str])] = &[
         "edgec-loader",
         &["edgec-files", "edgec-store", "edgec-verifier"],
     ),
-    ("edgec-host", &["edgec-loader", "edgec-pages"]),
+    (
+        "edgec-host",
+        &["edgec-configuration", "edgec-loader", "edgec-pages"],
+    ),
     (
         "edgec-registry",
         &[
@@ -57,6 +62,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "edgec-sync",
         &[
             "edgec-artifact",
+            "edgec-configuration",
             "edgec-files",
             "edgec-registry",
             "edgec-store",
@@ -120,6 +126,7 @@ const ABSENT: &[(&str, &[&str])] = &[
         "edgec-sync",
         &["wasmtime", "wasm-opt", "aws-lc-rs", "openssl-sys"],
     ),
+    ("edgec-configuration", &["wasmtime", "ed25519-dalek"]),
     ("edgec-differences", &["wasmtime", "ed25519-dalek"]),
     ("edgec-sbom", &["wasmtime", "wasm-opt"]),
     ("edgec-verifier", WITHOUT_ENGINE),
@@ -354,6 +361,7 @@ fn sources() -> Vec<PathBuf> {
         "builder",
         "cli",
         "compiler",
+        "configuration",
         "differences",
         "files",
         "fuzz/src",

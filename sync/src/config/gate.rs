@@ -1,9 +1,11 @@
 //! `[gate]` and `[[watch]]`: what decides whether a release stays, and whom a host asks before it
 //! takes one.
 
+use edgec_configuration::positive;
 use serde::Deserialize;
 
-use super::values::{Period, Share, Url, positive};
+use super::Period;
+use super::values::{Share, Url};
 
 /// `[gate]`: what decides whether a release that was just admitted stays.
 #[derive(Clone, Debug, Deserialize, PartialEq)]

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use edgec_configuration::positive;
 use serde::Deserialize;
 
-use super::values::{Period, Share, positive};
+use super::Period;
+use super::values::Share;
 
 /// `[poll]`: how often a reference is looked at.
 #[derive(Clone, Debug, Deserialize, PartialEq)]

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::values::{Period, Share};
+use super::Period;
+use super::values::Share;
 
 /// The greatest number of waves.
 const MOST_WAVES: usize = 100;

@@ -2,114 +2,11 @@
 //! the parser adds its place.
 
 use std::fmt;
-use std::marker::PhantomData;
-use std::time::Duration;
 
+use edgec_configuration::{Word, words};
 use serde::{Deserialize, Deserializer, de};
 
-use super::MAX_PERIOD;
-
-/// A value that is written as text.
-trait Word: Sized {
-    /// What users write there. The messages put "write" in front of it.
-    const WRITE: &'static str;
-
-    /// Reads the text. The error says what is wrong with it.
-    fn read(text: &str) -> Result<Self, String>;
-}
-
-struct Reader<W>(PhantomData<W>);
-
-impl<W: Word> de::Visitor<'_> for Reader<W> {
-    type Value = W;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(W::WRITE)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<W, E> {
-        W::read(text).map_err(E::custom)
-    }
-}
-
-macro_rules! words {
-    ($($name:ty),*) => {$(
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(Reader(PhantomData))
-            }
-        }
-    )*};
-}
-
-words!(Period, Url);
-
-/// A duration: `"250ms"`, `"10s"`, `"5min"`, `"1h"`, `"2d"`. The longest is 366 days.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Period(Duration);
-
-impl Period {
-    /// This many milliseconds.
-    #[must_use]
-    pub const fn millis(millis: u64) -> Self {
-        Self(Duration::from_millis(millis))
-    }
-
-    /// This many seconds.
-    #[must_use]
-    pub const fn secs(secs: u64) -> Self {
-        Self(Duration::from_secs(secs))
-    }
-
-    /// The duration.
-    #[must_use]
-    pub const fn get(self) -> Duration {
-        self.0
-    }
-}
-
-impl Word for Period {
-    const WRITE: &'static str = "a duration, such as \"30s\", \"10min\" or \"250ms\"";
-
-    fn read(text: &str) -> Result<Self, String> {
-        let end = text.find(|c: char| !c.is_ascii_digit());
-        let (number, unit) = text
-            .split_at_checked(end.unwrap_or(text.len()))
-            .unwrap_or((text, ""));
-        let number: u64 = number
-            .parse()
-            .map_err(|_| format!("write {}", Self::WRITE))?;
-        let millis = match unit.trim_start() {
-            "ms" => 1,
-            "s" => 1000,
-            "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => {
-                return Err(format!(
-                    "write {}; its unit is ms, s, min, h or d",
-                    Self::WRITE
-                ));
-            }
-        };
-        let millis = number.checked_mul(millis).map(Duration::from_millis);
-        match millis.filter(|period| *period <= MAX_PERIOD) {
-            Some(period) => Ok(Self(period)),
-            None => Err("the duration is too long; 366 days is the limit".to_owned()),
-        }
-    }
-}
-
-/// Reads a duration that is not zero.
-pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
-    match Period::deserialize(deserializer)? {
-        period if period.get().is_zero() => Err(de::Error::custom(format!(
-            "0 is no time: write {}",
-            Period::WRITE
-        ))),
-        period => Ok(period),
-    }
-}
+words!(Url);
 
 /// A part of a whole, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
