@@ -2,6 +2,7 @@
 //! and goes back. Each step leaves the state on the disk before and after it changes the store, so
 //! a crash at any point leaves a host that serves, and a next step that goes on.
 
+mod judge;
 mod look;
 mod step;
 
@@ -12,13 +13,13 @@ use edgec_store::Application;
 use edgec_verifier::{Clock, Expected, TrustPolicy, UnixTime};
 
 use crate::config::{ApplicationConfig, PollConfig, WatchConfig};
-use crate::gate::{Probe, Watch};
+use crate::gate::{All, Probe, Rules, Watch};
 use crate::position;
 use crate::report::{Level, Report};
 use crate::shelf::Shelf;
 use crate::sightings::Sightings;
 use crate::silent::Silent;
-use crate::source::{Fault, Source, Trouble};
+use crate::source::{Fault, Offered, Source, Trouble};
 use crate::state::{Known, StateError, StateFolder};
 use crate::status::{ApplicationStatus, Board, Phase};
 
@@ -54,9 +55,13 @@ pub(crate) struct Follower {
     /// Whether `known` has been read from the disk.
     is_read: bool,
     probe: Box<dyn Probe>,
-    rules: crate::gate::Rules,
+    rules: Rules,
     every: Duration,
     watch: Option<Watch>,
+    /// Why the gate cannot judge the release that it watches, if it had time enough.
+    not_judged: Option<String>,
+    /// What the last look has read, until it is admitted.
+    seen: Option<Seen>,
     /// When the reference is looked at next.
     next_poll: Instant,
     /// When the gate checks a release next, while it watches one.
@@ -70,6 +75,14 @@ pub(crate) struct Follower {
     status: ApplicationStatus,
 }
 
+/// What a look has read of a release that waits for its turn.
+struct Seen {
+    place: String,
+    offer: Box<dyn Offered>,
+    /// The step of the look.
+    at: Instant,
+}
+
 /// What a step has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
@@ -77,6 +90,8 @@ pub(crate) struct Step {
     pub(crate) due: Instant,
     /// The state after it.
     pub(crate) phase: Phase,
+    /// Whether nothing goes on before something else happens: the status says what.
+    pub(crate) waits: bool,
     /// What failed.
     pub(crate) trouble: Option<Trouble>,
 }
@@ -95,16 +110,17 @@ impl Follower {
             None => (application, expected),
         };
         let gate = config.gate.as_ref().filter(|_| probe.is_some());
-        let rules = gate.map_or(
-            crate::gate::Rules::new(Duration::ZERO, Duration::ZERO, 1),
-            |gate| {
-                let take = gate
-                    .metrics
-                    .as_ref()
-                    .map_or(Duration::ZERO, |it| it.take.get());
-                crate::gate::Rules::new(gate.watched_for.get(), take, gate.failures)
-            },
-        );
+        let rules = match gate {
+            None => Rules::new(Duration::ZERO, Duration::ZERO, 1),
+            Some(gate) => {
+                let take = gate.metrics.as_ref().map(|it| it.take.get());
+                Rules::new(
+                    gate.watched_for.get(),
+                    take.unwrap_or_default(),
+                    gate.failures,
+                )
+            }
+        };
         let every = gate.map_or(Duration::ZERO, |gate| gate.every.get());
         let status = ApplicationStatus {
             name: config.name.clone(),
@@ -119,10 +135,12 @@ impl Follower {
             expected,
             known: Known::default(),
             is_read: false,
-            probe: probe.unwrap_or_else(|| Box::new(crate::gate::All(Vec::new()))),
+            probe: probe.unwrap_or_else(|| Box::new(All(Vec::new()))),
             rules,
             every,
             watch: None,
+            not_judged: None,
+            seen: None,
             next_poll: Instant::now(),
             next_check: Instant::now(),
             looks: 0,
@@ -155,6 +173,7 @@ impl Follower {
         Step {
             due,
             phase: self.status.phase,
+            waits: self.status.waits.is_some(),
             trouble,
         }
     }
@@ -173,18 +192,17 @@ impl Follower {
             let text = format!("{} [{}]", trouble.message, trouble.code);
             shared.report.line(level, Some(&self.label), &text);
         }
-        let wait = self.pause(shared);
-        self.next_poll = now + wait;
+        self.next_poll = now + Self::pause(shared, self.failures);
         self.next_poll
     }
 
-    /// The time until the next look.
-    fn pause(&self, shared: &Shared) -> Duration {
+    /// The time until the next look, after so many failures in a row.
+    fn pause(shared: &Shared, failures: u32) -> Duration {
         let poll = &shared.poll;
         crate::backoff::next(
             poll.interval.get(),
             poll.backoff.get(),
-            self.failures,
+            failures,
             poll.jitter.get(),
             crate::backoff::chance(),
         )

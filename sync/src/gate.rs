@@ -16,7 +16,9 @@ pub use self::metrics::MetricsProbe;
 pub enum Reading {
     /// The release does well, as far as the probe sees. A note says what it did not see.
     Good(Option<String>),
-    /// Nothing can be said yet: the host does not serve the release yet.
+    /// Nothing can be said: the host does not answer, and has not since just before the admission.
+    Silent(String),
+    /// The host answers, and does not serve the release yet.
     NotYet(String),
     /// The release does badly.
     Bad(String),
@@ -28,6 +30,9 @@ pub enum Reading {
 pub enum Verdict {
     /// It is watched on.
     Again,
+    /// It is watched on, and nothing could be said about it in all the time that the host had: the
+    /// host did not answer before the release was taken either, so this says nothing about it.
+    NotJudged(String),
     /// It stays. A note says what was not judged.
     Passed(Option<String>),
     /// It is bad.
@@ -54,8 +59,10 @@ pub struct Subject {
 
 /// A way to see how a release does.
 pub trait Probe: Send {
-    /// Looks before the release is admitted, for a comparison.
-    fn before(&mut self) {}
+    /// Looks before the release is admitted, for a comparison. Returns whether the host answered.
+    fn before(&mut self) -> bool {
+        false
+    }
 
     /// Looks how the release does. It returns within the time limit of a check.
     fn read(&mut self, subject: &Subject) -> Reading;
@@ -67,7 +74,7 @@ pub trait Probe: Send {
 pub struct Rules {
     /// How long a release is watched.
     pub watched_for: Duration,
-    /// How long the host may take until it serves the release.
+    /// How long the host may take until it answers, and serves the release.
     pub take: Duration,
     /// After how many bad readings in a row the release is bad.
     pub failures: u32,
@@ -90,31 +97,46 @@ impl Rules {
 pub struct Watch {
     rules: Rules,
     begun: Instant,
+    /// Whether the host has answered, just before the admission or since.
+    answered: bool,
     /// Since when the host serves the release, as far as the probe sees.
     served: Option<Instant>,
     failures: u32,
 }
 
 impl Watch {
-    /// A watch that begins now. After a restart, a watch begins anew.
+    /// A watch that begins now, of a host that has `answered` before, or not. After a restart, a
+    /// watch begins anew.
     #[must_use]
-    pub fn new(rules: Rules, now: Instant) -> Self {
+    pub fn new(rules: Rules, answered: bool, now: Instant) -> Self {
         Self {
             rules,
             begun: now,
+            answered,
             served: None,
             failures: 0,
         }
     }
 
+    /// Whether the host has answered, just before the admission or since.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.answered
+    }
+
     /// Takes a reading.
     pub fn take(&mut self, reading: Reading, now: Instant) -> Verdict {
         let since = |begin: Instant| now.saturating_duration_since(begin);
+        let is_silent = matches!(reading, Reading::Silent(_));
+        self.answered |= !is_silent;
         match reading {
-            Reading::NotYet(why) if since(self.begun) >= self.rules.take => {
+            Reading::Silent(_) | Reading::NotYet(_) if since(self.begun) < self.rules.take => {
+                Verdict::Again
+            }
+            Reading::Silent(why) if !self.answered => Verdict::NotJudged(why),
+            Reading::Silent(why) | Reading::NotYet(why) => {
                 Verdict::Failed(format!("{why} after {:?}", self.rules.take))
             }
-            Reading::NotYet(_) => Verdict::Again,
             Reading::Bad(why) => {
                 self.served.get_or_insert(now);
                 self.failures = self.failures.saturating_add(1);
@@ -140,8 +162,11 @@ impl Watch {
 pub(crate) struct All(pub(crate) Vec<Box<dyn Probe>>);
 
 impl Probe for All {
-    fn before(&mut self) {
-        self.0.iter_mut().for_each(|probe| probe.before());
+    fn before(&mut self) -> bool {
+        // Each of them looks.
+        self.0
+            .iter_mut()
+            .fold(false, |answered, probe| probe.before() | answered)
     }
 
     fn read(&mut self, subject: &Subject) -> Reading {
@@ -149,6 +174,7 @@ impl Probe for All {
         for probe in &mut self.0 {
             together = match (together, probe.read(subject)) {
                 (bad @ Reading::Bad(_), _) | (_, bad @ Reading::Bad(_)) => bad,
+                (silent @ Reading::Silent(_), _) | (_, silent @ Reading::Silent(_)) => silent,
                 (not_yet @ Reading::NotYet(_), _) | (_, not_yet @ Reading::NotYet(_)) => not_yet,
                 (Reading::Good(one), Reading::Good(other)) => Reading::Good(one.or(other)),
             };
@@ -167,7 +193,11 @@ mod tests {
 
     fn watch(begin: Instant) -> Watch {
         let rules = Rules::new(Duration::from_secs(60), Duration::from_secs(30), 3);
-        Watch::new(rules, begin)
+        Watch::new(rules, true, begin)
+    }
+
+    fn silent() -> Reading {
+        Reading::Silent("the host does not answer".to_owned())
     }
 
     fn bad() -> Reading {
@@ -226,16 +256,41 @@ mod tests {
         let says = "the host does not serve it after 30s".to_owned();
         assert_eq!(failed, Verdict::Failed(says));
         let rules = Rules::new(Duration::ZERO, Duration::ZERO, 0);
-        let mut watch = Watch::new(rules, begin);
+        let mut watch = Watch::new(rules, false, begin);
         assert_eq!(
             watch.take(bad(), begin),
             Verdict::Failed("exit code 1".to_owned())
         );
-        let mut watch = Watch::new(rules, begin);
+        let mut watch = Watch::new(rules, false, begin);
         assert_eq!(
             watch.take(Reading::Good(None), begin),
             Verdict::Passed(None)
         );
+    }
+
+    #[test]
+    fn silence_counts_only_if_the_host_has_answered_before() {
+        let begin = Instant::now();
+        let says = "the host does not answer".to_owned();
+        let rules = Rules::new(Duration::from_secs(60), Duration::from_secs(30), 1);
+        let mut watch = Watch::new(rules, false, begin);
+        assert_eq!(watch.take(silent(), at(begin, 29)), Verdict::Again);
+        for second in [30, 1_000_000] {
+            let verdict = watch.take(silent(), at(begin, second));
+            assert_eq!(verdict, Verdict::NotJudged(says.clone()));
+        }
+        assert!(!watch.answered());
+        // It is up at last: the time begins now.
+        let good = watch.take(Reading::Good(None), at(begin, 1_000_001));
+        assert_eq!(good, Verdict::Again);
+        assert!(watch.answered());
+        let good = watch.take(Reading::Good(None), at(begin, 1_000_061));
+        assert_eq!(good, Verdict::Passed(None));
+        // It has answered an earlier process.
+        let mut watch = Watch::new(rules, true, begin);
+        assert_eq!(watch.take(silent(), at(begin, 29)), Verdict::Again);
+        let failed = watch.take(silent(), at(begin, 30));
+        assert_eq!(failed, Verdict::Failed(format!("{says} after 30s")));
     }
 
     #[test]
@@ -261,9 +316,13 @@ mod tests {
             (not_yet(), good.clone(), not_yet()),
             (bad(), not_yet(), bad()),
             (not_yet(), bad(), bad()),
+            (silent(), good.clone(), silent()),
+            (good.clone(), silent(), silent()),
+            (silent(), bad(), bad()),
+            (not_yet(), silent(), silent()),
         ] {
             let mut all = All(vec![Box::new(Says(one)), Box::new(Says(other))]);
-            all.before();
+            assert!(!all.before());
             assert_eq!(all.read(&subject), together);
         }
     }

@@ -43,7 +43,7 @@ pub use self::config::{ConfigError, FleetConfig};
 pub use self::follower::Policies;
 pub use self::http::HttpError;
 pub use self::report::{Level, Report, Unreported};
-pub use self::runner::{Parts, Round, Sync, SyncError};
+pub use self::runner::{Parts, Round, Sync, SyncError, check_gates};
 pub use self::shelf::Shelf;
 pub use self::source::{Fault, Given, Offered, RegistrySource, Source, Taken, Trouble, Wanted};
 pub use self::stop::Stop;

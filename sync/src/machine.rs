@@ -5,63 +5,19 @@
 //!           newer release             its turn             admitted          gate passed
 //!   healthy ────────────▶ waiting ──────────▶ admitting ─────────▶ watching ───────────▶ healthy
 //!                            ▲                                        │ gate failed
-//!                            │ newer release                          ▼
+//!                            │ newer release, or an order to retry    ▼
 //!                            └──────────────── went back ◀─────── going back
 //! ```
 
-use std::time::Duration;
+mod turn;
 
-use edgec_artifact::UnixTime;
+use edgec_artifact::{Sha256Digest, UnixTime};
 
-use crate::config::First;
-use crate::state::{Bad, End, Healthy, Known, Newest, ReleaseId, Stage, Trial};
-use crate::watch::Sighting;
+pub use self::turn::{Plan, Wait, Watched};
+use crate::state::{Bad, End, Forgiven, Healthy, Known, Newest, ReleaseId, Stage, Trial};
 
 /// How many times a host may start while it watches a release.
 const MOST_STARTS: u32 = 5;
-
-/// What decides when it is a host's turn.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Plan {
-    /// The wave of this host for the newest release, from 0.
-    pub wave: usize,
-    /// How long after the release began the wave begins: the pauses of the waves before.
-    pub opens: Duration,
-    /// When a host without a version takes its first one.
-    pub first: First,
-    /// The version that the store has current.
-    pub current: Option<u64>,
-    /// The watched hosts, and what each said about the newest release.
-    pub watched: Vec<Watched>,
-}
-
-/// A watched host.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Watched {
-    /// Its name.
-    pub host: String,
-    /// Its wave for the newest release.
-    pub wave: usize,
-    /// How long after the time of its own wave this host waits for it. `None`: forever.
-    pub patience: Option<Duration>,
-    /// What it said.
-    pub sighting: Sighting,
-}
-
-impl Watched {
-    /// A watched host.
-    #[must_use]
-    pub fn new(host: &str, wave: usize, patience: Option<Duration>, sighting: Sighting) -> Self {
-        Self {
-            host: host.to_owned(),
-            wave,
-            patience,
-            sighting,
-        }
-    }
-}
 
 /// What a host does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,28 +33,6 @@ pub enum Next {
     Watch,
     /// It goes back to the version before.
     GoBack,
-}
-
-/// Why a host waits for its turn.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Wait {
-    /// Its wave begins at this time.
-    Until(UnixTime),
-    /// A watched host has not said yet that the release is healthy.
-    For {
-        /// The host.
-        host: String,
-        /// What it said instead.
-        said: String,
-    },
-    /// A watched host went back from the release. Only a newer one ends this.
-    Stopped {
-        /// The host.
-        host: String,
-        /// Why it went back.
-        reason: String,
-    },
 }
 
 /// What a look at a registry brought.
@@ -176,7 +110,9 @@ impl Known {
         {
             return Next::GoBack;
         }
-        let wanted = self.wanted().map(|newest| turn(newest, plan, self, now));
+        let wanted = self
+            .wanted()
+            .map(|newest| turn::turn(newest, plan, self, now));
         match (wanted, &self.trial) {
             (Some(None), _) => Next::Admit,
             // It began to be admitted, so its turn had come.
@@ -220,13 +156,14 @@ impl Known {
             None => current,
         };
         // Nor is one that was bad, and stayed because there was nothing else.
-        let bad = self.bad.as_ref().map(|it| it.release.version);
-        let before = before.filter(|it| *it != release.version && Some(*it) != bad);
+        let is_bad = |it: &u64| self.not_passed().any(|bad| bad.release.version == *it);
+        let before = before.filter(|it| *it != release.version && !is_bad(it));
         self.trial = Some(Trial {
             release,
             before,
             stage: Stage::Admitting,
             starts: 0,
+            answered: false,
         });
         true
     }
@@ -234,6 +171,13 @@ impl Known {
     /// The store has the release of the trial.
     pub fn admitted(&mut self) {
         self.stage(Stage::Watching);
+    }
+
+    /// The host that serves has answered. From now on, its silence counts against the release.
+    pub fn answered(&mut self) {
+        if let Some(trial) = &mut self.trial {
+            trial.answered = true;
+        }
     }
 
     /// The gate begins to watch the release of the trial, for the first time or after a restart.
@@ -253,9 +197,19 @@ impl Known {
         false
     }
 
+    /// The host never answered, so the last start of the gate says nothing about the release.
+    pub fn not_judged(&mut self) {
+        if let Some(trial) = &mut self.trial {
+            trial.starts = trial.starts.saturating_sub(1);
+        }
+    }
+
     /// The gate has passed the release of the trial.
     pub fn passed(&mut self, now: UnixTime) {
         if let Some(trial) = self.trial.take() {
+            let digest = trial.release.digest;
+            self.forgiven
+                .take_if(|it| it.verdict.release.digest != digest);
             self.healthy = Some(Healthy {
                 release: trial.release,
                 since: now,
@@ -278,6 +232,7 @@ impl Known {
                 Stage::GoingBack { reason } => reason,
                 _ => String::new(),
             };
+            self.forgiven = None;
             self.bad = Some(Bad {
                 release: trial.release,
                 at: now,
@@ -285,6 +240,20 @@ impl Known {
                 end,
             });
         }
+    }
+
+    /// Takes back the verdict about the release with this digest: it is tried again, in its turn.
+    /// Returns whether the newest release has this digest, and was bad.
+    pub fn forgive(&mut self, digest: Sha256Digest, now: UnixTime) -> bool {
+        let is_newest = self.newest.is_some_and(|it| it.release.digest == digest);
+        let verdict = self
+            .bad
+            .take_if(|it| is_newest && it.release.digest == digest);
+        let Some(verdict) = verdict else {
+            return false;
+        };
+        self.forgiven = Some(Forgiven { verdict, at: now });
+        true
     }
 
     /// After a start: a trial of an older release may have been admitted or not, and cannot be
@@ -307,8 +276,15 @@ impl Known {
     /// Whether this host itself chose the version that the store has current, by going back to it.
     #[must_use]
     pub fn chose(&self, version: u64) -> bool {
-        let bad = self.bad.as_ref();
-        bad.is_some_and(|bad| bad.end == End::WentBack(version))
+        self.not_passed().any(|it| it.end == End::WentBack(version))
+    }
+
+    /// The verdicts about releases that have not passed their gate since.
+    fn not_passed(&self) -> impl Iterator<Item = &Bad> {
+        let healthy = self.healthy.as_ref().map(|it| it.release.digest);
+        let forgiven = self.forgiven.iter().map(|it| &it.verdict);
+        let forgiven = forgiven.filter(move |it| healthy != Some(it.release.digest));
+        self.bad.iter().chain(forgiven)
     }
 
     fn is_to_be_admitted(&self, trial: &Trial) -> bool {
@@ -320,68 +296,6 @@ impl Known {
         if let Some(trial) = &mut self.trial {
             trial.stage = stage;
         }
-    }
-}
-
-/// Why it is not yet this host's turn to take the newest release. `None`: it is.
-fn turn(newest: &Newest, plan: &Plan, known: &Known, now: UnixTime) -> Option<Wait> {
-    if plan.current.is_none() && plan.first == First::AtOnce {
-        return None;
-    }
-    // The store has this version already, from an init container or by hand.
-    if known.healthy.is_none() && plan.current == Some(newest.release.version) {
-        return None;
-    }
-    // Wherever that host is: it tried the release, and it was bad.
-    for watched in &plan.watched {
-        if let Sighting::WentBack(reason) = &watched.sighting {
-            return Some(Wait::Stopped {
-                host: watched.host.clone(),
-                reason: reason.clone(),
-            });
-        }
-    }
-    let opens = newest.opens(plan.opens, now);
-    if now < opens {
-        return Some(Wait::Until(opens));
-    }
-    for watched in plan.watched.iter().filter(|it| it.wave < plan.wave) {
-        let said = match &watched.sighting {
-            Sighting::Healthy | Sighting::WentBack(_) => continue,
-            Sighting::NotYet(said) | Sighting::Silent(said) => said,
-        };
-        let gives_up = watched
-            .patience
-            .map(|patience| opens.checked_add(patience).unwrap_or(UnixTime::MAX));
-        if gives_up.is_none_or(|end| now < end) {
-            return Some(Wait::For {
-                host: watched.host.clone(),
-                said: said.clone(),
-            });
-        }
-    }
-    None
-}
-
-impl Newest {
-    /// When the release began, for the pauses of the waves: when this host saw it first, or
-    /// earlier, if a signed timestamp proves that it was published earlier. So a host that was off
-    /// for a day does not wait again for waves that are over. A later timestamp of the same release
-    /// delays nothing.
-    #[must_use]
-    pub fn began(&self) -> UnixTime {
-        match self.issued {
-            Some(issued) => issued.min(self.first_seen),
-            None => self.first_seen,
-        }
-    }
-
-    /// When the wave begins that comes so long after the release began.
-    #[must_use]
-    pub fn opens(&self, after: Duration, now: UnixTime) -> UnixTime {
-        // The clock was set back since: this must not delay a release for years.
-        let began = self.began().min(now);
-        began.checked_add(after).unwrap_or(UnixTime::MAX)
     }
 }
 

@@ -184,8 +184,12 @@ impl Sync {
     #[must_use]
     pub fn once(self, stop: &Stop) -> Round {
         let done = self.work(stop, |step, now| {
-            let rests = !matches!(step.phase, Phase::Watching | Phase::GoingBack);
-            let rests = rests && step.phase != Phase::Admitting;
+            let is_busy = matches!(
+                step.phase,
+                Phase::Admitting | Phase::Watching | Phase::GoingBack
+            );
+            // The gate may wait for a host that is not up yet.
+            let rests = step.waits || !is_busy;
             // A release that waits while another one is watched comes right after that one.
             step.trouble.is_some() || rests && step.due > now
         });
@@ -332,9 +336,21 @@ fn stepped(follower: &mut Follower, shared: &Shared, now: Instant) -> Step {
         Step {
             due: now + AFTER_PANIC,
             phase: Phase::Starting,
+            waits: false,
             trouble: Some(trouble),
         }
     })
+}
+
+/// Checks that every gate of a file can read what it judges by. `admin` is the admin interface of
+/// the `edgec serve` around this.
+///
+/// # Errors
+///
+/// [`SyncError::NoMetrics`].
+pub fn check_gates(config: &FleetConfig, admin: Option<&Url>) -> Result<(), SyncError> {
+    let mut all = config.applications.iter();
+    all.try_for_each(|application| probe(application, admin).map(|_| ()))
 }
 
 /// The probes of an application's gate, if it has one.
@@ -360,3 +376,6 @@ fn probe(
     }
     Ok(Some(Box::new(All(probes))))
 }
+
+#[cfg(test)]
+mod tests;

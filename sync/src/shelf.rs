@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use edgec_store::{Application, ArtifactStore, RollbackRefusal, StoreError};
+use edgec_store::{
+    Application, ArtifactStore, Listing, RollbackRefusal, StoreError, StoredArtifact,
+};
 use edgec_verifier::{Expected, TrustPolicy, error_chain};
 
 use crate::source::Trouble;
@@ -57,14 +59,7 @@ pub trait Shelf: Send + Sync {
 impl Shelf for ArtifactStore {
     fn current(&self, application: &Application) -> Result<Option<u64>, Trouble> {
         let listing = self.list().map_err(|error| trouble(&error))?;
-        let mut own = listing.artifacts.iter().filter(|it| {
-            let found = Application::new(&it.name);
-            let found = match &it.channel {
-                Some(channel) => found.in_channel(channel),
-                None => found,
-            };
-            found == *application
-        });
+        let mut own = of(&listing, application);
         Ok(own.find(|it| it.current).map(|it| it.version))
     }
 
@@ -100,17 +95,7 @@ impl Shelf for ArtifactStore {
         keep: usize,
     ) -> Result<u64, Trouble> {
         let listing = self.list().map_err(|error| trouble(&error))?;
-        let mut versions = BTreeSet::new();
-        for artifact in &listing.artifacts {
-            let found = Application::new(&artifact.name);
-            let found = match &artifact.channel {
-                Some(channel) => found.in_channel(channel),
-                None => found,
-            };
-            if found == *application {
-                versions.insert(artifact.version);
-            }
-        }
+        let versions = of(&listing, application).map(|it| it.version).collect();
         for version in surplus(&versions, needed, keep) {
             let removed = self.remove(application.clone().version(version));
             removed.map_err(|error| trouble(&error))?;
@@ -118,6 +103,21 @@ impl Shelf for ArtifactStore {
         let collected = self.collect().map_err(|error| trouble(&error))?;
         Ok(collected.collection.bytes)
     }
+}
+
+/// The artifacts of an application.
+fn of<'a>(
+    listing: &'a Listing,
+    application: &Application,
+) -> impl Iterator<Item = &'a StoredArtifact> {
+    listing.artifacts.iter().filter(move |it| {
+        let found = Application::new(&it.name);
+        let found = match &it.channel {
+            Some(channel) => found.in_channel(channel),
+            None => found,
+        };
+        found == *application
+    })
 }
 
 /// The versions that go: all but those that are needed and the newest others, `keep` in all. What
@@ -178,5 +178,21 @@ mod tests {
         assert_eq!(tidied, Ok(0));
         let name = Shelf::make_current(&store, &Application::new(""), 3).unwrap_err();
         assert_eq!(name.fault, crate::source::Fault::Refused);
+        let key = edgec_packager::SecretKey::generate().unwrap();
+        let pem = key.public().to_pem();
+        let policy = format!("threshold = 1\n[[key]]\nname = 'a'\npem = \"\"\"\n{pem}\"\"\"\n");
+        let policy = TrustPolicy::from_toml(&policy).unwrap();
+        let expected = Expected::application("shop");
+        let stamp = Shelf::refresh(&store, b"no release", b"no stamp", &policy, &expected);
+        let stamp = stamp.unwrap_err();
+        assert_eq!(
+            (stamp.code, stamp.fault),
+            ("sync-timestamp", crate::source::Fault::Refused)
+        );
+        std::fs::remove_dir_all(folder.path().join("store")).unwrap();
+        let gone = Shelf::current(&store, &application).unwrap_err();
+        assert_eq!(gone.fault, crate::source::Fault::Environment);
+        let gone = Shelf::tidy(&store, &application, &BTreeSet::new(), 2).unwrap_err();
+        assert_eq!(gone.fault, crate::source::Fault::Environment);
     }
 }

@@ -20,11 +20,11 @@ pub trait Source: Send + Sync {
         &self,
         place: &str,
         known: Option<Sha256Digest>,
-    ) -> Result<Option<Box<dyn Offered + '_>>, Trouble>;
+    ) -> Result<Option<Box<dyn Offered>>, Trouble>;
 }
 
-/// What a reference named when it was opened.
-pub trait Offered {
+/// What a reference named when it was opened. What was read once is not read again.
+pub trait Offered: Send {
     /// The digest of its index.
     fn digest(&self) -> Sha256Digest;
 

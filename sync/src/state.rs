@@ -2,11 +2,13 @@
 //! at any point leaves a host that goes on where it was.
 
 mod folder;
+mod order;
 
 use edgec_artifact::{Release, Sha256Digest, UnixTime};
 use serde::{Deserialize, Serialize};
 
 pub use self::folder::{StateError, StateFolder};
+pub use self::order::{OrderError, order_retry};
 
 /// What a host knows about the releases of an application.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,9 @@ pub struct Known {
     /// The last release that did not pass its gate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bad: Option<Bad>,
+    /// The last verdict of a gate that an operator took back.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub forgiven: Option<Forgiven>,
     /// When the newest timestamp about the newest release ends, if it has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires: Option<UnixTime>,
@@ -100,6 +105,9 @@ pub struct Trial {
     /// How many times a process began to watch it.
     #[serde(default)]
     pub starts: u32,
+    /// Whether the host that serves has answered, just before the admission or since.
+    #[serde(default)]
+    pub answered: bool,
 }
 
 /// How far a trial has come.
@@ -145,6 +153,31 @@ pub struct Bad {
     pub reason: String,
     /// What became of the host.
     pub end: End,
+}
+
+impl Bad {
+    /// Which release was bad, and why.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let ReleaseId {
+            serial, version, ..
+        } = self.release;
+        format!(
+            "release {serial} (version {version}) was bad: {}",
+            self.reason
+        )
+    }
+}
+
+/// A verdict that an operator took back, so that its release is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Forgiven {
+    /// The verdict.
+    pub verdict: Bad,
+    /// When it was taken back.
+    pub at: UnixTime,
 }
 
 /// What became of a host whose release did not pass its gate.

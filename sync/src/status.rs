@@ -125,6 +125,9 @@ pub struct ApplicationStatus {
     /// The last release that did not pass its gate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bad: Option<BadStatus>,
+    /// The last verdict that an operator took back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forgiven: Option<ForgivenStatus>,
     /// What failed last. Nothing: the last step did not fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorStatus>,
@@ -196,6 +199,18 @@ pub struct BadStatus {
     pub stays: Option<String>,
 }
 
+/// A verdict that an operator took back.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ForgivenStatus {
+    /// The verdict.
+    #[serde(flatten)]
+    pub verdict: BadStatus,
+    /// When it was taken back.
+    pub forgiven_at: UnixTime,
+}
+
 /// What failed.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -225,7 +240,7 @@ impl ApplicationStatus {
             release: release(&it.release),
             since: it.since,
         });
-        self.bad = known.bad.as_ref().map(|it: &Bad| BadStatus {
+        let bad = |it: &Bad| BadStatus {
             release: release(&it.release),
             at: it.at,
             reason: it.reason.clone(),
@@ -237,6 +252,11 @@ impl ApplicationStatus {
                 End::WentBack(_) => None,
                 End::Stays { why } => Some(why.clone()),
             },
+        };
+        self.bad = known.bad.as_ref().map(bad);
+        self.forgiven = known.forgiven.as_ref().map(|it| ForgivenStatus {
+            verdict: bad(&it.verdict),
+            forgiven_at: it.at,
         });
     }
 
@@ -254,7 +274,8 @@ impl ApplicationStatus {
             None => String::new(),
         };
         Some(format!(
-            "release {serial} (version {version}) was bad: {reason}{stays}; publish a newer release"
+            "release {serial} (version {version}) was bad: {reason}{stays}; publish a newer \
+             release, or try it again with --retry"
         ))
     }
 

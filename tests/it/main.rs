@@ -138,6 +138,8 @@ mod store_damage;
 mod store_errors;
 mod store_upkeep;
 mod sync;
+mod sync_crash;
+mod sync_retry;
 mod target_names;
 mod targets;
 mod tidy;

@@ -13,7 +13,7 @@ use crate::serve::{HOST, Running, request, status};
 /// How long a line may take, in a debug build on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const FLEET: &str = r#"
+pub(crate) const FLEET: &str = r#"
 schema = 1
 name = "pop-1"
 [poll]
@@ -26,13 +26,13 @@ reference = "oci-layout:layout:stable"
 "#;
 
 /// A running `edgec sync`, and its lines.
-struct Following {
+pub(crate) struct Following {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Following {
-    fn start(sandbox: &Sandbox, arguments: &str) -> Self {
+    pub(crate) fn start(sandbox: &Sandbox, arguments: &str) -> Self {
         let mut command = sandbox.command(&words(&format!("sync {arguments}")));
         let mut child = command
             .stdout(Stdio::null())
@@ -50,7 +50,7 @@ impl Following {
     }
 
     /// Waits for a line that contains this, and returns it.
-    fn line(&self, part: &str) -> String {
+    pub(crate) fn line(&self, part: &str) -> String {
         loop {
             let line = self.lines.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("no line with {part:?}"));
@@ -65,7 +65,7 @@ impl Following {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         self.signal(Signal::TERM);
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
@@ -79,14 +79,14 @@ impl Drop for Following {
 }
 
 /// A folder with a key, and a file that follows a layout in it.
-fn prepared(more: &str) -> Sandbox {
+pub(crate) fn prepared(more: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write_secret("fleet.toml", format!("{FLEET}{more}"));
     sandbox
 }
 
 /// Builds a version that answers with this status, and puts it under the tag.
-fn publish(sandbox: &Sandbox, version: u32, answer: u16) {
+pub(crate) fn publish(sandbox: &Sandbox, version: u32, answer: u16) {
     let (arch, folder) = (std::env::consts::ARCH, format!("v{version}"));
     sandbox.write("shop.wat", programs::proxy(answer));
     sandbox.ok(&words(&format!(
@@ -107,14 +107,14 @@ fn publish(sandbox: &Sandbox, version: u32, answer: u16) {
     sandbox.ok(&words(&push));
 }
 
-fn once(sandbox: &Sandbox) -> String {
+pub(crate) fn once(sandbox: &Sandbox) -> String {
     sandbox.ok(&words(
         "sync fleet.toml --store store --key key.pub.pem --once",
     ))
 }
 
 /// The versions in the store, and the current one.
-fn stored(sandbox: &Sandbox) -> (Vec<u64>, Vec<u64>) {
+pub(crate) fn stored(sandbox: &Sandbox) -> (Vec<u64>, Vec<u64>) {
     let listed = results(sandbox.ok(&words("store --store store ls --format json")));
     let version = |it: &serde_json::Value| it["version"].as_u64().unwrap();
     let current = listed.iter().filter(|it| it["current"] == true);
@@ -157,7 +157,8 @@ fn a_bad_release_goes_back_and_does_not_come_again() {
         let said = String::from_utf8(output.stdout).unwrap();
         let begins = "acme/shop@stable: went-back, version 1: release 2 (version 2) was bad: `sh` ";
         assert!(said.starts_with(begins), "{said}");
-        assert!(said.ends_with("; publish a newer release\n"), "{said}");
+        let ends = "; publish a newer release, or try it again with --retry\n";
+        assert!(said.ends_with(ends), "{said}");
         let log = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
             log.contains("release 2 (version 2) is bad: `sh` ended with"),
@@ -361,6 +362,14 @@ fn signals_end_it_and_make_it_read_its_file_again() {
     sandbox.write_secret("fleet.toml", "schema = 1\n");
     sync.signal(Signal::HUP);
     sync.line("the file has no `[[application]]`");
+    // What is wrong is seen before the work ends, and the work goes on.
+    let gate = "[gate]\nmetrics = {}\n";
+    sandbox.write_secret("fleet.toml", format!("{FLEET}{gate}"));
+    sync.signal(Signal::HUP);
+    sync.line("only inside `edgec serve`");
+    publish(&sandbox, 2, 201);
+    sandbox.ok(&words("copy -q oci-layout:layout:stable oci-layout:layout:other"));
+    sync.line("\"release 2 (version 2) is healthy\"");
     sync.end();
 }
 

@@ -4,8 +4,9 @@
 pub(crate) mod inside;
 mod lines;
 mod parts;
+mod retry;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use edgec_loader::store::{ArtifactStore, PolicySource};
-use edgec_sync::{Fault, FleetConfig, Level, Report, Round, Stop, Sync};
+use edgec_sync::{Fault, FleetConfig, Level, Parts, Report, Round, Stop, Sync, check_gates};
 
 use self::lines::Lines;
 use crate::Outcome;
@@ -40,6 +41,9 @@ const GRACE: Duration = Duration::from_secs(8);
 /// It runs until SIGTERM or SIGINT. SIGHUP makes it read the file again. With `--once`, it brings
 /// every application as far as it can come now, and ends: with 0 if each is current or waits for
 /// its turn, with 1 if one was refused, with 3 if a registry or this machine failed.
+///
+/// `--retry` takes back the verdict of a gate: the release is tried again. It leaves word for the
+/// process that keeps the store current, and ends; with `--once`, this process tries it.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The references, waves and gates (TOML, docs/sync.md)
@@ -51,6 +55,10 @@ pub(crate) struct Arguments {
     /// One round, then the end
     #[arg(long, help_heading = "Rounds")]
     once: bool,
+    /// Try the newest release of an application again, although its gate has refused it. NAME may
+    /// be NAME@CHANNEL; with VERSION, only if that is the version that was refused
+    #[arg(long, value_name = "NAME[:VERSION]", help_heading = "Rounds")]
+    retry: Vec<String>,
     /// The name of this host in the fleet [default: the `name` in the file, or the machine's name]
     #[arg(long, value_name = "NAME", help_heading = "Host")]
     name: Option<String>,
@@ -80,6 +88,11 @@ struct Own {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let policy = arguments.trust.followed()?;
     let config = parts::read_config(&arguments.fleet)?;
+    let state = state_folder(arguments.state.as_ref(), &config, &arguments.store);
+    if !arguments.retry.is_empty() && !arguments.once {
+        retry::order(&config, &state, &arguments.retry)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let lines: Arc<dyn Report> = Arc::new(Lines::new(config.log.format));
     let store = ArtifactStore::create(&arguments.store);
     let own = Own {
@@ -92,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         admin: None,
     };
     let sync = own.open(&config, &lines)?;
+    retry::order(&config, &state, &arguments.retry)?;
     signals::handled_by_work(|| match arguments.once {
         true => once(sync),
         false => until_signal(&own, sync, &lines),
@@ -99,20 +113,25 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 impl Own {
-    /// Everything that the file names, opened.
-    fn open(&self, config: &FleetConfig, report: &Arc<dyn Report>) -> Result<Sync, Failure> {
+    /// Reads the file again. It can be used, as far as that can be said before it is.
+    fn read(&self, report: &Arc<dyn Report>) -> Result<FleetConfig, Failure> {
+        let config = parts::read_config(&self.fleet)?;
+        self.parts(&config, report)?;
+        Ok(config)
+    }
+
+    /// What the work is made of.
+    fn parts(&self, config: &FleetConfig, report: &Arc<dyn Report>) -> Result<Parts, Failure> {
         let host = self.host.as_ref().or(config.host.as_ref());
         let host = match host {
             Some(path) => Host::read(path)?,
             None => Host::here(),
         };
         let name = parts::name(self.name.as_deref(), config)?;
-        let state = self.state.as_ref().or(config.state.as_ref());
-        let state = state.cloned();
-        let state = state.unwrap_or_else(|| self.store.path().join(STATE));
         let policies = parts::policies(config, self.policy.as_ref())?;
         let source = parts::source(config, &self.store, host.profile)?;
-        let parts = edgec_sync::Parts {
+        check_gates(config, self.admin.as_ref()).map_err(|error| sync_failure(&error))?;
+        Ok(Parts {
             host: name,
             source: Box::new(source),
             shelf: Box::new(self.store.clone()),
@@ -120,9 +139,21 @@ impl Own {
             clock: Box::new(edgec_verifier::SystemClock),
             report: Arc::clone(report),
             admin: self.admin.clone(),
-        };
+        })
+    }
+
+    /// The work, which begins to hold the state, and to serve the status.
+    fn open(&self, config: &FleetConfig, report: &Arc<dyn Report>) -> Result<Sync, Failure> {
+        let parts = self.parts(config, report)?;
+        let state = state_folder(self.state.as_ref(), config, self.store.path());
         Sync::open(config, &state, parts).map_err(|error| sync_failure(&error))
     }
+}
+
+/// The folder of the state: the one that is named, or the one in the store.
+fn state_folder(named: Option<&PathBuf>, config: &FleetConfig, store: &Path) -> PathBuf {
+    let named = named.or(config.state.as_ref()).cloned();
+    named.unwrap_or_else(|| store.join(STATE))
 }
 
 /// The folder of the state in a store.
@@ -187,7 +218,7 @@ fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
                 return Err(Failure::new(Exit::Environment, "internal", text));
             }
             if signals.reloads() {
-                match parts::read_config(&own.fleet) {
+                match own.read(lines) {
                     Ok(config) => break config,
                     Err(failure) => tell(lines, &failure),
                 }
@@ -197,20 +228,44 @@ fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
         stop.tell();
         joined(thread);
         lines.line(Level::Info, None, "the file was read again");
-        sync = loop {
-            match own.open(&next, lines) {
-                Ok(opened) => break opened,
-                Err(failure) => tell(lines, &failure),
-            }
-            // It waits for another file, or for what failed to come back.
-            let begin = Instant::now();
-            while begin.elapsed() < GRACE {
-                if signals.ends() {
-                    return Ok(ExitCode::SUCCESS);
-                }
-                std::thread::sleep(PERIOD);
-            }
+        sync = match reopened(own, next, &signals, lines) {
+            Some(sync) => sync,
+            None => return Ok(ExitCode::SUCCESS),
         };
+    }
+}
+
+/// Opens what the file says now. If something is in the way, such as another process at the address
+/// of the status, waits until that is over, or until there is another file. `None`: a signal ends
+/// the work.
+fn reopened(
+    own: &Own,
+    config: FleetConfig,
+    signals: &Signals,
+    lines: &Arc<dyn Report>,
+) -> Option<Sync> {
+    let mut config = config;
+    loop {
+        match own.open(&config, lines) {
+            Ok(opened) => return Some(opened),
+            Err(failure) => tell(lines, &failure),
+        }
+        let begin = Instant::now();
+        while begin.elapsed() < GRACE {
+            if signals.ends() {
+                return None;
+            }
+            if signals.reloads() {
+                match own.read(lines) {
+                    Ok(read) => {
+                        config = read;
+                        break;
+                    }
+                    Err(failure) => tell(lines, &failure),
+                }
+            }
+            std::thread::sleep(PERIOD);
+        }
     }
 }
 

@@ -26,6 +26,13 @@ pub(super) const SUBJECT: Subject = Subject {
                  that this host has not seen. The folder must belong to this user or to root.",
         },
         Explanation {
+            code: "sync-not-bad",
+            what: "`--retry` names an application that has no release to try again.",
+            remedy: "Only the newest release can be tried again, and only if its gate has refused \
+                 it: the status has it as `bad`, and as `newest` too. A newer release is tried by \
+                 itself.",
+        },
+        Explanation {
             code: "sync-no-release",
             what: "The reference has artifacts, and no signed release.",
             remedy: "A release says which artifacts belong together and which are newer, so `sync` \

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use edgec_loader::store::PolicySourceError;
-use edgec_sync::{ConfigError, SyncError, state::StateError};
+use edgec_sync::state::{OrderError, StateError};
+use edgec_sync::{ConfigError, SyncError};
 
 use super::verifier::{policy_failure, state_failure};
 use crate::failure::Failure;
@@ -27,17 +28,32 @@ pub(crate) fn config_failure(error: &ConfigError, file: &Path) -> Failure {
 pub(crate) fn sync_failure(error: &SyncError) -> Failure {
     let code = error.code();
     match error {
-        SyncError::State(error) => match error {
-            StateError::Busy { .. } => Failure::environment(code, error)
-                .hint("end that process, or give this one a store of its own"),
-            StateError::Damaged { .. } => Failure::environment(code, error)
-                .hint("remove the file: the newest release then counts as a new one"),
-            error => Failure::environment(code, error)
-                .hint("the folder must belong to this user; --state names another one"),
-        },
+        SyncError::State(error) => state_file_failure(error),
         SyncError::Listen { .. } => Failure::environment(code, error)
             .hint("write another address in `status`, or end the process that listens there"),
         error => Failure::rejected(code, error).hint(DESCRIBED),
+    }
+}
+
+/// Why the state cannot be read or written.
+fn state_file_failure(error: &StateError) -> Failure {
+    let hint = match error {
+        StateError::Busy { .. } => "end that process, or give this one a store of its own",
+        StateError::Damaged { .. } => {
+            "remove the file: the newest release then counts as a new one"
+        }
+        _ => "the folder must belong to this user; --state names another one",
+    };
+    Failure::environment(error.code(), error).hint(hint)
+}
+
+/// Why no release of an application can be tried again.
+pub(crate) fn order_failure(error: &OrderError, label: &str) -> Failure {
+    match error {
+        OrderError::State(error) => state_file_failure(error),
+        error => Failure::rejected(error.code(), error)
+            .about(label)
+            .hint("the `bad` of an application in the status is what can be tried again"),
     }
 }
 

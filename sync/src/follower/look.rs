@@ -12,7 +12,7 @@ use edgec_store::verifier::{
 };
 use edgec_verifier::{TrustPolicy, error_chain};
 
-use super::{Follower, Shared};
+use super::{Follower, Seen, Shared};
 use crate::machine::{ObserveError, Observed};
 use crate::source::{Fault, Given, Offered, Trouble};
 use crate::state::ReleaseId;
@@ -28,14 +28,14 @@ impl Follower {
         let looked = match self.asks_all(shared)? {
             true => self.all_places(shared, now),
             false => self.first_place(shared, now, |follower, place| {
-                follower.look_at(shared, place)
+                follower.look_at(shared, place, now)
             }),
         };
         self.looks = (self.looks + 1) % THOROUGH;
         match looked.and_then(|()| self.check_expiry(shared)) {
             Ok(()) => {
                 self.status.polled = shared.clock.now().ok();
-                self.next_poll = now + self.pause_after_success(shared);
+                self.next_poll = now + Self::pause(shared, 0);
                 Ok(())
             }
             Err(trouble) => {
@@ -60,7 +60,7 @@ impl Follower {
         let places = self.config.reference.places(&shared.mirrors);
         let mut looked = Err(no_place());
         for place in shared.silent.last(places, now) {
-            match self.look_at(shared, &place) {
+            match self.look_at(shared, &place, now) {
                 Ok(()) => {
                     shared.silent.answered(&place);
                     looked = Ok(());
@@ -135,12 +135,18 @@ impl Follower {
         Err(last)
     }
 
-    fn look_at(&mut self, shared: &Shared, place: &str) -> Result<(), Trouble> {
+    fn look_at(&mut self, shared: &Shared, place: &str, now: Instant) -> Result<(), Trouble> {
         let Some(offer) = shared.source.open(place, self.known.index)? else {
             return Ok(());
         };
         let policy = (shared.policies)()?;
-        self.take_notice(shared, &*offer, &policy)
+        self.take_notice(shared, &*offer, &policy)?;
+        self.seen = self.known.wanted().map(|_| Seen {
+            place: place.to_owned(),
+            offer,
+            at: now,
+        });
+        Ok(())
     }
 
     /// Verifies the release of an offer, and takes notice of it.
@@ -252,13 +258,6 @@ impl Follower {
             }
             self.known.reset = Some(reset.number);
         }
-    }
-
-    fn pause_after_success(&self, shared: &Shared) -> std::time::Duration {
-        let poll = &shared.poll;
-        let chance = crate::backoff::chance();
-        let (interval, longest) = (poll.interval.get(), poll.backoff.get());
-        crate::backoff::next(interval, longest, 0, poll.jitter.get(), chance)
     }
 }
 

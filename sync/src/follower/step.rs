@@ -1,17 +1,16 @@
 //! One step of an application: what the machine says, done.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use edgec_store::Standing;
+use edgec_verifier::error_chain;
 
 use super::{Follower, Shared};
 use crate::config::Period;
-use crate::gate::{Subject, Verdict, Watch};
 use crate::machine::{Next, Plan, Wait, Watched};
 use crate::report::Level;
 use crate::source::{Taken, Trouble, Wanted};
-use crate::state::{End, Stage};
+use crate::state::{Stage, StateError};
 
 impl Follower {
     /// Does what there is to do, and returns when there is something again.
@@ -24,6 +23,7 @@ impl Follower {
         if !self.is_read {
             self.read(shared)?;
         }
+        self.obey(shared)?;
         // A host goes back without a look at the registry.
         let goes_back = matches!(
             &self.known.trial,
@@ -72,6 +72,31 @@ impl Follower {
         self.known = known.map_err(|error| super::state_trouble(&error))?;
         self.is_read = true;
         Ok(())
+    }
+
+    /// Tries a release again, if an operator has ordered it.
+    pub(super) fn obey(&mut self, shared: &Shared) -> Result<(), Trouble> {
+        let (name, channel) = (&self.config.name, self.config.channel.as_deref());
+        let trouble = |error: StateError| super::state_trouble(&error);
+        match shared.state.order(name, channel) {
+            Ok(None) => return Ok(()),
+            Ok(Some(release)) => {
+                let before = self.known.clone();
+                if self.known.forgive(release, Self::now(shared)?) {
+                    self.keep(shared, &before)?;
+                    let said = before.bad.map(|bad| bad.told());
+                    let text = format!("{}; it is tried again", said.unwrap_or_default());
+                    self.info(shared, &text);
+                }
+            }
+            // It cannot be obeyed, and must not stop the work.
+            Err(error @ StateError::Damaged { .. }) => {
+                let text = format!("an order is not obeyed: {}", error_chain(&error));
+                self.warn(shared, &text);
+            }
+            Err(error) => return Err(trouble(error)),
+        }
+        shared.state.obeyed(name, channel).map_err(trouble)
     }
 
     /// What decides whose turn it is.
@@ -151,7 +176,7 @@ impl Follower {
     fn admit(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Trouble> {
         let policy = (shared.policies)()?;
         let taken = self.first_place(shared, now, |follower, place| {
-            follower.admit_from(shared, place, &policy)
+            follower.admit_from(shared, now, place, &policy)
         })?;
         let Some(taken) = taken else {
             // The reference has moved on. What it names now may have another wave.
@@ -164,7 +189,9 @@ impl Follower {
         self.stand(shared, &taken, version)?;
         self.known.admitted();
         self.keep(shared, &before)?;
+        self.seen = None;
         self.watch = None;
+        self.not_judged = None;
         let (bytes, count) = (taken.bytes, taken.differences);
         let how = match count {
             0 => String::new(),
@@ -180,10 +207,18 @@ impl Follower {
     fn admit_from(
         &mut self,
         shared: &Shared,
+        now: Instant,
         place: &str,
         policy: &edgec_verifier::TrustPolicy,
     ) -> Result<Option<Taken>, Trouble> {
-        let Some(offer) = shared.source.open(place, None)? else {
+        // What the look has read is not read again, if the place still has it.
+        let seen = self.seen.take_if(|seen| seen.place == place);
+        let opened = match &seen {
+            Some(seen) if seen.at == now => None,
+            Some(seen) => shared.source.open(place, Some(seen.offer.digest()))?,
+            None => shared.source.open(place, None)?,
+        };
+        let Some(offer) = opened.or(seen.map(|seen| seen.offer)) else {
             return Err(Trouble::environment("io", "it did not answer"));
         };
         let newest = self.known.newest;
@@ -200,7 +235,9 @@ impl Follower {
         if !is_begun {
             let current = shared.shelf.current(&self.application)?;
             self.known.begin(current);
-            self.probe.before();
+            if self.probe.before() {
+                self.known.answered();
+            }
             self.keep(shared, &before)?;
         }
         self.tell(shared);
@@ -260,109 +297,6 @@ impl Follower {
                 let text = format!("{what} is not current: {other:?}");
                 Err(Trouble::refused("sync-standing", text))
             }
-        }
-    }
-
-    /// Lets the gate judge the release of the trial.
-    fn judge(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Trouble> {
-        if self.watch.is_some() && now < self.next_check {
-            return Ok(self.next_poll.min(self.next_check));
-        }
-        let Some(trial) = self.known.trial.clone() else {
-            return Ok(now);
-        };
-        let subject = Subject {
-            name: self.config.name.clone(),
-            channel: self.config.channel.clone(),
-            label: self.label.clone(),
-            version: trial.release.version,
-            serial: trial.release.serial,
-            host: shared.host.clone(),
-        };
-        if self.watch.is_none() {
-            let before = self.known.clone();
-            let watches = self.known.watch();
-            self.keep(shared, &before)?;
-            if !watches {
-                return Ok(now);
-            }
-        }
-        let rules = self.rules;
-        let watch = self.watch.get_or_insert_with(|| Watch::new(rules, now));
-        let reading = self.probe.read(&subject);
-        let verdict = watch.take(reading, Instant::now().max(now));
-        let before = self.known.clone();
-        let (version, serial) = (trial.release.version, trial.release.serial);
-        match verdict {
-            Verdict::Again => {
-                self.next_check = now + self.every;
-                return Ok(self.next_poll.min(self.next_check));
-            }
-            Verdict::Passed(note) => {
-                self.watch = None;
-                self.known.passed(Self::now(shared)?);
-                self.keep(shared, &before)?;
-                let note = note.map_or_else(String::new, |note| format!(" ({note})"));
-                let text = format!("release {serial} (version {version}) is healthy{note}");
-                self.info(shared, &text);
-                self.tidy(shared);
-            }
-            Verdict::Failed(reason) => {
-                self.watch = None;
-                let text = format!("release {serial} (version {version}) is bad: {reason}");
-                shared.report.line(Level::Error, Some(&self.label), &text);
-                self.known.refused(reason);
-                self.keep(shared, &before)?;
-            }
-        }
-        Ok(now)
-    }
-
-    /// Goes back to the version before.
-    fn go_back(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Trouble> {
-        let Some(trial) = self.known.trial.clone() else {
-            return Ok(now);
-        };
-        let end = match trial.before {
-            None => End::Stays {
-                why: "the store has no other version to go back to".to_owned(),
-            },
-            Some(before) => match shared.shelf.make_current(&self.application, before)? {
-                Ok(()) => End::WentBack(before),
-                Err(why) => End::Stays { why },
-            },
-        };
-        let version = trial.release.version;
-        let (level, text) = match &end {
-            End::WentBack(before) => {
-                self.status.version = Some(*before);
-                (
-                    Level::Warn,
-                    format!("it went back from version {version} to {before}"),
-                )
-            }
-            End::Stays { why } => (
-                Level::Error,
-                format!("version {version} stays current, although it is bad: {why}"),
-            ),
-        };
-        let before = self.known.clone();
-        self.known.ended(end, Self::now(shared)?);
-        self.keep(shared, &before)?;
-        shared.report.line(level, Some(&self.label), &text);
-        Ok(now)
-    }
-
-    /// Removes versions that are no longer needed. What fails here is done the next time.
-    fn tidy(&self, shared: &Shared) {
-        let healthy = self.known.healthy.as_ref();
-        let needed = healthy
-            .into_iter()
-            .flat_map(|it| [Some(it.release.version), it.before]);
-        let needed: BTreeSet<u64> = needed.flatten().collect();
-        if let Err(trouble) = shared.shelf.tidy(&self.application, &needed, shared.keep) {
-            let text = format!("old versions stay for now: {trouble}");
-            self.warn(shared, &text);
         }
     }
 }

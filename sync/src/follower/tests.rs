@@ -3,6 +3,7 @@
 //!
 //! More than 400 lines: one table of cases about one host, which read best beside each other.
 
+mod retry;
 mod world;
 
 use std::path::Path;
@@ -64,7 +65,8 @@ fn a_bad_release_goes_back_and_the_next_one_is_taken() {
     assert_eq!(host.standing(), (Some(1), true));
     let bad = host.known().bad.unwrap();
     assert_eq!((bad.end, &*bad.reason), (End::WentBack(1), "it is ill"));
-    let why = "release 2 (version 2) was bad: it is ill; publish a newer release";
+    let why = "release 2 (version 2) was bad: it is ill; publish a newer release, or try it \
+               again with --retry";
     assert_eq!(host.status().why_bad().as_deref(), Some(why));
     host.start();
     host.rests(Phase::WentBack);
@@ -100,35 +102,6 @@ fn a_host_that_cannot_go_back_stays_and_says_so() {
     assert_eq!(host.machine().current, Some(3));
     let stays = host.status().bad.unwrap().stays.unwrap();
     assert_eq!(stays, "the store has no other version to go back to");
-}
-
-/// A release that was refused for a reason that is over is judged again, as docs/sync.md says.
-#[test]
-fn a_false_verdict_can_be_cleared() {
-    let folder = tempfile::tempdir().unwrap();
-    let (world, mut host) = settled(folder.path(), "");
-    host.machine().unhealthy.insert(2);
-    world.publish(2, 2);
-    host.rests(Phase::WentBack);
-    host.machine().unhealthy.clear();
-    host.running = None;
-    for file in std::fs::read_dir(&host.state).unwrap() {
-        let file = file.unwrap().path();
-        if file.extension().is_some_and(|it| it == "json") {
-            std::fs::remove_file(file).unwrap();
-        }
-    }
-    // The store still has the version that it went back to as a choice.
-    host.start();
-    host.fails("sync-chosen");
-    {
-        // `edgec store use`.
-        let mut machine = host.machine();
-        (machine.current, machine.chosen) = (Some(2), false);
-    }
-    host.rests(Phase::Healthy);
-    assert_eq!(host.standing(), (Some(2), false));
-    assert!(host.status().why_bad().is_none());
 }
 
 #[test]
@@ -380,6 +353,77 @@ fn other_standings_are_named() {
     assert!(lacks.message.contains("aarch64 (edge)"), "{lacks}");
     let older = stand(Standing::Older { current: 10 }).unwrap_err();
     assert_eq!(older.code, "sync-lower");
+}
+
+/// This host went back to version 1, so it may choose another one again. The store refuses that.
+#[test]
+fn a_version_that_may_not_be_current_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, mut host) = settled(folder.path(), "");
+    host.machine().unhealthy.insert(2);
+    world.publish(2, 2);
+    host.rests(Phase::WentBack);
+    host.machine().lowest = 9;
+    world.publish(3, 3);
+    let says = host.fails("sync-standing");
+    assert!(says.contains("version 3 is below the floor"), "{says}");
+    assert_eq!(host.machine().current, Some(1));
+    host.machine().lowest = 0;
+    host.rests(Phase::Healthy);
+    assert_eq!(host.machine().current, Some(3));
+}
+
+#[test]
+fn a_store_that_takes_no_timestamp_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, mut host) = settled(folder.path(), "");
+    let refused = Trouble::refused("sync-timestamp", "it is of another release");
+    host.machine().refuses = Some(refused);
+    world.pass(60);
+    world.publish(1, 1);
+    let says = host.fails("sync-timestamp");
+    assert_eq!(says, format!("{PLACE}: it is of another release"));
+    // It is offered again at the next look.
+    host.machine().refuses = None;
+    host.rests(Phase::Healthy);
+    assert_eq!(host.machine().timestamps, 2);
+}
+
+/// A place that says "unchanged" to a host that has nothing to compare with.
+#[test]
+fn a_place_that_says_nothing_is_no_place_to_admit_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let waves = "[rollout]\nwaves = [{ share = 0, pause = \"60s\" }, { share = 1 }]\n";
+    let (world, mut host) = settled(folder.path(), waves);
+    world.publish(2, 2);
+    host.rests(Phase::Waiting);
+    host.start();
+    world.pass(60);
+    world.offer(PLACE, Offering::Unchanged);
+    assert_eq!(host.fails("io"), format!("{PLACE}: it did not answer"));
+    world.publish(2, 2);
+    host.rests(Phase::Healthy);
+}
+
+/// What a look has read is not read again for the admission, also if that comes later.
+#[test]
+fn an_index_is_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let waves = "[rollout]\nwaves = [{ share = 0, pause = \"60s\" }, { share = 1 }]\n";
+    let (world, mut host) = settled(folder.path(), waves);
+    assert_eq!(host.machine().opened, 1);
+    world.publish(2, 2);
+    host.rests(Phase::Waiting);
+    world.pass(60);
+    host.rests(Phase::Healthy);
+    assert_eq!(host.machine().opened, 2);
+    // Another index under the tag is read, of course.
+    world.publish(3, 3);
+    host.rests(Phase::Waiting);
+    world.pass(60);
+    world.publish(3, 3);
+    host.rests(Phase::Healthy);
+    assert_eq!(host.machine().opened, 4);
 }
 
 /// Three hosts in two waves: the first one tries each release, and the others follow its status.

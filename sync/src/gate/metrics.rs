@@ -62,10 +62,11 @@ impl MetricsProbe {
 }
 
 impl Probe for MetricsProbe {
-    fn before(&mut self) {
+    fn before(&mut self) -> bool {
         self.before = self.sample().ok();
         self.has_answered = self.before.is_some();
         self.begin = None;
+        self.has_answered
     }
 
     fn read(&mut self, subject: &Subject) -> Reading {
@@ -73,7 +74,7 @@ impl Probe for MetricsProbe {
             Ok(sample) => sample,
             Err(error) if self.has_answered => return Reading::Bad(error),
             Err(error) => {
-                return Reading::NotYet(format!("the host does not answer ({error})"));
+                return Reading::Silent(format!("the host does not answer ({error})"));
             }
         };
         self.has_answered = true;
@@ -235,19 +236,17 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_has_not_started_has_time() {
-        let not_yet = Reading::NotYet("the host does not answer (it is not there)".to_owned());
-        assert_eq!(bad_after(Err(String::new()))[0], not_yet);
+    fn a_host_that_has_not_started_is_silent() {
+        let silent = Reading::Silent("the host does not answer (it is not there)".to_owned());
+        assert_eq!(bad_after(Err(String::new()))[0], silent);
         // The process began anew while it watched, so nothing was seen before.
         let mut probe = MetricsProbe::by(&config(), "shop", || Err("it is not there".to_owned()));
-        assert_eq!(probe.read(&subject()), not_yet);
+        assert!(!probe.before());
+        assert_eq!(probe.read(&subject()), silent);
         // It starts, and from then on it must answer.
         let away = || Err("it is not there".to_owned());
         let pages = [away(), away(), Ok(text(2, 0, 0, 0)), away()];
         let bad = Reading::Bad("it is not there".to_owned());
-        assert_eq!(
-            readings(&pages),
-            [not_yet, Reading::Good(Some(few(0))), bad]
-        );
+        assert_eq!(readings(&pages), [silent, Reading::Good(Some(few(0))), bad]);
     }
 }

@@ -1,8 +1,12 @@
 //! Every path of the machine, and what holds on all of them.
+//!
+//! More than 400 lines: the paths of one machine, which read best beside each other.
 
-use edgec_artifact::Sha256Digest;
+use std::time::Duration;
 
 use super::*;
+use crate::config::First;
+use crate::watch::Sighting;
 
 fn release(version: u64, serial: u64) -> ReleaseId {
     let text = format!("{version} {serial}");
@@ -84,6 +88,62 @@ fn a_bad_release_goes_back_once_and_a_newer_one_is_tried() {
     known.passed(at(140));
     assert!(known.bad.is_none() && !known.chose(1));
     assert_eq!(known.healthy.unwrap().before, Some(1));
+}
+
+#[test]
+fn a_verdict_that_is_taken_back_brings_the_release_again() {
+    let digest = release(2, 2).digest;
+    let mut known = seen();
+    assert!(!known.forgive(digest, at(105)));
+    known.begin(Some(1));
+    known.admitted();
+    known.refused("exit code 1".to_owned());
+    assert!(!known.forgive(digest, at(105)));
+    known.ended(End::WentBack(1), at(110));
+    assert!(!known.forgive(release(1, 1).digest, at(120)));
+    let gone_back = known.clone();
+    assert!(known.forgive(digest, at(120)));
+    assert!(!known.forgive(digest, at(121)));
+    // In its turn, and with the version before to go back to.
+    assert!(matches!(known.next(&plan(1, 50), at(120)), Next::Wait(_)));
+    assert_eq!(known.next(&plan(0, 0), at(120)), Next::Admit);
+    assert!(known.chose(1));
+    known.begin(Some(1));
+    assert_eq!(known.trial.as_ref().unwrap().before, Some(1));
+    known.admitted();
+    let mut bad_again = known.clone();
+    known.passed(at(130));
+    // What was forgiven is still told, and no longer counts.
+    assert_eq!(known.forgiven.as_ref().unwrap().at, at(120));
+    assert!(!known.chose(1));
+    known.observe(release(3, 3), None, at(140)).unwrap();
+    known.begin(Some(2));
+    assert_eq!(known.trial.as_ref().unwrap().before, Some(2));
+    known.passed(at(150));
+    assert!(known.forgiven.is_none());
+    bad_again.refused("exit code 1".to_owned());
+    bad_again.ended(End::WentBack(1), at(130));
+    assert!(bad_again.forgiven.is_none() && bad_again.chose(1));
+    // A newer one has taken its place.
+    let mut replaced = gone_back;
+    replaced.observe(release(3, 3), None, at(140)).unwrap();
+    assert!(!replaced.forgive(digest, at(150)));
+}
+
+/// It stayed because there was nothing else. Forgiven, and not judged since, it is still nothing to
+/// go back to.
+#[test]
+fn a_forgiven_release_that_did_not_pass_is_nothing_to_go_back_to() {
+    let mut known = seen();
+    known.begin(None);
+    known.admitted();
+    known.refused("exit code 1".to_owned());
+    let why = "the store has no other version to go back to".to_owned();
+    known.ended(End::Stays { why }, at(110));
+    assert!(known.forgive(release(2, 2).digest, at(120)));
+    known.observe(release(3, 3), None, at(130)).unwrap();
+    known.begin(Some(2));
+    assert_eq!(known.trial.unwrap().before, None);
 }
 
 #[test]
@@ -229,6 +289,25 @@ fn a_release_that_ends_its_host_again_and_again_is_bad() {
 }
 
 #[test]
+fn starts_in_which_nothing_could_be_judged_do_not_count() {
+    let mut known = seen();
+    known.begin(Some(1));
+    known.admitted();
+    for _ in 0..10 * MOST_STARTS {
+        assert!(known.watch());
+        known.not_judged();
+    }
+    assert!(!known.trial.as_ref().unwrap().answered);
+    known.answered();
+    assert!(known.trial.unwrap().answered);
+    // Without a trial, nothing happens.
+    let mut known = Known::default();
+    known.answered();
+    known.not_judged();
+    assert_eq!(known, Known::default());
+}
+
+#[test]
 fn a_release_of_the_same_version_has_nothing_to_go_back_to() {
     let mut known = seen();
     known.observe(release(1, 9), None, at(200)).unwrap();
@@ -276,8 +355,20 @@ fn whatever_happens_a_release_is_tried_in_its_turn_and_once() {
                 current,
                 ..plan(1, opens)
             };
-            match random.below(8) {
+            match random.below(9) {
                 0 => published += 1,
+                // An operator thinks that a verdict was false.
+                8 => {
+                    let bad = known.bad.as_ref().map(|it| it.release);
+                    let newest = known.newest.map(|it| it.release);
+                    if let Some(bad) = bad {
+                        let forgiven = known.forgive(bad.digest, at(now));
+                        assert_eq!(forgiven, Some(bad) == newest, "seed {seed}");
+                        if forgiven {
+                            tried.retain(|serial| *serial != bad.serial);
+                        }
+                    }
+                }
                 // A crash: only what is on the disk is left, and that is `known`.
                 1 => {
                     known.recover(current);
@@ -333,6 +424,12 @@ fn whatever_happens_a_release_is_tried_in_its_turn_and_once() {
             if let (Some(bad), Some(trial)) = (&known.bad, &known.trial) {
                 assert!(trial.release.serial > bad.release.serial, "seed {seed}");
                 assert_ne!(trial.before, Some(bad.release.version), "seed {seed}");
+            }
+            // Nor is what was forgiven, and has not passed since.
+            if let (Some(forgiven), Some(trial)) = (&known.forgiven, &known.trial) {
+                let bad = forgiven.verdict.release;
+                let passed = known.healthy.is_some_and(|it| it.release == bad);
+                assert!(passed || trial.before != Some(bad.version), "seed {seed}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Releases from registries, and from OCI layouts in folders.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use edgec_artifact::Sha256Digest;
 use edgec_registry::{
@@ -16,6 +17,12 @@ use super::{Given, Offered, Source, Taken, Trouble, Wanted};
 #[derive(Debug)]
 pub struct RegistrySource {
     session: Session,
+    into: Arc<Into>,
+}
+
+/// What is admitted, and where.
+#[derive(Clone, Debug)]
+struct Into {
     store: ArtifactStore,
     host: HostProfile,
     options: AdmitOptions,
@@ -27,16 +34,18 @@ impl RegistrySource {
     pub fn new(options: ConnectOptions, store: ArtifactStore, host: HostProfile) -> Self {
         Self {
             session: Session::new(options),
-            store,
-            host,
-            options: AdmitOptions::default(),
+            into: Arc::new(Into {
+                store,
+                host,
+                options: AdmitOptions::default(),
+            }),
         }
     }
 
     /// Says whether images may come as differences to those that the store has.
     #[must_use]
     pub fn with_options(mut self, options: AdmitOptions) -> Self {
-        self.options = options;
+        Arc::make_mut(&mut self.into).options = options;
         self
     }
 }
@@ -46,7 +55,7 @@ impl Source for RegistrySource {
         &self,
         place: &str,
         known: Option<Sha256Digest>,
-    ) -> Result<Option<Box<dyn Offered + '_>>, Trouble> {
+    ) -> Result<Option<Box<dyn Offered>>, Trouble> {
         let reference = place.parse::<Reference>();
         let reference = reference.map_err(|error| {
             let text = format!("`{place}` is not a reference: {}", error_chain(&error));
@@ -54,17 +63,19 @@ impl Source for RegistrySource {
         })?;
         let opened = self.session.open_if_changed(&reference, known);
         let opened = opened.map_err(|error| trouble(&error))?;
-        let of = self;
-        Ok(opened.map(|offer| Box::new(Opened { offer, of }) as Box<dyn Offered + '_>))
+        Ok(opened.map(|offer| {
+            let into = Arc::clone(&self.into);
+            Box::new(Opened { offer, into }) as Box<dyn Offered>
+        }))
     }
 }
 
-struct Opened<'a> {
+struct Opened {
     offer: Offer,
-    of: &'a RegistrySource,
+    into: Arc<Into>,
 }
 
-impl Offered for Opened<'_> {
+impl Offered for Opened {
     fn digest(&self) -> Sha256Digest {
         self.offer.digest()
     }
@@ -75,12 +86,11 @@ impl Offered for Opened<'_> {
     }
 
     fn admit(&self, wanted: &Wanted<'_>) -> Result<Taken, Trouble> {
-        let RegistrySource {
+        let Into {
             store,
             host,
             options,
-            ..
-        } = self.of;
+        } = &*self.into;
         let admitted = self.offer.admit(
             store,
             wanted.policy,
@@ -162,4 +172,25 @@ fn hint(error: &PullError) -> Option<&'static str> {
         PullError::NoFit { .. } => "build and push an artifact for this CPU and engine profile",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Fault;
+
+    /// A folder stands for a registry.
+    #[test]
+    fn what_is_wrong_with_a_place_says_who_has_to_do_something() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = ArtifactStore::create(folder.path().join("store")).unwrap();
+        let source = RegistrySource::new(ConnectOptions::default(), store, HostProfile::here());
+        let opened = |place: &str| source.open(place, None).err().unwrap();
+        let malformed = opened("Registry example");
+        assert_eq!(malformed.code, "registry-reference");
+        assert_eq!(malformed.fault, Fault::Refused);
+        let absent = opened(&format!("oci-layout:{}:v1", folder.path().display()));
+        assert_eq!(absent.fault, Fault::Environment);
+        assert!(absent.message.contains("reference"), "{absent}");
+    }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Known;
 
 /// The longest file of the state, in bytes (64 KiB).
-const MAX_LEN: u64 = 64 << 10;
+pub(super) const MAX_LEN: u64 = 64 << 10;
 /// The file that only exists as a lock.
 const LOCK: &str = "lock";
 /// The folder of unfinished files.
@@ -96,12 +96,18 @@ impl StateFolder {
         for name in temporary.names()? {
             temporary.clear(&name)?;
         }
-        Ok(Self {
+        let state = Self {
             path: path.to_owned(),
             folder,
             temporary,
             _lock: lock,
-        })
+        };
+        state.clear_orders()?;
+        Ok(state)
+    }
+
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// The folder.
@@ -116,26 +122,7 @@ impl StateFolder {
     ///
     /// [`StateError`], also if the file is damaged.
     pub fn read(&self, name: &str, channel: Option<&str>) -> Result<Known, StateError> {
-        let file = file_name(name, channel);
-        let bytes = match self.folder.read(&file, MAX_LEN) {
-            Err(error) if error.is_absence() => return Ok(Known::default()),
-            bytes => bytes?,
-        };
-        let damaged = |what: String| StateError::Damaged {
-            name: self.folder.name(&file),
-            what,
-        };
-        let malformed = |error: serde_json::Error| damaged(error.to_string());
-        let head: Head = serde_json::from_slice(&bytes).map_err(malformed)?;
-        if head.schema != 1 {
-            let what = format!("its schema is {}, and this edgec reads 1", head.schema);
-            return Err(damaged(what));
-        }
-        let content: Content = serde_json::from_slice(&bytes).map_err(malformed)?;
-        if content.name != name || content.channel.as_deref() != channel {
-            return Err(damaged("it is about another application".to_owned()));
-        }
-        Ok(content.known)
+        read_known(&self.folder, name, channel)
     }
 
     /// Keeps what is known about an application. When it returns, the file is on the disk.
@@ -165,8 +152,36 @@ impl StateFolder {
     }
 }
 
+/// What the folder of a state says about an application: nothing, if there is no file.
+pub(super) fn read_known(
+    folder: &Folder,
+    name: &str,
+    channel: Option<&str>,
+) -> Result<Known, StateError> {
+    let file = file_name(name, channel);
+    let bytes = match folder.read(&file, MAX_LEN) {
+        Err(error) if error.is_absence() => return Ok(Known::default()),
+        bytes => bytes?,
+    };
+    let damaged = |what: String| StateError::Damaged {
+        name: folder.name(&file),
+        what,
+    };
+    let malformed = |error: serde_json::Error| damaged(error.to_string());
+    let head: Head = serde_json::from_slice(&bytes).map_err(malformed)?;
+    if head.schema != 1 {
+        let what = format!("its schema is {}, and this edgec reads 1", head.schema);
+        return Err(damaged(what));
+    }
+    let content: Content = serde_json::from_slice(&bytes).map_err(malformed)?;
+    if content.name != name || content.channel.as_deref() != channel {
+        return Err(damaged("it is about another application".to_owned()));
+    }
+    Ok(content.known)
+}
+
 /// The name of the file about an application in a channel.
-fn file_name(name: &str, channel: Option<&str>) -> String {
+pub(super) fn file_name(name: &str, channel: Option<&str>) -> String {
     let channel = channel.unwrap_or("");
     let digest = Sha256Digest::of(format!("{name}\0{channel}").as_bytes());
     format!("{digest}.json")
@@ -175,7 +190,7 @@ fn file_name(name: &str, channel: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Bad, End, Healthy, Newest, ReleaseId, Stage, Trial};
+    use crate::state::{Bad, End, Forgiven, Healthy, Newest, ReleaseId, Stage, Trial};
     use edgec_artifact::UnixTime;
 
     fn full() -> Known {
@@ -194,6 +209,7 @@ mod tests {
                     reason: "exit code 1".to_owned(),
                 },
                 starts: 3,
+                answered: true,
             }),
             healthy: Some(Healthy {
                 release,
@@ -205,6 +221,17 @@ mod tests {
                 at: UnixTime::from_seconds(9),
                 reason: "no".to_owned(),
                 end: End::WentBack(2),
+            }),
+            forgiven: Some(Forgiven {
+                verdict: Bad {
+                    release,
+                    at: UnixTime::from_seconds(8),
+                    reason: "no".to_owned(),
+                    end: End::Stays {
+                        why: "it is alone".to_owned(),
+                    },
+                },
+                at: UnixTime::from_seconds(10),
             }),
             expires: Some(UnixTime::from_seconds(11)),
             reset: Some(1),

@@ -11,7 +11,7 @@ use edgec_host::config::{LogLevel, PolicyConfig, SyncConfig};
 use edgec_host::{ServeConfig, Telemetry};
 use edgec_loader::store::{ArtifactStore, PolicySource};
 use edgec_sync::config::Url;
-use edgec_sync::{Level, Report, Stop};
+use edgec_sync::{FleetConfig, Level, Report, Stop};
 use edgec_verifier::read_guarded;
 
 use super::{Own, parts};
@@ -100,24 +100,7 @@ impl Inside {
         let read = || read_guarded(&self.config.fleet).ok();
         let before = read();
         let config = parts::read_config(&self.config.fleet)?;
-        let store = ArtifactStore::create(&self.store);
-        let store = store.map_err(|error| store_failure(&error))?;
-        let policy = match (&self.fixed, &config.policy, &self.policy) {
-            (Some(fixed), _, _) => Some(fixed.clone()),
-            (None, Some(_), _) | (None, None, None) => None,
-            // That of the host decides here too.
-            (None, None, Some(own)) => Some(followed(&own.file, &own.roots, own.state.clone())?),
-        };
-        let own = Own {
-            fleet: self.config.fleet.clone(),
-            store,
-            name: self.config.name.clone(),
-            host: None,
-            state: self.config.state.clone(),
-            policy,
-            admin: admin.cloned(),
-        };
-        let sync = own.open(&config, report)?;
+        let sync = self.own(&config, admin)?.open(&config, report)?;
         let stop = Arc::new(Stop::default());
         let told = Arc::clone(&stop);
         let thread = super::started(move || sync.run(&told))?;
@@ -125,7 +108,9 @@ impl Inside {
             thread::sleep(PERIOD);
             if read().is_some_and(|now| before.as_ref() != Some(&now)) {
                 // A file that cannot be used does not take the place of one that can.
-                match parts::read_config(&self.config.fleet) {
+                let config = parts::read_config(&self.config.fleet);
+                let usable = config.and_then(|it| self.own(&it, admin)?.parts(&it, report));
+                match usable {
                     Ok(_) => stop.tell(),
                     Err(failure) => {
                         let text = format!("FLEET.toml is not used: {}", parts::text(&failure));
@@ -137,6 +122,26 @@ impl Inside {
         }
         super::joined(thread);
         Ok(())
+    }
+
+    /// What the host says, for a file.
+    fn own(&self, config: &FleetConfig, admin: Option<&Url>) -> Result<Own, Failure> {
+        let store = ArtifactStore::create(&self.store);
+        let policy = match (&self.fixed, &config.policy, &self.policy) {
+            (Some(fixed), _, _) => Some(fixed.clone()),
+            (None, Some(_), _) | (None, None, None) => None,
+            // That of the host decides here too.
+            (None, None, Some(own)) => Some(followed(&own.file, &own.roots, own.state.clone())?),
+        };
+        Ok(Own {
+            fleet: self.config.fleet.clone(),
+            store: store.map_err(|error| store_failure(&error))?,
+            name: self.config.name.clone(),
+            host: None,
+            state: self.config.state.clone(),
+            policy,
+            admin: admin.cloned(),
+        })
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct World {
 pub(super) enum Offering {
     Index(Index),
     Fails(Trouble),
+    /// It has nothing new, whatever is asked.
+    Unchanged,
 }
 
 #[derive(Clone)]
@@ -63,6 +65,12 @@ pub(super) struct Machine {
     /// Whether the last change was made before that.
     pub(super) is_made: bool,
     pub(super) unhealthy: BTreeSet<u64>,
+    /// How often an index was read.
+    pub(super) opened: u32,
+    /// Whether the host that serves does not answer.
+    pub(super) silent: bool,
+    /// Why the store takes no timestamp.
+    pub(super) refuses: Option<Trouble>,
     /// What the status said while releases were admitted.
     pub(super) said: Vec<Phase>,
 }
@@ -203,27 +211,32 @@ impl std::fmt::Debug for World {
 }
 
 /// The registry, as a host with this store sees it.
+#[derive(Clone)]
 pub(super) struct Registry(World, Shared1, Arc<Board>);
 
-pub(super) struct Offer<'a>(Index, &'a Registry);
+pub(super) struct Offer(Index, Registry);
 
 impl Source for Registry {
     fn open(
         &self,
         place: &str,
         known: Option<Sha256Digest>,
-    ) -> Result<Option<Box<dyn Offered + '_>>, Trouble> {
+    ) -> Result<Option<Box<dyn Offered>>, Trouble> {
         let offering = self.0.places.lock().unwrap().get(place).cloned();
         match offering {
             None => Err(Trouble::environment("registry-absent", "it is not there")),
             Some(Offering::Fails(trouble)) => Err(trouble),
+            Some(Offering::Unchanged) => Ok(None),
             Some(Offering::Index(index)) if known == Some(index.digest) => Ok(None),
-            Some(Offering::Index(index)) => Ok(Some(Box::new(Offer(index, self)))),
+            Some(Offering::Index(index)) => {
+                self.1.lock().unwrap().opened += 1;
+                Ok(Some(Box::new(Offer(index, self.clone()))))
+            }
         }
     }
 }
 
-impl Offered for Offer<'_> {
+impl Offered for Offer {
     fn digest(&self) -> Sha256Digest {
         self.0.digest
     }
@@ -273,8 +286,9 @@ impl Shelf for Shelved {
     }
 
     fn refresh(&self, _: &[u8], _: &[u8], _: &TrustPolicy, _: &Expected) -> Result<(), Trouble> {
-        self.0.lock().unwrap().timestamps += 1;
-        Ok(())
+        let mut machine = self.0.lock().unwrap();
+        machine.timestamps += 1;
+        machine.refuses.clone().map_or(Ok(()), Err)
     }
 
     fn tidy(&self, _: &Application, needed: &BTreeSet<u64>, keep: usize) -> Result<u64, Trouble> {
@@ -292,8 +306,15 @@ impl Shelf for Shelved {
 pub(super) struct Gate(Shared1);
 
 impl Probe for Gate {
+    fn before(&mut self) -> bool {
+        !self.0.lock().unwrap().silent
+    }
+
     fn read(&mut self, subject: &Subject) -> Reading {
         let machine = self.0.lock().unwrap();
+        if machine.silent {
+            return Reading::Silent("the host does not answer".to_owned());
+        }
         match machine.unhealthy.contains(&subject.version) {
             true => Reading::Bad("it is ill".to_owned()),
             false => Reading::Good(None),
@@ -392,7 +413,7 @@ impl Host {
                 step.phase,
                 Phase::Admitting | Phase::Watching | Phase::GoingBack
             );
-            if step.trouble.is_some() || !is_busy {
+            if step.trouble.is_some() || step.waits || !is_busy {
                 return step;
             }
         }

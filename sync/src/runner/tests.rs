@@ -1,0 +1,139 @@
+//! What ends the work, what does not, and what keeps it from beginning.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+
+use edgec_artifact::Sha256Digest;
+use edgec_store::Application;
+use edgec_verifier::{ClockError, Expected, SystemClock, TrustPolicy, UnixTime};
+
+use super::*;
+use crate::report::Unreported;
+use crate::source::Offered;
+
+/// Places that answer by their names.
+struct Places;
+
+impl Source for Places {
+    fn open(
+        &self,
+        place: &str,
+        _: Option<Sha256Digest>,
+    ) -> Result<Option<Box<dyn Offered>>, Trouble> {
+        match place {
+            "host/panics" => panic!("a fault of this test"),
+            "host/refused" => Err(Trouble::refused("sync-release", "it is refused")),
+            "host/silent" => Err(Trouble::environment("io", "it is silent")),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A store without anything.
+struct Empty;
+
+impl Shelf for Empty {
+    fn current(&self, _: &Application) -> Result<Option<u64>, Trouble> {
+        Ok(None)
+    }
+
+    fn make_current(&self, _: &Application, _: u64) -> Result<Result<(), String>, Trouble> {
+        Ok(Err("there is nothing".to_owned()))
+    }
+
+    fn refresh(&self, _: &[u8], _: &[u8], _: &TrustPolicy, _: &Expected) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    fn tidy(&self, _: &Application, _: &BTreeSet<u64>, _: usize) -> Result<u64, Trouble> {
+        Ok(0)
+    }
+}
+
+/// A clock that does not know the time.
+#[derive(Debug)]
+struct Unset;
+
+impl Clock for Unset {
+    fn now(&self) -> Result<UnixTime, ClockError> {
+        Err(ClockError::new())
+    }
+}
+
+fn parts(clock: impl Clock + 'static) -> Parts {
+    Parts {
+        host: "pop-1".to_owned(),
+        source: Box::new(Places),
+        shelf: Box::new(Empty),
+        policies: Box::new(|| Err(Trouble::environment("io", "there is no policy"))),
+        clock: Box::new(clock),
+        report: Arc::new(Unreported),
+        admin: None,
+    }
+}
+
+/// A configuration with these applications.
+fn config(more: &str, names: &[&str]) -> FleetConfig {
+    let entry = |name: &&str| {
+        format!("[[application]]\nname = \"{name}\"\nreference = \"host/{name}\"\n{more}")
+    };
+    let entries: Vec<String> = names.iter().map(entry).collect();
+    FleetConfig::from_toml(&format!("schema = 1\n{}", entries.concat())).unwrap()
+}
+
+fn round(names: &[&str], clock: impl Clock + 'static) -> Round {
+    let folder = tempfile::tempdir().unwrap();
+    let sync = Sync::open(&config("", names), folder.path(), parts(clock)).unwrap();
+    sync.once(&Stop::default())
+}
+
+#[test]
+fn what_fails_in_one_application_stops_no_other() {
+    let round = round(&["at-rest", "panics", "refused", "silent"], SystemClock);
+    let codes = round.applications.iter();
+    let codes = codes.map(|(name, _, trouble)| (&**name, trouble.as_ref().map(|it| it.code)));
+    let expected = [
+        ("at-rest", None),
+        ("panics", Some("internal")),
+        ("refused", Some("sync-release")),
+        ("silent", Some("io")),
+    ];
+    assert_eq!(codes.collect::<Vec<_>>(), expected);
+    assert_eq!(round.fault(), Some(Fault::Refused));
+    assert_eq!(self::round(&["at-rest"], SystemClock).fault(), None);
+    let silent = self::round(&["at-rest", "silent"], SystemClock).fault();
+    assert_eq!(silent, Some(Fault::Environment));
+}
+
+#[test]
+fn a_clock_that_is_not_set_is_named() {
+    let round = round(&["at-rest"], Unset);
+    let trouble = round.applications[0].2.as_ref().unwrap();
+    assert_eq!((trouble.code, trouble.fault), ("clock", Fault::Environment));
+}
+
+#[test]
+fn what_keeps_the_work_from_beginning_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |config: &FleetConfig| {
+        let opened = Sync::open(config, folder.path(), parts(SystemClock));
+        opened.err().map(|error| (error.code(), error.to_string()))
+    };
+    let plain = config("", &["at-rest"]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut listens = plain.clone();
+    listens.status = Some(taken.local_addr().unwrap());
+    let (code, text) = open(&listens).unwrap();
+    assert_eq!(code, "listen");
+    assert!(
+        text.contains(&taken.local_addr().unwrap().to_string()),
+        "{text}"
+    );
+    let metrics = config("gate = { metrics = {} }\n", &["at-rest"]);
+    assert_eq!(open(&metrics).unwrap().0, "sync-config");
+    assert!(check_gates(&metrics, None).is_err());
+    let admin = Url::read("http://127.0.0.1:1").unwrap();
+    assert!(check_gates(&metrics, Some(&admin)).is_ok());
+    let _busy = StateFolder::open(folder.path()).unwrap();
+    assert_eq!(open(&plain).unwrap().0, "sync-busy");
+}
