@@ -4,6 +4,8 @@
 //! computation". SHA-256, 4096-byte blocks, no salt: the digest that `FS_IOC_MEASURE_VERITY` gives
 //! for a file that was sealed with these parameters.
 
+use std::io::{self, Read};
+
 use sha2::{Digest as _, Sha256};
 
 use crate::VerityDigest;
@@ -30,14 +32,81 @@ fn of_hashes(data: &[u8], blocks: impl Fn(&[u8]) -> Vec<u8>) -> VerityDigest {
         0 => [0; 32],
         _ => merkle_root(blocks(data)),
     };
+    of_root(root, data.len() as u64)
+}
+
+/// The digest of a file of this length, whose blocks have this root.
+fn of_root(root: [u8; 32], length: u64) -> VerityDigest {
     // `struct fsverity_descriptor`: version 1, hash algorithm 1 (SHA-256), log2 of the
     // block size 12, salt size 0, reserved, data size, root hash, salt, reserved.
     let mut descriptor = Vec::with_capacity(256);
     descriptor.extend_from_slice(&[1, 1, 12, 0, 0, 0, 0, 0]);
-    descriptor.extend_from_slice(&(data.len() as u64).to_le_bytes());
+    descriptor.extend_from_slice(&length.to_le_bytes());
     descriptor.extend_from_slice(&root);
     descriptor.resize(256, 0);
     VerityDigest(Sha256::digest(&descriptor).into())
+}
+
+/// Like [`digest`], for what a source gives up to its end. The memory does not depend on the length.
+///
+/// # Errors
+///
+/// Those of `source`, except interruptions.
+pub fn digest_of_stream(source: impl Read) -> io::Result<VerityDigest> {
+    let mut source = io::BufReader::with_capacity(64 * BLOCK, source);
+    let mut tree = Tree::default();
+    let mut block = Vec::with_capacity(BLOCK);
+    let mut length: u64 = 0;
+    loop {
+        block.clear();
+        source.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
+        if block.is_empty() {
+            return Ok(of_root(tree.root(), length));
+        }
+        length += block.len() as u64;
+        tree.push(hash_of(&mut block));
+    }
+}
+
+/// The hash of a block. A shorter one is filled with zeros.
+fn hash_of(block: &mut Vec<u8>) -> [u8; 32] {
+    block.resize(BLOCK, 0);
+    Sha256::digest(block).into()
+}
+
+/// A Merkle tree while it grows: of each level, the hashes that fill no block yet.
+#[derive(Default)]
+struct Tree(Vec<Vec<u8>>);
+
+impl Tree {
+    /// Adds the hash of the next block of the file.
+    fn push(&mut self, mut hash: [u8; 32]) {
+        for level in &mut self.0 {
+            level.extend_from_slice(&hash);
+            if level.len() < BLOCK {
+                return;
+            }
+            hash = hash_of(level);
+            level.clear();
+        }
+        self.0.push(hash.to_vec());
+    }
+
+    /// The only hash of the highest level. Zeros for an empty file.
+    fn root(self) -> [u8; 32] {
+        let highest = self.0.len().saturating_sub(1);
+        let mut below: Option<[u8; 32]> = None;
+        for (at, mut level) in self.0.into_iter().enumerate() {
+            level.extend(below.into_iter().flatten());
+            below = match level.len() {
+                0 => None,
+                // A single hash of the highest level is the root. Below it, it fills no block.
+                32 if at == highest => level.try_into().ok(),
+                _ => Some(hash_of(&mut level)),
+            };
+        }
+        below.unwrap_or([0; 32])
+    }
 }
 
 fn merkle_root(mut level: Vec<u8>) -> [u8; 32] {
@@ -89,6 +158,17 @@ mod tests {
         (0..len)
             .map(|i| u8::try_from((i % 11 + i % 439 + i % 1103) % 256).unwrap())
             .collect()
+    }
+
+    #[test]
+    fn a_stream_has_the_same_digest() {
+        let pattern = pattern(129 * 128 * BLOCK + 1);
+        let blocks = [0, 1, 2, 127, 128, 129, 255, 256, 257, 128 * 128, 128 * 129];
+        let lengths = blocks.iter().flat_map(|it| [it * BLOCK, it * BLOCK + 1]);
+        for length in lengths {
+            let data = &pattern[..length];
+            assert_eq!(digest_of_stream(data).unwrap(), digest(data), "{length}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::io;
 use std::path::Path;
 
 pub(crate) use edgec_files::NewFolders;
+#[cfg(feature = "registry")]
+use edgec_files::Unnamed;
 use edgec_files::{Aside, Durability, FolderKind, NewMode, put_all, write_aside};
 
 use crate::failure::{Exit, Failure};
@@ -52,6 +54,15 @@ pub(crate) fn stage(path: &Path, bytes: &[u8], kind: Wanted) -> Result<Staged, F
         _ => NewMode::AsBefore,
     };
     match write_aside(path, bytes, mode, durability(kind)) {
+        Ok(file) => Ok(Staged { kind, file }),
+        Err(error) => Err(cannot("write", path, &error)),
+    }
+}
+
+/// Like [`stage`], for a file that has its content and no name yet.
+#[cfg(feature = "registry")]
+pub(crate) fn name(path: &Path, content: Unnamed, kind: Wanted) -> Result<Staged, Failure> {
+    match content.aside(path, NewMode::AsBefore, durability(kind)) {
         Ok(file) => Ok(Staged { kind, file }),
         Err(error) => Err(cannot("write", path, &error)),
     }

@@ -33,27 +33,45 @@ pub fn make(
 ) -> Result<Vec<u8>, DifferenceError> {
     let header = Header::new(length(base)?, length(new)?);
     let steps = steps(base, new, &mut |done| progress(done as u64));
-    compressed(header, base, new, &steps, level).map_err(DifferenceError::Compress)
+    compressed(header, base, new, &steps, level, Vec::new())
 }
 
+/// The length of an image that is short enough.
 fn length(image: &[u8]) -> Result<u64, DifferenceError> {
-    let length = image.len() as u64;
+    within_limit(image.len() as u64)
+}
+
+fn within_limit(length: u64) -> Result<u64, DifferenceError> {
     if length >= u64::from(u32::MAX) {
         return Err(DifferenceError::TooLong { length });
     }
     Ok(length)
 }
 
-fn compressed(
+fn compressed<W: Write>(
     header: Header,
     base: &[u8],
     new: &[u8],
     steps: &[Step],
     level: i32,
-) -> io::Result<Vec<u8>> {
+    into: W,
+) -> Result<W, DifferenceError> {
+    let written = write_compressed(header, base, new, steps, level, into);
+    written.map_err(DifferenceError::Compress)
+}
+
+fn write_compressed<W: Write>(
+    header: Header,
+    base: &[u8],
+    new: &[u8],
+    steps: &[Step],
+    level: i32,
+    mut into: W,
+) -> io::Result<W> {
     let bytes = header.encode();
     debug_assert_eq!(bytes.len(), HEADER_LENGTH, "the documented length");
-    let mut encoder = Encoder::new(bytes, level)?;
+    into.write_all(&bytes)?;
+    let mut encoder = Encoder::new(into, level)?;
     encoder.window_log(WINDOW.into())?;
     let mut parts = Parts::default();
     let mut at = 0_usize;
@@ -137,5 +155,30 @@ impl Parts {
             into.write_all(&length.to_le_bytes())?;
         }
         columns.iter().try_for_each(|column| into.write_all(column))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A compressor without memory fails as one whose writer takes nothing.
+    #[test]
+    fn a_compressor_that_fails_is_named() {
+        let header = Header::new(0, 4);
+        let failed = compressed(header, b"", b"1234", &[], 1, &mut [][..]);
+        let error = failed.map(|_| ()).unwrap_err();
+        assert_eq!(error.code(), "io");
+        assert!(matches!(error, DifferenceError::Compress(_)));
+    }
+
+    /// Such an image needs no bytes here: only its length counts.
+    #[test]
+    fn an_image_of_4_gib_is_too_long() {
+        let most = u64::from(u32::MAX);
+        assert_eq!(within_limit(most - 1).unwrap(), most - 1);
+        let error = within_limit(most).unwrap_err();
+        assert_eq!(error.code(), "difference");
+        assert!(error.to_string().contains("4294967295 bytes"), "{error}");
     }
 }

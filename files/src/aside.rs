@@ -65,20 +65,27 @@ pub fn write_aside(
     mode: NewMode,
     durability: Durability,
 ) -> io::Result<Aside> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".edgec-");
+    let mut builder = builder();
     set_mode(&mut builder, path, mode);
     let mut file = builder.tempfile_in(folder_of(path))?;
     write_sparse(bytes, file.as_file_mut())?;
     file.as_file().set_len(bytes.len() as u64)?;
-    if durability == Durability::OnDisk || !reports_when_written(file.as_file()) {
-        file.as_file().sync_all()?;
-    }
-    Ok(Aside {
-        path: path.to_owned(),
-        file,
-        durability,
-    })
+    Aside::complete(path, file, durability)
+}
+
+/// Makes files with a temporary name.
+pub(crate) fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".edgec-");
+    builder
+}
+
+/// The mode of the new file at `path`: only a file that is made tells what the umask leaves.
+pub(crate) fn mode_of_new(path: &Path, mode: NewMode) -> io::Result<fs::Permissions> {
+    let mut builder = builder();
+    set_mode(&mut builder, path, mode);
+    let made = builder.tempfile_in(folder_of(path))?;
+    Ok(made.as_file().metadata()?.permissions())
 }
 
 /// Whether the file system reserves the room for bytes when they are written, and so reports a full
@@ -119,6 +126,22 @@ fn set_mode(builder: &mut tempfile::Builder<'_, '_>, path: &Path, mode: NewMode)
 fn set_mode(_: &mut tempfile::Builder<'_, '_>, _: &Path, _: NewMode) {}
 
 impl Aside {
+    /// A file that has all its bytes.
+    pub(crate) fn complete(
+        path: &Path,
+        file: NamedTempFile,
+        durability: Durability,
+    ) -> io::Result<Self> {
+        if durability == Durability::OnDisk || !reports_when_written(file.as_file()) {
+            file.as_file().sync_all()?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            durability,
+        })
+    }
+
     /// The path that the file will get.
     pub fn path(&self) -> &Path {
         &self.path

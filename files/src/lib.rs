@@ -5,6 +5,7 @@
 //! - [`way`], [`read_guarded`]: who can change a file and everything above it
 //! - [`write_aside`], [`put_all`], [`NewFolders`]: files that are complete on disk before they get
 //!   their names, and new folders that are removed again if no files follow
+//! - [`Unnamed`]: new files that are too long for memory
 //! - [`lock_private`], [`replace_private`]: files that belong to this user alone
 //! - [`wait_for_lock`], [`try_lock`]: locks
 //! - [`write_sparse`]: blocks of zeros that take no disk space
@@ -31,6 +32,7 @@ mod open;
 mod private;
 mod sparse;
 mod sync;
+mod unnamed;
 pub mod way;
 
 pub use aside::{Aside, Durability, NewMode, PutError, put_all, write_aside};
@@ -46,4 +48,5 @@ pub use open::{OpenError, open_regular, open_stream};
 pub use private::{PrivateError, lock_private, replace_private};
 pub use sparse::write_sparse;
 pub use sync::{folder_of, sync_above, sync_folder};
+pub use unnamed::Unnamed;
 pub use way::WayError;

@@ -13,6 +13,17 @@ use crate::{Descriptor, RegistryError, StoredManifest};
 /// Source: OCI Distribution Specification 1.1, "Pushing Manifests".
 pub(crate) const MAX_MANIFEST_LEN: u64 = 4 << 20;
 
+/// Refuses a manifest that registries need not store.
+pub(crate) fn require_storable(what: &str, bytes: &[u8]) -> Result<(), RegistryError> {
+    match bytes.len() as u64 > MAX_MANIFEST_LEN {
+        true => Err(RegistryError::TooLong {
+            what: what.to_owned(),
+            limit: MAX_MANIFEST_LEN,
+        }),
+        false => Ok(()),
+    }
+}
+
 /// The maximum length of what an error shows of a text by others, in characters.
 const MAX_SHOWN: usize = 200;
 

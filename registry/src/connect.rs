@@ -9,18 +9,6 @@ use crate::layout_folder::LayoutFolder;
 use crate::network::{Client, NetworkRepository};
 use crate::{ConnectOptions, Reference, RegistryError, Repository};
 
-/// Opens the place of a reference. Nothing is sent or read before the first request.
-///
-/// # Errors
-///
-/// [`RegistryError::Ca`] and [`RegistryError::Client`].
-pub fn connect(
-    reference: &Reference,
-    options: &ConnectOptions,
-) -> Result<Box<dyn Repository>, RegistryError> {
-    Connector::new(options.clone()).connect(reference)
-}
-
 /// Opens several places with the same options. Those of one registry share their connections and
 /// tokens.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ use edgec_artifact::Sha256Digest;
 use self::index::Index;
 use crate::checked::{
     Incoming, MAX_MANIFEST_LEN, Outline, digest_of, fallback_tag, refers_to, require,
+    require_storable,
 };
 use crate::{BlobSource, Descriptor, RegistryError, Repository, Sent, StoredManifest, Which};
 
@@ -116,18 +117,13 @@ impl Repository for LayoutFolder {
         bytes: &[u8],
     ) -> Result<(), RegistryError> {
         let digest = Sha256Digest::of(bytes);
-        if bytes.len() as u64 > MAX_MANIFEST_LEN {
-            return Err(RegistryError::TooLong {
-                what: format!("manifest sha256:{digest}"),
-                limit: MAX_MANIFEST_LEN,
-            });
-        }
+        require_storable(&format!("manifest sha256:{digest}"), bytes)?;
         index::make(&self.folder)?;
         blobs::write(&self.folder, digest, bytes)?;
         let Some(tag) = tag else {
             return Ok(());
         };
-        let entry = index::entry(media_type, digest, bytes.len() as u64);
+        let entry = Descriptor::of(media_type, digest, bytes.len() as u64);
         self.change(|index| index.tag(tag, entry))
     }
 
@@ -148,20 +144,12 @@ impl Repository for LayoutFolder {
         &self,
         descriptor: &Descriptor,
         source: &BlobSource<'_>,
-        _from: Option<&str>,
     ) -> Result<Sent, RegistryError> {
-        let digest = digest_of(descriptor)?;
         if self.has_blob(descriptor)? {
             return Ok(Sent::Existed);
         }
         index::make(&self.folder)?;
-        let bytes = blobs::source(source, descriptor)?;
-        require(
-            &format!("blob sha256:{digest}"),
-            digest,
-            Sha256Digest::of(&bytes),
-        )?;
-        blobs::write(&self.folder, digest, &bytes)?;
+        blobs::put(&self.folder, descriptor, source)?;
         Ok(Sent::Uploaded(descriptor.size))
     }
 

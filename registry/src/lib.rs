@@ -24,12 +24,12 @@ mod reference;
 mod repository;
 mod retry;
 
-pub use self::connect::{Connector, connect};
+pub use self::connect::Connector;
 pub use self::content::{
-    AdmitOptions, Admitted, Attached, AttachedKind, Beside, Copied, CopyError, Fetched, Layout,
-    MalformedManifest, NativeEntry, Offer, PortableEntry, Progress, PullError, Push, PushArtifact,
-    PushBase, PushError, Pushed, PushedDifference, PushedNative, Session, Statements, Taken,
-    Traffic, Unseen, Way, media,
+    AdmitOptions, Admitted, Attached, AttachedKind, Beside, Copied, CopyError, Demands, Fetched,
+    Layout, MalformedManifest, NativeEntry, Offer, PortableEntry, Progress, PullError, Push,
+    PushArtifact, PushBase, PushError, Pushed, PushedDifference, PushedNative, Session, Statements,
+    Taken, Traffic, Unseen, Way, media,
 };
 pub use self::error::RegistryError;
 pub use self::options::{ConnectOptions, Credentials, Retries, Timeouts};

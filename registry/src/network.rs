@@ -121,11 +121,10 @@ impl Repository for NetworkRepository {
         &self,
         descriptor: &Descriptor,
         source: &BlobSource<'_>,
-        from: Option<&str>,
     ) -> Result<Sent, RegistryError> {
         let digest = digest_of(descriptor)?;
         self.client
-            .wait_for(self.send_blob(digest, descriptor.size, source, from))
+            .wait_for(self.send_blob(digest, descriptor.size, source))
     }
 
     fn mount_blob(&self, descriptor: &Descriptor, from: &str) -> Result<bool, RegistryError> {

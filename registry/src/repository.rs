@@ -58,6 +58,26 @@ pub struct Descriptor {
     pub platform: Option<Platform>,
 }
 
+impl Descriptor {
+    /// The descriptor of content with this media type, digest and length in bytes.
+    pub fn of(media_type: &str, digest: Sha256Digest, size: u64) -> Self {
+        Self {
+            media_type: media_type.to_owned(),
+            digest: format!("sha256:{digest}"),
+            size,
+            urls: Vec::new(),
+            annotations: BTreeMap::new(),
+            artifact_type: None,
+            platform: None,
+        }
+    }
+
+    /// The descriptor of these bytes.
+    pub fn of_bytes(media_type: &str, bytes: &[u8]) -> Self {
+        Self::of(media_type, Sha256Digest::of(bytes), bytes.len() as u64)
+    }
+}
+
 /// The machine of an entry of an index.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
@@ -87,8 +107,6 @@ pub enum BlobSource<'a> {
 pub enum Sent {
     /// It was there.
     Existed,
-    /// The registry took it over from another repository.
-    Mounted,
     /// It was sent: so many bytes.
     Uploaded(u64),
 }
@@ -139,8 +157,7 @@ pub trait Repository: Send + Sync {
     /// [`RegistryError`].
     fn blob(&self, descriptor: &Descriptor, into: &mut dyn Write) -> Result<(), RegistryError>;
 
-    /// Puts a blob there if it is not there. `from` is another repository of the same registry
-    /// which has it.
+    /// Puts a blob there if it is not there.
     ///
     /// # Errors
     ///
@@ -149,7 +166,6 @@ pub trait Repository: Send + Sync {
         &self,
         descriptor: &Descriptor,
         source: &BlobSource<'_>,
-        from: Option<&str>,
     ) -> Result<Sent, RegistryError>;
 
     /// Takes a blob over from the repository `from` of the same registry, without its content.

@@ -14,7 +14,7 @@ mod publisher;
 #[path = "support/shop.rs"]
 mod shop;
 
-use edgec_registry::{PullError, Unseen};
+use edgec_registry::PullError;
 use publisher::{Host, Keys, PLAIN, edition, policy};
 use serde_json::{Value, json};
 use shop::{Shop, refused};
@@ -57,11 +57,49 @@ fn more_files_beside_an_image_than_edgec_reads_are_not_fetched() {
         layers
     };
     assert_eq!(pulled(&long).0.code(), "pull-manifest");
-    // The same bytes again are neither fetched nor kept.
-    let same = |shop: &Shop| vec![layer(shop, &[b' '; 10_000]); 200];
+    // The same again is one layer. It is not fetched: there is no provenance that lists it.
+    let same = |shop: &Shop| vec![layer(shop, &[b' '; 90_000]); 200];
     let (error, fetched) = pulled(&same);
-    assert!(matches!(error, PullError::Verify { .. }), "{error}");
-    assert!(fetched < 100_000, "{fetched} bytes: fetched more than once");
+    assert_eq!(error.code(), "no-provenance", "{error}");
+    assert!(fetched < 40_000, "{fetched} bytes: the layer was fetched");
+}
+
+/// Each of these files could have megabytes, and only the signatures of an artifact say whether
+/// anyone who counts has published it.
+#[test]
+fn files_beside_an_artifact_are_fetched_when_the_verdict_depends_on_them() {
+    const KINDS: [&str; 3] = [
+        "application/vnd.edgec.provenance.v1+json",
+        "application/vnd.cyclonedx+json",
+        "application/vnd.edgec.log-proof.v1",
+    ];
+    const LENGTH: usize = 90_000;
+    let fetched = |signers: &Keys, keys: &Keys, code: &str| {
+        let (shop, host) = (Shop::new(), Host::new());
+        let policy = policy(keys, PLAIN, "[provenance]\nsbom = true\n");
+        let [one, two] = &signers.signers;
+        let made = |target| publisher::artifact(&[one, two], target, 1, 1);
+        let edition = publisher::edition_of(keys, 1, 1, 0, [0, 1].map(made));
+        shop.push(&shop.push_of("v1", &edition)).unwrap();
+        for at in [0, 1] {
+            shop.change_entry("v1", at, |manifest| {
+                for kind in KINDS {
+                    let bytes = kind.as_bytes().iter().cycle().take(LENGTH);
+                    let (digest, size) = shop.put(&bytes.copied().collect::<Vec<_>>());
+                    let layer = json!({"mediaType": kind, "digest": digest, "size": size});
+                    manifest["layers"].as_array_mut().unwrap().push(layer);
+                }
+            });
+        }
+        let before = shop.session.traffic();
+        let error = refused(shop.pull("v1", &host, &policy));
+        assert_eq!(error.code(), code, "{error}");
+        shop.session.traffic().since(before).fetched / LENGTH as u64
+    };
+    let (keys, strangers) = (Keys::new(), Keys::new());
+    assert_eq!(fetched(&strangers, &keys, "threshold"), 0);
+    // The provenance is none, so no bill of materials helps.
+    assert_eq!(fetched(&keys, &keys, "provenance"), 1);
 }
 
 /// A layer of some kilobytes can expand to a gigabyte, and could be listed hundreds of times.
@@ -80,14 +118,16 @@ fn a_folder_gets_one_debug_file_for_an_image() {
             }
         });
         let offer = shop.open("v1").unwrap();
-        offer.take(&offer.natives()[0], &Unseen)
+        let taken = offer.take(&offer.natives()[0], None)?;
+        let files = (0..taken.beside().len()).map(|at| shop::fetched_beside(&taken, at));
+        files.collect::<Result<Vec<_>, _>>()
     };
     let compressed = |bytes: &[u8]| zstd::stream::encode_all(bytes, 1).unwrap();
     let two = [compressed(b"one"), compressed(b"two")];
     let error = refused(taken(&two));
     assert_eq!(error.code(), "pull-manifest", "{error}");
     let twice = [compressed(b"one"), compressed(b"one")];
-    assert_eq!(taken(&twice).unwrap().beside.len(), 1);
+    assert_eq!(taken(&twice).unwrap(), [b"one"]);
     let error = refused(taken(&[b"not compressed".to_vec()]));
     assert!(matches!(error, PullError::Compressed { .. }), "{error}");
 }

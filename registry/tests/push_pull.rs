@@ -14,10 +14,10 @@ mod publisher;
 #[path = "support/shop.rs"]
 mod shop;
 
-use edgec_registry::{Layout, Unseen, Way};
-use edgec_store::{Change, Standing};
+use edgec_registry::{Demands, Layout, Unseen, Way};
+use edgec_store::{Change, Standing, UnixTime};
 use publisher::{Host, Keys, PLAIN, START, STRICT, edition, policy, stamp};
-use shop::{BOTH, Shop};
+use shop::{BOTH, Shop, refused};
 
 /// A component without imports, exports and content.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -122,7 +122,9 @@ fn the_split_layout_is_found_by_tag_and_by_digest() {
     );
     let offer = shop.open("v1").unwrap();
     assert_eq!(offer.digest(), pushed.digest);
-    assert_eq!(offer.fetch_component(&Unseen).unwrap().unwrap(), COMPONENT);
+    let mut component = Vec::new();
+    assert!(offer.fetch_component(&mut component, &Unseen).unwrap());
+    assert_eq!(component, COMPONENT);
     shop.pull("v1", &host, &policy).unwrap();
     // By the digest of the portable program: its index refers to it.
     let by_digest = shop.reference("v1").with_digest(pushed.portable.unwrap());
@@ -208,12 +210,38 @@ fn a_folder_gets_the_files_that_were_pushed() {
         (statements.release, statements.timestamp),
         (first.release, None)
     );
+    assert!(!offer.fetch_component(&mut Vec::new(), &Unseen).unwrap());
     for native in offer.natives() {
-        let taken = offer.take(native, &Unseen).unwrap();
-        let is_it = |it: &publisher::Published| it.file == taken.artifact;
-        assert!(first.artifacts.iter().any(is_it));
-        assert_eq!(taken.beside[0].bytes, b"names ".repeat(1000));
+        let taken = offer.take(native, None).unwrap();
+        let file = shop::fetched(&taken).unwrap();
+        assert!(first.artifacts.iter().any(|it| it.file == file));
+        let debug = shop::fetched_beside(&taken, 0).unwrap();
+        assert_eq!(debug, b"names ".repeat(1000));
     }
+}
+
+#[test]
+fn a_folder_gets_no_artifact_that_the_policy_refuses() {
+    let (keys, shop) = (Keys::new(), Shop::new());
+    let [signer, _] = &keys.signers;
+    let made = |target| publisher::artifact(&[signer], target, 1, 1);
+    let edition = publisher::edition_of(&keys, 1, 1, 0, [0, 1].map(made));
+    shop.push(&shop.push_of("v1", &edition)).unwrap();
+    let offer = shop.open("v1").unwrap();
+    let native = &offer.natives()[0];
+    let (expected, now) = (publisher::expected(), UnixTime::from_seconds(START));
+    let one = policy(&keys, PLAIN, "");
+    let demands = Demands::new(&one, &expected, now);
+    let taken = offer.take(native, Some(&demands)).unwrap();
+    let file = shop::fetched(&taken).unwrap();
+    assert!(edition.artifacts.iter().any(|it| it.file == file));
+    let two = policy(&keys, &PLAIN.replace("threshold = 1", "threshold = 2"), "");
+    let demands = Demands::new(&two, &expected, now);
+    let before = shop.session.traffic();
+    let error = refused(offer.take(native, Some(&demands)));
+    assert_eq!(error.code(), "threshold", "{error}");
+    let fetched = shop.session.traffic().since(before).fetched;
+    assert!(fetched < 40_000, "{fetched} bytes: the image was fetched");
 }
 
 #[test]

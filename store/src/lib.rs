@@ -137,6 +137,8 @@ mod stable;
 mod staged;
 mod statements;
 mod survey;
+#[expect(unsafe_code, reason = "maps a file that has no name")]
+mod unnamed;
 mod verdicts;
 mod verification;
 #[expect(unsafe_code, reason = "asks the kernel for fs-verity")]
@@ -173,6 +175,7 @@ pub use self::opening::{Candidates, OpenedImage};
 pub use self::rollback::RollbackRefusal;
 pub use self::stable::{StableFile, View};
 pub use self::survey::Problem;
+pub use self::unnamed::verify_unnamed;
 pub use self::verification::{Verification, Verifications};
 pub use self::version::{Entry, OtherKind, Standing};
 

@@ -10,7 +10,6 @@ use edgec_registry::{AdmitOptions, Offer, Reference, Session, Traffic};
 use edgec_targets::EngineProfile;
 
 use crate::Outcome;
-use crate::companion::StatementArguments;
 use crate::failure::Failure;
 use crate::failures::registry::pull_failure;
 use crate::number::number;
@@ -71,8 +70,6 @@ pub(crate) struct Arguments {
     difference_memory: Option<u64>,
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
-    #[command(flatten, next_help_heading = "Trust")]
-    statements: StatementArguments,
     #[command(flatten, next_help_heading = "Registry")]
     registry: RegistryArguments,
     /// Print no progress

@@ -188,3 +188,26 @@ pub(crate) fn copy_failure(error: &CopyError) -> Failure {
         _ => Failure::rejected(error.code(), error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `--plain-http` allows addresses without TLS, and nothing else: a registry could name a file
+    /// of this machine.
+    #[test]
+    fn no_option_is_suggested_for_addresses_without_a_network() {
+        let hint = |address: &str| {
+            let failure = registry_failure(&RegistryError::Insecure {
+                host: "r.example".to_owned(),
+                address: address.to_owned(),
+            });
+            serde_json::to_value(&failure).unwrap()["hint"].to_string()
+        };
+        assert!(hint("http://r.example/blob").contains("--plain-http"));
+        for address in ["file:///etc/shadow", "ftp://r.example/blob", "HTTP:/x", ""] {
+            let hint = hint(address);
+            assert!(hint.contains("no option allows"), "{address}: {hint}");
+        }
+    }
+}

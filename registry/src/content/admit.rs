@@ -3,11 +3,15 @@
 
 mod assemble;
 mod choose;
+mod chosen;
+mod judge;
 mod statements;
 
 use edgec_store::{Admission, AdmissionError, ArtifactStore, EngineProfile, NewestRelease};
 use edgec_verifier::{Expected, HostProfile, TrustPolicy};
 
+pub(crate) use self::chosen::Chosen;
+pub(crate) use self::judge::{Asked, Judged};
 pub use super::fetch::{AdmitOptions, Way};
 use super::log::Traffic;
 use super::offer::Offer;
@@ -68,9 +72,9 @@ impl Offer {
     ) -> Result<Admitted, PullError> {
         let now = store.clock().now().map_err(AdmissionError::from)?;
         let given = self.statements_for(store, policy, expected, now)?;
-        let asked = choose::Asked {
+        let asked = Asked {
             policy,
-            release: given.verified.as_ref(),
+            release: given.verified.as_ref().map(|it| &it.release),
             now,
         };
         let best = self.best(host, profile, &asked)?;
@@ -80,10 +84,9 @@ impl Offer {
         for chosen in &chosen {
             // Nothing is fetched for an artifact of another release.
             asked.is_of_release(chosen)?;
-            let expected = self.with_attached(chosen, policy, &given.expected)?;
-            asked.judge(chosen, &expected)?;
+            let judged = self.judged(chosen, &asked, &given.expected)?;
             let before = self.place.traffic().fetched;
-            let (file, came) = self.assemble(chosen, store, options, progress)?;
+            let (mut file, came) = self.assemble(chosen, store, options, progress)?;
             fetched.push(Fetched {
                 what: chosen.fits(),
                 way: came.way,
@@ -92,7 +95,7 @@ impl Offer {
                 failed: came.failed,
             });
             progress.step(&format!("admitting {}", chosen.fits()));
-            let admission = store.add(file.path(), policy, &expected);
+            let admission = store.add(file.path()?, policy, &judged.expected);
             admissions.push(admission.map_err(|error| file.without_path(error, chosen))?);
         }
         let release = given.statements.map(|it| {

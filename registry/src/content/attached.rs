@@ -6,7 +6,7 @@ use edgec_artifact::{
 };
 use serde::Deserialize;
 
-use super::{descriptor, media};
+use super::media;
 use crate::Descriptor;
 
 /// What a file beside an artifact is.
@@ -222,7 +222,7 @@ impl Attached {
 
     /// The descriptor of its layer, unless it is compressed first.
     pub(crate) fn descriptor(&self) -> Descriptor {
-        descriptor::of_bytes(self.kind.media_type(), &self.bytes)
+        Descriptor::of_bytes(self.kind.media_type(), &self.bytes)
     }
 }
 

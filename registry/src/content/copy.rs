@@ -84,7 +84,6 @@ impl Copied {
     fn count(&mut self, sent: Sent) {
         match sent {
             Sent::Existed => self.existed += 1,
-            Sent::Mounted => self.mounted += 1,
             Sent::Uploaded(_) => self.uploaded += 1,
         }
     }

@@ -1,33 +1,16 @@
-//! Making descriptors, and reading the digest of a foreign one.
+//! Changing descriptors, and reading the digest of a foreign one.
 
 use edgec_artifact::Sha256Digest;
 
+use crate::checked::parse_digest;
 use crate::{Descriptor, Platform};
 
 /// The content of an empty configuration.
 pub(crate) const EMPTY_CONFIG: &[u8] = b"{}";
 
-/// The descriptor of these bytes.
-pub(crate) fn of_bytes(media_type: &str, bytes: &[u8]) -> Descriptor {
-    of(media_type, Sha256Digest::of(bytes), bytes.len() as u64)
-}
-
-/// The descriptor of content with this digest and length.
-pub(crate) fn of(media_type: &str, digest: Sha256Digest, size: u64) -> Descriptor {
-    Descriptor {
-        media_type: media_type.to_owned(),
-        digest: format!("sha256:{digest}"),
-        size,
-        urls: Vec::new(),
-        annotations: std::collections::BTreeMap::new(),
-        artifact_type: None,
-        platform: None,
-    }
-}
-
 /// The digest of a descriptor. `None` unless it is a SHA-256.
 pub(crate) fn digest(descriptor: &Descriptor) -> Option<Sha256Digest> {
-    descriptor.digest.strip_prefix("sha256:")?.parse().ok()
+    parse_digest(&descriptor.digest)
 }
 
 /// The same descriptor with an annotation.

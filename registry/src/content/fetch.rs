@@ -7,24 +7,22 @@ mod checked;
 mod difference;
 
 use std::fs::File;
-use std::io::{self, Seek as _, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use edgec_artifact::{Image, VerityDigest};
+use edgec_files::Unnamed;
 use edgec_store::ArtifactStore;
 use edgec_verifier::error_chain;
 
 use self::checked::Checked;
-use super::decompressed::WINDOW_LOG;
+use super::decompressed::{SLACK, WINDOW_LOG};
 use super::log::Counted;
 use super::manifest::Manifest;
 use super::media;
 use super::progress::Progress;
 use super::pull_error::PullError;
 use crate::RegistryError;
-
-/// The folder of a store for unfinished files.
-pub(crate) const TEMPORARY: &str = "temporary";
 
 /// How images are fetched.
 #[derive(Clone, Debug)]
@@ -72,16 +70,10 @@ pub(crate) struct Wanted<'a> {
     pub(crate) fits: String,
     /// The store, whose images may help.
     pub(crate) store: Option<&'a ArtifactStore>,
+    /// The folder for unfinished files.
+    pub(crate) folder: PathBuf,
     pub(crate) options: &'a AdmitOptions,
     pub(crate) progress: &'a dyn Progress,
-}
-
-impl Wanted<'_> {
-    /// The folder for unfinished files.
-    fn temporary(&self) -> PathBuf {
-        let store = self.store.map(|it| it.path().join(TEMPORARY));
-        store.unwrap_or_else(std::env::temp_dir)
-    }
 }
 
 /// How an image came, and what failed before.
@@ -91,9 +83,9 @@ pub(crate) struct Came {
     pub(crate) failed: Vec<String>,
 }
 
-/// Writes the image into an empty file, which is at its end afterwards. If a cheap way fails, the
+/// Writes the image into an empty file. If a cheap way fails, the
 /// next one is tried.
-pub(crate) fn image(wanted: &Wanted<'_>, into: &mut File) -> Result<Came, PullError> {
+pub(crate) fn image(wanted: &Wanted<'_>, into: &mut Unnamed) -> Result<Came, PullError> {
     let mut failed = Vec::new();
     if kept(wanted, into).is_some() {
         let way = Way::Kept;
@@ -122,7 +114,7 @@ fn stored(store: &ArtifactStore, image: VerityDigest) -> PathBuf {
 }
 
 /// Takes the image from the store. `None` if it is not there, or damaged.
-fn kept(wanted: &Wanted<'_>, into: &mut File) -> Option<()> {
+fn kept(wanted: &Wanted<'_>, into: &mut Unnamed) -> Option<()> {
     let mut kept = File::open(stored(wanted.store?, wanted.image.fsverity)).ok()?;
     let mut output = Checked::new(into, wanted.image.length);
     io::copy(&mut kept, &mut output).ok()?;
@@ -130,7 +122,7 @@ fn kept(wanted: &Wanted<'_>, into: &mut File) -> Option<()> {
 }
 
 /// Fetches the whole image.
-fn whole(wanted: &Wanted<'_>, into: &mut File) -> Result<(), PullError> {
+fn whole(wanted: &Wanted<'_>, into: &mut Unnamed) -> Result<(), PullError> {
     let what = || format!("the image for {}", wanted.fits);
     let layer = wanted.manifest.layer_of(media::IMAGE);
     let layer = layer.map_err(|source| PullError::Malformed {
@@ -169,9 +161,6 @@ fn whole(wanted: &Wanted<'_>, into: &mut File) -> Result<(), PullError> {
     }
 }
 
-/// What a compressed image may have more than the image itself, in bytes (1 MiB).
-const SLACK: u64 = 1 << 20;
-
 /// Decompresses what comes. After a mistake in it, the rest is only read: whether the blob is
 /// damaged says more than where the decompressor stopped.
 struct Sink<'f> {
@@ -199,10 +188,9 @@ impl Write for Sink<'_> {
 }
 
 /// Throws away what a way has written that failed.
-fn empty(wanted: &Wanted<'_>, into: &mut File) -> Result<(), PullError> {
-    let emptied = into.set_len(0).and_then(|()| into.rewind());
-    emptied.map_err(|source| PullError::Io {
-        path: wanted.temporary(),
+fn empty(wanted: &Wanted<'_>, into: &mut Unnamed) -> Result<(), PullError> {
+    into.clear().map_err(|source| PullError::Io {
+        path: wanted.folder.clone(),
         source,
     })
 }

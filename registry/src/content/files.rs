@@ -1,10 +1,15 @@
-//! Artifacts and what travels with them as files, for a pull without a store. Nothing is verified.
+//! Artifacts and what travels with them as files, for a pull without a store. Nothing is in memory
+//! as a whole, except for files that a policy reads.
 
-use std::io::{Read as _, Seek as _};
-use std::sync::atomic::Ordering;
+use std::io::Write as _;
+use std::path::Path;
 
-use edgec_artifact::{Manifest, behind_image};
+use edgec_artifact::Manifest;
+use edgec_files::Unnamed;
+use edgec_store::verify_unnamed;
+use edgec_verifier::{Expected, TrustPolicy, UnixTime};
 
+use super::admit::{Asked, Chosen, Judged};
 use super::attached::AttachedKind;
 use super::decompressed::decompressed;
 use super::fetch::{self, AdmitOptions};
@@ -12,22 +17,46 @@ use super::native::NativeEntry;
 use super::offer::Offer;
 use super::progress::Progress;
 use super::pull_error::PullError;
-use crate::Reference;
+use crate::{Descriptor, RegistryError};
 
-/// How much is taken of one offer, in bytes (2 GiB): the longest artifact and its debug file.
-const MAX_TAKEN: u64 = 2 << 30;
-
-/// An artifact as it was pushed. Nothing about it is verified, except that its image has the
-/// digest that its own manifest states.
-#[derive(Debug)]
+/// What artifacts have to fulfil that are taken without a store.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Taken {
-    /// What the artifact states about itself.
-    pub manifest: Manifest,
-    /// The file of the artifact.
-    pub artifact: Vec<u8>,
-    /// What travels with it: its kind and content, uncompressed.
-    pub beside: Vec<Beside>,
+pub struct Demands<'a> {
+    /// The trust policy.
+    pub policy: &'a TrustPolicy,
+    /// What the caller expects. The release and the timestamp of the offer are added.
+    pub expected: &'a Expected,
+    /// The time.
+    pub now: UnixTime,
+}
+
+impl<'a> Demands<'a> {
+    /// A policy, what a caller expects, and the time.
+    pub fn new(policy: &'a TrustPolicy, expected: &'a Expected, now: UnixTime) -> Self {
+        Self {
+            policy,
+            expected,
+            now,
+        }
+    }
+}
+
+/// An artifact that is taken as it was pushed. Without demands, nothing about it is verified,
+/// except that its image has the digest that its own manifest states.
+pub struct Taken<'o> {
+    offer: &'o Offer,
+    chosen: Chosen,
+    beside: Vec<Beside>,
+    judged: Option<(&'o Demands<'o>, Judged)>,
+}
+
+impl std::fmt::Debug for Taken<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Taken");
+        shown.field("fits", &self.chosen.fits());
+        shown.field("beside", &self.beside).finish_non_exhaustive()
+    }
 }
 
 /// A file beside an artifact.
@@ -36,108 +65,159 @@ pub struct Taken {
 pub struct Beside {
     /// What it says it is.
     pub kind: AttachedKind,
-    /// Its content, uncompressed.
-    pub bytes: Vec<u8>,
+    layer: Descriptor,
+}
+
+impl Beside {
+    /// The digest of its content as the registry has it. Files of one kind with the same digest are
+    /// the same.
+    pub fn digest(&self) -> &str {
+        &self.layer.digest
+    }
 }
 
 impl Offer {
-    /// Fetches an artifact and what travels with it. All artifacts of one offer that are taken have
-    /// 2 GiB at most, with what travels with them.
+    /// Takes an artifact. With demands, it is judged as far as that is possible without its image.
     ///
     /// # Errors
     ///
     /// [`PullError`].
-    pub fn take(&self, entry: &NativeEntry, progress: &dyn Progress) -> Result<Taken, PullError> {
+    pub fn take<'o>(
+        &'o self,
+        entry: &NativeEntry,
+        demands: Option<&'o Demands<'o>>,
+    ) -> Result<Taken<'o>, PullError> {
         let chosen = self.look_at(entry)?;
-        let layers = chosen.beside(|_| true)?;
-        if chosen.manifest.image.length > self.left() {
-            return Err(PullError::Length {
-                what: format!("the image for {}", chosen.fits()),
-                found: chosen.manifest.image.length,
-                wanted: self.left(),
-            });
+        let judged = match demands {
+            None => None,
+            Some(demands) => Some((demands, self.judged_by(&chosen, demands)?)),
+        };
+        let beside = chosen.beside(|_| true)?.into_iter();
+        let beside = beside.map(|(kind, layer)| Beside {
+            kind,
+            layer: layer.clone(),
+        });
+        Ok(Taken {
+            offer: self,
+            beside: beside.collect(),
+            chosen,
+            judged,
+        })
+    }
+
+    fn judged_by(&self, chosen: &Chosen, demands: &Demands<'_>) -> Result<Judged, PullError> {
+        let mut expected = demands.expected.clone();
+        if let Some(statements) = self.release()? {
+            expected = expected.with_release(statements.release);
+            if let Some(timestamp) = statements.timestamp {
+                expected = expected.with_timestamp(timestamp);
+            }
         }
+        let asked = Asked {
+            policy: demands.policy,
+            // The policy's own rule about releases decides.
+            release: None,
+            now: demands.now,
+        };
+        self.judged(chosen, &asked, &expected)
+    }
+}
+
+impl Taken<'_> {
+    /// What the artifact states about itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.chosen.manifest
+    }
+
+    /// What travels with it.
+    pub fn beside(&self) -> &[Beside] {
+        &self.beside
+    }
+
+    /// Fetches the artifact into an empty file, which lies in `folder`. With demands, the whole is
+    /// verified. Throw the file away if there is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`PullError`].
+    pub fn fetch(
+        &self,
+        into: &mut Unnamed,
+        folder: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(), PullError> {
+        let chosen = &self.chosen;
         let failed = |source| PullError::Io {
-            path: std::env::temp_dir(),
+            path: folder.to_owned(),
             source,
         };
-        let mut file = tempfile::tempfile().map_err(failed)?;
+        // This refuses an image that is longer than any.
+        let behind = chosen.behind()?;
         let options = AdmitOptions::default();
         let wanted = fetch::Wanted {
-            place: &self.place,
+            place: &self.offer.place,
             manifest: &chosen.listed,
             image: &chosen.manifest.image,
             fits: chosen.fits(),
             store: None,
+            folder: folder.to_owned(),
             options: &options,
             progress,
         };
-        fetch::image(&wanted, &mut file)?;
-        let behind = behind_image(chosen.manifest.image.length, &chosen.envelope);
-        let behind = behind.map_err(|source| PullError::Envelope {
-            fits: chosen.fits(),
-            source,
-        })?;
-        let mut artifact = Vec::new();
-        file.rewind().map_err(failed)?;
-        file.read_to_end(&mut artifact).map_err(failed)?;
-        artifact.extend_from_slice(&behind);
-        self.count(&artifact)?;
-        let mut beside = Vec::new();
-        for (kind, layer) in layers {
-            let what = format!("{} for {}", kind.name(), chosen.fits());
-            let bytes = match kind {
-                AttachedKind::Debug => {
-                    let most = kind.limit().min(self.left());
-                    decompressed(&self.place, layer, most, &what, progress)?
-                }
-                _ => self.small(layer, kind.limit(), &what, progress)?,
-            };
-            self.count(&bytes)?;
-            beside.push(Beside { kind, bytes });
+        fetch::image(&wanted, into)?;
+        if let Some((demands, judged)) = &self.judged {
+            let (policy, expected) = (demands.policy, &judged.expected);
+            let verified = verify_unnamed(into, &chosen.encoded, policy, expected, demands.now);
+            verified
+                .map_err(failed)?
+                .map_err(|source| PullError::Verify {
+                    fits: chosen.fits(),
+                    source,
+                })?;
         }
-        Ok(Taken {
-            manifest: chosen.manifest,
-            artifact,
-            beside,
+        into.write_all(&behind).map_err(failed)
+    }
+
+    /// Fetches a file beside the artifact into an empty file, which lies in `folder`, uncompressed.
+    /// Throw the file away if there is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`PullError`].
+    pub fn fetch_beside(
+        &self,
+        beside: &Beside,
+        into: &mut Unnamed,
+        folder: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(), PullError> {
+        let Beside { kind, layer } = beside;
+        let what = format!("{} for {}", kind.name(), self.chosen.fits());
+        let read = self.judged.iter().flat_map(|(_, judged)| &judged.read);
+        let mut read = read.filter(|(it, digest, _)| it == kind && *digest == layer.digest);
+        let most = kind.limit();
+        let fetched = match (read.next(), kind) {
+            (Some((_, _, bytes)), _) => {
+                let written = into.write_all(bytes);
+                written.map_err(|error| RegistryError::Sink(error).into())
+            }
+            (None, AttachedKind::Debug) => decompressed(
+                &self.offer.place,
+                layer,
+                most,
+                &what,
+                folder,
+                into,
+                progress,
+            ),
+            (None, _) => self.offer.layer(layer, most, &what, into, progress),
+        };
+        fetched.map_err(|error| match error {
+            PullError::Registry(RegistryError::Sink(source)) => PullError::Io {
+                path: folder.to_owned(),
+                source,
+            },
+            error => error,
         })
-    }
-
-    /// Counts what [`Self::take`] has returned: its caller may keep all of it in memory.
-    fn count(&self, bytes: &[u8]) -> Result<(), PullError> {
-        let more = bytes.len() as u64;
-        let before = self.taken.fetch_add(more, Ordering::Relaxed);
-        within(before.saturating_add(more), self.reference())
-    }
-
-    /// How many more bytes may be taken.
-    fn left(&self) -> u64 {
-        MAX_TAKEN.saturating_sub(self.taken.load(Ordering::Relaxed))
-    }
-}
-
-/// Refuses more bytes than are taken of one offer.
-fn within(sum: u64, reference: &Reference) -> Result<(), PullError> {
-    match sum > MAX_TAKEN {
-        true => Err(PullError::Length {
-            what: format!("what was taken of {reference}"),
-            found: sum,
-            wanted: MAX_TAKEN,
-        }),
-        false => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_taken_of_an_offer_is_limited() {
-        let reference: Reference = "r.example/shop:v1".parse().unwrap();
-        assert!(within(MAX_TAKEN, &reference).is_ok());
-        let error = within(MAX_TAKEN + 1, &reference).unwrap_err();
-        assert_eq!(error.code(), "pull-damaged");
-        assert!(error.to_string().contains("r.example/shop:v1"), "{error}");
     }
 }

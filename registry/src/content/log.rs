@@ -121,10 +121,9 @@ impl Counted {
         &self,
         descriptor: &Descriptor,
         source: &BlobSource<'_>,
-        from: Option<&str>,
         progress: &dyn Progress,
     ) -> Result<Sent, RegistryError> {
-        let sent = self.asked().put_blob(descriptor, source, from)?;
+        let sent = self.asked().put_blob(descriptor, source)?;
         if let Sent::Uploaded(bytes) = sent {
             self.sent.fetch_add(bytes, Ordering::Relaxed);
             progress.moved(bytes);

@@ -34,7 +34,7 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// A manifest of a kind of its own, with an empty configuration.
     pub(crate) fn of_kind(kind: &str, layers: Vec<Descriptor>) -> Self {
-        let config = descriptor::of_bytes(media::EMPTY, descriptor::EMPTY_CONFIG);
+        let config = Descriptor::of_bytes(media::EMPTY, descriptor::EMPTY_CONFIG);
         Self {
             artifact_type: Some(kind.to_owned()),
             ..Self::new(config, layers)

@@ -1,6 +1,6 @@
 //! What a reference offers: opened, but nothing of it is verified yet.
 
-use std::sync::atomic::AtomicU64;
+use std::io::Write;
 use std::sync::{Arc, OnceLock};
 
 use edgec_artifact::{MAX_COMPANION_LEN, Sha256Digest};
@@ -30,8 +30,6 @@ pub struct Offer {
     portable: Option<PortableEntry>,
     release: Option<Descriptor>,
     statements: OnceLock<Option<Statements>>,
-    /// How many bytes [`Self::take`] has returned.
-    pub(crate) taken: AtomicU64,
 }
 
 impl std::fmt::Debug for Offer {
@@ -209,7 +207,6 @@ impl Offer {
             portable,
             release,
             statements: OnceLock::new(),
-            taken: AtomicU64::new(0),
         })
     }
 
@@ -232,6 +229,12 @@ impl Offer {
     /// The native images.
     pub fn natives(&self) -> &[NativeEntry] {
         &self.natives
+    }
+
+    /// The native image for a target and an engine profile.
+    pub(crate) fn native(&self, place: (&str, &str)) -> Option<&NativeEntry> {
+        let mut natives = self.natives.iter();
+        natives.find(|it| it.place() == place)
     }
 
     /// What was asked of the place since this offer was opened, by all who use the same session.
@@ -272,15 +275,20 @@ impl Offer {
         })
     }
 
-    /// The portable program: the bytes from which the artifacts were made. They are checked against
-    /// their digest in the registry only.
+    /// Writes the portable program: the bytes from which the artifacts were made. They are checked
+    /// against their digest in the registry only. Returns whether there is one. `into` has to throw
+    /// away what it got if there is an error.
     ///
     /// # Errors
     ///
     /// [`PullError`].
-    pub fn fetch_component(&self, progress: &dyn Progress) -> Result<Option<Vec<u8>>, PullError> {
+    pub fn fetch_component(
+        &self,
+        into: &mut dyn Write,
+        progress: &dyn Progress,
+    ) -> Result<bool, PullError> {
         let Some(portable) = &self.portable else {
-            return Ok(None);
+            return Ok(false);
         };
         let what = "the portable program";
         let manifest = self.manifest(portable.digest, portable.size, what)?;
@@ -289,7 +297,8 @@ impl Offer {
             what: format!("{what} of {}", self.reference),
             source,
         })?;
-        self.small(layer, MAX_PROGRAM_LEN, what, progress).map(Some)
+        self.layer(layer, MAX_PROGRAM_LEN, what, into, progress)?;
+        Ok(true)
     }
 
     /// The manifest that an entry of the index lists.
@@ -331,6 +340,20 @@ impl Offer {
         what: &str,
         progress: &dyn Progress,
     ) -> Result<Vec<u8>, PullError> {
+        let mut bytes = Vec::new();
+        self.layer(layer, most, what, &mut bytes, progress)?;
+        Ok(bytes)
+    }
+
+    /// Writes the content of a layer of `most` bytes or fewer.
+    pub(crate) fn layer(
+        &self,
+        layer: &Descriptor,
+        most: u64,
+        what: &str,
+        into: &mut dyn Write,
+        progress: &dyn Progress,
+    ) -> Result<(), PullError> {
         if layer.size > most {
             return Err(PullError::Length {
                 what: what.to_owned(),
@@ -338,9 +361,7 @@ impl Offer {
                 wanted: most,
             });
         }
-        let mut bytes = Vec::new();
-        self.place.blob(layer, &mut bytes, progress)?;
-        Ok(bytes)
+        Ok(self.place.blob(layer, into, progress)?)
     }
 }
 

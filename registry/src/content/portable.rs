@@ -58,7 +58,7 @@ impl Portable {
             Some(_) => "wasip2",
             None => "wasip1",
         };
-        let layer = descriptor::of_bytes(media::WASM, program);
+        let layer = Descriptor::of_bytes(media::WASM, program);
         let config = super::decode::encode(&Config {
             created: created.unwrap_or(UnixTime::EPOCH).to_string(),
             architecture: "wasm",
@@ -66,7 +66,7 @@ impl Portable {
             layer_digests: vec![layer.digest.clone()],
             component,
         });
-        let described = descriptor::of_bytes(media::WASM_CONFIG, &config);
+        let described = Descriptor::of_bytes(media::WASM_CONFIG, &config);
         let manifest = Manifest::new(described.clone(), vec![layer.clone()]);
         Ok(Self {
             manifest: manifest.encode(),
@@ -83,7 +83,7 @@ impl Portable {
 
     /// The descriptor of the manifest.
     pub(crate) fn descriptor(&self) -> Descriptor {
-        descriptor::of_bytes(media::MANIFEST, &self.manifest)
+        Descriptor::of_bytes(media::MANIFEST, &self.manifest)
     }
 
     /// Its entries of an index, which come first.

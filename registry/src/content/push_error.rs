@@ -99,7 +99,7 @@ pub enum PushError {
         source: CompanionError,
     },
     /// The release does not list an artifact.
-    #[error("the release does not list `{name}` for {fits}")]
+    #[error("the release does not list this artifact for {fits}")]
     Unlisted {
         /// The file.
         name: String,

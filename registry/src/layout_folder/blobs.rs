@@ -5,10 +5,13 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use edgec_artifact::Sha256Digest;
-use edgec_files::{Durability, NewMode, OpenError, open_regular, read_bounded, write_aside};
+use edgec_files::{
+    Aside, Durability, NewMode, OpenError, Unnamed, folder_of, open_regular, put_all, read_bounded,
+    write_aside,
+};
 
 use super::io as failed;
-use crate::checked::Incoming;
+use crate::checked::{Incoming, digest_of};
 use crate::{BlobSource, Descriptor, RegistryError};
 
 fn path(folder: &Path, digest: Sha256Digest) -> PathBuf {
@@ -45,24 +48,30 @@ pub(super) fn length(folder: &Path, digest: Sha256Digest) -> Result<Option<u64>,
 /// Passes a blob on. Returns `false` if there is none.
 pub(super) fn stream(folder: &Path, into: &mut Incoming<'_>) -> Result<bool, RegistryError> {
     let path = path(folder, into.digest());
-    let Some((mut file, length)) = open(&path, u64::MAX)? else {
+    let Some((file, length)) = open(&path, u64::MAX)? else {
         return Ok(false);
     };
     if length != into.size() {
         return Err(into.wrong_size(length));
     }
+    pass_on(file, &path, into)?;
+    Ok(true)
+}
+
+/// Passes on what is left of a file.
+fn pass_on(mut file: fs::File, path: &Path, into: &mut Incoming<'_>) -> Result<(), RegistryError> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return Ok(true),
+            Ok(0) => return Ok(()),
             Ok(read) => into.take(buffer.get(..read).unwrap_or_default())?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(&path, error)),
+            Err(error) => return Err(failed(path, error)),
         }
     }
 }
 
-/// Puts a blob in place. Its bytes have this digest.
+/// Puts bytes in place that have this digest.
 pub(super) fn write(
     folder: &Path,
     digest: Sha256Digest,
@@ -74,36 +83,43 @@ pub(super) fn write(
         return Ok(());
     }
     let aside = write_aside(&path, bytes, NewMode::AsBefore, Durability::OnDisk);
-    let aside = aside.map_err(|error| failed(&path, error))?;
-    edgec_files::put_all(vec![aside]).map_err(|error| failed(&path, error.source))
+    placed(&path, aside)
 }
 
-/// What is to be written. The content of a file may not be longer than its descriptor says.
-pub(super) fn source(
-    source: &BlobSource<'_>,
+/// Puts a blob in place, whatever its length. It is compared with its descriptor while it is
+/// written.
+pub(super) fn put(
+    folder: &Path,
     descriptor: &Descriptor,
-) -> Result<Vec<u8>, RegistryError> {
-    let wrong = |found| RegistryError::Size {
-        what: format!("blob {}", descriptor.digest),
-        expected: descriptor.size,
-        found,
-    };
-    let bytes = match source {
-        BlobSource::Bytes(bytes) => bytes.to_vec(),
-        BlobSource::File(path) => {
-            let opened = open_regular(path, descriptor.size);
-            let (file, length) = opened.map_err(|error| match error {
-                OpenError::TooLong { len } => wrong(len),
-                error => failed(path, io::Error::other(error)),
-            })?;
-            let bytes = read_bounded(file, descriptor.size, length);
-            bytes.map_err(|error| failed(path, error))?
+    source: &BlobSource<'_>,
+) -> Result<(), RegistryError> {
+    let path = path(folder, digest_of(descriptor)?);
+    let written = |error| failed(&path, error);
+    let mut file = Unnamed::new_in(folder_of(&path)).map_err(written)?;
+    let place = folder.display().to_string();
+    let mut incoming = Incoming::new(descriptor, &place, &mut file)?;
+    let passed = match source {
+        BlobSource::Bytes(bytes) => incoming.take(bytes),
+        BlobSource::File(from) => {
+            let opened = open_regular(from, u64::MAX);
+            let (source, _) = opened.map_err(|error| failed(from, io::Error::other(error)))?;
+            pass_on(source, from, &mut incoming)
         }
     };
-    match bytes.len() as u64 == descriptor.size {
-        true => Ok(bytes),
-        false => Err(wrong(bytes.len() as u64)),
-    }
+    passed.map_err(|error| match error {
+        RegistryError::Sink(source) => failed(&path, source),
+        error => error,
+    })?;
+    incoming.finish()?;
+    placed(
+        &path,
+        file.aside(&path, NewMode::AsBefore, Durability::OnDisk),
+    )
+}
+
+fn placed(path: &Path, aside: io::Result<Aside>) -> Result<(), RegistryError> {
+    let aside = aside.map_err(|error| failed(path, error))?;
+    put_all(vec![aside]).map_err(|error| failed(path, error.source))
 }
 
 /// Opens a file of at most `most` bytes. `None` if there is none.

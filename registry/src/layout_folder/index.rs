@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::Path;
 
-use edgec_artifact::Sha256Digest;
 use edgec_files::{
     Durability, FolderKind, Hold, NewFolders, NewMode, put_all, read_bounded, wait_for_lock,
     write_aside,
@@ -12,13 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{blobs, io};
-use crate::checked::MAX_MANIFEST_LEN;
-use crate::{Descriptor, RegistryError};
+use crate::checked::{MAX_MANIFEST_LEN, require_storable};
+use crate::{Descriptor, RegistryError, media};
 
 /// The annotation with an entry's tag.
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const LAYOUT: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
-const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Source: OCI Image Specification 1.1, `image-layout.md`, "oci-layout file".
 #[derive(Deserialize)]
@@ -77,7 +75,7 @@ pub(super) fn make(folder: &Path) -> Result<(), RegistryError> {
     let empty = Index {
         schema_version: 2,
         manifests: Vec::new(),
-        rest: Map::from_iter([("mediaType".to_owned(), Value::from(INDEX_TYPE))]),
+        rest: Map::from_iter([("mediaType".to_owned(), Value::from(media::INDEX))]),
     };
     put_if_absent(&folder.join("index.json"), &empty.bytes(folder)?)?;
     put_if_absent(&folder.join("oci-layout"), LAYOUT.as_bytes())?;
@@ -105,19 +103,6 @@ pub(super) fn lock(folder: &Path) -> Result<File, RegistryError> {
     Ok(file)
 }
 
-/// An entry of an index.
-pub(super) fn entry(media_type: &str, digest: Sha256Digest, size: u64) -> Descriptor {
-    Descriptor {
-        media_type: media_type.to_owned(),
-        digest: format!("sha256:{digest}"),
-        size,
-        urls: Vec::new(),
-        annotations: std::collections::BTreeMap::new(),
-        artifact_type: None,
-        platform: None,
-    }
-}
-
 /// The entries of an index of referrers. None if it is something else.
 pub(super) fn referrers_in(bytes: &[u8]) -> Vec<Descriptor> {
     serde_json::from_slice::<Index>(bytes).map_or_else(|_| Vec::new(), |it| it.manifests)
@@ -141,12 +126,7 @@ impl Index {
     pub(super) fn write(&self, folder: &Path) -> Result<(), RegistryError> {
         let path = folder.join("index.json");
         let bytes = self.bytes(folder)?;
-        if bytes.len() as u64 > MAX_MANIFEST_LEN {
-            return Err(RegistryError::TooLong {
-                what: format!("`{}`", path.display()),
-                limit: MAX_MANIFEST_LEN,
-            });
-        }
+        require_storable(&format!("`{}`", path.display()), &bytes)?;
         let aside = write_aside(&path, &bytes, NewMode::AsBefore, Durability::OnDisk);
         let aside = aside.map_err(|error| io(&path, error))?;
         put_all(vec![aside]).map_err(|error| io(&path, error.source))

@@ -10,7 +10,7 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 fn descriptor(bytes: &[u8]) -> Descriptor {
-    index::entry(MANIFEST, Sha256Digest::of(bytes), bytes.len() as u64)
+    Descriptor::of(MANIFEST, Sha256Digest::of(bytes), bytes.len() as u64)
 }
 
 fn tag(name: &str) -> Which {
@@ -44,13 +44,7 @@ fn what_is_written_is_read() {
     let layout = &case.layout;
     assert!(layout.manifest(&tag("v1"), None).unwrap_err().is_absence());
     assert!(!layout.has_blob(&descriptor(b"content")).unwrap());
-    let put = || {
-        layout.put_blob(
-            &descriptor(b"content"),
-            &BlobSource::Bytes(b"content"),
-            None,
-        )
-    };
+    let put = || layout.put_blob(&descriptor(b"content"), &BlobSource::Bytes(b"content"));
     assert_eq!(put().unwrap(), Sent::Uploaded(7));
     assert_eq!(put().unwrap(), Sent::Existed);
     let mut into = Vec::new();
@@ -58,9 +52,7 @@ fn what_is_written_is_read() {
     assert_eq!(into, b"content");
     let source = BlobSource::File(case.blob_path(b"content"));
     assert_eq!(
-        layout
-            .put_blob(&descriptor(b"content"), &source, None)
-            .unwrap(),
+        layout.put_blob(&descriptor(b"content"), &source).unwrap(),
         Sent::Existed
     );
 
@@ -149,11 +141,7 @@ fn damaged_content_is_named() {
         .put_manifest(Some("v1"), INDEX, b"{\"a\":1}")
         .unwrap();
     layout
-        .put_blob(
-            &descriptor(b"content"),
-            &BlobSource::Bytes(b"content"),
-            None,
-        )
+        .put_blob(&descriptor(b"content"), &BlobSource::Bytes(b"content"))
         .unwrap();
     fs::write(case.blob_path(b"{\"a\":1}"), b"{\"a\":2}").unwrap();
     fs::write(case.blob_path(b"content"), b"cOntent").unwrap();
@@ -174,11 +162,7 @@ fn damaged_content_is_named() {
         .put_manifest(Some("v1"), INDEX, b"{\"a\":1}")
         .unwrap();
     layout
-        .put_blob(
-            &descriptor(b"content"),
-            &BlobSource::Bytes(b"content"),
-            None,
-        )
+        .put_blob(&descriptor(b"content"), &BlobSource::Bytes(b"content"))
         .unwrap();
     layout
         .blob(&descriptor(b"content"), &mut Vec::new())
@@ -271,7 +255,7 @@ fn several_writers_lose_nothing() {
 fn sources_that_are_not_their_descriptor_are_refused() {
     let case = Case::new();
     let put = |source: &BlobSource<'_>| {
-        let put = case.layout.put_blob(&descriptor(b"content"), source, None);
+        let put = case.layout.put_blob(&descriptor(b"content"), source);
         put.unwrap_err().code()
     };
     assert_eq!(put(&BlobSource::Bytes(b"cOntent")), "registry-digest");

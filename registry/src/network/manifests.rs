@@ -14,7 +14,7 @@ use oci_client::manifest::{
 use super::body::Content;
 use super::request::{Access, Answer, Ask, pause};
 use super::{NetworkRepository, answer};
-use crate::checked::{MAX_MANIFEST_LEN, Outline, parse_digest, require, shown};
+use crate::checked::{MAX_MANIFEST_LEN, Outline, parse_digest, require, require_storable, shown};
 use crate::retry::Backoff;
 use crate::{RegistryError, StoredManifest, Which};
 
@@ -124,12 +124,7 @@ impl NetworkRepository {
             Some(tag) => format!("the manifest of tag {}", shown(tag)),
             None => format!("the manifest {by_digest}"),
         };
-        if bytes.len() as u64 > MAX_MANIFEST_LEN {
-            return Err(RegistryError::TooLong {
-                what,
-                limit: MAX_MANIFEST_LEN,
-            });
-        }
+        require_storable(&what, bytes)?;
         let url = self.url(&format!("manifests/{}", tag.unwrap_or(&by_digest)));
         let ask = Ask::new(Method::PUT, url, Access::Push, &what)
             .with(header::CONTENT_TYPE, media_type)

@@ -1,5 +1,5 @@
-//! Sends blobs: looks for them first, takes them over from another repository if it can, and sends
-//! long ones in chunks, so that an upload that breaks off goes on where it ended.
+//! Sends blobs: looks for them first, and sends long ones in chunks, so that an upload that breaks
+//! off goes on where it ended. Or the registry takes them over from another of its repositories.
 //!
 //! Source: OCI Distribution Specification 1.1, "Pushing blobs".
 
@@ -90,13 +90,10 @@ impl NetworkRepository {
         digest: Sha256Digest,
         size: u64,
         source: &BlobSource<'_>,
-        from: Option<&str>,
     ) -> Result<Sent, RegistryError> {
         // One token for all of it. Besides, token services may give none for reading alone if the
         // repository does not exist yet.
-        let from = from.filter(|it| is_repository(it) && *it != self.repository);
-        let access = from.map_or(Access::Push, Access::Mount);
-        if self.head_blob(digest, size, access).await? {
+        if self.head_blob(digest, size, Access::Push).await? {
             return Ok(Sent::Existed);
         }
         let mut outgoing = Outgoing {
@@ -106,12 +103,6 @@ impl NetworkRepository {
             upload: None,
             whole: size <= CHUNK,
         };
-        if let Some(from) = from {
-            outgoing.upload = self.mount(digest, from).await?;
-            if outgoing.upload.is_none() {
-                return Ok(Sent::Mounted);
-            }
-        }
         outgoing.check()?;
         let mut backoff = Backoff::new(self.client.options.retries);
         let mut furthest = 0;
@@ -129,30 +120,22 @@ impl NetworkRepository {
             }
             pause(&mut backoff, failure).await?;
             // The answer to the last request may be all that was lost.
-            if self.head_blob(digest, size, access).await? {
+            if self.head_blob(digest, size, Access::Push).await? {
                 return Ok(Sent::Uploaded(size));
             }
         }
     }
 
-    /// Takes a blob over from another repository. If the registry does not do that, it has begun an
-    /// upload that is not continued, and forgets it after a while.
+    /// Asks the registry to take a blob over from another repository. If the registry does not do
+    /// that, it begins an upload that is not continued, and forgets it after a while.
     pub(super) async fn take_over(
         &self,
         digest: Sha256Digest,
         from: &str,
     ) -> Result<bool, RegistryError> {
-        let can_be = is_repository(from) && from != self.repository;
-        Ok(can_be && self.mount(digest, from).await?.is_none())
-    }
-
-    /// Asks the registry to take a blob over from another repository. Returns an upload if it wants
-    /// the bytes.
-    async fn mount(
-        &self,
-        digest: Sha256Digest,
-        from: &str,
-    ) -> Result<Option<Upload>, RegistryError> {
+        if !is_repository(from) || from == self.repository {
+            return Ok(false);
+        }
         let mut url = self.url("blobs/uploads/");
         url.set_query(Some(&format!("mount=sha256:{digest}&from={from}")));
         let what = format!("blob sha256:{digest} from {from}");
@@ -160,12 +143,9 @@ impl NetworkRepository {
         let ask = ask.sending(Content::bytes(b""));
         let expected = [StatusCode::CREATED, StatusCode::ACCEPTED];
         match self.ask(&ask, &expected).await {
-            Ok(answer) if answer.status() == StatusCode::CREATED => Ok(None),
-            Ok(answer) => self.upload(&answer).map(Some),
-            // The other repository may be closed to this host. Then the blob is sent.
-            Err(RegistryError::Denied { .. } | RegistryError::Absent { .. }) => {
-                self.start(digest).await.map(Some)
-            }
+            Ok(answer) => Ok(answer.status() == StatusCode::CREATED),
+            // The other repository may be closed to this host.
+            Err(RegistryError::Denied { .. } | RegistryError::Absent { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

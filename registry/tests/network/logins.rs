@@ -213,7 +213,7 @@ fn credentials_do_not_follow_to_another_host() {
     let started = Fault::Status(202, vec![("Location", place)], String::new());
     fake.times(3, "POST", "uploads", started);
     let source = edgec_registry::BlobSource::Bytes(&bytes);
-    let sent = repository.put_blob(&descriptor(&bytes), &source, None);
+    let sent = repository.put_blob(&descriptor(&bytes), &source);
     assert!(sent.is_err() && !has_secret(&other));
 }
 

@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use edgec_artifact::Sha256Digest;
 use edgec_registry::{
-    ConnectOptions, Credentials, Descriptor, RegistryError, Repository, Retries, Timeouts, connect,
+    ConnectOptions, Connector, Credentials, Descriptor, Reference, RegistryError, Repository,
+    Retries, Timeouts,
 };
 
 use self::fake::{Fake, Fault};
@@ -42,9 +43,13 @@ fn impatient() -> ConnectOptions {
     options().timeouts(Timeouts::new(Duration::from_secs(10), idle))
 }
 
+fn connect(reference: &Reference, options: ConnectOptions) -> Box<dyn Repository> {
+    Connector::new(options).connect(reference).unwrap()
+}
+
 fn open(fake: &Fake, options: &ConnectOptions) -> Box<dyn Repository> {
     let reference = format!("{}/shop:v1", fake.address).parse().unwrap();
-    connect(&reference, options).unwrap()
+    connect(&reference, options.clone())
 }
 
 fn descriptor(bytes: &[u8]) -> Descriptor {
@@ -85,7 +90,7 @@ fn a_host_that_nobody_listens_at_is_named() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let reference = format!("{address}/shop:v1").parse().unwrap();
-    let repository = connect(&reference, &options()).unwrap();
+    let repository = connect(&reference, options());
     let error = repository.manifest(&reference.which(), None).unwrap_err();
     assert!(
         matches!(&error, RegistryError::Unreachable { attempts: 3, .. }),
@@ -128,7 +133,7 @@ fn a_host_without_tls_is_named() {
     });
     let ca = include_bytes!("tls/ca.pem").to_vec();
     let reference = format!("{address}/shop").parse().unwrap();
-    let repository = connect(&reference, &options().ca(ca)).unwrap();
+    let repository = connect(&reference, options().ca(ca));
     let error = repository.has_blob(&descriptor(b"a")).unwrap_err();
     assert_eq!(error.code(), "registry-tls");
     assert!(error.to_string().contains("does not speak TLS"), "{error}");

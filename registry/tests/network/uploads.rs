@@ -9,8 +9,8 @@ use crate::{content, descriptor, impatient, open, options};
 
 const CHUNK: usize = 8 << 20;
 
-fn send(fake: &Fake, bytes: &[u8], from: Option<&str>) -> Result<Sent, RegistryError> {
-    open(fake, &options()).put_blob(&descriptor(bytes), &BlobSource::Bytes(bytes), from)
+fn send(fake: &Fake, bytes: &[u8]) -> Result<Sent, RegistryError> {
+    open(fake, &options()).put_blob(&descriptor(bytes), &BlobSource::Bytes(bytes))
 }
 
 /// The requests without digests and names of uploads.
@@ -28,7 +28,7 @@ fn steps(fake: &Fake) -> Vec<String> {
 fn a_blob_is_sent_once() {
     let fake = Fake::start();
     let bytes = content(1000);
-    assert_eq!(send(&fake, &bytes, None).unwrap(), Sent::Uploaded(1000));
+    assert_eq!(send(&fake, &bytes).unwrap(), Sent::Uploaded(1000));
     assert_eq!(fake.blob(&bytes), Some(bytes.clone()));
     let first = [
         "HEAD blobs/sha",
@@ -36,32 +36,33 @@ fn a_blob_is_sent_once() {
         "PUT blobs/uploads/",
     ];
     assert_eq!(steps(&fake), first);
-    assert_eq!(send(&fake, &bytes, None).unwrap(), Sent::Existed);
+    assert_eq!(send(&fake, &bytes).unwrap(), Sent::Existed);
     assert_eq!(fake.requests().len(), 4);
-    assert_eq!(send(&fake, b"", None).unwrap(), Sent::Uploaded(0));
+    assert_eq!(send(&fake, b"").unwrap(), Sent::Uploaded(0));
 }
 
 #[test]
 fn a_blob_of_another_repository_is_taken_over() {
+    let bytes = content(1000);
+    let take = |fake: &Fake, from: &str| {
+        let taken = open(fake, &options()).mount_blob(&descriptor(&bytes), from);
+        taken.unwrap()
+    };
     let fake = Fake::start();
     fake.has_mounts();
-    let bytes = content(1000);
-    assert_eq!(send(&fake, &bytes, Some("base")).unwrap(), Sent::Mounted);
-    assert!(fake.requests()[1].ends_with("&from=base"));
-    // A registry that does not, or does not allow it, gets the bytes.
+    assert!(take(&fake, "base"));
+    assert!(fake.requests()[0].ends_with("&from=base"));
+    assert_eq!(fake.requests().len(), 1);
+    // A registry that does not do that, or does not allow it, gets the bytes.
     let fake = Fake::start();
-    assert_eq!(
-        send(&fake, &bytes, Some("base")).unwrap(),
-        Sent::Uploaded(1000)
-    );
-    assert_eq!(fake.requests().len(), 3);
-    let fake = Fake::start();
+    assert!(!take(&fake, "base"));
     fake.once("POST", "mount", Fault::Status(403, vec![], String::new()));
-    assert_eq!(
-        send(&fake, &bytes, Some("base")).unwrap(),
-        Sent::Uploaded(1000)
-    );
-    assert_eq!(fake.blob(&bytes), Some(bytes));
+    assert!(!take(&fake, "base"));
+    assert_eq!(send(&fake, &bytes).unwrap(), Sent::Uploaded(1000));
+    // The same repository, and what is none, are not asked for.
+    let asked = fake.requests().len();
+    assert!(!take(&fake, "shop") && !take(&fake, "Not/One"));
+    assert_eq!(fake.requests().len(), asked);
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn a_small_blob_is_sent_again() {
         let fake = Fake::start();
         let bytes = content(1000);
         fake.once("PUT", "uploads", fault);
-        assert_eq!(send(&fake, &bytes, None).unwrap(), Sent::Uploaded(1000));
+        assert_eq!(send(&fake, &bytes).unwrap(), Sent::Uploaded(1000));
         assert_eq!(fake.blob(&bytes), Some(bytes));
     }
 }
@@ -84,7 +85,7 @@ fn a_blob_that_arrived_without_an_answer_is_not_sent_again() {
     let fake = Fake::start();
     let bytes = content(1000);
     fake.once("PUT", "uploads", Fault::NoAnswer);
-    assert_eq!(send(&fake, &bytes, None).unwrap(), Sent::Uploaded(1000));
+    assert_eq!(send(&fake, &bytes).unwrap(), Sent::Uploaded(1000));
     assert_eq!(steps(&fake).last().unwrap(), "HEAD blobs/sha");
     assert_eq!(fake.requests().len(), 4);
 }
@@ -98,7 +99,7 @@ fn a_long_blob_is_sent_in_chunks() {
     fs::write(&path, &bytes).unwrap();
     let source = BlobSource::File(path);
     let sent = open(&fake, &options())
-        .put_blob(&descriptor(&bytes), &source, None)
+        .put_blob(&descriptor(&bytes), &source)
         .unwrap();
     assert_eq!(sent, Sent::Uploaded(bytes.len() as u64));
     assert_eq!(fake.blob(&bytes).unwrap(), bytes);
@@ -112,7 +113,7 @@ fn an_upload_goes_on_where_it_ended() {
     let fake = Fake::start();
     let bytes = content(CHUNK + 1000);
     fake.once("PATCH", "uploads", Fault::TakeOnly(5_000_000));
-    let sent = send(&fake, &bytes, None).unwrap();
+    let sent = send(&fake, &bytes).unwrap();
     assert_eq!(sent, Sent::Uploaded(bytes.len() as u64));
     assert_eq!(fake.blob(&bytes).unwrap(), bytes);
     let patches = fake.seen().into_iter().filter(|it| it.method == "PATCH");
@@ -125,7 +126,7 @@ fn an_upload_that_was_forgotten_starts_again() {
     let fake = Fake::start();
     let bytes = content(CHUNK + 1000);
     fake.once("PATCH", "uploads", Fault::Forget);
-    send(&fake, &bytes, None).unwrap();
+    send(&fake, &bytes).unwrap();
     assert_eq!(fake.blob(&bytes).unwrap(), bytes);
     let starts = steps(&fake)
         .iter()
@@ -143,7 +144,7 @@ fn a_registry_without_chunks_gets_it_in_one_request() {
         "uploads",
         Fault::Status(405, vec![], String::new()),
     );
-    send(&fake, &bytes, None).unwrap();
+    send(&fake, &bytes).unwrap();
     assert_eq!(fake.blob(&bytes).unwrap(), bytes);
     assert_eq!(steps(&fake).last().unwrap(), "PUT blobs/uploads/");
 }
@@ -152,13 +153,12 @@ fn a_registry_without_chunks_gets_it_in_one_request() {
 fn an_upload_that_never_ends_well_is_given_up() {
     let fake = Fake::start();
     fake.times(9, "PUT", "uploads", Fault::TakeOnly(0));
-    let error = send(&fake, &content(1000), None).unwrap_err();
+    let error = send(&fake, &content(1000)).unwrap_err();
     assert!(error.is_temporary(), "{error}");
     let fake = Fake::start();
     fake.times(9, "PUT", "uploads", Fault::Silence);
     let bytes = content(1000);
-    let sent =
-        open(&fake, &impatient()).put_blob(&descriptor(&bytes), &BlobSource::Bytes(&bytes), None);
+    let sent = open(&fake, &impatient()).put_blob(&descriptor(&bytes), &BlobSource::Bytes(&bytes));
     let error = sent.unwrap_err();
     assert!(error.to_string().contains("nothing moved"), "{error}");
 }
@@ -168,7 +168,7 @@ fn senseless_answers_are_named() {
     let bytes = content(CHUNK + 1000);
     let fake = Fake::start();
     fake.once("POST", "uploads", Fault::Status(202, vec![], String::new()));
-    let error = send(&fake, &bytes, None).unwrap_err();
+    let error = send(&fake, &bytes).unwrap_err();
     assert!(error.to_string().contains("no valid `Location`"), "{error}");
     let headers = vec![("Range", "0-99999999999".to_owned())];
     fake.once(
@@ -176,11 +176,11 @@ fn senseless_answers_are_named() {
         "uploads",
         Fault::Status(202, headers, String::new()),
     );
-    let error = send(&fake, &bytes, None).unwrap_err();
+    let error = send(&fake, &bytes).unwrap_err();
     assert_eq!(error.code(), "registry-answer");
     fake.put_blob(&bytes);
     fake.once("HEAD", "blobs", Fault::Length(5));
-    let error = send(&fake, &bytes, None).unwrap_err();
+    let error = send(&fake, &bytes).unwrap_err();
     assert_eq!(error.code(), "registry-size");
 }
 
@@ -190,7 +190,7 @@ fn a_source_that_is_not_its_descriptor_is_not_sent() {
     let whole = descriptor(b"content");
     let put = |source: &BlobSource<'_>| {
         open(&fake, &options())
-            .put_blob(&whole, source, None)
+            .put_blob(&whole, source)
             .unwrap_err()
             .code()
     };

@@ -1,11 +1,13 @@
 //! A publisher who pushes to an OCI layout in a folder, hosts that pull from it, and a mirror that
 //! changes what is there.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use edgec_files::Unnamed;
 use edgec_registry::{
     AdmitOptions, Admitted, ConnectOptions, Offer, PullError, Push, PushArtifact, PushError,
-    Pushed, Reference, Session, Unseen,
+    Pushed, Reference, Session, Taken, Unseen,
 };
 use edgec_store::{EngineProfile, Expected, HostProfile, TrustPolicy};
 use edgec_verifier::Sha256Digest;
@@ -156,6 +158,28 @@ impl Shop {
         let bytes = std::fs::read(self.path().join("layout/index.json")).unwrap();
         serde_json::from_slice(&bytes).unwrap()
     }
+}
+
+/// The file of an artifact that is taken.
+pub(crate) fn fetched(taken: &Taken<'_>) -> Result<Vec<u8>, PullError> {
+    unnamed(|file, folder| taken.fetch(file, folder, &Unseen))
+}
+
+/// The content of a file beside an artifact that is taken.
+pub(crate) fn fetched_beside(taken: &Taken<'_>, at: usize) -> Result<Vec<u8>, PullError> {
+    let beside = &taken.beside()[at];
+    unnamed(|file, folder| taken.fetch_beside(beside, file, folder, &Unseen))
+}
+
+fn unnamed(
+    fill: impl FnOnce(&mut Unnamed, &Path) -> Result<(), PullError>,
+) -> Result<Vec<u8>, PullError> {
+    let folder = std::env::temp_dir();
+    let mut file = Unnamed::new_in(&folder).unwrap();
+    fill(&mut file, &folder)?;
+    let mut bytes = Vec::new();
+    file.read().unwrap().read_to_end(&mut bytes).unwrap();
+    Ok(bytes)
 }
 
 /// The entry of a tag in `index.json`.

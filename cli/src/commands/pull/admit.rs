@@ -54,7 +54,7 @@ struct Release {
 }
 
 pub(super) fn run(arguments: &Arguments, reference: &Reference, at: &Path) -> Outcome {
-    let trust = arguments.trust.resolve_with(&arguments.statements)?;
+    let trust = arguments.trust.resolve()?;
     let host = arguments.host()?;
     let session = arguments.registry.session()?;
     let offer = super::open(&session, reference)?;

@@ -1,12 +1,15 @@
 //! `edgec pull` without a store: writes artifacts and what travels with them, all or none.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_artifact::{Manifest, check_name};
-use edgec_registry::{AttachedKind, NativeEntry, Offer, Reference, Statements, Taken};
-use edgec_verifier::verify;
+use edgec_artifact::{Manifest, Sha256Digest, check_name};
+use edgec_files::Unnamed;
+use edgec_registry::{
+    AttachedKind, Demands, NativeEntry, Offer, PullError, Reference, Statements, Taken,
+};
 use serde::Serialize;
 
 use super::Arguments;
@@ -14,13 +17,12 @@ use crate::Outcome;
 use crate::document;
 use crate::failure::{Exit, Failure};
 use crate::failures::registry::pull_failure;
-use crate::failures::verifier::verify_failure;
 use crate::file_kind::Wanted;
 use crate::files::{self, NewFolders, Staged};
+use crate::progress::Steps;
 use crate::render::{self, safe, size};
 use crate::signals;
 use crate::time;
-use crate::trust::Trust;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,16 +55,25 @@ struct Artifact {
     bytes: u64,
 }
 
-/// The files that will be written.
-#[derive(Default)]
-struct Files {
-    artifacts: Vec<(PathBuf, Artifact, Vec<u8>)>,
-    beside: BTreeMap<PathBuf, (Wanted, Vec<u8>)>,
+/// The files that will be written. None of them has a name before all are complete.
+struct Files<'f> {
+    folder: &'f Path,
+    steps: &'f Steps<'f>,
+    artifacts: Vec<(PathBuf, Artifact, Unnamed)>,
+    beside: BTreeMap<PathBuf, File>,
+}
+
+/// A file that is not an artifact.
+struct File {
+    wanted: Wanted,
+    /// What its content is known by.
+    digest: String,
+    content: Unnamed,
 }
 
 pub(super) fn run(arguments: &Arguments, reference: &Reference) -> Outcome {
     let trust = match arguments.trust.are_given() {
-        true => Some(arguments.trust.resolve_with(&arguments.statements)?),
+        true => Some(arguments.trust.resolve()?),
         false => None,
     };
     let folder = arguments.output.as_deref().unwrap_or(Path::new("."));
@@ -71,48 +82,36 @@ pub(super) fn run(arguments: &Arguments, reference: &Reference) -> Outcome {
     let offer = super::open(&session, reference)?;
     let selected = arguments.selected(&offer)?;
     let failed = |error| pull_failure(&error).or_about(reference);
+    let now = time::now()?;
+    let demands = trust.as_ref();
+    let demands = demands.map(|it| Demands::new(&it.policy, &it.expected, now));
     let progress = arguments.progress();
     let steps = progress.begin(&reference.to_string(), 0);
-    let statements = offer.release().map_err(failed)?;
-    let mut files = Files::default();
+    let mut files = Files {
+        folder,
+        steps: &steps,
+        artifacts: Vec::new(),
+        beside: BTreeMap::new(),
+    };
     for entry in &selected {
-        let taken = offer.take(entry, &steps).map_err(failed)?;
-        if let Some(trust) = &trust {
-            accepted(&taken, statements.as_ref(), trust)
-                .map_err(|failure| failure.or_about(entry.fits()))?;
-        }
+        let taken = offer.take(entry, demands.as_ref()).map_err(failed)?;
         let of_target = selected.iter().filter(|it| it.target == entry.target);
-        files.add(folder, entry, taken, of_target.count() == 1)?;
+        files.add(entry, &taken, of_target.count() == 1, &failed)?;
     }
-    files.add_release(folder, statements)?;
+    files.add_release(offer.release().map_err(failed)?)?;
     if let Some(path) = &arguments.component {
-        let component = offer.fetch_component(&steps).map_err(failed)?;
-        let component = component.ok_or_else(|| no_component(reference))?;
-        files.put(path.clone(), Wanted::Program, component)?;
+        let digest = offer.component().map(|it| it.digest.to_string());
+        let digest = digest.ok_or_else(|| no_component(reference))?;
+        files.put(path.clone(), Wanted::Program, digest, |file| {
+            let fetched = offer.fetch_component(file, &steps);
+            fetched.map(|_| ()).map_err(failed)
+        })?;
     }
-    drop(steps);
     let report = Report::new(&offer, &files, trust.is_some());
-    signals::uninterrupted(|| files.write(folder))?;
+    signals::uninterrupted(|| files.write())?;
+    drop(steps);
     document::answer(true, &report, arguments.format, Report::text);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Verifies an artifact with everything that came with it.
-fn accepted(taken: &Taken, statements: Option<&Statements>, trust: &Trust) -> Result<(), Failure> {
-    let mut expected = trust.expected.clone();
-    if let Some(statements) = statements {
-        expected = expected.with_release(statements.release.clone());
-        if let Some(timestamp) = &statements.timestamp {
-            expected = expected.with_timestamp(timestamp.clone());
-        }
-    }
-    for beside in &taken.beside {
-        if beside.kind.is_read_by(&trust.policy) {
-            expected = beside.kind.given(expected, beside.bytes.clone());
-        }
-    }
-    let verified = verify(&taken.artifact, &trust.policy, &expected, time::now()?);
-    verified.map(|_| ()).map_err(|error| verify_failure(&error))
 }
 
 fn no_component(reference: &Reference) -> Failure {
@@ -122,46 +121,27 @@ fn no_component(reference: &Reference) -> Failure {
         .hint("`edgec push --component` pushes it")
 }
 
-impl Files {
+impl Files<'_> {
     /// Adds an artifact and what travels with it, named as `edgec build` names them.
     fn add(
         &mut self,
-        folder: &Path,
         entry: &NativeEntry,
-        taken: Taken,
+        taken: &Taken<'_>,
         is_alone: bool,
+        failed: &impl Fn(PullError) -> Failure,
     ) -> Result<(), Failure> {
-        let Taken {
-            manifest,
-            artifact,
-            beside,
-            ..
-        } = taken;
-        let stem = stem(&manifest)?;
+        let manifest = taken.manifest();
+        let stem = stem(manifest)?;
         let target = one_part(&entry.target)?;
         let own = match is_alone {
             true => format!("{stem}.{target}"),
             false => format!("{stem}.{target}.{}", one_part(&entry.profile)?),
         };
-        for file in beside {
-            // A bill of materials is about the program, and so about all artifacts.
-            let is_shared = matches!(file.kind, AttachedKind::CycloneDx | AttachedKind::Spdx);
-            let name = if is_shared { &stem } else { &own };
-            let path = folder.join(format!("{name}.{}", file.kind.ending()));
-            let path = match file.kind {
-                // The proofs of all artifacts travel with each: only the log's key tells which is
-                // about which.
-                AttachedKind::LogProof => self.numbered(path, &file.bytes),
-                _ => path,
-            };
-            let wanted = match file.kind {
-                AttachedKind::Debug => Wanted::DebugFile,
-                AttachedKind::CycloneDx | AttachedKind::Spdx => Wanted::Sbom,
-                _ => Wanted::Attestation,
-            };
-            self.put(path, wanted, file.bytes)?;
-        }
-        let path = folder.join(format!("{own}.cwasm"));
+        let path = self.folder.join(format!("{own}.cwasm"));
+        let near = near(self.folder);
+        let mut artifact = unnamed(near)?;
+        let fetched = taken.fetch(&mut artifact, near, self.steps);
+        fetched.map_err(failed)?;
         let report = Artifact {
             artifact: render::path(&path),
             name: safe(&manifest.name),
@@ -170,38 +150,63 @@ impl Files {
             target: safe(&manifest.target.id),
             profile: safe(&manifest.engine.profile),
             image: manifest.image.fsverity.to_string(),
-            bytes: artifact.len() as u64,
+            bytes: artifact.length(),
         };
         self.artifacts.push((path, report, artifact));
+        for file in taken.beside() {
+            // A bill of materials is about the program, and so about all artifacts.
+            let is_shared = matches!(file.kind, AttachedKind::CycloneDx | AttachedKind::Spdx);
+            let name = if is_shared { &stem } else { &own };
+            let path = self.folder.join(format!("{name}.{}", file.kind.ending()));
+            let path = match file.kind {
+                // The proofs of all artifacts travel with each: only the log's key tells which is
+                // about which.
+                AttachedKind::LogProof => self.numbered(path, file.digest()),
+                _ => path,
+            };
+            let wanted = match file.kind {
+                AttachedKind::Debug => Wanted::DebugFile,
+                AttachedKind::CycloneDx | AttachedKind::Spdx => Wanted::Sbom,
+                _ => Wanted::Attestation,
+            };
+            let steps = self.steps;
+            self.put(path, wanted, file.digest().to_owned(), |into| {
+                let fetched = taken.fetch_beside(file, into, near, steps);
+                fetched.map_err(failed)
+            })?;
+        }
         Ok(())
     }
 
-    fn add_release(
-        &mut self,
-        folder: &Path,
-        statements: Option<Statements>,
-    ) -> Result<(), Failure> {
+    fn add_release(&mut self, statements: Option<Statements>) -> Result<(), Failure> {
         let first = self.artifacts.first().map(|(_, it, _)| it.name.clone());
         let (Some(statements), Some(name)) = (statements, first) else {
             return Ok(());
         };
         let stem = name.rsplit('/').next().unwrap_or_default().to_owned();
-        let path = |ending| folder.join(format!("{stem}.{ending}"));
-        self.put(
-            path("release.json"),
-            Wanted::Attestation,
-            statements.release,
-        )?;
-        if let Some(timestamp) = statements.timestamp {
-            self.put(path("timestamp.json"), Wanted::Attestation, timestamp)?;
+        let Statements {
+            release, timestamp, ..
+        } = statements;
+        let parts = [
+            ("release.json", Some(release)),
+            ("timestamp.json", timestamp),
+        ];
+        for (ending, bytes) in parts {
+            let Some(bytes) = bytes else { continue };
+            let path = self.folder.join(format!("{stem}.{ending}"));
+            let digest = Sha256Digest::of(&bytes).to_string();
+            self.put(path.clone(), Wanted::Attestation, digest, |into| {
+                let written = into.write_all(&bytes);
+                written.map_err(|error| files::cannot("write", &path, &error))
+            })?;
         }
         Ok(())
     }
 
     /// The path of a file of which there may be several: the same, or the first with a number
     /// that is free or has the same content.
-    fn numbered(&self, path: PathBuf, bytes: &[u8]) -> PathBuf {
-        let is_free = |path: &PathBuf| self.beside.get(path).is_none_or(|(_, it)| it == bytes);
+    fn numbered(&self, path: PathBuf, digest: &str) -> PathBuf {
+        let is_free = |path: &PathBuf| self.beside.get(path).is_none_or(|it| it.digest == digest);
         let others = (2..).map(|number: usize| {
             let ending = path.extension().unwrap_or_default().to_string_lossy();
             path.with_extension(format!("{number}.{ending}"))
@@ -211,42 +216,65 @@ impl Files {
     }
 
     /// Adds a file. Two artifacts may share one, but not two that differ.
-    fn put(&mut self, path: PathBuf, wanted: Wanted, bytes: Vec<u8>) -> Result<(), Failure> {
+    fn put(
+        &mut self,
+        path: PathBuf,
+        wanted: Wanted,
+        digest: String,
+        fill: impl FnOnce(&mut Unnamed) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         match self.beside.get(&path) {
-            Some((_, there)) if *there != bytes => {
+            Some(there) if there.digest != digest => {
                 let message = "two files of this name travel with the artifacts";
                 let failure = Failure::new(Exit::Rejected, "pull-same-file", message);
                 Err(failure
                     .about_safe(render::path(&path))
                     .hint("if they are about different artifacts, pull one target at a time"))
             }
-            _ => {
-                self.beside.insert(path, (wanted, bytes));
+            Some(_) => Ok(()),
+            None => {
+                let mut content = unnamed(near(edgec_files::folder_of(&path)))?;
+                fill(&mut content)?;
+                let file = File {
+                    wanted,
+                    digest,
+                    content,
+                };
+                self.beside.insert(path, file);
                 Ok(())
             }
         }
     }
 
-    /// Writes all files, or none.
-    fn write(self, folder: &Path) -> Result<(), Failure> {
+    /// Gives all files their names, or none.
+    fn write(self) -> Result<(), Failure> {
         let beside = self.beside.into_iter();
-        let beside = beside.map(|(path, (wanted, bytes))| (path, wanted, bytes));
+        let beside = beside.map(|(path, it)| (path, it.wanted, it.content));
         let artifacts = self.artifacts.into_iter();
-        let artifacts = artifacts.map(|(path, _, bytes)| (path, Wanted::Artifact, bytes));
+        let artifacts = artifacts.map(|(path, _, content)| (path, Wanted::Artifact, content));
         let all: Vec<_> = beside.chain(artifacts).collect();
         for (path, wanted, _) in &all {
             files::refuse_other(path, *wanted)?;
         }
         let mut new = NewFolders::default();
-        files::make_folder(&mut new, folder)?;
-        let staged = all
-            .iter()
-            .map(|(path, wanted, bytes)| files::stage(path, bytes, *wanted));
-        let staged: Vec<Staged> = staged.collect::<Result<_, _>>()?;
-        files::commit_all(staged)?;
+        files::make_folder(&mut new, self.folder)?;
+        let staged = all.into_iter();
+        let staged = staged.map(|(path, wanted, content)| files::name(&path, content, wanted));
+        files::commit_all(staged.collect::<Result<Vec<Staged>, _>>()?)?;
         new.keep();
         Ok(())
     }
+}
+
+/// The folder, or the first one above it that is there: edgec makes folders with the files in them.
+fn near(folder: &Path) -> &Path {
+    let mut above = folder.ancestors();
+    above.find(|it| it.is_dir()).unwrap_or(Path::new("."))
+}
+
+/// A file for content that is on its way.
+fn unnamed(folder: &Path) -> Result<Unnamed, Failure> {
+    Unnamed::new_in(folder).map_err(|error| files::cannot("write", folder, &error))
 }
 
 /// The last part of the application's name, without its tenant.
@@ -267,7 +295,7 @@ fn one_part(text: &str) -> Result<String, Failure> {
 }
 
 impl Report {
-    fn new(offer: &Offer, files: &Files, verified: bool) -> Self {
+    fn new(offer: &Offer, files: &Files<'_>, verified: bool) -> Self {
         let traffic = offer.traffic();
         let artifacts = files.artifacts.iter();
         Self {
@@ -313,22 +341,29 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Progress;
 
     #[test]
     fn proofs_of_several_artifacts_have_numbers() {
-        let mut files = Files::default();
-        let path = PathBuf::from("shop.x86_64.tlog-proof");
-        for (bytes, name) in [
-            (b"a", "shop.x86_64.tlog-proof"),
-            (b"b", "shop.x86_64.2.tlog-proof"),
-            (b"a", "shop.x86_64.tlog-proof"),
-            (b"c", "shop.x86_64.3.tlog-proof"),
+        let folder = tempfile::tempdir().unwrap();
+        let progress = Progress::new(true);
+        let mut files = Files {
+            folder: folder.path(),
+            steps: &progress.begin("", 0),
+            artifacts: Vec::new(),
+            beside: BTreeMap::new(),
+        };
+        let path = folder.path().join("shop.x86_64.tlog-proof");
+        for (digest, name) in [
+            ("a", "shop.x86_64.tlog-proof"),
+            ("b", "shop.x86_64.2.tlog-proof"),
+            ("a", "shop.x86_64.tlog-proof"),
+            ("c", "shop.x86_64.3.tlog-proof"),
         ] {
-            let free = files.numbered(path.clone(), bytes);
-            assert_eq!(free, Path::new(name));
-            files
-                .put(free, Wanted::Attestation, bytes.to_vec())
-                .unwrap();
+            let free = files.numbered(path.clone(), digest);
+            assert_eq!(free, folder.path().join(name));
+            let put = files.put(free, Wanted::Attestation, digest.to_owned(), |_| Ok(()));
+            assert!(put.is_ok());
         }
     }
 }

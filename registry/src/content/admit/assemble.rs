@@ -1,34 +1,39 @@
 //! From an image and an envelope to the file of an artifact, for the store.
 //!
-//! The file has no name: whenever this process stops, nothing of it is left. It lies in the store's
-//! file system, so that a full disk is noticed while it is written.
+//! The file has no name, and lies in the store's file system.
 
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 
-use edgec_artifact::behind_image;
+use edgec_files::Unnamed;
 use edgec_store::{AdmissionError, ArtifactStore};
 use edgec_verifier::ArtifactFileError;
 
-use super::super::fetch::{self, Came, TEMPORARY};
+use super::super::fetch::{self, Came};
 use super::super::offer::Offer;
 use super::super::progress::Progress;
 use super::super::pull_error::PullError;
 use super::AdmitOptions;
-use super::choose::Chosen;
+use super::chosen::Chosen;
+
+/// The folder of a store for unfinished files.
+const TEMPORARY: &str = "temporary";
 
 /// The file of an artifact.
 pub(super) struct Assembled {
-    file: File,
+    file: Unnamed,
     folder: PathBuf,
 }
 
 impl Assembled {
     /// A path that leads to the file in this process.
-    pub(super) fn path(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+    pub(super) fn path(&mut self) -> Result<PathBuf, PullError> {
+        let file = self.file.read().map_err(|source| PullError::Io {
+            path: self.folder.clone(),
+            source,
+        })?;
+        Ok(PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())))
     }
 
     /// The error of an admission. The path of the file says nothing to users.
@@ -61,23 +66,19 @@ impl Offer {
             path: folder.clone(),
             source,
         };
-        let mut file = tempfile::tempfile_in(&folder).map_err(failed)?;
+        let mut file = Unnamed::new_in(&folder).map_err(failed)?;
         let wanted = fetch::Wanted {
             place: &self.place,
             manifest: &chosen.listed,
             image: &chosen.manifest.image,
             fits: chosen.fits(),
             store: Some(store),
+            folder: folder.clone(),
             options,
             progress,
         };
         let came = fetch::image(&wanted, &mut file)?;
-        let behind = behind_image(chosen.manifest.image.length, &chosen.envelope);
-        let behind = behind.map_err(|source| PullError::Envelope {
-            fits: chosen.fits(),
-            source,
-        })?;
-        file.write_all(&behind).map_err(failed)?;
+        file.write_all(&chosen.behind()?).map_err(failed)?;
         Ok((Assembled { file, folder }, came))
     }
 }

@@ -1,94 +1,16 @@
 //! Which artifacts of an offer are wanted, and what is known of each before its image comes.
 
-use edgec_artifact::{Envelope, LayoutError, Manifest, Sha256Digest};
+use edgec_artifact::{Envelope, LayoutError};
 use edgec_store::{AdmissionError, ArtifactStore, EngineProfile};
-use edgec_verifier::{
-    Expected, HostProfile, MAX_ENVELOPE_LEN, TrustPolicy, UnixTime, VerifiedRelease, error_chain,
-    stated, verify_ahead,
-};
+use edgec_verifier::{HostProfile, MAX_ENVELOPE_LEN, error_chain, stated};
 
-use super::super::attached::AttachedKind;
-use super::super::beside;
-use super::super::manifest::Manifest as Listed;
 use super::super::media;
 use super::super::native::NativeEntry;
 use super::super::offer::Offer;
 use super::super::progress::Unseen;
 use super::super::pull_error::PullError;
-use crate::Descriptor;
-
-/// An artifact whose envelope is there.
-pub(crate) struct Chosen {
-    pub(crate) entry: NativeEntry,
-    /// Its manifest in the registry.
-    pub(crate) listed: Listed,
-    /// Its own manifest. [`Asked::judge`] says whether anyone who counts has signed it.
-    pub(crate) manifest: Manifest,
-    pub(crate) envelope: Envelope,
-    /// The bytes of the envelope.
-    pub(crate) encoded: Vec<u8>,
-}
-
-impl Chosen {
-    /// Target and profile, for messages.
-    pub(crate) fn fits(&self) -> String {
-        self.entry.fits()
-    }
-
-    /// The layers of these kinds that travel with it.
-    pub(crate) fn beside(
-        &self,
-        is_wanted: impl Fn(AttachedKind) -> bool,
-    ) -> Result<Vec<(AttachedKind, &Descriptor)>, PullError> {
-        let layers = beside::layers(&self.listed, is_wanted);
-        layers.map_err(|source| PullError::Malformed {
-            what: format!("the manifest for {}", self.fits()),
-            source,
-        })
-    }
-}
-
-/// What is demanded of an artifact.
-pub(super) struct Asked<'a> {
-    pub(super) policy: &'a TrustPolicy,
-    pub(super) release: Option<&'a VerifiedRelease>,
-    pub(super) now: UnixTime,
-}
-
-impl Asked<'_> {
-    /// Judges everything except the image.
-    pub(super) fn judge(&self, chosen: &Chosen, expected: &Expected) -> Result<(), PullError> {
-        self.is_of_release(chosen)?;
-        let judged = verify_ahead(&chosen.encoded, self.policy, expected, self.now);
-        judged.map_err(|source| PullError::Verify {
-            fits: chosen.fits(),
-            source,
-        })?;
-        Ok(())
-    }
-
-    /// Whether the release lists the artifact.
-    pub(super) fn is_of_release(&self, chosen: &Chosen) -> Result<(), PullError> {
-        let Some(release) = self.release.map(|it| &it.release) else {
-            return Ok(());
-        };
-        let payload = Sha256Digest::of(chosen.envelope.payload());
-        if release.lists(payload) {
-            return Ok(());
-        }
-        let manifest = &chosen.manifest;
-        let listed = release.artifact(&manifest.target.id, &manifest.engine.profile);
-        let image = manifest.image.fsverity;
-        let same = listed.filter(|it| it.image.fsverity == image);
-        Err(PullError::Mixed {
-            fits: chosen.fits(),
-            serial: release.serial,
-            image,
-            listed: listed.map(|it| it.image.fsverity),
-            manifests: same.map(|it| Box::new([payload, it.manifest])),
-        })
-    }
-}
+use super::chosen::Chosen;
+use super::judge::Asked;
 
 impl Offer {
     /// The best artifact for a host. If the host cannot run it, for example because its pool is too
@@ -100,7 +22,7 @@ impl Offer {
         asked: &Asked<'_>,
     ) -> Result<Chosen, PullError> {
         let natives = self.natives().iter();
-        let ranked = host.ranked(profile, natives, |it| (&*it.target, &*it.profile));
+        let ranked = host.ranked(profile, natives, |it| it.place());
         let mut unfit = Vec::new();
         for entry in ranked {
             let chosen = self.look_at(entry)?;
@@ -135,11 +57,8 @@ impl Offer {
             .filter(|it| it.current && it.name == stated.name && it.channel == stated.channel);
         let mut chosen = Vec::new();
         for it in of_application {
-            let place = (&*it.target, &*it.profile);
-            let is_best = place == (&*best.entry.target, &*best.entry.profile);
-            let mut natives = self.natives().iter();
-            let offered = natives.find(|it| (&*it.target, &*it.profile) == place);
-            if let Some(entry) = offered.filter(|_| !is_best) {
+            let offered = self.native((&it.target, &it.profile));
+            if let Some(entry) = offered.filter(|it| it.place() != best.entry.place()) {
                 chosen.push(self.look_at(entry)?);
             }
         }
@@ -165,11 +84,11 @@ impl Offer {
             fits: fits.clone(),
             source,
         })?;
-        let places = (&*manifest.target.id, &*manifest.engine.profile);
-        if places != (&*entry.target, &*entry.profile) {
+        let (target, profile) = (&*manifest.target.id, &*manifest.engine.profile);
+        if (target, profile) != entry.place() {
             return Err(PullError::Misplaced {
                 listed: fits,
-                stated: format!("{} ({})", places.0, places.1),
+                stated: format!("{target} ({profile})"),
             });
         }
         Ok(Chosen {
@@ -179,22 +98,6 @@ impl Offer {
             envelope,
             encoded,
         })
-    }
-
-    /// What a caller expects, with the files beside an artifact that the policy reads.
-    pub(super) fn with_attached(
-        &self,
-        chosen: &Chosen,
-        policy: &TrustPolicy,
-        expected: &Expected,
-    ) -> Result<Expected, PullError> {
-        let mut expected = expected.clone();
-        for (kind, layer) in chosen.beside(|it| it.is_read_by(policy))? {
-            let what = format!("{} for {}", kind.name(), chosen.fits());
-            let bytes = self.small(layer, kind.limit(), &what, &Unseen)?;
-            expected = kind.given(expected, bytes);
-        }
-        Ok(expected)
     }
 }
 

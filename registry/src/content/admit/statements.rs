@@ -66,12 +66,8 @@ impl Offer {
     /// Whether the index lists everything that the release lists.
     fn is_complete(&self, verified: &VerifiedRelease) -> Result<(), PullError> {
         let release = &verified.release;
-        let is_there = |target: &str, profile: &str| {
-            let mut natives = self.natives().iter();
-            natives.any(|it| (&*it.target, &*it.profile) == (target, profile))
-        };
         let listed = release.artifacts.iter();
-        let missing = listed.filter(|it| !is_there(&it.target, &it.profile));
+        let missing = listed.filter(|it| self.native((&it.target, &it.profile)).is_none());
         let missing: Vec<String> = missing.map(ReleasedArtifact::fits).collect();
         match missing.is_empty() {
             true => Ok(()),

@@ -24,6 +24,8 @@ pub(super) struct Walk<'a> {
     source: &'a Counted,
     target: &'a Counted,
     progress: &'a dyn Progress,
+    /// How many manifests a reference may have below it.
+    most: usize,
     /// The repository of the same registry from which blobs can be taken over.
     pub(super) mount_from: Option<&'a str>,
     manifests: BTreeSet<Sha256Digest>,
@@ -41,6 +43,7 @@ impl<'a> Walk<'a> {
             source,
             target,
             progress,
+            most: MAX_MANIFESTS,
             mount_from: None,
             manifests: BTreeSet::new(),
             blobs: BTreeSet::new(),
@@ -73,6 +76,7 @@ impl<'a> Walk<'a> {
         self.below(found, tag, 0)
     }
 
+    /// Copies a manifest with everything below it. `depth` is how many indexes lead to it.
     fn below(
         &mut self,
         found: &StoredManifest,
@@ -85,9 +89,8 @@ impl<'a> Walk<'a> {
         if !self.manifests.insert(found.digest) && tag.is_none() {
             return Ok(());
         }
-        if self.manifests.len() > MAX_MANIFESTS {
-            let most = MAX_MANIFESTS;
-            return Err(CopyError::TooMany { most });
+        if self.manifests.len() > self.most {
+            return Err(CopyError::TooMany { most: self.most });
         }
         let malformed = |source| CopyError::Malformed {
             what: named(found, &self.source.name()),
@@ -110,15 +113,12 @@ impl<'a> Walk<'a> {
                 manifest.subject
             }
         };
+        self.put(found, None)?;
+        self.referrers(found, depth)?;
         // The tag names something whose referrers are there too.
         if tag.is_some() {
-            self.put(found, None)?;
-            self.referrers(found, depth)?;
             self.progress.step("moving the tag");
             self.put(found, tag)?;
-        } else {
-            self.put(found, None)?;
-            self.referrers(found, depth)?;
         }
         if let Some(subject) = subject.as_ref().and_then(descriptor::digest) {
             self.note(subject, found)?;
@@ -143,7 +143,7 @@ impl<'a> Walk<'a> {
 
     /// Notes a referrer where the target has no list of its own.
     fn note(&self, subject: Sha256Digest, found: &StoredManifest) -> Result<(), CopyError> {
-        let mut entry = descriptor::of(&found.media_type, found.digest, found.bytes.len() as u64);
+        let mut entry = Descriptor::of(&found.media_type, found.digest, found.bytes.len() as u64);
         if let Ok(manifest) = Manifest::decode(&found.bytes) {
             let kind = manifest.artifact_type;
             entry.artifact_type = Some(kind.unwrap_or(manifest.config.media_type));
@@ -194,7 +194,7 @@ impl<'a> Walk<'a> {
         if let Some(from) = self.mount_from
             && self.target.mount_blob(blob, from)?
         {
-            self.copied.count(Sent::Mounted);
+            self.copied.mounted += 1;
             return Ok(());
         }
         let failed = |source| RegistryError::Io {
@@ -204,8 +204,48 @@ impl<'a> Walk<'a> {
         let mut file = NamedTempFile::new().map_err(failed)?;
         self.source.blob(blob, file.as_file_mut(), self.progress)?;
         let content = BlobSource::File(file.path().to_owned());
-        let sent = self.target.put_blob(blob, &content, None, &Unseen)?;
+        let sent = self.target.put_blob(blob, &content, &Unseen)?;
         self.copied.count(sent);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::media;
+    use super::*;
+    use crate::layout_folder::LayoutFolder;
+
+    #[test]
+    fn more_manifests_than_any_reference_has_are_not_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name| Counted::new(Box::new(LayoutFolder::new(folder.path().join(name))));
+        let (source, target) = (place("source"), place("target"));
+        let put = |media_type: &str, bytes: &[u8]| {
+            source.put_manifest(None, media_type, bytes).unwrap();
+            Descriptor::of_bytes(media_type, bytes)
+        };
+        let listed = (0..3).map(|at: usize| {
+            let mut manifest = Manifest::of_kind(media::NATIVE, Vec::new());
+            manifest.annotations.insert(at.to_string(), String::new());
+            put(media::MANIFEST, &manifest.encode())
+        });
+        let index = Index::new(listed.collect());
+        let index = put(media::INDEX, &index.encode());
+        let config = Descriptor::of_bytes(media::EMPTY, descriptor::EMPTY_CONFIG);
+        let content = BlobSource::Bytes(descriptor::EMPTY_CONFIG);
+        source.put_blob(&config, &content, &Unseen).unwrap();
+        let copied = |most| {
+            let mut walk = Walk::new(&source, &target, &Unseen);
+            walk.most = most;
+            let found = walk.fetched(&index).unwrap();
+            walk.copy(&found, Some("v1"))
+        };
+        let error = copied(3).unwrap_err();
+        assert!(matches!(error, CopyError::TooMany { most: 3 }), "{error}");
+        assert_eq!(error.code(), "copy-manifest");
+        let which = Which::Tag("v1".to_owned());
+        assert!(target.manifest(&which, None).is_err(), "the tag has moved");
+        copied(4).unwrap();
     }
 }

@@ -1,9 +1,9 @@
 //! A file that takes exactly the bytes that were signed.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use edgec_artifact::Sha256Digest;
+use edgec_files::Unnamed;
 use sha2::{Digest as _, Sha256};
 
 use super::super::pull_error::PullError;
@@ -11,7 +11,7 @@ use super::Wanted;
 
 /// A file under a limit. What is written is hashed.
 pub(super) struct Checked<'f> {
-    into: BufWriter<&'f mut File>,
+    into: &'f mut Unnamed,
     hasher: Sha256,
     length: u64,
     most: u64,
@@ -22,9 +22,9 @@ pub(super) struct Checked<'f> {
 }
 
 impl<'f> Checked<'f> {
-    pub(super) fn new(into: &'f mut File, most: u64) -> Self {
+    pub(super) fn new(into: &'f mut Unnamed, most: u64) -> Self {
         Self {
-            into: BufWriter::with_capacity(1 << 17, into),
+            into,
             hasher: Sha256::new(),
             length: 0,
             most,
@@ -75,9 +75,7 @@ impl<'f> Checked<'f> {
         }
         match self.has_failed {
             true => PullError::Io {
-                path: wanted
-                    .store
-                    .map_or_else(std::env::temp_dir, |it| it.path().to_owned()),
+                path: wanted.folder.clone(),
                 source,
             },
             false => PullError::Compressed { what, source },

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use edgec_artifact::VerityDigest;
 use edgec_differences::{DifferenceError, apply};
+use edgec_files::Unnamed;
 
 use super::super::media;
 use super::super::pull_error::PullError;
@@ -59,15 +60,15 @@ impl<'a> Candidate<'a> {
     }
 
     /// Fetches the difference and writes the image.
-    pub(super) fn fetch(&self, wanted: &Wanted<'_>, into: &mut File) -> Result<(), PullError> {
+    pub(super) fn fetch(&self, wanted: &Wanted<'_>, into: &mut Unnamed) -> Result<(), PullError> {
         let step = format!("fetching the difference for {}", wanted.fits);
         wanted.progress.step(&step);
-        let folder = wanted.temporary();
+        let folder = &wanted.folder;
         let failed = |source| PullError::Io {
             path: folder.clone(),
             source,
         };
-        let mut fetched = tempfile::tempfile_in(&folder).map_err(failed)?;
+        let mut fetched = tempfile::tempfile_in(folder).map_err(failed)?;
         let place = wanted.place;
         let blob = place.blob(self.layer, &mut fetched, wanted.progress);
         blob.map_err(|error| match error {

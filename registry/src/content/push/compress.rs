@@ -12,7 +12,6 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use super::super::decompressed::WINDOW_LOG;
-use super::super::descriptor;
 use crate::Descriptor;
 
 /// The level of Zstandard. Images are compressed once and fetched by every host.
@@ -35,7 +34,7 @@ pub(crate) fn compress(media_type: &str, bytes: &[u8]) -> io::Result<Compressed>
     let mut file = NamedTempFile::new()?;
     let (digest, length) = compress_into(file.as_file_mut(), bytes)?;
     Ok(Compressed {
-        descriptor: descriptor::of(media_type, digest, length),
+        descriptor: Descriptor::of(media_type, digest, length),
         file,
     })
 }
@@ -98,7 +97,7 @@ mod tests {
         );
         assert_eq!(one.descriptor, two.descriptor);
         let file = std::fs::read(one.path()).unwrap();
-        assert_eq!(one.descriptor, descriptor::of_bytes("x", &file));
+        assert_eq!(one.descriptor, Descriptor::of_bytes("x", &file));
         assert!(file.len() < bytes.len() / 2);
         assert_eq!(zstd::stream::decode_all(&file[..]).unwrap(), bytes);
     }

@@ -150,7 +150,7 @@ impl<'p> Bases<'p> {
             }
         }
         for (what, offer) in &self.named {
-            if let Some(entry) = same_place(offer, native) {
+            if let Some(entry) = offer.native(native.place()) {
                 match making.fetched(offer, entry) {
                     Ok(bytes) => making.against(&bytes, Image::of(&bytes).fsverity)?,
                     // It is sound, but of no use.
@@ -173,14 +173,6 @@ impl<'p> Bases<'p> {
         made.sort_by_key(|it| it.base.0);
         Ok(made)
     }
-}
-
-/// The image for the same target and engine profile.
-fn same_place<'o>(offer: &'o Offer, native: &Native) -> Option<&'o NativeEntry> {
-    let stated = &native.manifest;
-    let place = (&*stated.target.id, &*stated.engine.profile);
-    let mut natives = offer.natives().iter();
-    natives.find(|it| (&*it.target, &*it.profile) == place)
 }
 
 /// A difference is a help. A push goes on without it.
@@ -226,13 +218,13 @@ impl Making<'_> {
         if !is_worth(bytes.len() as u64, self.whole.size) {
             return Ok(());
         }
-        let layer = descriptor::of_bytes(media::DIFFERENCE, &bytes);
+        let layer = Descriptor::of_bytes(media::DIFFERENCE, &bytes);
         let layer = descriptor::with(layer, media::DIFFERENCE_BASE, digest);
         let layer = descriptor::with(layer, media::DIFFERENCE_BASE_LENGTH, base.len());
         self.progress.step(&format!("sending {what}"));
         let source = BlobSource::Bytes(&bytes);
         let (place, progress) = (self.place, self.progress);
-        place.put_blob(&layer, &source, None, progress)?;
+        place.put_blob(&layer, &source, progress)?;
         self.made.push(Made {
             layer,
             base: digest,
@@ -243,7 +235,7 @@ impl Making<'_> {
     /// Takes the differences of what the tag names now, if that is the same image. Otherwise makes
     /// one against it.
     fn before(&mut self, offer: &Offer) -> Result<(), PullError> {
-        let Some(entry) = same_place(offer, self.native) else {
+        let Some(entry) = offer.native(self.native.place()) else {
             return Ok(());
         };
         let listed = offer.manifest_of(&entry.descriptor)?;
@@ -269,7 +261,7 @@ impl Making<'_> {
                     continue;
                 };
                 // Only what edgec writes: other annotations do not stay.
-                let layer = descriptor::of(media::DIFFERENCE, digest, layer.size);
+                let layer = Descriptor::of(media::DIFFERENCE, digest, layer.size);
                 let layer = descriptor::with(layer, media::DIFFERENCE_BASE, base);
                 let layer = descriptor::with(layer, media::DIFFERENCE_BASE_LENGTH, length);
                 self.made.push(Made { layer, base });
@@ -290,7 +282,18 @@ impl Making<'_> {
             source,
         })?;
         let most = longest_base(self.image.len() as u64);
-        decompressed(&offer.place, layer, most, &what, self.progress)
+        let (place, folder) = (&offer.place, std::env::temp_dir());
+        let mut bytes = Vec::new();
+        decompressed(
+            place,
+            layer,
+            most,
+            &what,
+            &folder,
+            &mut bytes,
+            self.progress,
+        )?;
+        Ok(bytes)
     }
 }
 

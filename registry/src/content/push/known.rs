@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use edgec_artifact::Manifest;
 
 use super::super::decompressed::WINDOW_LOG;
-use super::super::media;
 use super::super::offer::Offer;
 use super::super::progress::Progress;
+use super::super::{descriptor, media};
 use crate::Descriptor;
 
 /// The layer with this image, if an offer has it for the same target and profile, and its bytes are
@@ -19,9 +19,7 @@ pub(super) fn layer(
     image: &[u8],
     progress: &dyn Progress,
 ) -> Option<Descriptor> {
-    let place = (&*stated.target.id, &*stated.engine.profile);
-    let mut natives = offer.natives().iter();
-    let entry = natives.find(|it| (&*it.target, &*it.profile) == place)?;
+    let entry = offer.native((&stated.target.id, &stated.engine.profile))?;
     if entry.image != Some(stated.image.fsverity) {
         return None;
     }
@@ -37,13 +35,9 @@ pub(super) fn layer(
     offer.place.blob(layer, &mut decoder, progress).ok()?;
     decoder.flush().ok()?;
     let is_whole = decoder.into_inner().left.is_empty();
-    is_whole.then(|| Descriptor {
-        // What others have written beside it does not stay.
-        annotations: std::collections::BTreeMap::new(),
-        artifact_type: None,
-        platform: None,
-        ..layer.clone()
-    })
+    let digest = descriptor::digest(layer)?;
+    // What others have written beside it does not stay.
+    is_whole.then(|| Descriptor::of(media::IMAGE, digest, layer.size))
 }
 
 /// Compares what is written with bytes that are known.

@@ -80,7 +80,7 @@ impl ReleaseManifest {
 
     /// The entry of the index. Tools that ask for a platform pass over `unknown`.
     pub(crate) fn entry(&self) -> Descriptor {
-        let entry = descriptor::of_bytes(media::MANIFEST, &self.manifest);
+        let entry = Descriptor::of_bytes(media::MANIFEST, &self.manifest);
         let mut entry = descriptor::on(entry, "unknown", "unknown");
         entry.artifact_type = Some(media::RELEASE.to_owned());
         let entry = descriptor::with(entry, media::NAME, &self.release.application);
@@ -90,5 +90,5 @@ impl ReleaseManifest {
 }
 
 fn layer(media_type: &str, bytes: &[u8]) -> (Descriptor, Vec<u8>) {
-    (descriptor::of_bytes(media_type, bytes), bytes.to_vec())
+    (Descriptor::of_bytes(media_type, bytes), bytes.to_vec())
 }

@@ -35,7 +35,7 @@ pub(super) fn send(
         bases: Bases::new(session, push, progress)?,
     };
     sender.bytes(
-        &descriptor::of_bytes(media::EMPTY, descriptor::EMPTY_CONFIG),
+        &Descriptor::of_bytes(media::EMPTY, descriptor::EMPTY_CONFIG),
         descriptor::EMPTY_CONFIG,
     )?;
     let natives = in_parallel(push.concurrency, &prepared.natives, |it| sender.native(it))?;
@@ -88,8 +88,7 @@ impl Sender<'_> {
     /// Sends bytes, unless they are there.
     fn bytes(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<Sent, RegistryError> {
         let source = BlobSource::Bytes(bytes);
-        self.place
-            .put_blob(descriptor, &source, None, self.progress)
+        self.place.put_blob(descriptor, &source, self.progress)
     }
 
     /// Compresses bytes and sends them, unless they are there.
@@ -104,9 +103,7 @@ impl Sender<'_> {
         self.progress.step(&format!("sending {what}"));
         let source = BlobSource::File(compressed.path().to_owned());
         let descriptor = compressed.descriptor.clone();
-        let sent = self
-            .place
-            .put_blob(&descriptor, &source, None, self.progress)?;
+        let sent = self.place.put_blob(&descriptor, &source, self.progress)?;
         Ok((descriptor, sent))
     }
 
@@ -131,7 +128,7 @@ impl Sender<'_> {
             stated.image.length,
         )];
         let envelope = native.envelope.encode();
-        let layer = descriptor::of_bytes(media::ENVELOPE, &envelope);
+        let layer = Descriptor::of_bytes(media::ENVELOPE, &envelope);
         self.bytes(&layer, &envelope)?;
         layers.push(layer);
         for attached in &native.attached {
@@ -211,7 +208,7 @@ impl Sender<'_> {
                 let split = format!("{tag}{SPLIT_ENDING}");
                 self.place
                     .put_manifest(Some(&split), media::INDEX, &bytes)?;
-                let mut listed = descriptor::of_bytes(media::INDEX, &bytes);
+                let mut listed = Descriptor::of_bytes(media::INDEX, &bytes);
                 listed.artifact_type = Some(media::INDEX.to_owned());
                 self.place.note_referrer(portable.digest(), &listed)?;
                 let manifest = &portable.manifest;
@@ -231,7 +228,7 @@ impl Sender<'_> {
 /// The entry of the index for a native manifest.
 fn entry(native: &Native, manifest: &[u8]) -> Descriptor {
     let stated = &native.manifest;
-    let mut entry = descriptor::of_bytes(media::MANIFEST, manifest);
+    let mut entry = Descriptor::of_bytes(media::MANIFEST, manifest);
     entry.artifact_type = Some(media::NATIVE.to_owned());
     entry.platform = Some(platform::of(&stated.target));
     let version = stated.version.to_string();

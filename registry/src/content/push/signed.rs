@@ -7,7 +7,6 @@
 
 use edgec_artifact::{Algorithm, Envelope, PREDICATE_TYPE, SIGSTORE_BUNDLE_TYPE, sigstore_bundle};
 
-use super::super::descriptor;
 use super::super::manifest::Manifest;
 use super::super::media;
 use crate::Descriptor;
@@ -30,7 +29,7 @@ pub(super) fn bundles(envelope: &Envelope, subject: &Descriptor) -> Vec<Bundle> 
     let checked = signatures.filter(|signature| signature.bytes().len() == length);
     let bundles = checked.take(MAX_BUNDLES).map(|signature| {
         let bundle = sigstore_bundle(envelope, signature);
-        let layer = descriptor::of_bytes(SIGSTORE_BUNDLE_TYPE, &bundle);
+        let layer = Descriptor::of_bytes(SIGSTORE_BUNDLE_TYPE, &bundle);
         let mut manifest = Manifest::of_kind(SIGSTORE_BUNDLE_TYPE, vec![layer.clone()]);
         manifest.subject = Some(Descriptor {
             annotations: std::collections::BTreeMap::new(),
@@ -46,7 +45,7 @@ pub(super) fn bundles(envelope: &Envelope, subject: &Descriptor) -> Vec<Bundle> 
             manifest.annotations.insert(name.to_owned(), value);
         }
         let bytes = manifest.encode();
-        let mut descriptor = descriptor::of_bytes(media::MANIFEST, &bytes);
+        let mut descriptor = Descriptor::of_bytes(media::MANIFEST, &bytes);
         descriptor.artifact_type = Some(SIGSTORE_BUNDLE_TYPE.to_owned());
         descriptor.annotations = manifest.annotations;
         Bundle {
