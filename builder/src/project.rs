@@ -9,7 +9,6 @@ mod budget;
 mod error;
 mod excess;
 mod file;
-mod message;
 mod model;
 mod previous;
 mod read;
@@ -22,7 +21,8 @@ mod version;
 mod wire;
 
 pub use budget::{Budgets, Capabilities, NewCapabilities};
-pub use error::{ProjectError, TextPlace};
+pub use edgec_configuration::{TextError, TextPlace};
+pub use error::ProjectError;
 pub use excess::{Budget, Excess, Why, exceeded};
 pub use model::{Component, Project, Settings, TargetChoice};
 pub use previous::{Lengths, Previous, PreviousError};

@@ -43,10 +43,10 @@ pub enum TextError {
     UnknownName {
         /// The unknown name.
         name: String,
-        /// The names that the table has.
-        known: Vec<String>,
+        /// The names that the table has. Boxes keep errors small.
+        known: Box<[String]>,
         /// The known name that was probably meant.
-        nearest: Option<String>,
+        nearest: Option<Box<str>>,
         /// The place of the name.
         at: Option<TextPlace>,
     },

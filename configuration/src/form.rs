@@ -59,7 +59,7 @@ impl Form {
             let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
             return TextError::UnknownName {
                 name: name.to_owned(),
-                nearest: (self.nearest)(name, &known).map(str::to_owned),
+                nearest: (self.nearest)(name, &known).map(Box::from),
                 known: known.into_iter().map(str::to_owned).collect(),
                 at,
             };

@@ -23,11 +23,13 @@ mod values;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use edgec_configuration::Form;
+pub use edgec_configuration::{PolicyConfig, TextError, TextPlace};
 use serde::Deserialize;
 use toml::Spanned;
 
 pub use self::application::{ApplicationConfig, Reuse, StatementFiles};
-pub use self::error::{ConfigError, TextPlace};
+pub use self::error::ConfigError;
 pub use self::file::{ConfigFile, ConfigFileError};
 pub use self::forwarded::Forwarded;
 pub use self::keyvalue::{KeyValueConfig, RedisUrl};
@@ -38,16 +40,18 @@ pub use self::route::{HostPattern, PathPrefix};
 pub use self::socket_mode::SocketMode;
 pub use self::sync::SyncConfig;
 pub use self::telemetry::{LogConfig, LogFormat, LogLevel};
-pub use self::trust::{PolicyConfig, StoreConfig};
+pub use self::trust::StoreConfig;
+pub use self::values::ByteSize;
 pub(crate) use self::values::count;
-pub use self::values::{ByteSize, Period};
 
-/// The longest configuration, in bytes (1 MiB): no longer file is read that must be safe from other
-/// users.
-const MAX_LEN: usize = 1 << 20;
+const FORM: Form = Form {
+    schema: 1,
+    list: "application",
+    nearest: edgec_loader::verifier::nearest_name,
+};
 
-/// The only schema so far.
-const SCHEMA: u32 = 1;
+/// A duration of at most a day.
+pub type Period = edgec_configuration::Period<1>;
 
 /// What a host serves, where, and within which limits.
 #[derive(Clone, Debug, Default)]
@@ -92,12 +96,6 @@ struct File {
     applications: Vec<Spanned<ApplicationConfig>>,
 }
 
-/// The field that every schema has.
-#[derive(Deserialize)]
-struct Head {
-    schema: Option<u32>,
-}
-
 impl ServeConfig {
     /// Reads the text of a `serve.toml`.
     ///
@@ -105,20 +103,7 @@ impl ServeConfig {
     ///
     /// [`ConfigError`] for everything that `docs/serve.md` does not describe.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        if text.len() > MAX_LEN {
-            let (length, limit) = (text.len(), MAX_LEN);
-            return Err(ConfigError::TooLong { length, limit });
-        }
-        let malformed = |error| ConfigError::of_parser(text, &error);
-        // Another schema may have other names.
-        let head: Head = toml::from_str(text).map_err(malformed)?;
-        let expected = SCHEMA;
-        match head.schema {
-            Some(SCHEMA) => {}
-            Some(found) => return Err(ConfigError::OtherSchema { found, expected }),
-            None => return Err(ConfigError::NoSchema { expected }),
-        }
-        let file: File = toml::from_str(text).map_err(malformed)?;
+        let file: File = FORM.read(text)?;
         let mut routes = BTreeSet::new();
         let mut names = BTreeSet::new();
         for entry in &file.applications {
@@ -175,9 +160,7 @@ impl ServeConfig {
             at(&mut store.path);
         }
         if let Some(policy) = &mut self.policy {
-            at(&mut policy.file);
-            policy.roots.iter_mut().for_each(at);
-            policy.state.iter_mut().for_each(at);
+            policy.in_folder(folder);
         }
         if let Some(sync) = &mut self.sync {
             at(&mut sync.fleet);

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use edgec_compiler::{EngineProfile, ImportPattern, KindChoice, NeedLimits};
-use edgec_targets::Target;
+use edgec_compiler::NeedLimits;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::budget::{Budgets, NewCapabilities};
-use super::values::{Inside, Line, Mebibytes, Name, OfMachine, Optimize, Relative, World, Written};
+use super::values::{
+    Import, Inside, Kind, Line, Mebibytes, Name, OfMachine, Optimize, Profile, Relative,
+    TargetName, World,
+};
 use super::version::{ComponentName, DisplayVersion, Version};
 
 /// The whole file.
@@ -28,27 +30,27 @@ pub(super) struct File {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Shared {
-    pub(super) key: Option<Written<OfMachine>>,
-    pub(super) wasm_opt: Option<Written<OfMachine>>,
+    pub(super) key: Option<OfMachine>,
+    pub(super) wasm_opt: Option<OfMachine>,
     pub(super) provenance: Option<bool>,
-    pub(super) output: Option<Written<Inside>>,
-    pub(super) targets: Option<Vec<Written<&'static Target>>>,
-    pub(super) fleet: Option<Spanned<Written<Relative>>>,
-    pub(super) profile: Option<Written<EngineProfile>>,
+    pub(super) output: Option<Inside>,
+    pub(super) targets: Option<Vec<TargetName>>,
+    pub(super) fleet: Option<Spanned<Relative>>,
+    pub(super) profile: Option<Profile>,
     pub(super) optimize: Option<Optimize>,
     pub(super) flatten: Option<bool>,
     pub(super) prune_imports: Option<bool>,
     pub(super) debug_file: Option<bool>,
-    pub(super) channel: Option<Written<Name>>,
+    pub(super) channel: Option<Name>,
     pub(super) version: Option<Version>,
     pub(super) display_version: Option<DisplayVersion>,
-    pub(super) expires: Option<Written<Line>>,
-    pub(super) policy: Option<Written<Relative>>,
-    pub(super) world: Option<Written<World>>,
-    pub(super) allow_imports: Option<Vec<Written<ImportPattern>>>,
+    pub(super) expires: Option<Line>,
+    pub(super) policy: Option<Relative>,
+    pub(super) world: Option<World>,
+    pub(super) allow_imports: Option<Vec<Import>>,
     #[serde(default)]
     pub(super) limits: LimitTable,
-    pub(super) capabilities: Option<Vec<Written<ImportPattern>>>,
+    pub(super) capabilities: Option<Vec<Import>>,
     #[serde(default)]
     pub(super) budgets: BudgetTable,
 }
@@ -59,32 +61,32 @@ pub(super) struct Shared {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Entry {
     pub(super) name: Spanned<ComponentName>,
-    pub(super) input: Written<Relative>,
-    pub(super) kind: Option<Written<KindChoice>>,
-    pub(super) wit: Option<Written<Relative>>,
-    pub(super) wit_world: Option<Spanned<Written<Line>>>,
-    pub(super) init: Option<Written<Line>>,
+    pub(super) input: Relative,
+    pub(super) kind: Option<Kind>,
+    pub(super) wit: Option<Relative>,
+    pub(super) wit_world: Option<Spanned<Line>>,
+    pub(super) init: Option<Line>,
     #[serde(default)]
     pub(super) keep_modules: BTreeSet<usize>,
-    pub(super) key: Option<Written<OfMachine>>,
-    pub(super) output: Option<Written<Inside>>,
-    pub(super) targets: Option<Vec<Written<&'static Target>>>,
-    pub(super) fleet: Option<Spanned<Written<Relative>>>,
-    pub(super) profile: Option<Written<EngineProfile>>,
+    pub(super) key: Option<OfMachine>,
+    pub(super) output: Option<Inside>,
+    pub(super) targets: Option<Vec<TargetName>>,
+    pub(super) fleet: Option<Spanned<Relative>>,
+    pub(super) profile: Option<Profile>,
     pub(super) optimize: Option<Optimize>,
     pub(super) flatten: Option<bool>,
     pub(super) prune_imports: Option<bool>,
     pub(super) debug_file: Option<bool>,
-    pub(super) channel: Option<Written<Name>>,
+    pub(super) channel: Option<Name>,
     pub(super) version: Option<Version>,
     pub(super) display_version: Option<DisplayVersion>,
-    pub(super) expires: Option<Written<Line>>,
-    pub(super) policy: Option<Written<Relative>>,
-    pub(super) world: Option<Written<World>>,
-    pub(super) allow_imports: Option<Vec<Written<ImportPattern>>>,
+    pub(super) expires: Option<Line>,
+    pub(super) policy: Option<Relative>,
+    pub(super) world: Option<World>,
+    pub(super) allow_imports: Option<Vec<Import>>,
     #[serde(default)]
     pub(super) limits: LimitTable,
-    pub(super) capabilities: Option<Vec<Written<ImportPattern>>>,
+    pub(super) capabilities: Option<Vec<Import>>,
     #[serde(default)]
     pub(super) budgets: BudgetTable,
 }
@@ -122,7 +124,7 @@ pub(super) struct BudgetTable {
     wire_bytes: Option<u64>,
     functions: Option<u64>,
     lost_fast_paths: Option<u64>,
-    new_capabilities: Option<Written<NewCapabilities>>,
+    new_capabilities: Option<NewCapabilities>,
 }
 
 impl BudgetTable {
@@ -132,7 +134,7 @@ impl BudgetTable {
             wire_bytes: self.wire_bytes,
             functions: self.functions,
             lost_fast_paths: self.lost_fast_paths,
-            new_capabilities: self.new_capabilities.map(|Written(choice)| choice),
+            new_capabilities: self.new_capabilities,
         }
     }
 }

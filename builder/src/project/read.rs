@@ -3,34 +3,32 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use edgec_compiler::{Flatten, ImportPattern, PruneImports};
-use edgec_targets::default_targets;
-use serde::Deserialize;
+use edgec_compiler::{Flatten, PruneImports};
+use edgec_configuration::{Form, TextError, TextPlace};
+use edgec_targets::{Target, default_targets};
 use toml::Spanned;
 
 use super::budget::Capabilities;
-use super::error::{ProjectError, TextPlace};
+use super::error::ProjectError;
 use super::file::{Entry, File, Shared};
-use super::message::explained;
 use super::model::{Component, Project, Settings, TargetChoice};
-use super::values::{Inside, Line, Name, OfMachine, Relative, World, Written};
+use super::values::{
+    Import, Inside, Kind, Line, Name, OfMachine, Profile, Relative, TargetName, World,
+};
 use super::version::{ComponentName, TextFrom};
 use crate::plan::DebugFiles;
-
-/// The longest project, in bytes (1 MiB).
-const MAX_LEN: usize = 1 << 20;
 
 /// The only edition of the file format so far.
 pub(super) const SCHEMA: u32 = 1;
 
+const FORM: Form = Form {
+    schema: SCHEMA,
+    list: "component",
+    nearest: edgec_targets::nearest_name,
+};
+
 /// The folder for artifacts of a project that names none.
 const OUTPUT: &str = "dist";
-
-/// The field that every schema has.
-#[derive(Deserialize)]
-struct Head {
-    schema: Option<u32>,
-}
 
 impl Project {
     /// Reads the text of an `edgec.toml`.
@@ -39,24 +37,11 @@ impl Project {
     ///
     /// [`ProjectError`] for everything that `docs/project.md` does not describe.
     pub fn from_toml(text: &str) -> Result<Self, ProjectError> {
-        if text.len() > MAX_LEN {
-            let (length, limit) = (text.len(), MAX_LEN);
-            return Err(ProjectError::TooLong { length, limit });
-        }
-        let malformed = |error| explained(text, &error);
-        // Another schema may have other names.
-        let head: Head = toml::from_str(text).map_err(malformed)?;
-        let expected = SCHEMA;
-        match head.schema {
-            Some(SCHEMA) => {}
-            Some(found) => return Err(ProjectError::OtherSchema { found, expected }),
-            None => return Err(ProjectError::NoSchema { expected }),
-        }
         let File {
             project: shared,
             component: entries,
             ..
-        } = toml::from_str(text).map_err(malformed)?;
+        } = FORM.read(text)?;
         let place = |span: Range<usize>| TextPlace::of(text, &span);
         if let (Some(fleet), Some(_)) = (&shared.fleet, &shared.targets) {
             let at = place(fleet.span());
@@ -77,9 +62,8 @@ impl Project {
                 return Err(ProjectError::TwoChoices { at });
             }
             if let (Some(world), None) = (&entry.wit_world, &entry.wit) {
-                let what = "this names a world in `wit`, which is missing".to_owned();
-                let at = place(world.span());
-                return Err(ProjectError::Value { what, at });
+                let what = "this names a world in `wit`, which is missing";
+                return Err(TextError::value(what, text, &world.span()).into());
             }
             components.push(component(entry, &shared));
         }
@@ -87,7 +71,7 @@ impl Project {
             return Err(ProjectError::NoComponent);
         }
         Ok(Self {
-            wasm_opt: shared.wasm_opt.map(|Written(OfMachine(name))| name),
+            wasm_opt: shared.wasm_opt.map(|OfMachine(name)| name),
             provenance: shared.provenance.unwrap_or_default(),
             components,
         })
@@ -97,11 +81,11 @@ impl Project {
 /// A component, with what it does not say itself.
 fn component(entry: Entry, shared: &Shared) -> Component {
     let ComponentName(name) = entry.name.into_inner();
-    let Written(Relative(input)) = entry.input;
+    let Relative(input) = entry.input;
     let output = entry.output.or_else(|| shared.output.clone());
-    let output = output.map_or_else(|| OUTPUT.to_owned(), |Written(Inside(output))| output);
+    let output = output.map_or_else(|| OUTPUT.to_owned(), |Inside(output)| output);
     let key = entry.key.or_else(|| shared.key.clone());
-    let relative = |it: Option<Written<Relative>>| it.map(|Written(Relative(path))| path);
+    let relative = |it: Option<Relative>| it.map(|Relative(path)| path);
     let own_fleet = relative(entry.fleet.map(Spanned::into_inner));
     let shared_fleet = || relative(shared.fleet.clone().map(Spanned::into_inner));
     let targets = match (own_fleet, entry.targets, &shared.targets) {
@@ -117,8 +101,8 @@ fn component(entry: Entry, shared: &Shared) -> Component {
     let profile = entry.profile.or(shared.profile);
     let level = entry.optimize.or(shared.optimize);
     let settings = Settings {
-        kind: entry.kind.map_or(defaults.kind, |Written(kind)| kind),
-        init: entry.init.map(|Written(Line(function))| function),
+        kind: entry.kind.map_or(defaults.kind, |Kind(kind)| kind),
+        init: entry.init.map(|Line(function)| function),
         level: level.map_or(defaults.level, |level| level.0),
         flatten: match entry.flatten.or(shared.flatten) {
             Some(false) => Flatten::Leave,
@@ -129,7 +113,7 @@ fn component(entry: Entry, shared: &Shared) -> Component {
             _ => defaults.prune_imports,
         },
         spared: entry.keep_modules,
-        profile: profile.map_or(defaults.profile, |Written(profile)| profile),
+        profile: profile.map_or(defaults.profile, |Profile(profile)| profile),
         debug_files: match entry.debug_file.or(shared.debug_file) {
             Some(true) => DebugFiles::Made,
             _ => defaults.debug_files,
@@ -142,8 +126,8 @@ fn component(entry: Entry, shared: &Shared) -> Component {
     let expires = entry.expires.or_else(|| shared.expires.clone());
     let world = entry.world.or_else(|| shared.world.clone());
     let wit_world = entry.wit_world.map(Spanned::into_inner);
-    let patterns = |list: Vec<Written<ImportPattern>>| {
-        let patterns = list.into_iter().map(|Written(pattern)| pattern);
+    let patterns = |list: Vec<Import>| {
+        let patterns = list.into_iter().map(|Import(pattern)| pattern);
         patterns.collect::<Vec<_>>()
     };
     let allow_imports = entry.allow_imports.or_else(|| shared.allow_imports.clone());
@@ -152,17 +136,17 @@ fn component(entry: Entry, shared: &Shared) -> Component {
         name,
         input,
         wit: relative(entry.wit),
-        wit_world: wit_world.map(|Written(Line(world))| world),
-        key: key.map(|Written(OfMachine(key))| key),
+        wit_world: wit_world.map(|Line(world)| world),
+        key: key.map(|OfMachine(key)| key),
         output,
         targets,
         settings,
-        channel: channel.map(|Written(Name(channel))| channel),
+        channel: channel.map(|Name(channel)| channel),
         version: version.map(|version| version.0),
         display_version: display_version.map(|version| version.0),
-        expires: expires.map(|Written(Line(expires))| expires),
+        expires: expires.map(|Line(expires)| expires),
         policy: relative(entry.policy.or_else(|| shared.policy.clone())),
-        world: world.map(|Written(World(world))| world),
+        world: world.map(|World(world)| world),
         allow_imports: allow_imports.map(patterns),
         limits: entry.limits.or(&shared.limits),
         capabilities: capabilities.map(patterns).map(Capabilities),
@@ -171,9 +155,9 @@ fn component(entry: Entry, shared: &Shared) -> Component {
 }
 
 /// Each target once. An empty list means the default targets, as on the command line.
-fn named(targets: Vec<Written<&'static edgec_targets::Target>>) -> TargetChoice {
-    let mut different: Vec<&'static edgec_targets::Target> = Vec::new();
-    for Written(target) in targets {
+fn named(targets: Vec<TargetName>) -> TargetChoice {
+    let mut different: Vec<&'static Target> = Vec::new();
+    for TargetName(target) in targets {
         if !different.contains(&target) {
             different.push(target);
         }

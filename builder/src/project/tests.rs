@@ -310,12 +310,13 @@ fn each_error_says_what_and_where() {
 fn an_unknown_name_leads_to_the_known_one() {
     let text = "schema = 1\n[project]\ntarget = [\"x86_64\"]\n";
     match Project::from_toml(text) {
-        Err(ProjectError::UnknownName {
+        Err(ProjectError::Text(TextError::UnknownName {
             name,
             nearest,
             known,
             at,
-        }) => {
+            ..
+        })) => {
             assert_eq!(
                 (name.as_str(), nearest.as_deref()),
                 ("target", Some("targets"))

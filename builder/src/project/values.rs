@@ -2,48 +2,30 @@
 //! own place in the file, also if it is in a list.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use edgec_artifact::check_name;
 use edgec_compiler::{EngineProfile, ImportPattern, KindChoice, Level};
+use edgec_configuration::{Word, words};
 use edgec_targets::Target;
 use serde::{Deserialize, Deserializer, de};
 
 use super::budget::NewCapabilities;
 
-/// A value that is written as text.
-pub(super) trait Word: Sized {
-    /// What users write there. The messages put "write" in front of it.
-    const WRITE: &'static str;
-
-    /// Reads the text. The error says what is wrong with it.
-    fn read(text: &str) -> Result<Self, String>;
-}
-
-/// A value that [`Word::read`] has read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Written<W>(pub(super) W);
-
-impl<'de, W: Word> Deserialize<'de> for Written<W> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The visitor finds the error, so that the parser knows the place.
-        deserializer.deserialize_str(Reader(PhantomData))
-    }
-}
-
-struct Reader<W>(PhantomData<W>);
-
-impl<W: Word> de::Visitor<'_> for Reader<W> {
-    type Value = Written<W>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(W::WRITE)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        W::read(text).map(Written).map_err(E::custom)
-    }
-}
+words!(
+    Import,
+    Inside,
+    Kind,
+    Line,
+    Name,
+    NewCapabilities,
+    OfMachine,
+    Profile,
+    Relative,
+    TagPattern,
+    TargetName,
+    Variable,
+    World,
+);
 
 /// The name of an application or a channel.
 #[derive(Clone, Debug)]
@@ -196,30 +178,46 @@ impl Word for TagPattern {
     }
 }
 
-impl Word for &'static Target {
+/// A target by one of its names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TargetName(pub(super) &'static Target);
+
+impl Word for TargetName {
     const WRITE: &'static str = "a target in quotes, such as \"x86_64\"";
 
     fn read(text: &str) -> Result<Self, String> {
-        edgec_targets::find(text).map_err(|error| match error.nearest.as_slice() {
-            [] => error.to_string(),
-            nearest => format!("{error}; did you mean `{}`?", nearest.join("`, `")),
-        })
+        edgec_targets::find(text)
+            .map(Self)
+            .map_err(|error| match error.nearest.as_slice() {
+                [] => error.to_string(),
+                nearest => format!("{error}; did you mean `{}`?", nearest.join("`, `")),
+            })
     }
 }
 
-impl Word for EngineProfile {
+/// The name of an engine profile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Profile(pub(super) EngineProfile);
+
+impl Word for Profile {
     const WRITE: &'static str = "\"default\" or \"edge\"";
 
     fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| unknown::<Self>("profile", text))
+        let profile = text.parse().map(Self);
+        profile.map_err(|_| unknown::<Self>("profile", text))
     }
 }
 
-impl Word for KindChoice {
+/// The kind of an input.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind(pub(super) KindChoice);
+
+impl Word for Kind {
     const WRITE: &'static str = "\"auto\", \"component\" or \"module\"";
 
     fn read(text: &str) -> Result<Self, String> {
-        Self::named(text).ok_or_else(|| unknown::<Self>("kind", text))
+        let kind = KindChoice::named(text).map(Self);
+        kind.ok_or_else(|| unknown::<Self>("kind", text))
     }
 }
 
@@ -235,13 +233,17 @@ impl Word for NewCapabilities {
     }
 }
 
-impl Word for ImportPattern {
+/// A pattern of imports.
+#[derive(Clone, Debug)]
+pub(super) struct Import(pub(super) ImportPattern);
+
+impl Word for Import {
     const WRITE: &'static str = "an import in quotes, such as \"wasi:cli/*\"";
 
     fn read(text: &str) -> Result<Self, String> {
         match text {
             "" => Err("no import has an empty name".to_owned()),
-            text => Ok(Self::new(text)),
+            text => Ok(Self(ImportPattern::new(text))),
         }
     }
 }

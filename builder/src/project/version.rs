@@ -3,9 +3,10 @@
 use std::fmt;
 
 use edgec_artifact::MAX_VERSION;
+use edgec_configuration::Word as _;
 use serde::{Deserialize, Deserializer, de};
 
-use super::values::{Line, Name, Relative, TagPattern, Variable, Word as _, Written};
+use super::values::{Line, Name, Relative, TagPattern, Variable};
 
 /// Where a text comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,9 +97,9 @@ pub fn version_in_tag<'t>(pattern: &str, tag: &'t str) -> Option<&'t str> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Source {
-    file: Option<Written<Relative>>,
-    env: Option<Written<Variable>>,
-    git_tag: Option<Written<TagPattern>>,
+    file: Option<Relative>,
+    env: Option<Variable>,
+    git_tag: Option<TagPattern>,
     form: Option<VersionForm>,
 }
 
@@ -114,15 +115,11 @@ impl Source {
     }
 
     fn text<E: de::Error>(self) -> Result<TextFrom, E> {
-        let file = self
-            .file
-            .map(|Written(Relative(path))| TextFrom::File(path));
-        let env = self
-            .env
-            .map(|Written(Variable(name))| TextFrom::Variable(name));
+        let file = self.file.map(|Relative(path)| TextFrom::File(path));
+        let env = self.env.map(|Variable(name)| TextFrom::Variable(name));
         let tag = self
             .git_tag
-            .map(|Written(TagPattern(pattern))| TextFrom::GitTag(pattern));
+            .map(|TagPattern(pattern)| TextFrom::GitTag(pattern));
         let mut sources = [file, env, tag].into_iter().flatten();
         match (sources.next(), sources.next()) {
             (Some(source), None) => Ok(source),

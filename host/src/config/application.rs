@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use edgec_configuration::{Word, positive, word};
 use serde::{Deserialize, Deserializer, de};
 
-use super::bounds::positive;
+use super::Period;
 use super::keyvalue::KeyValueConfig;
 use super::limits::ApplicationLimits;
 use super::outbound::OutboundConfig;
 use super::route::{HostPattern, PathPrefix};
-use super::values::{Period, Word, word};
 
 /// One application: its artifact, the requests that it gets, and what it may use.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]

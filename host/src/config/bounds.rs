@@ -1,32 +1,21 @@
-//! Values of which zero has no use. A limit of zero would stop everything, or would not be the
-//! limit that its reader expects, so it is an error where it stands.
+//! Limits with a lowest or a greatest value.
 
-use std::fmt;
+use edgec_configuration::{Word, Zero, positive, word};
+use serde::Deserializer;
 
-use serde::{Deserializer, de};
-
-use super::values::{ByteSize, Period, Word, word};
+use super::values::ByteSize;
 
 /// The memory of a slot, in bytes (4 GiB): an instance cannot have more, since the addresses of a
 /// memory have 32 bits.
 const SLOT: u64 = 4 << 30;
 
-/// Reads a value that is not zero.
-pub(super) fn positive<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Bounded,
-{
-    T::read_positive(deserializer)
-}
-
 /// Reads a value that is not zero, for a name that need not be there.
-pub(super) fn some_positive<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(super) fn some_positive<'de, D, W>(deserializer: D) -> Result<Option<W>, D::Error>
 where
     D: Deserializer<'de>,
-    T: Bounded,
+    W: Word + Zero,
 {
-    T::read_positive(deserializer).map(Some)
+    positive(deserializer).map(Some)
 }
 
 /// Reads the memory of an instance.
@@ -40,87 +29,6 @@ where
     D: Deserializer<'de>,
 {
     memory(deserializer).map(Some)
-}
-
-/// A value that can be zero.
-pub(super) trait Bounded: Sized {
-    fn read_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
-}
-
-impl Bounded for u32 {
-    fn read_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_u32(Count)
-    }
-}
-
-impl Bounded for ByteSize {
-    fn read_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        word(deserializer).map(|Positive(size)| size)
-    }
-}
-
-impl Bounded for Period {
-    fn read_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        word(deserializer).map(|Positive(period)| period)
-    }
-}
-
-/// Reads a number of at least 1. The visitor finds the error, so that the parser knows the place.
-struct Count;
-
-impl de::Visitor<'_> for Count {
-    type Value = u32;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number, 1 or more, without quotes")
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u32, E> {
-        let count = u32::try_from(number).ok().filter(|count| *count > 0);
-        count.ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<u32, E> {
-        match u64::try_from(number) {
-            Ok(number) => self.visit_u64(number),
-            Err(_) => Err(E::invalid_value(de::Unexpected::Signed(number), &self)),
-        }
-    }
-}
-
-/// A size or a duration that is not zero.
-struct Positive<W>(W);
-
-/// Whether a value is zero.
-trait Zero {
-    fn is_zero(&self) -> bool;
-}
-
-impl Zero for ByteSize {
-    fn is_zero(&self) -> bool {
-        self.get() == 0
-    }
-}
-
-impl Zero for Period {
-    fn is_zero(&self) -> bool {
-        self.get().is_zero()
-    }
-}
-
-impl<W: Word + Zero> Word for Positive<W> {
-    const WRITE: &'static str = W::WRITE;
-
-    fn read(text: &str) -> Result<Self, String> {
-        match W::read(text)? {
-            value if value.is_zero() => Err(format!("0 is no limit here: write {}", W::WRITE)),
-            value => Ok(Self(value)),
-        }
-    }
-
-    fn number(number: u64) -> Option<Self> {
-        W::number(number).filter(|value| !value.is_zero()).map(Self)
-    }
 }
 
 /// The memory of an instance.
@@ -146,7 +54,7 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{ConfigError, ServeConfig};
+    use crate::config::{ConfigError, ServeConfig, TextError};
 
     /// The line and the message of the error for this line of a configuration.
     fn error(table: &str, line: &str) -> (usize, String) {
@@ -164,7 +72,7 @@ mod tests {
             ),
         };
         let error = ServeConfig::from_toml(&text).unwrap_err();
-        let ConfigError::Value { what, at } = error else {
+        let ConfigError::Text(TextError::Value { what, at }) = error else {
             panic!("{line}: {error}");
         };
         let found = at.unwrap_or_else(|| panic!("{line}: no place")).line;

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use edgec_configuration::{Word, positive, words};
 use serde::Deserialize;
 
-use super::bounds::positive;
-use super::values::{ByteSize, Period, Word, words};
+use super::Period;
+use super::values::ByteSize;
 
 /// Where the buckets of `wasi:keyvalue` are. Each application has a namespace of its own.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 //! `[limits]`, `[application.limits]` and `[pools]`.
 
+use edgec_configuration::positive;
 use serde::Deserialize;
 
-use super::bounds::{memory, positive, some_memory, some_positive};
-use super::values::{ByteSize, Period};
+use super::Period;
+use super::bounds::{memory, some_memory, some_positive};
+use super::values::ByteSize;
 
 /// The limits of a host, and those that each application has unless it names its own
 /// ([`ApplicationLimits`]). [`Limit`](crate::Limit) has a name for each.

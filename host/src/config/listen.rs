@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use edgec_configuration::{Word, words};
 use serde::Deserialize;
 
 use super::forwarded::Forwarded;
 use super::socket_mode::SocketMode;
-use super::values::{Word, words};
 
 /// Where a host listens. A host with nothing here listens only at the sockets that systemd passes.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]

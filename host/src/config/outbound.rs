@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use edgec_configuration::{Word, positive, words};
 use serde::Deserialize;
 
-use super::bounds::positive;
-use super::values::{ByteSize, Period, Word, words};
+use super::Period;
+use super::values::ByteSize;
 use crate::destination::{AddressRange, Host, InvalidPattern, InvalidRange, Pattern};
 
 /// What an application may connect to, through `wasi:http` and `wasi:sockets`. By default, nothing.

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use super::values::{Word, words};
+use edgec_configuration::{Word, words};
+
 use crate::destination::is_served_host;
 
 words!(HostPattern, PathPrefix);

@@ -1,6 +1,6 @@
 //! The mode of a Unix socket: who may connect.
 
-use super::values::{Word, words};
+use edgec_configuration::{Word, words};
 
 /// The mode of a Unix socket, as `chmod` takes it: `"0660"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

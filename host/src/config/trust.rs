@@ -1,11 +1,11 @@
-//! `[store]` and `[policy]`: the source of the artifacts, and what decides about them.
+//! `[store]`: the source of the artifacts.
 
 use std::path::PathBuf;
 
+use edgec_configuration::positive;
 use serde::Deserialize;
 
-use super::bounds::positive;
-use super::values::Period;
+use super::Period;
 
 /// `[store]`: the store that `edgec store add` fills.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -19,37 +19,12 @@ pub struct StoreConfig {
     pub refresh: Period,
 }
 
-/// `[policy]`: the trust policy (`docs/policy.md`). It is read again at each refresh.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[non_exhaustive]
-pub struct PolicyConfig {
-    /// The file.
-    pub file: PathBuf,
-    /// Public keys, each of which must have signed the policy.
-    #[serde(default)]
-    pub roots: Vec<PathBuf>,
-    /// The file that remembers the newest policy, so that an older one is refused after a restart.
-    pub state: Option<PathBuf>,
-}
-
 impl StoreConfig {
     /// The store in this folder, which is read again every second.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
             refresh: refresh(),
-        }
-    }
-}
-
-impl PolicyConfig {
-    /// The policy in this file.
-    pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self {
-            file: file.into(),
-            roots: Vec::new(),
-            state: None,
         }
     }
 }

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use edgec_compiler::{EngineProfile, KindChoice, Level};
 use serde_json::Value;
 
-use crate::project::{Project, ProjectError};
+use crate::project::{Project, ProjectError, TextError};
 
 /// The names that a table takes: an unknown one is an error that lists them.
 fn known(before: &str) -> BTreeSet<String> {
     match Project::from_toml(&format!("schema = 1\n{before}")) {
-        Err(ProjectError::UnknownName { name, known, .. }) if name == "nonsense" => {
+        Err(ProjectError::Text(TextError::UnknownName { name, known, .. }))
+            if name == "nonsense" =>
+        {
             known.into_iter().collect()
         }
         other => panic!("{before}: {other:?}"),

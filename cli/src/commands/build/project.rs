@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use edgec_builder::project::{Component, Project, ProjectError, TextPlace};
+use edgec_builder::project::{Component, Project, ProjectError, TextError, TextPlace};
 
 use super::text;
 use crate::failure::{Exit, Failure};
@@ -146,9 +146,15 @@ fn malformed(error: &ProjectError, file: &Path) -> Failure {
     let mut message = error.to_string();
     let mut hint = "docs/project.md describes every name".to_owned();
     match error {
-        ProjectError::UnknownName { nearest, known, .. } => {
-            if let Some(nearest) = nearest {
-                message.push_str(&format!("; did you mean `{nearest}`?"));
+        ProjectError::Text(TextError::UnknownName {
+            name,
+            nearest,
+            known,
+            ..
+        }) => {
+            // The hint has the names that the message would list.
+            if nearest.is_none() {
+                message = format!("unknown name `{name}`");
             }
             let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
             hint = format!("this table has {}\n{hint}", known.join(", "));
