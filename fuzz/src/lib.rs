@@ -8,9 +8,11 @@ mod audit;
 mod debug_file;
 mod difference;
 mod flatten;
+mod fleet;
 mod gate;
 mod hosts;
 mod program;
+mod registry;
 mod sbom;
 mod trust;
 
@@ -18,9 +20,11 @@ pub use audit::audit;
 pub use debug_file::debug_file;
 pub use difference::{difference, difference_seeds};
 pub use flatten::{DEFECTS, flatten, merged};
+pub use fleet::{fleet, host_status, metrics};
 pub use gate::{gate, wit};
 pub use hosts::hosts;
 pub use program::{component, reencode};
+pub use registry::{registry_index, registry_words};
 pub use sbom::sbom;
 pub use trust::{SECRET_KEY, SIGNED, judge};
 pub use trust::{
@@ -31,7 +35,7 @@ pub use trust::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 25] = [
     ("artifact", artifact),
     ("envelope", envelope),
     ("elf", elf),
@@ -52,4 +56,9 @@ pub const TARGETS: [Target; 20] = [
     ("wit", wit),
     ("gate", gate),
     ("sbom", sbom),
+    ("registry_index", registry_index),
+    ("registry_words", registry_words),
+    ("fleet", fleet),
+    ("host_status", host_status),
+    ("metrics", metrics),
 ];

@@ -199,7 +199,7 @@ impl FromStr for Reference {
             return Err(no_registry(name));
         };
         // Otherwise it is the first part of a repository at Docker Hub.
-        let is_host = registry.contains(['.', ':']) || registry == "localhost";
+        let is_host = registry.contains(['.', ':']) || registry.eq_ignore_ascii_case("localhost");
         if !is_host && is_repository(name) {
             return Err(no_registry(name));
         }
@@ -222,7 +222,11 @@ impl FromStr for Reference {
         }
         Ok(Self {
             place: Place::Registry {
-                registry: registry.to_ascii_lowercase(),
+                // In lower case, another name would read as a part of a repository.
+                registry: match is_host {
+                    true => registry.to_ascii_lowercase(),
+                    false => registry.to_owned(),
+                },
                 repository,
             },
             tag: tag.map(parse_tag).transpose()?,

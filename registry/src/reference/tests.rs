@@ -17,6 +17,7 @@ fn references_print_as_they_were_written() {
         "127.0.0.1:5000/shop:latest",
         "[::1]:5000/shop:v1",
         "docker.io/library/shop:v1",
+        "Registry/shop:v1",
         "oci-layout:dir",
         "oci-layout:/some where/dir:v1",
         "oci-layout:C:\\dir",

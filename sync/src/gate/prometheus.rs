@@ -50,6 +50,14 @@ impl Sample {
         sample
             .buckets
             .sort_by(|one, other| one.0.total_cmp(&other.0));
+        // Of lines that say the same, the last one holds, as with other counts.
+        sample.buckets.dedup_by(|later, kept| {
+            let is_same = later.0.total_cmp(&kept.0).is_eq();
+            if is_same {
+                kept.1 = later.1;
+            }
+            is_same
+        });
         sample
     }
 
@@ -222,5 +230,10 @@ mod tests {
         assert_eq!(Sample::read(line, "a").version, None);
         let line = "edgec_request_duration_seconds_bucket{application=\"a\",le=\"-1\"} 1";
         assert_eq!(Sample::read(line, "a").buckets, []);
+        let twice = |count: u64| {
+            format!("edgec_request_duration_seconds_bucket{{application=\"a\",le=\"1\"}} {count}\n")
+        };
+        let buckets = Sample::read(&(twice(2) + &twice(1)), "a").buckets;
+        assert_eq!(buckets, [(1.0, 1)]);
     }
 }
