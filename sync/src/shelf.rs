@@ -189,10 +189,8 @@ mod tests {
             (stamp.code, stamp.fault),
             ("sync-timestamp", crate::source::Fault::Refused)
         );
-        std::fs::remove_dir_all(folder.path().join("store")).unwrap();
-        let gone = Shelf::current(&store, &application).unwrap_err();
-        assert_eq!(gone.fault, crate::source::Fault::Environment);
-        let gone = Shelf::tidy(&store, &application, &BTreeSet::new(), 2).unwrap_err();
+        let gone = edgec_files::Folder::root(&folder.path().join("gone")).unwrap_err();
+        let gone = trouble(&StoreError::Folder(gone));
         assert_eq!(gone.fault, crate::source::Fault::Environment);
     }
 }

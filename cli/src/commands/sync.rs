@@ -201,7 +201,7 @@ fn exit_code(round: &Round) -> ExitCode {
 /// Runs until a signal ends it, and reads the file again at each SIGHUP.
 fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
     let signals = Signals::watch()?;
-    let mut sync = sync;
+    let (mut sync, mut lines) = (sync, Arc::clone(lines));
     loop {
         let stop = Arc::new(Stop::default());
         let told = Arc::clone(&stop);
@@ -218,9 +218,9 @@ fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
                 return Err(Failure::new(Exit::Environment, "internal", text));
             }
             if signals.reloads() {
-                match own.read(lines) {
+                match own.read(&lines) {
                     Ok(config) => break config,
-                    Err(failure) => tell(lines, &failure),
+                    Err(failure) => tell(&lines, &failure),
                 }
             }
             std::thread::sleep(PERIOD);
@@ -228,8 +228,8 @@ fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
         stop.tell();
         joined(thread);
         lines.line(Level::Info, None, "the file was read again");
-        sync = match reopened(own, next, &signals, lines) {
-            Some(sync) => sync,
+        (sync, lines) = match reopened(own, next, &signals) {
+            Some(opened) => opened,
             None => return Ok(ExitCode::SUCCESS),
         };
     }
@@ -238,17 +238,13 @@ fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
 /// Opens what the file says now. If something is in the way, such as another process at the address
 /// of the status, waits until that is over, or until there is another file. `None`: a signal ends
 /// the work.
-fn reopened(
-    own: &Own,
-    config: FleetConfig,
-    signals: &Signals,
-    lines: &Arc<dyn Report>,
-) -> Option<Sync> {
+fn reopened(own: &Own, config: FleetConfig, signals: &Signals) -> Option<(Sync, Arc<dyn Report>)> {
     let mut config = config;
     loop {
-        match own.open(&config, lines) {
-            Ok(opened) => return Some(opened),
-            Err(failure) => tell(lines, &failure),
+        let lines: Arc<dyn Report> = Arc::new(Lines::new(config.log.format));
+        match own.open(&config, &lines) {
+            Ok(opened) => return Some((opened, lines)),
+            Err(failure) => tell(&lines, &failure),
         }
         let begin = Instant::now();
         while begin.elapsed() < GRACE {
@@ -256,12 +252,12 @@ fn reopened(
                 return None;
             }
             if signals.reloads() {
-                match own.read(lines) {
+                match own.read(&lines) {
                     Ok(read) => {
                         config = read;
                         break;
                     }
-                    Err(failure) => tell(lines, &failure),
+                    Err(failure) => tell(&lines, &failure),
                 }
             }
             std::thread::sleep(PERIOD);

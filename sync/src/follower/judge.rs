@@ -128,16 +128,21 @@ impl Follower {
         self.known.ended(end, Self::now(shared)?);
         self.keep(shared, &before)?;
         shared.report.line(level, Some(&self.label), &text);
+        self.tidy(shared);
         Ok(now)
     }
 
-    /// Removes versions that are no longer needed. What fails here is done the next time.
+    /// Removes versions that are no longer needed, and what was cut off. What fails here is done the
+    /// next time.
     fn tidy(&self, shared: &Shared) {
-        let healthy = self.known.healthy.as_ref();
-        let needed = healthy
-            .into_iter()
-            .flat_map(|it| [Some(it.release.version), it.before]);
-        let needed: BTreeSet<u64> = needed.flatten().collect();
+        let healthy = self.known.healthy.iter();
+        let healthy = healthy.flat_map(|it| [Some(it.release.version), it.before]);
+        // The version that is current.
+        let bad = self.known.bad.iter().map(|it| match it.end {
+            End::WentBack(version) => Some(version),
+            End::Stays { .. } => Some(it.release.version),
+        });
+        let needed: BTreeSet<u64> = healthy.chain(bad).flatten().collect();
         if let Err(trouble) = shared.shelf.tidy(&self.application, &needed, shared.keep) {
             let text = format!("old versions stay for now: {trouble}");
             self.warn(shared, &text);

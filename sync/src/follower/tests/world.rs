@@ -293,11 +293,12 @@ impl Shelf for Shelved {
 
     fn tidy(&self, _: &Application, needed: &BTreeSet<u64>, keep: usize) -> Result<u64, Trouble> {
         assert_eq!(keep, 2);
-        self.0
-            .lock()
-            .unwrap()
+        // What is newer than everything that is needed stays.
+        let newest = needed.last().unwrap();
+        let mut machine = self.0.lock().unwrap();
+        machine
             .versions
-            .retain(|it| needed.contains(it));
+            .retain(|it| needed.contains(it) || it > newest);
         Ok(0)
     }
 }
