@@ -47,7 +47,8 @@ fn of_root(root: [u8; 32], length: u64) -> VerityDigest {
     VerityDigest(Sha256::digest(&descriptor).into())
 }
 
-/// Like [`digest`], for what a source gives up to its end. The memory does not depend on the length.
+/// Like [`digest`], for what a source gives up to its end. The memory does not depend on the
+/// length.
 ///
 /// # Errors
 ///

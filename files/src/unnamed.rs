@@ -1,4 +1,5 @@
-//! New files without a name: they are written piece by piece, and get a name when they are complete.
+//! New files without a name: they are written piece by piece, and get a name when they are
+//! complete.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write};

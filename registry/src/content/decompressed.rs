@@ -14,8 +14,8 @@ pub(crate) const WINDOW_LOG: u32 = 27;
 /// What compressed bytes may have more than their content, in bytes (1 MiB).
 pub(crate) const SLACK: u64 = 1 << 20;
 
-/// Fetches a layer into a temporary file of a folder, and decompresses at most `most` bytes of it. `into` has
-/// to throw away what it got if there is an error.
+/// Fetches a layer into a temporary file of a folder, and decompresses at most `most` bytes of it.
+/// `into` has to throw away what it got if there is an error.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! What is known of an artifact before its image comes: signatures, and the rules of the policy.
 //!
-//! The envelope is judged alone first. The files beside an artifact are as long as a registry likes,
-//! so edgec fetches one only if the verdict depends on it.
+//! The envelope is judged alone first. The files beside an artifact are as long as a registry
+//! likes, so edgec fetches one only if the verdict depends on it.
 
 use edgec_artifact::{Release, Sha256Digest};
 use edgec_verifier::{
