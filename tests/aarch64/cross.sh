@@ -6,7 +6,7 @@
 #   tests/aarch64/cross.sh                        makes it
 #   tests/aarch64/cross.sh --packages PACKAGE...  and installs more of its packages in it
 #   tests/aarch64/cross.sh --run WORK COMMAND...  runs a command in it
-#   tests/aarch64/cross.sh --edgec                compiles edgec for arm64, and prints how to run it
+#   tests/aarch64/cross.sh --edgec CPU            compiles edgec for arm64, and prints what runs it
 #
 # A command has this repository as /edgec and the folder WORK as /work. Its crates are those that
 # this machine's cargo fetched: it can write neither them nor the sources.
@@ -79,23 +79,26 @@ run() { # WORK COMMAND...
 
 # The features of the image for hosts (deploy/Dockerfile). Without optimization and information
 # for debuggers, it compiles in a third of the time of the tests' profile.
-compile_edgec() {
+compile_edgec() { # CPU
     local work
     work=$(mktemp -d)
     cargo fetch --locked --quiet
     (run "$work" env -C /edgec CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_OPT_LEVEL=0 \
         CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false \
         cargo build --locked --offline --quiet --target $triple \
-        --package edgec --no-default-features --features registry,serve) >&2
+        --config profile.dev.package.edgec-compiler.opt-level=0 --package edgec \
+        --no-default-features --features registry,serve) >&2
     rmdir "$work"
-    echo "-L $root/usr/aarch64-linux-gnu $cross/target/$triple/debug/edgec"
+    # The older emulator of this machine lacks system calls, and this one needs nothing beside it.
+    echo "$root/usr/bin/qemu-aarch64 -cpu $1 -L $root/usr/aarch64-linux-gnu" \
+        "$cross/target/$triple/debug/edgec"
 }
 
 case ${1:-} in
 '') make_root ;;
 --packages) make_root && install_packages "${@:2}" ;;
 --run) run "${@:2}" ;;
---edgec) make_root >&2 && compile_edgec ;;
+--edgec) make_root >&2 && compile_edgec "$2" ;;
 *)
     sed -n '2,/^set/{/^#/p}' "$0" >&2
     exit 2

@@ -39,7 +39,7 @@ def pairs(folder, guests, only):
     folder.mkdir(parents=True, exist_ok=True)
     for what, goal, programs in (
         ("Rust: one function changed", 0.05, lambda: compiled.rust(folder, "pages", 3)),
-        ("Rust, for size: the same", 0.05, lambda: compiled.rust(folder, "pages", "s")),
+        ("Rust, optimized for size: the same", 0.05, lambda: compiled.rust(folder, "pages", "s")),
         ("Rust, a small program: the same", 0.05, lambda: compiled.rust(folder, "orders", 3)),
         ("Rust, an HTTP handler: a function got longer", 0.05, lambda: guest(folder, guests)),
         ("JavaScript: only the program changed", 0.05, lambda: javascript(folder)),

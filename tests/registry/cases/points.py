@@ -20,6 +20,7 @@ MODEL = "neoverse-n1"
 # Fewer bytes than the image that is pulled.
 IMAGE = 50_000
 HELLO = REPOSITORY / "examples" / "hello.wat"
+CROSS = REPOSITORY / "tests" / "aarch64" / "cross.sh"
 
 
 def run(world):
@@ -62,6 +63,8 @@ def run(world):
         note(served(points["x86_64"], web))
     with world.case("aarch64: run by an emulated CPU") as note:
         note(emulated(world, points["aarch64"], web, command))
+    with world.case("aarch64: pulled, kept current and served by edgec on that CPU") as note:
+        note(alone_there(world, f"{near.host}/{web.name}:v1", web))
 
 
 def polled(point, near, version):
@@ -103,24 +106,64 @@ def served(point, version):
     machine = os.uname().machine
     if machine != "x86_64":
         return f"NOT CHECKED: this machine is {machine}"
-    with Server(point, [application("web") | {"name": version.name}]) as server:
+    return answered(Server(point, [application("web") | {"name": version.name}]))
+
+
+def alone_there(world, reference, version):
+    """An edgec for aarch64, with the features of the image for hosts, needs no other machine.
+
+    It asks its CPU, which is emulated, and no file says which one that is.
+    """
+    from host import Server, application
+
+    if missing := absent("tests/aarch64/cross.sh", cross_root()):
+        return missing
+    made = subprocess.run([CROSS, "--edgec", MODEL], stdout=subprocess.PIPE, text=True, check=True)
+    edgec = made.stdout.split()
+    point = world.point("emulated")
+    world.tool(*edgec, *point.arguments(reference))
+    only(point, "aarch64")
+    follower = Follower(point, reference, version.name)
+    world.tool(*edgec, "sync", follower.config, "--store", point.path, "--once")
+    server = Server(point, [application("web") | {"name": version.name}], start=False)
+    text = answered(server, [*edgec, *server.command()[1:]])
+    return f"{text} on {MODEL}"
+
+
+def answered(server, command=None):
+    """What the program answers. The server then ends."""
+    with server:
+        if command:
+            server.start(command)
         status, text = server.ask("web", "/a")
         expect((status, text) == (200, "v1\n"), f"it answers {status}: {text}")
         expect(server.stop() == 0, "it does not end well")
     return f"200 {text.strip()}"
 
 
+def cross_root():
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("EDGEC_CROSS_ROOT") or Path(home) / "edgec/cross")
+
+
+def absent(script, root):
+    """What to say if a script did not make a system for aarch64. In CI, that is a failure."""
+    if (root / "ready").is_file() and shutil.which("qemu-aarch64-static"):
+        return None
+    if os.environ.get("EDGEC_REQUIRE_EMULATION"):
+        raise Failed(f"{script} did not run")
+    return f"NOT CHECKED: {script} did not run"
+
+
 def emulated(world, point, web, command):
     """The images of the store, in another build of the engine on another CPU.
 
     A command prints its line. A program of `wasi:http` is instantiated with all of its imports:
-    Wasmtime's Python interface cannot hand it a request.
+    Wasmtime's Python interface cannot hand it a request. The next case does.
     """
-    root = os.environ.get("EDGEC_AARCH64_ROOT") or Path.home() / ".cache/edgec/aarch64"
-    if not (Path(root) / "ready").is_file() or not shutil.which("qemu-aarch64-static"):
-        if os.environ.get("EDGEC_REQUIRE_EMULATION"):
-            raise Failed("tests/aarch64/setup.sh did not run")
-        return "NOT CHECKED: tests/aarch64/setup.sh did not run"
+    root = Path(os.environ.get("EDGEC_AARCH64_ROOT") or Path.home() / ".cache/edgec/aarch64")
+    if missing := absent("tests/aarch64/setup.sh", root):
+        return missing
     jobs = []
     for version in (command, web):
         path = point.edgec.run("store", "--store", point.path, "path", version.name).strip()
