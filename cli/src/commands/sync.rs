@@ -228,10 +228,10 @@ fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
         stop.tell();
         joined(thread);
         lines.line(Level::Info, None, "the file was read again");
-        (sync, lines) = match reopened(own, next, &signals) {
-            Some(opened) => opened,
-            None => return Ok(ExitCode::SUCCESS),
+        let Some(opened) = reopened(own, next, &signals) else {
+            return Ok(ExitCode::SUCCESS);
         };
+        (sync, lines) = opened;
     }
 }
 
