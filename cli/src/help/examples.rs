@@ -383,12 +383,6 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "One round, for a timer",
         "edgec sync fleet.toml --store /var/lib/edgec/store --name pop-7 --once",
     ),
-    #[cfg(feature = "registry")]
-    (
-        "sync",
-        "Try version 7 again, which the gate has refused by mistake",
-        "edgec sync fleet.toml --store /var/lib/edgec/store --retry acme/shop:7",
-    ),
     (
         "completions",
         "A script for bash, which `source` reads",

@@ -132,8 +132,8 @@ impl Follower {
         Ok(now)
     }
 
-    /// Removes versions that are no longer needed, and what was cut off. What fails here is done the
-    /// next time.
+    /// Removes versions that are no longer needed, and what was cut off. What fails here is done
+    /// the next time.
     fn tidy(&self, shared: &Shared) {
         let healthy = self.known.healthy.iter();
         let healthy = healthy.flat_map(|it| [Some(it.release.version), it.before]);

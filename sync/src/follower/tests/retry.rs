@@ -1,5 +1,5 @@
-//! Releases that are judged again: because an operator orders it, or because the host that serves was
-//! not up yet.
+//! Releases that are judged again: because an operator orders it, or because the host that serves
+//! was not up yet.
 
 use super::super::*;
 use super::settled;
