@@ -1,6 +1,6 @@
-//! Readers of what others write, for `fuzz/` alone: this is no part of the interface, and may change
-//! at any time. Each function reads bytes as the rest of the crate does, without a network, files
-//! and helpers.
+//! Readers of what others write, for `fuzz/` alone: this is no part of the interface, and may
+//! change at any time. Each function reads bytes as the rest of the crate does, without a network,
+//! files and helpers.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use url::Url;
 
 use crate::content::{index, manifest};
 use crate::credentials::docker_file::DockerFile;
-use crate::layout_folder::index::Index as LayoutIndex;
 use crate::headers::link;
+use crate::layout_folder::index::Index as LayoutIndex;
 use crate::{Descriptor, MalformedManifest, NativeEntry, RegistryError};
 
 pub use crate::credentials::Login;
