@@ -134,7 +134,7 @@ static STEPS: &[Step] = &[
     },
     Step {
         name: "alone",
-        about: "the loader, the store and the verifier alone, without a C++ compiler",
+        about: "the loader, the store, the verifier and a host's edgec, without a C++ compiler",
         check: alone,
         when: When::Always,
     },
@@ -143,6 +143,12 @@ static STEPS: &[Step] = &[
         about: "the libraries as packages of a registry",
         check: package,
         when: When::Always,
+    },
+    Step {
+        name: "aarch64",
+        about: "edgec compiled for aarch64: on an emulated CPU, it pulls, follows and serves",
+        check: aarch64,
+        when: When::Named,
     },
     Step {
         name: "no-cxx",
@@ -312,11 +318,17 @@ fn shared_cache() -> Outcome {
     run(command("tests/shared_cache/run.sh").arg(edgec()?))
 }
 
-/// It compiles edgec for aarch64, with the features of the image for hosts.
 fn registry() -> Outcome {
     run(command("tests/registry/run.py")
         .args(["--edgec", &edgec()?])
         .env("EDGEC_REQUIRE_EMULATION", "1"))
+}
+
+fn aarch64() -> Outcome {
+    run(command("tests/aarch64/cross.sh"))?;
+    run(command("tests/registry/run.py")
+        .args(["--edgec", &edgec()?, "--only", "points"])
+        .env("EDGEC_CROSS", "1"))
 }
 
 fn report() -> Outcome {
@@ -357,7 +369,9 @@ fn alone() -> Outcome {
     ] {
         check_without_cxx(library, &[])?;
     }
-    Ok(())
+    // The features of the image for hosts: deploy/Dockerfile.
+    let features = ["--no-default-features", "--features", "registry,serve"];
+    check_without_cxx("edgec", &features)
 }
 
 /// The crates that are published.
