@@ -27,10 +27,10 @@ fuzz() { # TARGET
         -artifact_prefix="artifacts/$name-" -max_total_time="$each" -timeout=10 \
         -rss_limit_mb=2048 -print_final_stats=1 >"$log" 2>&1; then
         tail -n 40 "$log"
-        printf '%-10s FOUND SOMETHING\n' "$name"
+        printf '%-14s FOUND SOMETHING\n' "$name"
         return 1
     fi
-    printf '%-10s %9d executions\n' "$name" \
+    printf '%-14s %9d executions\n' "$name" \
         "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
     rmdir --ignore-fail-on-non-empty "regressions/$name"
 }
