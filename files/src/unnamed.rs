@@ -59,7 +59,8 @@ impl Unnamed {
         self.file.rewind()
     }
 
-    /// The file, complete and at its beginning. Do not write to it: more is added with [`Write`].
+    /// The file, complete and at its beginning. Do not write to it, nor to a clone of it, since it
+    /// may be mapped. More is added with [`Write`].
     ///
     /// # Errors
     ///
@@ -83,17 +84,23 @@ impl Unnamed {
         durability: Durability,
     ) -> io::Result<Aside> {
         self.flush()?;
-        let builder = builder();
-        let linked = builder.make_in(folder_of(path), |at| {
-            link(&self.file, at)?;
-            self.file.try_clone()
+        // Before the file has a name: until then, no other user can open it.
+        let permissions = mode_of_new(path, mode)?;
+        self.file.set_permissions(permissions.clone())?;
+        let linked = builder().make_in(folder_of(path), |at| {
+            let file = self.file.try_clone()?;
+            link(&file, at)?;
+            Ok(file)
         });
         // Not every file system can give such a file a name.
         let file = match linked {
             Ok(file) => file,
-            Err(_) => self.copied(path)?,
+            Err(_) => {
+                let copy = self.copied(path)?;
+                copy.as_file().set_permissions(permissions)?;
+                copy
+            }
         };
-        file.as_file().set_permissions(mode_of_new(path, mode)?)?;
         Aside::complete(path, file, durability)
     }
 

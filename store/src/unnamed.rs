@@ -28,8 +28,10 @@ pub fn verify_unnamed(
     let length = image.length();
     let file = image.read()?;
     let digest = verity::digest_of_stream(file)?;
-    // SAFETY: the file has no name, so no other program opens it. Only the caller's value writes to
-    // it, and this function has borrowed that. Neither `stable` nor the view outlives the function.
+    // SAFETY: the file has no name, so no other program opens it. `read` has given it this length.
+    // Only the caller's value writes to it, and this function has borrowed that: `read` forbids to
+    // write to the file itself. No program is loaded from it, and neither `stable` nor the view
+    // outlives the function.
     let stable = unsafe { StableFile::new(file.try_clone()?, length) }?;
     // Only the tables of the image are read here, so only their pages come into memory.
     let view = stable.view()?;
