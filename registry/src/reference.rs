@@ -222,7 +222,8 @@ impl FromStr for Reference {
         }
         Ok(Self {
             place: Place::Registry {
-                // In lower case, another name would read as a part of a repository.
+                // Another name is a registry only because of its capital letters: in lower case, it
+                // would be a part of a repository.
                 registry: match is_host {
                     true => registry.to_ascii_lowercase(),
                     false => registry.to_owned(),

@@ -98,7 +98,7 @@ fn files_beside_an_artifact_are_fetched_when_the_verdict_depends_on_them() {
     };
     let (keys, strangers) = (Keys::new(), Keys::new());
     assert_eq!(fetched(&strangers, &keys, "threshold"), 0);
-    // The provenance is none, so no bill of materials helps.
+    // The provenance is malformed, so no bill of materials helps.
     assert_eq!(fetched(&keys, &keys, "provenance"), 1);
 }
 

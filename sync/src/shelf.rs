@@ -121,7 +121,8 @@ fn of<'a>(
 }
 
 /// The versions that go: all but those that are needed and the newest others, `keep` in all. What
-/// is newer than everything needed stays: it was added by hand.
+/// is newer than everything needed stays: it was added by hand, or its gate refused it and an
+/// operator may try it again.
 fn surplus(versions: &BTreeSet<u64>, needed: &BTreeSet<u64>, keep: usize) -> Vec<u64> {
     let newest = needed.last().copied().unwrap_or(u64::MAX);
     let mut room = keep.saturating_sub(needed.intersection(versions).count());

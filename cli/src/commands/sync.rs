@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 impl Own {
-    /// Reads the file again. It can be used, as far as that can be said before it is.
+    /// Reads the file again, and checks it as far as possible without using it.
     fn read(&self, report: &Arc<dyn Report>) -> Result<FleetConfig, Failure> {
         let config = parts::read_config(&self.fleet)?;
         self.parts(&config, report)?;
@@ -235,9 +235,9 @@ fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
     }
 }
 
-/// Opens what the file says now. If something is in the way, such as another process at the address
-/// of the status, waits until that is over, or until there is another file. `None`: a signal ends
-/// the work.
+/// Opens what the file says now. If that fails, for example because another process listens at the
+/// address of the status, tries again until it works, or until there is another file. `None`: a
+/// signal ends the work.
 fn reopened(own: &Own, config: FleetConfig, signals: &Signals) -> Option<(Sync, Arc<dyn Report>)> {
     let mut config = config;
     loop {

@@ -75,7 +75,10 @@ fn content(compressed: impl io::Read, most: u64, into: &mut dyn Write) -> Result
     let mut chunk = vec![0; 1 << 16];
     let mut left = most;
     loop {
-        let read = decoder.read(&mut chunk).map_err(Failed::Read)?;
+        let read = match decoder.read(&mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(Failed::Read)?,
+        };
         if read == 0 {
             return Ok(true);
         }

@@ -83,8 +83,7 @@ pub(crate) struct Came {
     pub(crate) failed: Vec<String>,
 }
 
-/// Writes the image into an empty file. If a cheap way fails, the
-/// next one is tried.
+/// Writes the image into an empty file. If a cheap way fails, the next one is tried.
 pub(crate) fn image(wanted: &Wanted<'_>, into: &mut Unnamed) -> Result<Came, PullError> {
     let mut failed = Vec::new();
     if kept(wanted, into).is_some() {

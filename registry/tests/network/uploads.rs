@@ -59,7 +59,7 @@ fn a_blob_of_another_repository_is_taken_over() {
     fake.once("POST", "mount", Fault::Status(403, vec![], String::new()));
     assert!(!take(&fake, "base"));
     assert_eq!(send(&fake, &bytes).unwrap(), Sent::Uploaded(1000));
-    // The same repository, and what is none, are not asked for.
+    // The registry is not asked for the same repository, nor for an invalid one.
     let asked = fake.requests().len();
     assert!(!take(&fake, "shop") && !take(&fake, "Not/One"));
     assert_eq!(fake.requests().len(), asked);

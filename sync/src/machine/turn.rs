@@ -64,7 +64,8 @@ pub enum Wait {
         /// What it said instead.
         said: String,
     },
-    /// A watched host went back from the release. Only a newer one ends this.
+    /// A watched host went back from the release. A newer release ends this, or an operator who
+    /// takes back the verdict of that host.
     Stopped {
         /// The host.
         host: String,

@@ -1,7 +1,6 @@
-//! Orders of an operator to try a release again that a gate has refused. An order is a file beside
-//! the state: the process that keeps the store current holds the lock of the state, so another one
-//! can only leave word. The order names the release, so it cannot be obeyed twice, nor for another
-//! release.
+//! Orders of an operator to try a release again that a gate has refused. The process that keeps the
+//! store current holds the lock of the state, so another process leaves a file beside the state.
+//! The order names the release, so it cannot be obeyed twice, nor for another release.
 
 use std::path::Path;
 
@@ -66,10 +65,10 @@ impl OrderError {
     }
 }
 
-/// Orders that the newest release of an application is tried again, which its gate has refused.
-/// `state` is the folder of the state, and `version` the version that is meant, if that was said.
-/// Another process may keep the store current meanwhile: it obeys at its next step. Otherwise the
-/// next one does. Returns the verdict that it will take back.
+/// Leaves an order to try the newest release of an application again, which its gate has refused.
+/// `state` is the folder of the state. If `version` is given, the release must have that version.
+/// A process that keeps the store current obeys at its next step. If none runs, the next one obeys.
+/// Returns the verdict that it will take back.
 ///
 /// # Errors
 ///
@@ -136,7 +135,11 @@ impl StateFolder {
         let is_own = order.name == name && order.channel.as_deref() == channel;
         match order.schema == 1 && is_own {
             true => Ok(Some(order.retry)),
-            false => Err(damaged(&orders, &file, "it is not an order for this")),
+            false => Err(damaged(
+                &orders,
+                &file,
+                "it is not an order for this application",
+            )),
         }
     }
 

@@ -82,9 +82,10 @@ pub(super) fn run(arguments: &Arguments, reference: &Reference) -> Outcome {
     let offer = super::open(&session, reference)?;
     let selected = arguments.selected(&offer)?;
     let failed = |error| pull_failure(&error).or_about(reference);
-    let now = time::now()?;
-    let demands = trust.as_ref();
-    let demands = demands.map(|it| Demands::new(&it.policy, &it.expected, now));
+    let demands = match &trust {
+        Some(trust) => Some(Demands::new(&trust.policy, &trust.expected, time::now()?)),
+        None => None,
+    };
     let progress = arguments.progress();
     let steps = progress.begin(&reference.to_string(), 0);
     let mut files = Files {
@@ -266,7 +267,8 @@ impl Files<'_> {
     }
 }
 
-/// The folder, or the first one above it that is there: edgec makes folders with the files in them.
+/// The folder, or the nearest one above it that exists: edgec makes the folder together with its
+/// files, when they are complete.
 fn near(folder: &Path) -> &Path {
     let mut above = folder.ancestors();
     above.find(|it| it.is_dir()).unwrap_or(Path::new("."))

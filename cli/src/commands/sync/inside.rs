@@ -111,7 +111,10 @@ impl Inside {
                 let config = parts::read_config(&self.config.fleet);
                 let usable = config.and_then(|it| self.own(&it, admin)?.parts(&it, report));
                 match usable {
-                    Ok(_) => stop.tell(),
+                    Ok(_) => {
+                        stop.tell();
+                        break;
+                    }
                     Err(failure) => {
                         let text = format!("FLEET.toml is not used: {}", parts::text(&failure));
                         report.line(Level::Error, None, &text);

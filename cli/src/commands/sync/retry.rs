@@ -12,7 +12,7 @@ use crate::render::{cell, out, safe};
 
 /// Orders that the bad releases of these applications are tried again, and says which.
 pub(super) fn order(config: &FleetConfig, state: &Path, named: &[String]) -> Result<(), Failure> {
-    // All of them are looked for first: an error changes nothing.
+    // All names are looked up first, so that a wrong one changes nothing.
     let meant = named.iter().map(|text| meant(&config.applications, text));
     for (application, version) in meant.collect::<Result<Vec<_>, _>>()? {
         let (name, channel) = (&application.name, application.channel.as_deref());

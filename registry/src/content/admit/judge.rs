@@ -1,7 +1,7 @@
 //! What is known of an artifact before its image comes: signatures, and the rules of the policy.
 //!
-//! The envelope is judged alone first. The files beside an artifact are as long as a registry
-//! likes, so edgec fetches one only if the verdict depends on it.
+//! The envelope is judged alone first. The files beside an artifact can be long, so edgec fetches
+//! one only if the policy reads it and the verdict depends on it, or if it explains a warning.
 
 use edgec_artifact::{Release, Sha256Digest};
 use edgec_verifier::{

@@ -22,7 +22,7 @@ fn a_store_that_takes_no_timestamp_is_reported() {
 
 /// A place that says "unchanged" to a host that has nothing to compare with.
 #[test]
-fn a_place_that_says_nothing_is_no_place_to_admit_from() {
+fn a_host_does_not_admit_from_a_place_that_says_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let waves = "[rollout]\nwaves = [{ share = 0, pause = \"60s\" }, { share = 1 }]\n";
     let (world, mut host) = settled(folder.path(), waves);

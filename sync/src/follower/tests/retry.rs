@@ -88,7 +88,7 @@ fn an_order_for_another_release_is_dropped() {
     assert_eq!(shared.state.order("shop", Some("stable")).unwrap(), None);
 }
 
-/// At every change of the store, and before an order is removed, the process is killed.
+/// The process is killed at every change of the store, just before it or just after it.
 #[test]
 fn a_kill_while_a_release_is_tried_again_loses_nothing() {
     for unhealthy in [false, true] {
