@@ -1,5 +1,5 @@
-//! `edgec sync --retry`, and gates that cannot judge: a verdict that was false is taken back, and
-//! silence of a host that was never up is none.
+//! `edgec sync --retry`, and gates that cannot judge: an operator takes a false verdict back, and
+//! the silence of a host that was never up does not make a release bad.
 
 use edgec_tests::{Sandbox, words};
 
