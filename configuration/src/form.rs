@@ -7,7 +7,8 @@ use crate::error::TextError;
 use crate::message::what;
 use crate::place::TextPlace;
 
-/// The longest text, in bytes (1 MiB): no longer file is read that must be safe from other users.
+/// The longest text, in bytes (1 MiB). It is also the limit for files that must be safe from other
+/// users.
 pub const MAX_LEN: usize = 1 << 20;
 
 /// A kind of file.

@@ -1,5 +1,5 @@
-//! Values of which zero has no use. A limit of zero would stop everything, or would not be the
-//! limit that its reader expects, so it is an error where it stands.
+//! Values that must not be zero. A limit of zero would stop everything, or would not be the limit
+//! that its reader expects, so it is an error where it stands.
 
 use serde::Deserializer;
 

@@ -1,4 +1,4 @@
-//! Readers of what others write, for `fuzz/` alone: this is no part of the interface, and may
+//! Readers of what others write, for `fuzz/` alone: this is not part of the interface, and may
 //! change at any time. Each function reads bytes as the rest of the crate does, without a network,
 //! files and helpers.
 

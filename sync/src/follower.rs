@@ -58,7 +58,7 @@ pub(crate) struct Follower {
     rules: Rules,
     every: Duration,
     watch: Option<Watch>,
-    /// Why the gate cannot judge the release that it watches, if it had time enough.
+    /// Why the gate cannot judge the release that it watches, although the host had enough time.
     not_judged: Option<String>,
     /// What the last look has read, until it is admitted.
     seen: Option<Seen>,
@@ -90,7 +90,7 @@ pub(crate) struct Step {
     pub(crate) due: Instant,
     /// The state after it.
     pub(crate) phase: Phase,
-    /// Whether nothing goes on before something else happens: the status says what.
+    /// Whether it waits for something that the status names.
     pub(crate) waits: bool,
     /// What failed.
     pub(crate) trouble: Option<Trouble>,

@@ -30,8 +30,8 @@ pub enum Reading {
 pub enum Verdict {
     /// It is watched on.
     Again,
-    /// It is watched on, and nothing could be said about it in all the time that the host had: the
-    /// host did not answer before the release was taken either, so this says nothing about it.
+    /// It is watched on. The host has not answered in the time that it had, and did not answer
+    /// before the release was taken either. So its silence says nothing about the release.
     NotJudged(String),
     /// It stays. A note says what was not judged.
     Passed(Option<String>),

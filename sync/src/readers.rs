@@ -1,4 +1,4 @@
-//! Readers of what other hosts and pages say, for `fuzz/` alone: this is no part of the interface,
+//! Readers of what other hosts and pages say, for `fuzz/` alone: this is not part of the interface,
 //! and may change at any time. Each function reads bytes as the rest of the crate does, without a
 //! network and files.
 

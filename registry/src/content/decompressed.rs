@@ -15,7 +15,7 @@ pub(crate) const WINDOW_LOG: u32 = 27;
 pub(crate) const SLACK: u64 = 1 << 20;
 
 /// Fetches a layer into a temporary file of a folder, and decompresses at most `most` bytes of it.
-/// `into` has to throw away what it got if there is an error.
+/// If there is an error, what `into` got is of no use.
 ///
 /// # Errors
 ///

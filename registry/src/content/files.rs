@@ -19,7 +19,7 @@ use super::progress::Progress;
 use super::pull_error::PullError;
 use crate::{Descriptor, RegistryError};
 
-/// What artifacts have to fulfil that are taken without a store.
+/// What artifacts that are taken without a store must fulfil.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Demands<'a> {

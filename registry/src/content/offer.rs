@@ -276,8 +276,8 @@ impl Offer {
     }
 
     /// Writes the portable program: the bytes from which the artifacts were made. They are checked
-    /// against their digest in the registry only. Returns whether there is one. `into` has to throw
-    /// away what it got if there is an error.
+    /// against their digest in the registry only. Returns whether there is one. If there is an
+    /// error, what `into` got is of no use.
     ///
     /// # Errors
     ///
