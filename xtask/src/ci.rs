@@ -325,7 +325,7 @@ fn registry() -> Outcome {
 }
 
 fn aarch64() -> Outcome {
-    run(command("tests/aarch64/cross.sh"))?;
+    run(&mut command("tests/aarch64/cross.sh"))?;
     run(command("tests/registry/run.py")
         .args(["--edgec", &edgec()?, "--only", "points"])
         .env("EDGEC_CROSS", "1"))
