@@ -2,8 +2,8 @@
 //! complete.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, Write};
-use std::path::Path;
+use std::io::{self, Read, Seek as _, Write};
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -59,16 +59,26 @@ impl Unnamed {
         self.file.rewind()
     }
 
-    /// The file, complete and at its beginning. Do not write to it, nor to a clone of it, since it
-    /// may be mapped. More is added with [`Write`].
+    /// What was written, from its beginning. More is added with [`Write`].
     ///
     /// # Errors
     ///
     /// The system's error.
-    pub fn read(&mut self) -> io::Result<&File> {
+    pub fn read(&mut self) -> io::Result<impl Read> {
         self.flush()?;
         self.file.rewind()?;
         Ok(&self.file)
+    }
+
+    /// A path that leads to the file, complete, in this process. It ends with this value.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    #[cfg(target_os = "linux")]
+    pub fn path(&mut self) -> io::Result<PathBuf> {
+        self.flush()?;
+        Ok(open_path(&self.file))
     }
 
     /// Gives the file the place beside the one at `path`, which it can replace then. Of the old
@@ -135,6 +145,8 @@ impl Write for Unnamed {
 
     fn flush(&mut self) -> io::Result<()> {
         self.write_waiting()?;
+        // A program may keep many complete files.
+        self.waiting = Vec::new();
         // The end may be a hole.
         self.file.set_len(self.length)
     }
@@ -154,9 +166,20 @@ impl Unnamed {
 #[cfg(target_os = "linux")]
 fn link(file: &File, path: &Path) -> io::Result<()> {
     use rustix::fs::{AtFlags, CWD, linkat};
+    Ok(linkat(
+        CWD,
+        open_path(file),
+        CWD,
+        path,
+        AtFlags::SYMLINK_FOLLOW,
+    )?)
+}
+
+/// The path of an open file in this process.
+#[cfg(target_os = "linux")]
+fn open_path(file: &File) -> PathBuf {
     use std::os::fd::AsRawFd as _;
-    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Ok(linkat(CWD, &open, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 #[cfg(not(target_os = "linux"))]

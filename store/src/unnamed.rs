@@ -1,5 +1,6 @@
 //! Verifies images in files without a name. They never are in memory as a whole.
 
+use std::fs::File;
 use std::io;
 
 use edgec_files::Unnamed;
@@ -26,13 +27,13 @@ pub fn verify_unnamed(
     now: UnixTime,
 ) -> io::Result<Result<Manifest, VerifyError>> {
     let length = image.length();
-    let file = image.read()?;
-    let digest = verity::digest_of_stream(file)?;
-    // SAFETY: the file has no name, so no other program opens it. `read` has given it this length.
-    // Only the caller's value writes to it, and this function has borrowed that: `read` forbids to
-    // write to the file itself. No program is loaded from it, and neither `stable` nor the view
-    // outlives the function.
-    let stable = unsafe { StableFile::new(file.try_clone()?, length) }?;
+    let digest = verity::digest_of_stream(image.read()?)?;
+    let file = File::open(image.path()?)?;
+    // SAFETY: the file has no name, so no other program opens it. `path` has given it this length.
+    // Only `image` writes to it, which this function has borrowed: it gives out neither the file
+    // nor a clone of it, and `file` is open for reading only. No program is loaded from it, and
+    // neither `stable` nor the view outlives the function.
+    let stable = unsafe { StableFile::new(file, length) }?;
     // Only the tables of the image are read here, so only their pages come into memory.
     let view = stable.view()?;
     let stored = Stored::new(&view, envelope, Measured::Admitted(digest));

@@ -127,8 +127,8 @@ impl Watch {
     /// Takes a reading.
     pub fn take(&mut self, reading: Reading, now: Instant) -> Verdict {
         let since = |begin: Instant| now.saturating_duration_since(begin);
-        let is_silent = matches!(reading, Reading::Silent(_));
-        self.answered |= !is_silent;
+        // A bad reading may come from a command, while the host was silent.
+        self.answered |= matches!(reading, Reading::Good(_) | Reading::NotYet(_));
         match reading {
             Reading::Silent(_) | Reading::NotYet(_) if since(self.begun) < self.rules.take => {
                 Verdict::Again

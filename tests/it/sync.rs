@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edgec_tests::{Sandbox, programs, results, words};
 use rustix::process::{Pid, Signal, kill_process};
@@ -68,6 +68,14 @@ impl Following {
     pub(crate) fn end(mut self) {
         self.signal(Signal::TERM);
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+/// Asks again and again, until it is so.
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "it does not come");
     }
 }
 
@@ -263,14 +271,14 @@ fn a_host_serves_what_sync_brings() {
     let sync = start("1h");
     publish(&sandbox, 3, 503);
     sync.line("release 3 (version 3) is admitted");
-    while status(&request(&address, "GET", HOST)) != 503 {}
-    while status(&request(&address, "GET", HOST)) == 503 {}
+    until(|| status(&request(&address, "GET", HOST)) == 503);
+    until(|| status(&request(&address, "GET", HOST)) != 503);
     sync.line("release 3 (version 3) is bad: ");
     sync.line("it went back from version 3 to 2");
     assert_eq!(status(&request(&address, "GET", HOST)), 202);
     publish(&sandbox, 4, 204);
     sync.line("release 4 (version 4) is admitted");
-    while status(&request(&address, "GET", HOST)) != 204 {}
+    until(|| status(&request(&address, "GET", HOST)) == 204);
     sync.end();
     host.end();
 }
@@ -315,7 +323,7 @@ fn serve_keeps_its_own_store_current() {
     host.line("FLEET.toml was read again");
     publish(&sandbox, 3, 203);
     host.line("sync: release 3 (version 3) is healthy");
-    while status(&request(&address, "GET", HOST)) != 203 {}
+    until(|| status(&request(&address, "GET", HOST)) == 203);
     host.end();
     // A host does not start with a file that cannot be used.
     sandbox.write_secret("fleet.toml", "schema = 1\n");

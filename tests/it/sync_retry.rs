@@ -4,7 +4,7 @@
 use edgec_tests::{Sandbox, words};
 
 use crate::serve::{HOST, Running, request, status};
-use crate::sync::{FLEET, Following, once, prepared, publish, stored};
+use crate::sync::{FLEET, Following, once, prepared, publish, stored, until};
 
 /// A gate that refuses version 2 while the file `ill` exists.
 const GATE: &str = "[gate]\ncommand = [\"sh\", \"-c\", \"test $1 != 2 || test ! -e ill || \
@@ -13,7 +13,7 @@ const GATE: &str = "[gate]\ncommand = [\"sh\", \"-c\", \"test $1 != 2 || test ! 
 const ONCE: &str = "sync fleet.toml --store store --key key.pub.pem --once";
 const RETRY: &str = "sync fleet.toml --store store --retry acme/shop";
 const FORGIVEN: &str = "acme/shop@stable: release 2 (version 2) was bad: `sh` ended with exit \
-                        status: 1: no answer; it is tried again\n";
+                        status: 1: no answer; it will be tried again\n";
 
 /// A host that went back from version 2, which it would not refuse now.
 fn went_back(more: &str) -> Sandbox {
@@ -64,11 +64,11 @@ fn a_running_sync_obeys_and_tells_it() {
     let address = line.rsplit_once("http://").unwrap().1;
     let address = address.trim_end_matches("/status").to_owned();
     let page = || request(&address, "GET", HOST);
-    while !page().contains("\"phase\": \"went-back\"") {}
+    until(|| page().contains("\"phase\": \"went-back\""));
     assert_eq!(sandbox.ok(&words(RETRY)), FORGIVEN);
     sync.line("release 2 (version 2) was bad: ");
     sync.line("release 2 (version 2) is healthy");
-    while !page().contains("\"phase\": \"healthy\"") {}
+    until(|| page().contains("\"phase\": \"healthy\""));
     let page = page();
     assert!(!page.contains("\"bad\""), "{page}");
     let forgiven = page.split_once("\"forgiven\": {").unwrap().1;
@@ -99,7 +99,7 @@ fn a_host_with_sync_inside_obeys() {
     assert_eq!(sandbox.ok(&words(RETRY)), FORGIVEN);
     host.line("sync: release 2 (version 2) was bad: ");
     host.line("sync: release 2 (version 2) is healthy");
-    while status(&request(&address, "GET", HOST)) != 202 {}
+    until(|| status(&request(&address, "GET", HOST)) == 202);
     host.end();
 }
 

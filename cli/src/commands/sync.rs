@@ -226,6 +226,9 @@ fn until_signal(own: &Own, sync: Sync, lines: &Arc<dyn Report>) -> Outcome {
             std::thread::sleep(PERIOD);
         };
         stop.tell();
+        if !signals.wait_for(&thread, &stop) {
+            return Ok(ExitCode::SUCCESS);
+        }
         joined(thread);
         lines.line(Level::Info, None, "the file was read again");
         let Some(opened) = reopened(own, next, &signals) else {

@@ -23,7 +23,11 @@ impl Follower {
         if !self.is_read {
             self.read(shared)?;
         }
-        self.obey(shared)?;
+        // A release on trial is not bad, so there is nothing to forgive. An order that cannot be
+        // read does not keep the gate from its work.
+        if self.known.trial.is_none() {
+            self.obey(shared)?;
+        }
         // A host goes back without a look at the registry.
         let goes_back = matches!(
             &self.known.trial,
@@ -141,7 +145,7 @@ impl Follower {
             Wait::Until(time) => format!("its wave begins at {time}"),
             Wait::For { host, said } => format!("`{host}` of an earlier wave: {said}"),
             Wait::Stopped { host, reason } => {
-                format!("`{host}` refused the release: {reason}; publish a newer one")
+                format!("`{host}` refused the release: {reason}; publish a newer one, or retry")
             }
         };
         if self.last_wait != text {

@@ -20,7 +20,7 @@ pub(super) fn order(config: &FleetConfig, state: &Path, named: &[String]) -> Res
         let verdict = order_retry(state, name, channel, version);
         let verdict = verdict.map_err(|error| order_failure(&error, &label))?;
         out!(
-            "{}: {}; it is tried again\n",
+            "{}: {}; it will be tried again\n",
             cell(&label),
             safe(&verdict.told())
         );

@@ -3,7 +3,6 @@
 //! The file has no name, and lies in the store's file system.
 
 use std::io::{self, Write as _};
-use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 
 use edgec_files::Unnamed;
@@ -29,11 +28,10 @@ pub(super) struct Assembled {
 impl Assembled {
     /// A path that leads to the file in this process.
     pub(super) fn path(&mut self) -> Result<PathBuf, PullError> {
-        let file = self.file.read().map_err(|source| PullError::Io {
+        self.file.path().map_err(|source| PullError::Io {
             path: self.folder.clone(),
             source,
-        })?;
-        Ok(PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())))
+        })
     }
 
     /// The error of an admission. The path of the file says nothing to users.
