@@ -145,7 +145,10 @@ impl Follower {
             Wait::Until(time) => format!("its wave begins at {time}"),
             Wait::For { host, said } => format!("`{host}` of an earlier wave: {said}"),
             Wait::Stopped { host, reason } => {
-                format!("`{host}` refused the release: {reason}; publish a newer one, or retry")
+                format!(
+                    "`{host}` refused the release: {reason}; publish a newer one, or try it again \
+                     there with --retry"
+                )
             }
         };
         if self.last_wait != text {
