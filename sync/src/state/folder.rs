@@ -23,7 +23,15 @@ pub struct StateFolder {
     path: PathBuf,
     folder: Folder,
     temporary: Folder,
-    _lock: File,
+    lock: File,
+}
+
+/// A process that was just started, such as a gate's command, may have the lock's descriptor until
+/// it runs its program. So closing it is not enough.
+impl Drop for StateFolder {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 /// Why the state cannot be read or written.
@@ -100,7 +108,7 @@ impl StateFolder {
             path: path.to_owned(),
             folder,
             temporary,
-            _lock: lock,
+            lock,
         };
         state.clear_orders()?;
         Ok(state)
