@@ -29,7 +29,7 @@ pub use self::admit::{AdmitOptions, Admitted, Fetched, Way};
 pub use self::attached::{Attached, AttachedKind};
 pub use self::copy::{Copied, CopyError};
 pub use self::decode::MalformedManifest;
-pub use self::files::{Beside, Demands, Taken};
+pub use self::files::{Beside, Demands, Taken, Vouched};
 pub use self::log::Traffic;
 pub use self::native::NativeEntry;
 pub use self::offer::{Offer, PortableEntry, Statements};

@@ -29,7 +29,7 @@ pub use self::content::{
     AdmitOptions, Admitted, Attached, AttachedKind, Beside, Copied, CopyError, Demands, Fetched,
     Layout, MalformedManifest, NativeEntry, Offer, PortableEntry, Progress, PullError, Push,
     PushArtifact, PushBase, PushError, Pushed, PushedDifference, PushedNative, Session, Statements,
-    Taken, Traffic, Unseen, Way, media,
+    Taken, Traffic, Unseen, Vouched, Way, media,
 };
 pub use self::error::RegistryError;
 pub use self::options::{ConnectOptions, Credentials, Retries, Timeouts};

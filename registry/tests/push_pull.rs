@@ -123,7 +123,7 @@ fn the_split_layout_is_found_by_tag_and_by_digest() {
     let offer = shop.open("v1").unwrap();
     assert_eq!(offer.digest(), pushed.digest);
     let mut component = Vec::new();
-    assert!(offer.fetch_component(&mut component, &Unseen).unwrap());
+    assert!(offer.fetch_component(&[], &mut component, &Unseen).unwrap());
     assert_eq!(component, COMPONENT);
     shop.pull("v1", &host, &policy).unwrap();
     // By the digest of the portable program: its index refers to it.
@@ -210,7 +210,7 @@ fn a_folder_gets_the_files_that_were_pushed() {
         (statements.release, statements.timestamp),
         (first.release, None)
     );
-    assert!(!offer.fetch_component(&mut Vec::new(), &Unseen).unwrap());
+    assert!(!offer.fetch_component(&[], &mut Vec::new(), &Unseen).unwrap());
     for native in offer.natives() {
         let taken = offer.take(native, None).unwrap();
         let file = shop::fetched(&taken).unwrap();

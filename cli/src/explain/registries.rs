@@ -230,6 +230,12 @@ pub(super) const SUBJECT: Subject = Subject {
             remedy: "`edgec push --component` pushes it.",
         },
         Explanation {
+            code: "pull-other-program",
+            what: "The portable program is not the one from which the signed artifacts were made.",
+            remedy: "Do not use it: nobody has signed it. Push the right one with `edgec push \
+                 --component`. Nothing was written.",
+        },
+        Explanation {
             code: "pull-same-file",
             what: "Two different files of one name travel with the artifacts.",
             remedy: "Pull one target at a time, into folders of their own. If one artifact has two \

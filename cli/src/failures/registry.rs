@@ -151,6 +151,8 @@ pub(crate) fn pull_failure(error: &PullError) -> Failure {
         PullError::Misplaced { .. } | PullError::Malformed { .. } => {
             rejected().hint("push it again with `edgec push`")
         }
+        PullError::OtherProgram { .. } => rejected()
+            .hint("a push or a mirror has replaced it: do not use it, and push the right one"),
         PullError::OtherBytes { .. } | PullError::Length { .. } | PullError::Compressed { .. } => {
             rejected()
                 .hint("do not use it: what is under the tag is not what was signed; push again")

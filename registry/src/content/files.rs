@@ -4,10 +4,12 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use edgec_artifact::Manifest;
+use edgec_artifact::{Manifest, Sha256Digest};
 use edgec_files::Unnamed;
 use edgec_store::verify_unnamed;
-use edgec_verifier::{Expected, TrustPolicy, UnixTime};
+use edgec_verifier::{
+    Expected, TrustPolicy, UnixTime, VerifiedRelease, verify_release, verify_timestamp,
+};
 
 use super::admit::{Asked, Chosen, Judged};
 use super::attached::AttachedKind;
@@ -76,7 +78,44 @@ impl Beside {
     }
 }
 
+/// What demands say about the release of an offer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Vouched {
+    /// Whether the policy accepts the release.
+    pub release: bool,
+    /// Whether the policy accepts its timestamp.
+    pub timestamp: bool,
+    /// The SHA-256 of the program that the release states, if the policy accepts the release.
+    pub program: Option<Sha256Digest>,
+}
+
 impl Offer {
+    /// Whether the policy accepts the release and its timestamp. Whether it demands them decides
+    /// [`Self::take`].
+    ///
+    /// # Errors
+    ///
+    /// [`PullError`], if they cannot be fetched.
+    pub fn vouched(&self, demands: &Demands<'_>) -> Result<Vouched, PullError> {
+        let Some(statements) = self.release()? else {
+            return Ok(Vouched::default());
+        };
+        let (policy, now) = (demands.policy, demands.now);
+        let verified = verify_release(&statements.release, policy, now).ok();
+        let expected = |it: &VerifiedRelease| it.check_expected(demands.expected).is_ok();
+        let Some(verified) = verified.filter(expected) else {
+            return Ok(Vouched::default());
+        };
+        let stamp = statements.timestamp.as_deref();
+        let is_newest = |it| verify_timestamp(it, &verified, policy, now).is_ok();
+        Ok(Vouched {
+            release: true,
+            timestamp: stamp.is_some_and(is_newest),
+            program: Some(verified.release.program.sha256),
+        })
+    }
+
     /// Takes an artifact. With demands, it is judged as far as that is possible without its image.
     ///
     /// # Errors
@@ -127,6 +166,13 @@ impl Taken<'_> {
     /// What the artifact states about itself.
     pub fn manifest(&self) -> &Manifest {
         &self.chosen.manifest
+    }
+
+    /// The SHA-256 of the program from which it was made, as its manifest states. `None` without
+    /// demands: nobody has vouched for it.
+    pub fn signed_program(&self) -> Option<Sha256Digest> {
+        let input = &self.chosen.manifest.source.input;
+        self.judged.as_ref().map(|_| input.sha256)
     }
 
     /// What travels with it.

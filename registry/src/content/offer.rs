@@ -10,6 +10,7 @@ use super::index::{Index, SPLIT_ENDING, is_index};
 use super::log::{Counted, Traffic};
 use super::manifest::Manifest;
 use super::native::NativeEntry;
+use super::portable::{OtherProgram, is_source};
 use super::progress::{Progress, Unseen};
 use super::pull_error::PullError;
 use super::session::Session;
@@ -275,15 +276,19 @@ impl Offer {
         })
     }
 
-    /// Writes the portable program: the bytes from which the artifacts were made. They are checked
-    /// against their digest in the registry only. Returns whether there is one. If there is an
-    /// error, what `into` got is of no use.
+    /// Writes the portable program: the bytes from which the artifacts were made. `signed` has the
+    /// SHA-256 of the program in each statement that was verified
+    /// ([`Taken::signed_program`](super::Taken::signed_program),
+    /// [`Vouched::program`](super::Vouched::program)). Without any, the bytes are checked against
+    /// their digest in the registry only. Returns whether there is a program. If there is an error,
+    /// what `into` got is of no use.
     ///
     /// # Errors
     ///
-    /// [`PullError`].
+    /// [`PullError`]; [`PullError::OtherProgram`] before anything of the program is fetched.
     pub fn fetch_component(
         &self,
+        signed: &[Sha256Digest],
         into: &mut dyn Write,
         progress: &dyn Progress,
     ) -> Result<bool, PullError> {
@@ -292,10 +297,22 @@ impl Offer {
         };
         let what = "the portable program";
         let manifest = self.manifest(portable.digest, portable.size, what)?;
-        let layer = manifest.layer_of(media::WASM);
-        let layer = layer.map_err(|source| PullError::Malformed {
+        let malformed = |source| PullError::Malformed {
             what: format!("{what} of {}", self.reference),
             source,
+        };
+        let layer = manifest.layer_of(media::WASM).map_err(malformed)?;
+        // The layer is the program as it is. The bytes that come are compared with this digest.
+        let found = descriptor::digest(layer).ok_or_else(|| {
+            let found = super::decode::quoted(&layer.digest);
+            malformed(MalformedManifest::Digest { found })
+        })?;
+        is_source(found, signed.iter().copied()).map_err(|error| {
+            let OtherProgram { found, wanted } = error;
+            PullError::OtherProgram {
+                found,
+                signed: wanted,
+            }
         })?;
         self.layer(layer, MAX_PROGRAM_LEN, what, into, progress)?;
         Ok(true)

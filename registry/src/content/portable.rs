@@ -95,6 +95,25 @@ impl Portable {
     }
 }
 
+/// A program from which the artifacts were not made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OtherProgram {
+    /// SHA-256 of the program.
+    pub(crate) found: Sha256Digest,
+    /// SHA-256 of the one from which they were made.
+    pub(crate) wanted: Sha256Digest,
+}
+
+/// Refuses a program that is not the one of each of these statements. A push compares it, and so
+/// does a pull that verifies.
+pub(crate) fn is_source(
+    found: Sha256Digest,
+    stated: impl IntoIterator<Item = Sha256Digest>,
+) -> Result<(), OtherProgram> {
+    let other = stated.into_iter().find(|it| *it != found);
+    other.map_or(Ok(()), |wanted| Err(OtherProgram { found, wanted }))
+}
+
 /// What a component imports and exports. `None` for a core module.
 fn component(program: &[u8]) -> Result<Option<Component>, PushError> {
     let not_wasm = |error: wasmparser::BinaryReaderError| PushError::NotWasm {

@@ -118,6 +118,17 @@ pub enum PullError {
         /// The signed digest.
         signed: Sha256Digest,
     },
+    /// The artifacts were made from another program than the one that the index lists. It was not
+    /// fetched.
+    #[error(
+        "the portable program has the SHA-256 {found}, and the artifacts were made from {signed}"
+    )]
+    OtherProgram {
+        /// The digest of the program.
+        found: Sha256Digest,
+        /// The digest in a signed manifest or in the signed release.
+        signed: Sha256Digest,
+    },
     /// What came is not as long as it should be.
     #[error("{what} has {found} bytes, and {wanted} were expected")]
     Length {
@@ -182,6 +193,7 @@ impl PullError {
             Self::NoFit { .. } | Self::NoTarget { .. } => "pull-no-fit",
             Self::Mixed { .. } => "pull-mixed",
             Self::Incomplete { .. } => "pull-incomplete",
+            Self::OtherProgram { .. } => "pull-other-program",
             Self::OtherBytes { .. } => "pull-other-bytes",
             Self::Length { .. } | Self::Compressed { .. } => "pull-damaged",
             Self::Verify { source, .. } => source.code(),

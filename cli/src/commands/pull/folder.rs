@@ -94,17 +94,22 @@ pub(super) fn run(arguments: &Arguments, reference: &Reference) -> Outcome {
         artifacts: Vec::new(),
         beside: BTreeMap::new(),
     };
+    let mut programs = Vec::new();
     for entry in &selected {
         let taken = offer.take(entry, demands.as_ref()).map_err(failed)?;
+        programs.extend(taken.signed_program());
         let of_target = selected.iter().filter(|it| it.target == entry.target);
         files.add(entry, &taken, of_target.count() == 1, &failed)?;
     }
+    let vouched = demands.as_ref().map(|it| offer.vouched(it));
+    let vouched = vouched.transpose().map_err(failed)?.unwrap_or_default();
+    programs.extend(vouched.program);
     files.add_release(offer.release().map_err(failed)?)?;
     if let Some(path) = &arguments.component {
         let digest = offer.component().map(|it| it.digest.to_string());
         let digest = digest.ok_or_else(|| no_component(reference))?;
         files.put(path.clone(), Wanted::Program, digest, |file| {
-            let fetched = offer.fetch_component(file, &steps);
+            let fetched = offer.fetch_component(&programs, file, &steps);
             fetched.map(|_| ()).map_err(failed)
         })?;
     }

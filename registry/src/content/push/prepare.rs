@@ -7,7 +7,7 @@ use edgec_verifier::describe_unsigned;
 
 use super::super::attached::Attached;
 use super::super::beside;
-use super::super::portable::Portable;
+use super::super::portable::{OtherProgram, Portable, is_source};
 use super::super::push_error::PushError;
 use super::artifact::Native;
 use super::release::ReleaseManifest;
@@ -159,9 +159,10 @@ fn portable<'p>(
     };
     let portable = Portable::new(program, push.created)?;
     let found = Sha256Digest::of(program);
-    let wanted = first.manifest.source.input.sha256;
-    if found != wanted {
-        return Err(PushError::OtherProgram { found, wanted });
-    }
+    let stated = [first.manifest.source.input.sha256];
+    is_source(found, stated).map_err(|error| {
+        let OtherProgram { found, wanted } = error;
+        PushError::OtherProgram { found, wanted }
+    })?;
     Ok(Some((portable, program)))
 }
