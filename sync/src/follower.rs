@@ -165,7 +165,14 @@ impl Follower {
                 self.failures = 0;
                 due
             }
-            Err(trouble) => self.fail(shared, now, &trouble),
+            Err(trouble) => {
+                let due = self.fail(shared, now, &trouble);
+                // The gate of a release does not wait until a newer one can be admitted.
+                match self.is_watching() && self.next_check > now {
+                    true => due.min(self.next_check),
+                    false => due,
+                }
+            }
         };
         self.status.know(&self.known);
         self.status.fail(trouble.as_ref());
@@ -192,6 +199,8 @@ impl Follower {
             let text = format!("{} [{}]", trouble.message, trouble.code);
             shared.report.line(level, Some(&self.label), &text);
         }
+        // What hangs may take longer than the pause.
+        let now = now.max(Instant::now());
         self.next_poll = now + Self::pause(shared, self.failures);
         self.next_poll
     }

@@ -124,6 +124,12 @@ impl Watch {
         self.answered
     }
 
+    /// How long it has lasted.
+    #[must_use]
+    pub fn lasts(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.begun)
+    }
+
     /// Takes a reading.
     pub fn take(&mut self, reading: Reading, now: Instant) -> Verdict {
         let since = |begin: Instant| now.saturating_duration_since(begin);

@@ -14,7 +14,7 @@ impl Follower {
     pub(super) fn judge(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Trouble> {
         if self.watch.is_some() && now < self.next_check {
             self.status.waits.clone_from(&self.not_judged);
-            return Ok(self.next_poll.min(self.next_check));
+            return Ok(self.watches_on(shared, now));
         }
         let Some(trial) = self.known.trial.clone() else {
             return Ok(now);
@@ -93,7 +93,15 @@ impl Follower {
     ) -> Result<Instant, Trouble> {
         self.keep(shared, before)?;
         self.next_check = now + self.every;
-        Ok(self.next_poll.min(self.next_check))
+        Ok(self.watches_on(shared, now))
+    }
+
+    /// When there is something to do again while the gate watches.
+    fn watches_on(&self, shared: &Shared, now: Instant) -> Instant {
+        match self.looks_while_it_watches(shared, now) {
+            true => self.next_poll.min(self.next_check),
+            false => self.next_check,
+        }
     }
 
     /// Goes back to the version before.

@@ -67,7 +67,7 @@ impl Follower {
                 }
                 Err(trouble) => {
                     if trouble.fault == Fault::Environment {
-                        shared.silent.failed(&place, now);
+                        shared.silent.failed(&place, now.max(Instant::now()));
                     }
                     if looked.is_err() {
                         looked = Err(trouble.at(&place));
@@ -119,7 +119,7 @@ impl Follower {
                 }
                 Err(trouble) => {
                     if trouble.fault == Fault::Environment {
-                        shared.silent.failed(&place, now);
+                        shared.silent.failed(&place, now.max(Instant::now()));
                     }
                     last = trouble.at(&place);
                 }

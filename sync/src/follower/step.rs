@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use edgec_store::Standing;
-use edgec_verifier::error_chain;
+use edgec_verifier::{UnixTime, error_chain};
 
 use super::{Follower, Shared};
 use crate::config::Period;
@@ -11,6 +11,11 @@ use crate::machine::{Next, Plan, Wait, Watched};
 use crate::report::Level;
 use crate::source::{Taken, Trouble, Wanted};
 use crate::state::{Stage, StateError};
+
+/// For so long, the gate watches a release without a look at the registry. Most gates have judged
+/// by then. One that takes longer must not hide newer releases and timestamps: the time is short
+/// against that for which timestamps hold.
+const UNDISTURBED: Duration = Duration::from_secs(600);
 
 impl Follower {
     /// Does what there is to do, and returns when there is something again.
@@ -28,28 +33,25 @@ impl Follower {
         if self.known.trial.is_none() {
             self.obey(shared)?;
         }
-        // A host goes back without a look at the registry.
-        let goes_back = matches!(
-            &self.known.trial,
-            Some(trial) if matches!(trial.stage, Stage::GoingBack { .. })
-        );
-        // A check of the gate does not wait for a registry either, once there was a look.
-        let checks = self.status.polls > 0
-            && now >= self.next_check
-            && matches!(&self.known.trial, Some(trial) if trial.stage == Stage::Watching);
-        if !goes_back && !checks && now >= self.next_poll {
+        self.status.wave = self.wave(&shared.host);
+        // Neither the gate nor the way back waits for a registry.
+        if self.judges(shared, now) {
+            self.status.waits = None;
+            return self.judge(shared, now);
+        }
+        let stage = self.known.trial.as_ref().map(|it| &it.stage);
+        if let Some(Stage::GoingBack { .. }) = stage {
+            self.status.waits = None;
+            return self.go_back(shared, now);
+        }
+        if now >= self.next_poll {
             self.tell(shared);
-            let looked = self.look(shared, now);
-            // A registry that fails does not stop the gate.
-            if self
-                .known
-                .trial
-                .as_ref()
-                .is_none_or(|it| it.stage == Stage::Admitting)
-            {
-                looked?;
-            } else if let Err(trouble) = looked {
-                self.fail(shared, now, &trouble);
+            match self.look(shared, now) {
+                // A registry that fails does not stop the gate.
+                Err(trouble) if self.is_watching() => {
+                    self.fail(shared, now, &trouble);
+                }
+                looked => looked?,
             }
         }
         let plan = self.plan(shared)?;
@@ -60,6 +62,42 @@ impl Follower {
             Next::Admit => self.admit(shared, now),
             Next::Watch => self.judge(shared, now),
             Next::GoBack => self.go_back(shared, now),
+        }
+    }
+
+    /// Whether the gate judges now, and the registry is not asked.
+    fn judges(&self, shared: &Shared, now: Instant) -> bool {
+        self.is_watching() && (self.is_local(now) || !self.looks_while_it_watches(shared, now))
+    }
+
+    /// Whether the gate watches a release.
+    pub(super) fn is_watching(&self) -> bool {
+        let trial = self.known.trial.as_ref();
+        trial.is_some_and(|it| it.stage == Stage::Watching)
+    }
+
+    /// Whether the registry is asked between two checks of the gate. A registry that answers slowly
+    /// holds up the next check, and so the way back from a bad release.
+    pub(super) fn looks_while_it_watches(&self, shared: &Shared, now: Instant) -> bool {
+        let Some(watch) = &self.watch else {
+            return false;
+        };
+        let is_long = watch.lasts(now) >= UNDISTURBED;
+        // If the newest timestamp ends, hosts stop the application.
+        let ends = Self::now(shared).is_ok_and(|now| {
+            let soon = now.checked_add(UNDISTURBED).unwrap_or(UnixTime::MAX);
+            let ends = self.known.expires;
+            ends.is_some_and(|ends| now < ends && ends <= soon)
+        });
+        is_long || ends || self.not_judged.is_some()
+    }
+
+    /// Whether a step at this time certainly asks no registry: it checks a release, or goes back.
+    pub(crate) fn is_local(&self, at: Instant) -> bool {
+        match self.known.trial.as_ref().map(|it| &it.stage) {
+            Some(Stage::GoingBack { .. }) => true,
+            Some(Stage::Watching) => self.watch.is_none() || at >= self.next_check,
+            _ => false,
         }
     }
 
@@ -113,6 +151,7 @@ impl Follower {
         self.status.version = current;
         let rollout = &self.config.rollout;
         let wave = self.wave(&shared.host);
+        // A look may have brought a newer release.
         self.status.wave = wave;
         let pauses = rollout.waves.iter().take(wave).map(|it| it.pause.get());
         let opens = pauses.fold(Duration::ZERO, Duration::saturating_add);
@@ -242,6 +281,9 @@ impl Follower {
         if !is_begun {
             let current = shared.shelf.current(&self.application)?;
             self.known.begin(current);
+            // They were about the release before.
+            self.watch = None;
+            self.not_judged = None;
             if self.probe.before() {
                 self.known.answered();
             }

@@ -5,6 +5,7 @@
 
 mod offers;
 mod retry;
+mod slow;
 mod world;
 
 use std::path::Path;

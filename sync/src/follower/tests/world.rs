@@ -65,6 +65,8 @@ pub(super) struct Machine {
     /// Whether the last change was made before that.
     pub(super) is_made: bool,
     pub(super) unhealthy: BTreeSet<u64>,
+    /// How often a place was asked.
+    pub(super) asked: u32,
     /// How often an index was read.
     pub(super) opened: u32,
     /// Whether the host that serves does not answer.
@@ -222,6 +224,7 @@ impl Source for Registry {
         place: &str,
         known: Option<Sha256Digest>,
     ) -> Result<Option<Box<dyn Offered>>, Trouble> {
+        self.1.lock().unwrap().asked += 1;
         let offering = self.0.places.lock().unwrap().get(place).cloned();
         match offering {
             None => Err(Trouble::environment("registry-absent", "it is not there")),
