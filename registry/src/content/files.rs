@@ -1,6 +1,7 @@
 //! Artifacts and what travels with them as files, for a pull without a store. Nothing is in memory
 //! as a whole, except for files that a policy reads.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -67,6 +68,9 @@ impl std::fmt::Debug for Taken<'_> {
 pub struct Beside {
     /// What it says it is.
     pub kind: AttachedKind,
+    /// Whether the demands cover it: the policy accepts it, or a provenance that the policy accepts
+    /// lists it. Always false without demands.
+    pub verified: bool,
     layer: Descriptor,
 }
 
@@ -127,13 +131,17 @@ impl Offer {
         demands: Option<&'o Demands<'o>>,
     ) -> Result<Taken<'o>, PullError> {
         let chosen = self.look_at(entry)?;
-        let judged = match demands {
-            None => None,
-            Some(demands) => Some((demands, self.judged_by(&chosen, demands)?)),
+        let (judged, accepted) = match demands {
+            None => (None, BTreeSet::new()),
+            Some(demands) => {
+                let (judged, accepted) = self.judged_by(&chosen, demands)?;
+                (Some((demands, judged)), accepted)
+            }
         };
         let beside = chosen.beside(|_| true)?.into_iter();
         let beside = beside.map(|(kind, layer)| Beside {
             kind,
+            verified: accepted.contains(&(kind, layer.digest.clone())),
             layer: layer.clone(),
         });
         Ok(Taken {
@@ -144,7 +152,12 @@ impl Offer {
         })
     }
 
-    fn judged_by(&self, chosen: &Chosen, demands: &Demands<'_>) -> Result<Judged, PullError> {
+    /// Judges an artifact. Also gives the layers beside it that count.
+    fn judged_by(
+        &self,
+        chosen: &Chosen,
+        demands: &Demands<'_>,
+    ) -> Result<(Judged, BTreeSet<(AttachedKind, String)>), PullError> {
         let mut expected = demands.expected.clone();
         if let Some(statements) = self.release()? {
             expected = expected.with_release(statements.release);
@@ -158,7 +171,9 @@ impl Offer {
             release: None,
             now: demands.now,
         };
-        self.judged(chosen, &asked, &expected)
+        let judged = self.judged(chosen, &asked, &expected)?;
+        let accepted = judged.accepted(chosen, &asked, &expected);
+        Ok((judged, accepted))
     }
 }
 
@@ -237,7 +252,7 @@ impl Taken<'_> {
         folder: &Path,
         progress: &dyn Progress,
     ) -> Result<(), PullError> {
-        let Beside { kind, layer } = beside;
+        let Beside { kind, layer, .. } = beside;
         let what = format!("{} for {}", kind.name(), self.chosen.fits());
         let read = self.judged.iter().flat_map(|(_, judged)| &judged.read);
         let mut read = read.filter(|(it, digest, _)| it == kind && *digest == layer.digest);

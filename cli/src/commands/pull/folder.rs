@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use edgec_artifact::{Manifest, Sha256Digest, check_name};
 use edgec_files::Unnamed;
 use edgec_registry::{
-    AttachedKind, Demands, NativeEntry, Offer, PullError, Reference, Statements, Taken,
+    AttachedKind, Demands, NativeEntry, Offer, PullError, Reference, Statements, Taken, Vouched,
 };
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ struct Report {
     verified: bool,
     artifacts: Vec<Artifact>,
     /// What travels with the artifacts.
-    files: Vec<String>,
+    files: Vec<Listed>,
     requests: u64,
     bytes_fetched: u64,
     #[serde(skip)]
@@ -55,6 +55,14 @@ struct Artifact {
     bytes: u64,
 }
 
+#[derive(Serialize)]
+struct Listed {
+    file: String,
+    /// Whether the key or the policy covers it. Absent if none was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<bool>,
+}
+
 /// The files that will be written. None of them has a name before all are complete.
 struct Files<'f> {
     folder: &'f Path,
@@ -68,6 +76,8 @@ struct File {
     wanted: Wanted,
     /// What its content is known by.
     digest: String,
+    /// Whether the key or the policy covers it, for all artifacts that it travels with.
+    verified: bool,
     content: Unnamed,
 }
 
@@ -104,11 +114,12 @@ pub(super) fn run(arguments: &Arguments, reference: &Reference) -> Outcome {
     let vouched = demands.as_ref().map(|it| offer.vouched(it));
     let vouched = vouched.transpose().map_err(failed)?.unwrap_or_default();
     programs.extend(vouched.program);
-    files.add_release(offer.release().map_err(failed)?)?;
+    files.add_release(offer.release().map_err(failed)?, &vouched)?;
     if let Some(path) = &arguments.component {
         let digest = offer.component().map(|it| it.digest.to_string());
         let digest = digest.ok_or_else(|| no_component(reference))?;
-        files.put(path.clone(), Wanted::Program, digest, |file| {
+        let verified = !programs.is_empty();
+        files.put(path.clone(), Wanted::Program, digest, verified, |file| {
             let fetched = offer.fetch_component(&programs, file, &steps);
             fetched.map(|_| ()).map_err(failed)
         })?;
@@ -176,7 +187,8 @@ impl Files<'_> {
                 _ => Wanted::Attestation,
             };
             let steps = self.steps;
-            self.put(path, wanted, file.digest().to_owned(), |into| {
+            let digest = file.digest().to_owned();
+            self.put(path, wanted, digest, file.verified, |into| {
                 let fetched = taken.fetch_beside(file, into, near, steps);
                 fetched.map_err(failed)
             })?;
@@ -184,7 +196,11 @@ impl Files<'_> {
         Ok(())
     }
 
-    fn add_release(&mut self, statements: Option<Statements>) -> Result<(), Failure> {
+    fn add_release(
+        &mut self,
+        statements: Option<Statements>,
+        vouched: &Vouched,
+    ) -> Result<(), Failure> {
         let first = self.artifacts.first().map(|(_, it, _)| it.name.clone());
         let (Some(statements), Some(name)) = (statements, first) else {
             return Ok(());
@@ -194,17 +210,23 @@ impl Files<'_> {
             release, timestamp, ..
         } = statements;
         let parts = [
-            ("release.json", Some(release)),
-            ("timestamp.json", timestamp),
+            ("release.json", Some(release), vouched.release),
+            ("timestamp.json", timestamp, vouched.timestamp),
         ];
-        for (ending, bytes) in parts {
+        for (ending, bytes, verified) in parts {
             let Some(bytes) = bytes else { continue };
             let path = self.folder.join(format!("{stem}.{ending}"));
             let digest = Sha256Digest::of(&bytes).to_string();
-            self.put(path.clone(), Wanted::Attestation, digest, |into| {
-                let written = into.write_all(&bytes);
-                written.map_err(|error| files::cannot("write", &path, &error))
-            })?;
+            self.put(
+                path.clone(),
+                Wanted::Attestation,
+                digest,
+                verified,
+                |into| {
+                    let written = into.write_all(&bytes);
+                    written.map_err(|error| files::cannot("write", &path, &error))
+                },
+            )?;
         }
         Ok(())
     }
@@ -227,9 +249,10 @@ impl Files<'_> {
         path: PathBuf,
         wanted: Wanted,
         digest: String,
+        verified: bool,
         fill: impl FnOnce(&mut Unnamed) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        match self.beside.get(&path) {
+        match self.beside.get_mut(&path) {
             Some(there) if there.digest != digest => {
                 let message = "two files of this name travel with the artifacts";
                 let failure = Failure::new(Exit::Rejected, "pull-same-file", message);
@@ -237,13 +260,17 @@ impl Files<'_> {
                     .about_safe(render::path(&path))
                     .hint("if they are about different artifacts, pull one target at a time"))
             }
-            Some(_) => Ok(()),
+            Some(there) => {
+                there.verified &= verified;
+                Ok(())
+            }
             None => {
                 let mut content = unnamed(near(edgec_files::folder_of(&path)))?;
                 fill(&mut content)?;
                 let file = File {
                     wanted,
                     digest,
+                    verified,
                     content,
                 };
                 self.beside.insert(path, file);
@@ -301,16 +328,34 @@ fn one_part(text: &str) -> Result<String, Failure> {
     }
 }
 
+impl Listed {
+    fn of((path, file): (&PathBuf, &File), is_verifying: bool) -> Self {
+        Self {
+            file: render::path(path),
+            verified: is_verifying.then_some(file.verified),
+        }
+    }
+
+    /// Whether it was verified, for people.
+    fn standing(&self) -> &'static str {
+        match self.verified {
+            Some(true) => " (verified)",
+            Some(false) => " (not verified)",
+            None => "",
+        }
+    }
+}
+
 impl Report {
     fn new(offer: &Offer, files: &Files<'_>, verified: bool) -> Self {
         let traffic = offer.traffic();
-        let artifacts = files.artifacts.iter();
+        let (artifacts, beside) = (files.artifacts.iter(), files.beside.iter());
         Self {
             reference: safe(&offer.reference().to_string()),
             digest: format!("sha256:{}", offer.digest()),
             verified,
             artifacts: artifacts.map(|(_, it, _)| it.clone()).collect(),
-            files: files.beside.keys().map(|it| render::path(it)).collect(),
+            files: beside.map(|it| Listed::of(it, verified)).collect(),
             requests: traffic.requests,
             bytes_fetched: traffic.fetched,
             fetched: super::fetched(traffic),
@@ -335,7 +380,7 @@ impl Report {
             ));
         }
         for file in &self.files {
-            text.push_str(&format!("{file}\n"));
+            text.push_str(&format!("{}{}\n", file.file, file.standing()));
         }
         text.push_str(&format!("  {}\n", self.fetched));
         if !self.verified {
@@ -369,7 +414,9 @@ mod tests {
         ] {
             let free = files.numbered(path.clone(), digest);
             assert_eq!(free, folder.path().join(name));
-            let put = files.put(free, Wanted::Attestation, digest.to_owned(), |_| Ok(()));
+            let put = files.put(free, Wanted::Attestation, digest.to_owned(), false, |_| {
+                Ok(())
+            });
             assert!(put.is_ok());
         }
     }

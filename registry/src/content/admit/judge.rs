@@ -3,7 +3,9 @@
 //! The envelope is judged alone first. The files beside an artifact can be long, so edgec fetches
 //! one only if the policy reads it and the verdict depends on it, or if it explains a warning.
 
-use edgec_artifact::{Release, Sha256Digest};
+use std::collections::BTreeSet;
+
+use edgec_artifact::{Attestation, ProvenanceClaims, Release, Sha256Digest};
 use edgec_verifier::{
     Expected, ProvenanceRefusal, TrustPolicy, UnixTime, VerifyError, verify_ahead,
 };
@@ -110,6 +112,47 @@ impl Offer {
 }
 
 impl Judged {
+    /// The layers that the policy accepts, by kind and digest. `given` is what a caller expected
+    /// before any of these files was read. A file counts if the policy would refuse the artifact
+    /// without it: another of its kind may have been read in vain. A bill of materials counts if a
+    /// provenance that counts lists it.
+    pub(crate) fn accepted(
+        &self,
+        chosen: &Chosen,
+        asked: &Asked<'_>,
+        given: &Expected,
+    ) -> BTreeSet<(AttachedKind, String)> {
+        let is_sbom = |kind| matches!(kind, CycloneDx | Spdx);
+        let mut accepted = BTreeSet::new();
+        let mut listed = Vec::new();
+        for (at, (kind, digest, bytes)) in self.read.iter().enumerate() {
+            if is_sbom(*kind) {
+                continue;
+            }
+            let others = self
+                .read
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != at);
+            let without = others.fold(given.clone(), |expected, (_, (kind, _, bytes))| {
+                kind.given(expected, bytes.clone())
+            });
+            if asked.judge(chosen, &without).is_ok() {
+                continue;
+            }
+            accepted.insert((*kind, digest.clone()));
+            if *kind == Provenance
+                && let Ok(attestation) = Attestation::decode(bytes)
+                && let Ok(claims) = ProvenanceClaims::decode(attestation.payload())
+            {
+                let sboms = claims.sboms.iter().map(|it| format!("sha256:{it}"));
+                listed.extend(sboms.flat_map(|it| [(CycloneDx, it.clone()), (Spdx, it)]));
+            }
+        }
+        accepted.extend(listed);
+        accepted
+    }
+
     /// Whether a file of this kind was read. One bill of materials is as good as another.
     fn has(&self, kind: AttachedKind) -> bool {
         let group = |kind| match kind {
