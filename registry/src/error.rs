@@ -122,6 +122,16 @@ pub enum RegistryError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// More manifests refer to one than edgec looks at. Each would be a request.
+    #[error("{place} lists more than {most} manifests that refer to sha256:{subject}")]
+    TooManyReferrers {
+        /// The repository.
+        place: String,
+        /// The digest of the manifest that they refer to, in lowercase hexadecimal.
+        subject: String,
+        /// The limit.
+        most: usize,
+    },
     /// An answer breaks the protocol.
     #[error("the answer of {place} makes no sense: {what}")]
     Answer {
@@ -210,6 +220,7 @@ impl RegistryError {
             Self::Digest { .. } => "registry-digest",
             Self::Size { .. } => "registry-size",
             Self::TooLong { .. } => "registry-too-long",
+            Self::TooManyReferrers { .. } => "registry-too-many",
             Self::Answer { .. } => "registry-answer",
             Self::Insecure { .. } => "registry-insecure",
             Self::OtherPlace { .. } => "registry-other-place",

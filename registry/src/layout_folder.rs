@@ -17,8 +17,7 @@ use edgec_artifact::Sha256Digest;
 
 use self::index::Index;
 use crate::checked::{
-    Incoming, MAX_MANIFEST_LEN, Outline, digest_of, fallback_tag, refers_to, require,
-    require_storable,
+    Incoming, MAX_MANIFEST_LEN, Outline, digest_of, fallback_tag, require, require_storable,
 };
 use crate::{BlobSource, Descriptor, RegistryError, Repository, Sent, StoredManifest, Which};
 
@@ -74,6 +73,23 @@ impl LayoutFolder {
             digest,
             media_type: media_type.unwrap_or_default(),
         })
+    }
+
+    /// Whether an entry has this subject, if it is sound. Layouts may list what they do not have,
+    /// and what is damaged or no manifest at all: only a referrer of the subject matters here.
+    fn says_to_refer(
+        &self,
+        digest: Sha256Digest,
+        subject: Sha256Digest,
+    ) -> Result<bool, RegistryError> {
+        match blobs::read(&self.folder, digest, MAX_MANIFEST_LEN) {
+            Ok(bytes) => {
+                let outline = bytes.and_then(|it| Outline::of(&it));
+                Ok(outline.is_some_and(|it| it.subject() == Some(subject)))
+            }
+            Err(RegistryError::TooLong { .. } | RegistryError::Layout { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Changes the index while no other process does.
@@ -169,15 +185,10 @@ impl Repository for LayoutFolder {
             if digest == subject || found.iter().any(|it| it.digest == candidate.digest) {
                 continue;
             }
-            match self.stored(digest, Some(&candidate)) {
-                Ok(manifest) if refers_to(&manifest, subject) => {
-                    candidate.annotations.remove(index::REF_NAME);
-                    found.push(candidate);
-                }
-                // Layouts may list what they do not have.
-                Ok(_) => {}
-                Err(error) if error.is_absence() => {}
-                Err(error) => return Err(error),
+            if self.says_to_refer(digest, subject)? {
+                self.stored(digest, Some(&candidate))?;
+                candidate.annotations.remove(index::REF_NAME);
+                found.push(candidate);
             }
         }
         Ok(found)

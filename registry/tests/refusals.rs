@@ -373,7 +373,9 @@ fn other_bytes_than_signed_are_named() {
     let error = mirror_error(|shop, _| with_layer(shop, 1, b"{}"));
     assert!(matches!(error, PullError::Envelope { .. }), "{error}");
     let error = mirror_error(|shop, _| with_layer(shop, 1, &vec![b' '; (1 << 22) + 1]));
-    assert!(matches!(error, PullError::Length { .. }), "{error}");
+    assert!(matches!(error, PullError::TooLong { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("takes at most"), "{text}");
     // The blob itself is not what its digest says.
     let error = mirror_error(|shop, _| {
         let index = shop.under("v1");

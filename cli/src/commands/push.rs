@@ -5,7 +5,7 @@ mod report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_registry::{Attached, Layout, Push, PushArtifact, PushBase, Reference};
+use edgec_registry::{Attached, Layout, Push, PushArtifact, PushBase, PushError, Reference};
 
 use self::report::Report;
 use crate::document;
@@ -110,7 +110,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     drop(steps);
     let pushed = pushed.map_err(|error| {
         let failure = push_failure(&error);
-        failure.or_about(&push.reference)
+        match (&error, &arguments.component) {
+            (PushError::NotWasm { .. } | PushError::OtherProgram { .. }, Some(path)) => {
+                failure.or_in_file(path)
+            }
+            _ => failure.or_about(&push.reference),
+        }
     })?;
     let report = Report::new(&push, pushed);
     document::answer(true, &report, arguments.format, Report::text);

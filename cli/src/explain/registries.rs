@@ -71,6 +71,12 @@ pub(super) const SUBJECT: Subject = Subject {
             remedy: "No manifest of edgec is so long. Check what the reference names.",
         },
         Explanation {
+            code: "registry-too-many",
+            what: "More manifests refer to one than edgec looks at.",
+            remedy: "edgec looks at 1024. It leaves none out in silence, because that one could be \
+                 a signature. Remove referrers that nobody needs, or copy with another tool.",
+        },
+        Explanation {
             code: "registry-answer",
             what: "An answer of the registry breaks the protocol.",
             remedy: "Check that the name is that of an OCI registry, and not of a web site or a proxy.",

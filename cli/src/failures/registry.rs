@@ -2,7 +2,7 @@
 
 use edgec_loader::store::AdmissionError;
 use edgec_registry::{CopyError, PullError, PushError, ReferenceError, RegistryError};
-use edgec_verifier::{ArtifactFileError, LoadModeError};
+use edgec_verifier::{ArtifactFileError, LoadModeError, ReleaseRefusal, VerifyError};
 
 use super::loader::store_failure;
 use super::verifier::{release_failure, verify_failure};
@@ -22,6 +22,7 @@ pub(crate) fn registry_failure(error: &RegistryError) -> Failure {
         RegistryError::Digest { .. }
         | RegistryError::Size { .. }
         | RegistryError::TooLong { .. }
+        | RegistryError::TooManyReferrers { .. }
         | RegistryError::Answer { .. }
         | RegistryError::OtherPlace { .. }
         | RegistryError::Descriptor { .. }
@@ -37,6 +38,9 @@ pub(crate) fn registry_failure(error: &RegistryError) -> Failure {
         } => "log in with `docker login` or `podman login`: edgec reads their configuration",
         RegistryError::Denied { .. } => {
             "these credentials do not allow it: log in as another user, or ask for the right"
+        }
+        RegistryError::Refused { status: 404, .. } => {
+            "check the name: the repository may have to be made first (docs/registries.md)"
         }
         RegistryError::Refused { .. } => "docs/registries.md says what each registry lacks",
         RegistryError::Unavailable { .. } | RegistryError::CutShort { .. } => {
@@ -75,6 +79,11 @@ pub(crate) fn registry_failure(error: &RegistryError) -> Failure {
     failure.hint(hint)
 }
 
+/// What to do if the portable program is a text. Artifacts state the digest of what `edgec build`
+/// has read, so the binary form of the same text is another program.
+const NOT_WASM: &str = "a registry has the binary form: `wasm-tools parse` makes it from a text. \
+                        Build the artifacts from that file, and name it";
+
 /// Why artifacts are not pushed.
 pub(crate) fn push_failure(error: &PushError) -> Failure {
     let rejected = || Failure::rejected(error.code(), error);
@@ -94,9 +103,7 @@ pub(crate) fn push_failure(error: &PushError) -> Failure {
             rejected().hint("push each application and version under a tag of its own")
         }
         PushError::SameTarget { .. } => rejected().hint("name one artifact for each target"),
-        PushError::NotWasm { .. } => {
-            rejected().hint("name the program in binary form, as `edgec build` has read it")
-        }
+        PushError::NotWasm { .. } => rejected().hint(NOT_WASM),
         PushError::OtherProgram { .. } => {
             rejected().hint("name the file from which `edgec build` made the artifacts")
         }
@@ -132,8 +139,14 @@ pub(crate) fn pull_failure(error: &PullError) -> Failure {
     let rejected = || Failure::rejected(error.code(), error);
     match error {
         PullError::Registry(error) => registry_failure(error),
-        PullError::Verify { fits, source } => verify_failure(source).or_about(fits),
-        PullError::Release(source) => release_failure(source),
+        PullError::Verify { fits, source } => {
+            let failure = verify_failure(source).or_about(fits);
+            match source {
+                VerifyError::Release(source) => unreleased(failure, source),
+                _ => failure,
+            }
+        }
+        PullError::Release(source) => unreleased(release_failure(source), source),
         PullError::Admission(error) => admission_failure(error),
         PullError::NotEdgec { .. } => rejected().hint("`edgec push` writes what this verb reads"),
         PullError::NoNatives { .. } => rejected()
@@ -148,7 +161,7 @@ pub(crate) fn pull_failure(error: &PullError) -> Failure {
         PullError::NoTarget { .. } => rejected().hint("`edgec targets` lists the names of targets"),
         PullError::Mixed { .. } | PullError::Incomplete { .. } => rejected()
             .hint("a push or a mirror has mixed two releases: push all artifacts of one again"),
-        PullError::Misplaced { .. } | PullError::Malformed { .. } => {
+        PullError::Misplaced { .. } | PullError::Malformed { .. } | PullError::TooLong { .. } => {
             rejected().hint("push it again with `edgec push`")
         }
         PullError::OtherProgram { .. } => rejected()
@@ -165,6 +178,19 @@ pub(crate) fn pull_failure(error: &PullError) -> Failure {
             }
         }
         _ => rejected(),
+    }
+}
+
+/// A pull takes the release and its timestamp from the reference: it has no options for them.
+fn unreleased(failure: Failure, error: &ReleaseRefusal) -> Failure {
+    match error {
+        ReleaseRefusal::NoRelease => {
+            failure.hint("push it with its release: `edgec push --release FILE`")
+        }
+        ReleaseRefusal::NoTimestamp => {
+            failure.hint("push it with its timestamp: `edgec push --release FILE --timestamp FILE`")
+        }
+        _ => failure,
     }
 }
 
@@ -194,6 +220,27 @@ pub(crate) fn copy_failure(error: &CopyError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A pull has no option for a release.
+    #[test]
+    fn a_pull_without_a_release_names_the_push() {
+        let hint = |failure: Failure| serde_json::to_value(&failure).unwrap()["hint"].to_string();
+        for (error, option) in [
+            (ReleaseRefusal::NoRelease, "edgec push --release"),
+            (ReleaseRefusal::NoTimestamp, "--timestamp"),
+        ] {
+            let hint = hint(pull_failure(&PullError::Release(error)));
+            assert!(
+                hint.contains("push it with") && hint.contains(option),
+                "{hint}"
+            );
+        }
+        let error = PullError::Verify {
+            fits: "x86_64 (edge)".to_owned(),
+            source: VerifyError::Release(ReleaseRefusal::NoRelease),
+        };
+        assert!(hint(pull_failure(&error)).contains("edgec push --release"));
+    }
 
     /// `--plain-http` allows addresses without TLS, and nothing else: a registry could name a file
     /// of this machine.

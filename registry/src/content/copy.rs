@@ -39,6 +39,16 @@ pub enum CopyError {
         /// The limit.
         most: usize,
     },
+    /// A manifest lists a longer blob than edgec copies.
+    #[error("the blob {digest} has {found} bytes, and edgec copies at most {most} of its kind")]
+    TooLong {
+        /// Its digest.
+        digest: String,
+        /// The length that the manifest states, in bytes.
+        found: u64,
+        /// The limit, in bytes.
+        most: u64,
+    },
     /// The target has a digest. A copy has the digest of its source.
     #[error("the target has a digest, which a copy cannot choose: {found}")]
     OtherDigest {
@@ -52,7 +62,10 @@ impl CopyError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Registry(error) => error.code(),
-            Self::Malformed { .. } | Self::TooDeep { .. } | Self::TooMany { .. } => "copy-manifest",
+            Self::Malformed { .. }
+            | Self::TooDeep { .. }
+            | Self::TooMany { .. }
+            | Self::TooLong { .. } => "copy-manifest",
             Self::OtherDigest { .. } => "push-digest",
         }
     }

@@ -19,7 +19,7 @@ pub(crate) const SLACK: u64 = 1 << 20;
 ///
 /// # Errors
 ///
-/// [`PullError::Length`] if it is longer, whether it says so or not.
+/// [`PullError::TooLong`] if it is longer, whether it says so or not.
 pub(crate) fn decompressed(
     place: &Counted,
     layer: &Descriptor,
@@ -29,10 +29,10 @@ pub(crate) fn decompressed(
     into: &mut dyn Write,
     progress: &dyn Progress,
 ) -> Result<(), PullError> {
-    let too_long = |found| PullError::Length {
+    let too_long = |found| PullError::TooLong {
         what: what.to_owned(),
         found,
-        wanted: most,
+        most,
     };
     if layer.size > most.saturating_add(SLACK) {
         return Err(too_long(layer.size));

@@ -131,10 +131,10 @@ fn whole(wanted: &Wanted<'_>, into: &mut Unnamed) -> Result<(), PullError> {
     // Compressed bytes are hardly longer than the image, whatever it holds.
     let most = wanted.image.length.saturating_add(SLACK);
     if layer.size > most {
-        return Err(PullError::Length {
+        return Err(PullError::TooLong {
             what: what(),
             found: layer.size,
-            wanted: most,
+            most,
         });
     }
     wanted.progress.step(&format!("fetching {}", what()));

@@ -372,10 +372,10 @@ impl Offer {
         progress: &dyn Progress,
     ) -> Result<(), PullError> {
         if layer.size > most {
-            return Err(PullError::Length {
+            return Err(PullError::TooLong {
                 what: what.to_owned(),
                 found: layer.size,
-                wanted: most,
+                most,
             });
         }
         Ok(self.place.blob(layer, into, progress)?)

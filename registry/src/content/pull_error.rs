@@ -136,8 +136,18 @@ pub enum PullError {
         what: String,
         /// Length in bytes; one more than expected if more came.
         found: u64,
-        /// The length that was signed, or that is the limit.
+        /// The length that was signed.
         wanted: u64,
+    },
+    /// Something is longer than edgec takes, as the place says or as it comes.
+    #[error("{what} has {found} bytes, and edgec takes at most {most}")]
+    TooLong {
+        /// What it is.
+        what: String,
+        /// Length in bytes.
+        found: u64,
+        /// The limit, in bytes.
+        most: u64,
     },
     /// What came cannot be decompressed.
     #[error("{what} cannot be decompressed")]
@@ -195,7 +205,7 @@ impl PullError {
             Self::Incomplete { .. } => "pull-incomplete",
             Self::OtherProgram { .. } => "pull-other-program",
             Self::OtherBytes { .. } => "pull-other-bytes",
-            Self::Length { .. } | Self::Compressed { .. } => "pull-damaged",
+            Self::Length { .. } | Self::TooLong { .. } | Self::Compressed { .. } => "pull-damaged",
             Self::Verify { source, .. } => source.code(),
             Self::Release(error) => error.code(),
             Self::Envelope { .. } => "layout",

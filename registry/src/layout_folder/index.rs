@@ -58,7 +58,10 @@ pub(super) fn is_layout(folder: &Path) -> Result<bool, RegistryError> {
 /// Makes the folder a layout, unless it is one. A folder with something else is refused: nothing of
 /// it would be lost, but no one would expect these files there.
 pub(super) fn make(folder: &Path) -> Result<(), RegistryError> {
+    let mut folders = NewFolders::default();
     if is_layout(folder)? {
+        make_blobs(folder, &mut folders)?;
+        folders.keep();
         return Ok(());
     }
     if let Ok(mut entries) = folder.read_dir()
@@ -67,10 +70,7 @@ pub(super) fn make(folder: &Path) -> Result<(), RegistryError> {
         let what = "the folder has other files; name an empty or new one".to_owned();
         return Err(damaged(folder, what));
     }
-    let blobs = folder.join("blobs").join("sha256");
-    let mut folders = NewFolders::default();
-    let made = folders.make(&blobs, FolderKind::Outputs);
-    made.map_err(|error| io(&blobs, error))?;
+    make_blobs(folder, &mut folders)?;
     // The marker comes last: with it, the folder is a layout.
     let empty = Index {
         schema_version: 2,
@@ -81,6 +81,27 @@ pub(super) fn make(folder: &Path) -> Result<(), RegistryError> {
     put_if_absent(&folder.join("oci-layout"), LAYOUT.as_bytes())?;
     folders.keep();
     Ok(())
+}
+
+/// Makes the folders of blobs, unless they are there. A layout without blobs is valid. One of
+/// another user could have a link in their place, to a folder of which nobody thinks.
+fn make_blobs(folder: &Path, folders: &mut NewFolders) -> Result<(), RegistryError> {
+    let blobs = folder.join("blobs");
+    let of_kind = blobs.join("sha256");
+    for path in [&blobs, &of_kind] {
+        match path.symlink_metadata() {
+            Ok(found) if found.is_symlink() => {
+                let what = "it is a symbolic link, and edgec writes through none".to_owned();
+                return Err(damaged(path, what));
+            }
+            Ok(found) if !found.is_dir() => {
+                return Err(damaged(path, "it is not a folder".to_owned()));
+            }
+            _ => {}
+        }
+    }
+    let made = folders.make(&of_kind, FolderKind::Outputs);
+    made.map_err(|error| io(&of_kind, error))
 }
 
 /// What a crash while making a layout leaves, or another process just makes.

@@ -133,6 +133,65 @@ fn referrers_are_entries_or_under_the_fallback_tag() {
     assert_eq!(layout.referrers(Sha256Digest([1; 32])).unwrap(), []);
 }
 
+/// Other programs share the folder, and one of them may be careless.
+#[test]
+fn an_entry_that_is_no_referrer_does_not_matter() {
+    let case = Case::new();
+    let layout = &case.layout;
+    let subject = Sha256Digest::of(b"{}");
+    layout.put_manifest(Some("v1"), INDEX, b"{}").unwrap();
+    let referrer = format!(r#"{{"subject":{{"digest":"sha256:{subject}"}}}}"#).into_bytes();
+    layout.put_manifest(None, MANIFEST, &referrer).unwrap();
+    layout
+        .note_referrer(subject, &descriptor(&referrer))
+        .unwrap();
+    for bytes in [&b"damaged"[..], b"not JSON", b"short", b"long", b"folder"] {
+        layout.put_manifest(None, MANIFEST, bytes).unwrap();
+        let mut entry = descriptor(bytes);
+        entry.size += u64::from(bytes == b"short");
+        layout.note_referrer(subject, &entry).unwrap();
+    }
+    fs::write(case.blob_path(b"damaged"), b"other").unwrap();
+    fs::write(case.blob_path(b"long"), vec![b' '; (4 << 20) + 1]).unwrap();
+    fs::remove_file(case.blob_path(b"folder")).unwrap();
+    fs::create_dir(case.blob_path(b"folder")).unwrap();
+    assert_eq!(layout.referrers(subject).unwrap(), [descriptor(&referrer)]);
+    // What says that it refers to the subject must be sound.
+    let damaged = format!("{} ", String::from_utf8_lossy(&referrer));
+    fs::write(case.blob_path(&referrer), damaged).unwrap();
+    let error = layout.referrers(subject).unwrap_err();
+    assert_eq!(error.code(), "registry-digest");
+}
+
+/// A layout from another user could lead a push to any folder.
+#[test]
+fn a_folder_of_blobs_elsewhere_is_not_written_to() {
+    for name in ["blobs", "blobs/sha256"] {
+        let case = Case::new();
+        let elsewhere = case.folder.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        let write = |it: &LayoutFolder| it.put_manifest(Some("v1"), INDEX, b"{}");
+        write(&case.layout).unwrap();
+        fs::remove_dir_all(case.path(name)).unwrap();
+        // Without it, a layout is valid.
+        write(&case.layout).unwrap();
+        assert!(case.blob_path(b"{}").is_file());
+        for is_layout in [true, false] {
+            if !is_layout {
+                fs::remove_file(case.path("oci-layout")).unwrap();
+            }
+            fs::remove_dir_all(case.path(name)).unwrap();
+            std::os::unix::fs::symlink(&elsewhere, case.path(name)).unwrap();
+            let error = write(&case.layout).unwrap_err();
+            assert_eq!(error.code(), "registry-layout");
+            assert!(error.to_string().contains("symbolic link"), "{error}");
+            assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+            fs::remove_file(case.path(name)).unwrap();
+            fs::create_dir(case.path(name)).unwrap();
+        }
+    }
+}
+
 #[test]
 fn damaged_content_is_named() {
     let case = Case::new();

@@ -28,6 +28,8 @@ pub(super) struct Asked<'a> {
     pub(super) what: &'a str,
     /// What the registry was to do, such as `give tag v1`.
     pub(super) request: &'a str,
+    /// Whether it was to change something.
+    pub(super) is_write: bool,
     /// Whether credentials were sent.
     pub(super) has_credentials: bool,
     /// The idle time.
@@ -120,7 +122,8 @@ pub(super) async fn refusal(response: &mut Response, asked: Asked<'_>) -> Failur
             had_credentials: asked.has_credentials,
             message,
         },
-        StatusCode::NOT_FOUND => RegistryError::Absent {
+        // A repository that does not exist has no place for what is sent.
+        StatusCode::NOT_FOUND if !asked.is_write => RegistryError::Absent {
             place,
             what: asked.what.to_owned(),
         },

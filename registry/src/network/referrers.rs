@@ -18,10 +18,11 @@ use crate::headers::link::next_page;
 use crate::retry::Backoff;
 use crate::{Descriptor, RegistryError, StoredManifest, Which};
 
-/// How many pages of a list are read.
-const MAX_PAGES: usize = 16;
-/// How many entries are looked at. Each is a request.
-const MAX_ENTRIES: usize = 256;
+/// How many pages of a list are read. Some registries give ten entries a page.
+const MAX_PAGES: usize = 128;
+/// How many entries are looked at. Each is a request. A longer list is an error: what it leaves out
+/// could be a signature.
+const MAX_ENTRIES: usize = 1024;
 /// How often the fallback tag is written, if other hosts write it at the same time.
 const MAX_WRITES: usize = 5;
 
@@ -55,14 +56,25 @@ impl NetworkRepository {
                 None => Vec::new(),
             },
         };
+        if candidates.len() > MAX_ENTRIES {
+            return Err(self.too_many(subject));
+        }
         let mut found: Vec<Descriptor> = Vec::new();
-        for candidate in candidates.into_iter().take(MAX_ENTRIES) {
+        for candidate in candidates {
             let known = found.iter().any(|it| it.digest == candidate.digest);
             if !known && self.is_referrer(&candidate, subject).await? {
                 found.push(candidate);
             }
         }
         Ok(found)
+    }
+
+    fn too_many(&self, subject: Sha256Digest) -> RegistryError {
+        RegistryError::TooManyReferrers {
+            place: self.place(),
+            subject: subject.to_string(),
+            most: MAX_ENTRIES,
+        }
     }
 
     /// Whether an entry refers to the subject. A registry may have resolved the fallback tag to
@@ -109,11 +121,12 @@ impl NetworkRepository {
             self.has_referrers.store(true, Ordering::Relaxed);
             entries.extend(list.entries());
             match next_page(&headers, &at) {
-                Some(next) if entries.len() < MAX_ENTRIES => url = next,
-                _ => break,
+                _ if entries.len() > MAX_ENTRIES => break,
+                Some(next) => url = next,
+                None => return Ok(Some(entries)),
             }
         }
-        Ok(Some(entries))
+        Err(self.too_many(subject))
     }
 
     async fn read_page(&self, ask: &Ask<'_>) -> Result<(HeaderMap, Url, Vec<u8>), RegistryError> {

@@ -8,7 +8,7 @@ use url::Url;
 use super::NetworkRepository;
 use super::answer::{self, Asked};
 use super::body::Content;
-use super::failure::{Failure, after};
+use super::failure::{Failure, after, host_of};
 use super::token::Authorization;
 use crate::RegistryError;
 use crate::checked::shown;
@@ -136,7 +136,13 @@ impl NetworkRepository {
             if expected.contains(&status) {
                 return Ok(Answer { response });
             }
-            return Err(self.refusal(ask, &mut response, had_credentials).await);
+            // Another host, to which the registry has sent on, is named itself.
+            let place = match is_home {
+                true => self.place(),
+                false => shown(&host_of(&url)),
+            };
+            let refusal = self.refusal(ask, &place, &mut response, had_credentials);
+            return Err(refusal.await);
         }
         Err(Failure::Final(RegistryError::Answer {
             place: self.place(),
@@ -144,11 +150,18 @@ impl NetworkRepository {
         }))
     }
 
-    async fn refusal(&self, ask: &Ask<'_>, response: &mut Response, login: bool) -> Failure {
+    async fn refusal(
+        &self,
+        ask: &Ask<'_>,
+        place: &str,
+        response: &mut Response,
+        login: bool,
+    ) -> Failure {
         let asked = Asked {
-            place: &self.place(),
+            place,
             what: &ask.what,
             request: &ask.request,
+            is_write: !matches!(ask.method, Method::GET | Method::HEAD),
             has_credentials: login,
             idle: self.client.options.timeouts.idle,
         };

@@ -177,6 +177,7 @@ impl NetworkRepository {
                     place: &place,
                     what: "token",
                     request: "give a token",
+                    is_write: false,
                     has_credentials,
                     idle,
                 },

@@ -145,7 +145,9 @@ impl NetworkRepository {
         match self.ask(&ask, &expected).await {
             Ok(answer) => Ok(answer.status() == StatusCode::CREATED),
             // The other repository may be closed to this host.
-            Err(RegistryError::Denied { .. } | RegistryError::Absent { .. }) => Ok(false),
+            Err(RegistryError::Denied { .. } | RegistryError::Refused { status: 404, .. }) => {
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }
@@ -288,7 +290,9 @@ impl NetworkRepository {
 fn forgotten(failure: Failure) -> Failure {
     match failure {
         Failure::Final(
-            error @ (RegistryError::Absent { .. } | RegistryError::Refused { status: 416, .. }),
+            error @ RegistryError::Refused {
+                status: 404 | 416, ..
+            },
         ) => Failure::again(error),
         failure => failure,
     }

@@ -208,6 +208,9 @@ fn credentials_do_not_follow_to_another_host() {
         .unwrap_err();
     assert_eq!(error.code(), "registry-denied");
     assert!(!has_secret(&other));
+    // It is the other host that refuses, and no login at the registry helps.
+    let said = format!("{} denied access (HTTP 401, without", other.address);
+    assert!(error.to_string().starts_with(&said), "{error}");
     // Nor do they go where an upload is sent.
     let place = format!("http://{}/v2/shop/blobs/uploads/1", other.address);
     let started = Fault::Status(202, vec![("Location", place)], String::new());

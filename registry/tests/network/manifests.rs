@@ -167,6 +167,26 @@ fn a_refusal_says_why() {
     assert_eq!(error.code(), "registry-answer");
 }
 
+/// Some registries make no repository by themselves.
+#[test]
+fn a_repository_that_does_not_exist_takes_nothing() {
+    let body = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"no such repository"}]}"#;
+    let fake = Fake::start();
+    for (method, part) in [("PUT", "manifests"), ("POST", "uploads")] {
+        fake.once(method, part, Fault::Status(404, vec![], body.to_owned()));
+    }
+    let repository = open(&fake, &options());
+    let error = repository.put_manifest(Some("v1"), MANIFEST, b"{}");
+    let said =
+        "refused to take the manifest of tag v1 (HTTP 404): NAME_UNKNOWN, no such repository";
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains(said), "{text}");
+    let source = edgec_registry::BlobSource::Bytes(b"content");
+    let error = repository.put_blob(&descriptor(b"content"), &source);
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("refused to take blob sha256:"), "{text}");
+}
+
 #[test]
 fn referrers_are_listed_under_a_tag_where_there_is_no_api() {
     let fake = Fake::start();
@@ -216,6 +236,54 @@ fn entries_with_another_subject_are_left_out() {
         }
         assert_eq!(repository.referrers(subject).unwrap(), [entry(&ours)]);
     }
+}
+
+/// What is left out could be the signature that a host asks for.
+#[test]
+fn more_referrers_than_edgec_looks_at_are_an_error() {
+    let subject = Sha256Digest::of(b"subject");
+    let ours = referrer(subject, "ours");
+    let named = entry(&ours);
+    let gone = entry(b"gone");
+    for (length, is_too_long) in [(300, false), (1024, false), (1025, true)] {
+        let mut entries = vec![&gone; length];
+        entries[length - 1] = &named;
+        for has_api in [false, true] {
+            let fake = Fake::start();
+            let repository = open(&fake, &options());
+            repository.put_manifest(None, MANIFEST, &ours).unwrap();
+            let name = match has_api {
+                false => format!("sha256-{subject}"),
+                true => format!("referrers-sha256:{subject}"),
+            };
+            fake.put_manifest(&name, INDEX, &list(&entries));
+            if has_api {
+                fake.has_referrers();
+            }
+            match repository.referrers(subject) {
+                Ok(found) => assert!(!is_too_long && found == [entry(&ours)]),
+                Err(error) => {
+                    assert!(is_too_long, "{error}");
+                    assert_eq!(error.code(), "registry-too-many");
+                }
+            }
+        }
+    }
+}
+
+/// A list whose pages never end.
+#[test]
+fn pages_of_referrers_end() {
+    let fake = Fake::start();
+    let link = "</v2/shop/referrers/next>; rel=\"next\"".to_owned();
+    let headers = vec![("Content-Type", INDEX.to_owned()), ("Link", link)];
+    let empty = String::from_utf8(list(&[])).unwrap();
+    fake.times(500, "GET", "referrers", Fault::Status(200, headers, empty));
+    let error = open(&fake, &options())
+        .referrers(Sha256Digest::of(b"subject"))
+        .unwrap_err();
+    assert_eq!(error.code(), "registry-too-many");
+    assert_eq!(fake.requests().len(), 128);
 }
 
 #[test]

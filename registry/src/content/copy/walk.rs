@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use edgec_artifact::Sha256Digest;
-use tempfile::NamedTempFile;
+use edgec_artifact::{MAX_ARTIFACT_LEN, Sha256Digest};
+use edgec_files::Unnamed;
 
+use super::super::attached::AttachedKind;
 use super::super::decode::MalformedManifest;
+use super::super::decompressed::SLACK;
 use super::super::index::{Index, is_index};
 use super::super::log::{Counted, Traffic};
 use super::super::manifest::Manifest;
 use super::super::progress::{Progress, Unseen};
-use super::super::{decode, descriptor};
+use super::super::{decode, descriptor, media};
 use super::{Copied, CopyError, named};
 use crate::{BlobSource, Descriptor, RegistryError, Sent, StoredManifest, Which};
 
@@ -18,6 +20,24 @@ use crate::{BlobSource, Descriptor, RegistryError, Sent, StoredManifest, Which};
 const MAX_DEPTH: usize = 8;
 /// How many manifests a reference may have below it.
 const MAX_MANIFESTS: usize = 8192;
+
+/// The longest blob that is copied, in bytes (4 GiB), if nothing more is known of its kind.
+const MAX_BLOB_LEN: u64 = 4 << 30;
+
+/// The longest blob of a kind that is copied, in bytes. It comes whole into a temporary file, and
+/// the manifest that states its length is not signed.
+fn longest(media_type: &str) -> u64 {
+    let mut kinds = AttachedKind::ALL.into_iter();
+    let attached = kinds.find(|it| it.media_type() == media_type);
+    match (media_type, attached) {
+        // Compressed bytes are hardly longer than their content.
+        (media::IMAGE | media::DIFFERENCE | media::DEBUG, _) => {
+            MAX_ARTIFACT_LEN.saturating_add(SLACK)
+        }
+        (_, Some(kind)) => kind.limit(),
+        _ => MAX_BLOB_LEN,
+    }
+}
 
 /// A copy under way.
 pub(super) struct Walk<'a> {
@@ -186,6 +206,14 @@ impl<'a> Walk<'a> {
         if !self.blobs.insert(digest) {
             return Ok(());
         }
+        let most = longest(&blob.media_type);
+        if blob.size > most {
+            return Err(CopyError::TooLong {
+                digest: decode::quoted(&blob.digest),
+                found: blob.size,
+                most,
+            });
+        }
         self.progress.step(&format!("copying {}", blob.digest));
         if self.target.has_blob(blob)? {
             self.copied.count(Sent::Existed);
@@ -197,13 +225,18 @@ impl<'a> Walk<'a> {
             self.copied.mounted += 1;
             return Ok(());
         }
+        let folder = std::env::temp_dir();
         let failed = |source| RegistryError::Io {
-            path: std::env::temp_dir(),
+            path: folder.clone(),
             source,
         };
-        let mut file = NamedTempFile::new().map_err(failed)?;
-        self.source.blob(blob, file.as_file_mut(), self.progress)?;
-        let content = BlobSource::File(file.path().to_owned());
+        let mut file = Unnamed::new_in(&folder).map_err(failed)?;
+        let fetched = self.source.blob(blob, &mut file, self.progress);
+        fetched.map_err(|error| match error {
+            RegistryError::Sink(source) => failed(source),
+            error => error,
+        })?;
+        let content = BlobSource::File(file.path().map_err(failed)?);
         let sent = self.target.put_blob(blob, &content, &Unseen)?;
         self.copied.count(sent);
         Ok(())
@@ -212,9 +245,48 @@ impl<'a> Walk<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::media;
     use super::*;
     use crate::layout_folder::LayoutFolder;
+
+    /// A manifest with one foreign layer of this stated length, and a folder that has it.
+    fn with_layer(source: &Counted, size: u64) -> Descriptor {
+        let config = Descriptor::of_bytes(media::EMPTY, descriptor::EMPTY_CONFIG);
+        let content = BlobSource::Bytes(descriptor::EMPTY_CONFIG);
+        source.put_blob(&config, &content, &Unseen).unwrap();
+        let mut layer = Descriptor::of_bytes("application/x-tar", b"layer");
+        let content = BlobSource::Bytes(b"layer");
+        source.put_blob(&layer, &content, &Unseen).unwrap();
+        layer.size = size;
+        let manifest = Manifest::of_kind(media::NATIVE, vec![layer]).encode();
+        source
+            .put_manifest(None, media::MANIFEST, &manifest)
+            .unwrap();
+        Descriptor::of_bytes(media::MANIFEST, &manifest)
+    }
+
+    /// A registry can state any length, and send as much.
+    #[test]
+    fn a_blob_that_is_longer_than_any_is_not_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name| Counted::new(Box::new(LayoutFolder::new(folder.path().join(name))));
+        let (source, target) = (place("source"), place("target"));
+        for size in [5, MAX_BLOB_LEN + 1, 1 << 50, u64::MAX] {
+            let entry = with_layer(&source, size);
+            let mut walk = Walk::new(&source, &target, &Unseen);
+            let found = walk.fetched(&entry).unwrap();
+            match walk.copy(&found, Some("v1")) {
+                Ok(()) => assert_eq!(size, 5),
+                Err(error) => {
+                    let is_named =
+                        matches!(error, CopyError::TooLong { found, .. } if found == size);
+                    assert!(is_named && size > MAX_BLOB_LEN, "{error}");
+                    assert_eq!(error.code(), "copy-manifest");
+                }
+            }
+        }
+        assert!(longest(media::IMAGE) < MAX_BLOB_LEN);
+        assert_eq!(longest(media::SPDX), AttachedKind::Spdx.limit());
+    }
 
     #[test]
     fn more_manifests_than_any_reference_has_are_not_copied() {

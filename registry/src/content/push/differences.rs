@@ -154,7 +154,9 @@ impl<'p> Bases<'p> {
                 match making.fetched(offer, entry) {
                     Ok(bytes) => making.against(&bytes, Image::of(&bytes).fsverity)?,
                     // It is sound, but of no use.
-                    Err(error @ PullError::Length { .. }) => no_difference(progress, what, &error),
+                    Err(error @ (PullError::Length { .. } | PullError::TooLong { .. })) => {
+                        no_difference(progress, what, &error);
+                    }
                     Err(source) => {
                         return Err(PushError::Base {
                             what: what.clone(),
