@@ -47,7 +47,8 @@ pub enum FolderError {
     /// The mode lets too many users write. No user may write a finished file, and only its owner
     /// may write a folder or open a lock file.
     #[error(
-        "`{name}` has mode {mode:04o}, {expected:04o} is expected: too many users may write it"
+        "`{name}` has mode {mode:04o}, {expected:04o} is expected: more users may write it \
+         than should"
     )]
     Writable {
         /// The file or folder.

@@ -72,6 +72,8 @@ pub(crate) struct Follower {
     failures: u32,
     /// What it waited for last, so that it is told once.
     last_wait: String,
+    /// Why it did not obey an order last, so that it is told once.
+    last_order: String,
     status: ApplicationStatus,
 }
 
@@ -146,6 +148,7 @@ impl Follower {
             looks: 0,
             failures: 0,
             last_wait: String::new(),
+            last_order: String::new(),
             status,
             config,
         }
@@ -154,6 +157,11 @@ impl Follower {
     /// The application, as `edgec serve` names it.
     pub(crate) fn label(&self) -> &str {
         &self.label
+    }
+
+    /// Whether the first step asks no registry. If the state cannot be read, the step says so.
+    pub(crate) fn begins_local(&mut self, shared: &Shared, now: Instant) -> bool {
+        self.read(shared).is_ok() && self.is_local(now)
     }
 
     /// Does what there is to do now.

@@ -20,6 +20,8 @@ use crate::stop::Stop;
 
 /// The longest sleep of a thread that has nothing to do.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// The sleep of a thread while another one works, whose application may come next.
+const SHORT_SLEEP: Duration = Duration::from_millis(50);
 /// The longest time for which the answer of a watched host is good.
 const SIGHTING: Duration = Duration::from_secs(10);
 /// How long an application waits whose step has panicked.
@@ -212,10 +214,14 @@ impl Sync {
         ends: impl Fn(&Step, Instant) -> bool + std::marker::Sync,
     ) -> Vec<(Follower, Option<Step>)> {
         let begin = Instant::now();
-        let tasks = self.followers.into_iter().map(|follower| Task {
-            follower,
-            due: begin,
-            last: None,
+        let tasks = self.followers.into_iter().map(|mut follower| {
+            let is_local = follower.begins_local(&self.shared, begin);
+            Task {
+                follower,
+                due: begin,
+                last: None,
+                is_local,
+            }
         });
         let queue = Queue {
             all: Mutex::new(State {
@@ -227,12 +233,15 @@ impl Sync {
         let shared = &self.shared;
         let workers = self.concurrency;
         std::thread::scope(|scope| {
-            for _ in 1..workers {
+            let (queue, ends) = (&queue, &ends);
+            // Registries that hang can hold all other threads.
+            let more = std::iter::repeat_n(Takes::All, workers.saturating_sub(1));
+            for takes in more.chain([Takes::Local]) {
                 // Fewer threads take longer, and do the same.
                 let thread = std::thread::Builder::new().name("sync".to_owned());
-                let _ = thread.spawn_scoped(scope, || queue.work(shared, stop, &ends));
+                let _ = thread.spawn_scoped(scope, move || queue.work(takes, shared, stop, ends));
             }
-            queue.work(shared, stop, &ends);
+            queue.work(Takes::All, shared, stop, ends);
         });
         let state = queue
             .all
@@ -251,6 +260,16 @@ struct Task {
     follower: Follower,
     due: Instant,
     last: Option<Step>,
+    /// Whether its next step asks no registry: it checks a release, or goes back.
+    is_local: bool,
+}
+
+/// Which steps a thread takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    All,
+    /// Those that ask no registry.
+    Local,
 }
 
 struct Queue {
@@ -271,9 +290,15 @@ enum Turn {
 }
 
 impl Queue {
-    fn work(&self, shared: &Shared, stop: &Stop, ends: &impl Fn(&Step, Instant) -> bool) {
+    fn work(
+        &self,
+        takes: Takes,
+        shared: &Shared,
+        stop: &Stop,
+        ends: &impl Fn(&Step, Instant) -> bool,
+    ) {
         while !stop.is_told() {
-            match self.next(Instant::now()) {
+            match self.next(takes, Instant::now()) {
                 Turn::End => return,
                 Turn::Sleep(time) => {
                     stop.wait(time);
@@ -287,6 +312,7 @@ impl Queue {
                         state.ended.push((task.follower, Some(step)));
                     } else {
                         task.due = step.due;
+                        task.is_local = task.follower.is_local(step.due);
                         task.last = Some(step);
                         state.waiting.push(*task);
                     }
@@ -296,12 +322,11 @@ impl Queue {
     }
 
     /// The application that waits for the longest time.
-    fn next(&self, now: Instant) -> Turn {
+    fn next(&self, takes: Takes, now: Instant) -> Turn {
         let mut state = self.lock();
-        let first = state
-            .waiting
-            .iter()
-            .enumerate()
+        let waiting = state.waiting.iter().enumerate();
+        let first = waiting
+            .filter(|(_, task)| takes == Takes::All || task.is_local)
             .min_by_key(|(_, task)| task.due);
         match first.map(|(at, task)| (at, task.due)) {
             Some((at, due)) if due <= now => {
@@ -309,13 +334,19 @@ impl Queue {
                 Turn::Work(Box::new(state.waiting.swap_remove(at)))
             }
             // One that another worker has may be due sooner.
-            Some(_) if state.running > 0 => Turn::Sleep(Duration::from_millis(50)),
+            _ if state.running > 0 => Turn::Sleep(SHORT_SLEEP),
             Some((_, due)) => {
                 let time = due.saturating_duration_since(now);
                 Turn::Sleep(time.min(LONGEST_SLEEP))
             }
-            None if state.running > 0 => Turn::Sleep(Duration::from_millis(50)),
-            None => Turn::End,
+            // Nothing is local until another worker has taken a step.
+            None => match state.waiting.iter().map(|task| task.due).min() {
+                Some(due) => {
+                    let time = due.saturating_duration_since(now);
+                    Turn::Sleep(time.clamp(SHORT_SLEEP, LONGEST_SLEEP))
+                }
+                None => Turn::End,
+            },
         }
     }
 

@@ -108,7 +108,7 @@ impl Follower {
     }
 
     /// Reads what is known, after a start.
-    fn read(&mut self, shared: &Shared) -> Result<(), Trouble> {
+    pub(super) fn read(&mut self, shared: &Shared) -> Result<(), Trouble> {
         let (name, channel) = (&self.config.name, self.config.channel.as_deref());
         let known = shared.state.read(name, channel);
         self.known = known.map_err(|error| super::state_trouble(&error))?;
@@ -120,23 +120,34 @@ impl Follower {
     pub(super) fn obey(&mut self, shared: &Shared) -> Result<(), Trouble> {
         let (name, channel) = (&self.config.name, self.config.channel.as_deref());
         let trouble = |error: StateError| super::state_trouble(&error);
-        match shared.state.order(name, channel) {
-            Ok(None) => return Ok(()),
-            Ok(Some(release)) => {
-                let before = self.known.clone();
-                if self.known.forgive(release, Self::now(shared)?) {
-                    self.keep(shared, &before)?;
-                    let said = before.bad.map(|bad| bad.told());
-                    let text = format!("{}; it is tried again", said.unwrap_or_default());
-                    self.info(shared, &text);
+        let order = match shared.state.order(name, channel) {
+            // It cannot be obeyed, and must not stop the work. What other users can change, or this
+            // one cannot read, is left to the operator.
+            Err(error) => {
+                let mut text = format!("an order is not obeyed: {}", error_chain(&error));
+                if let StateError::Damaged { .. } = error
+                    && let Err(error) = shared.state.obeyed(name, channel)
+                {
+                    text = format!("{text}; it cannot be removed: {}", error_chain(&error));
                 }
+                if self.last_order != text {
+                    self.warn(shared, &text);
+                    self.last_order = text;
+                }
+                return Ok(());
             }
-            // It cannot be obeyed, and must not stop the work.
-            Err(error @ StateError::Damaged { .. }) => {
-                let text = format!("an order is not obeyed: {}", error_chain(&error));
-                self.warn(shared, &text);
-            }
-            Err(error) => return Err(trouble(error)),
+            Ok(order) => order,
+        };
+        self.last_order.clear();
+        let Some(release) = order else {
+            return Ok(());
+        };
+        let before = self.known.clone();
+        if self.known.forgive(release, Self::now(shared)?) {
+            self.keep(shared, &before)?;
+            let said = before.bad.map(|bad| bad.told());
+            let text = format!("{}; it is tried again", said.unwrap_or_default());
+            self.info(shared, &text);
         }
         shared.state.obeyed(name, channel).map_err(trouble)
     }

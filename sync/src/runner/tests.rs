@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::sync::LazyLock;
 
 use edgec_artifact::Sha256Digest;
 use edgec_store::Application;
@@ -10,6 +11,10 @@ use edgec_verifier::{ClockError, Expected, SystemClock, TrustPolicy, UnixTime};
 use super::*;
 use crate::report::Unreported;
 use crate::source::Offered;
+use crate::state::{Known, ReleaseId};
+
+/// Ends what hangs, in the one test that has such a place.
+static HANGS: LazyLock<Stop> = LazyLock::new(Stop::default);
 
 /// Places that answer by their names.
 struct Places;
@@ -23,6 +28,10 @@ impl Source for Places {
         match place {
             "host/panics" => panic!("a fault of this test"),
             "host/refused" => Err(Trouble::refused("sync-release", "it is refused")),
+            "host/hangs" => {
+                HANGS.wait(Duration::from_secs(60));
+                Err(Trouble::environment("io", "it hung"))
+            }
             "host/silent" => Err(Trouble::environment("io", "it is silent")),
             _ => Ok(None),
         }
@@ -136,4 +145,40 @@ fn what_keeps_the_work_from_beginning_is_named() {
     assert!(check_gates(&metrics, Some(&admin)).is_ok());
     let _busy = StateFolder::open(folder.path()).unwrap();
     assert_eq!(open(&plain).unwrap().0, "sync-busy");
+}
+
+/// A registry that hangs holds all threads that look. A release on trial is judged meanwhile.
+#[test]
+fn a_registry_that_hangs_stops_the_gate_of_no_other_application() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(
+        "gate = { command = [\"true\"], for = \"0s\" }\n",
+        &["hangs", "tried"],
+    );
+    config.poll.concurrency = 1;
+    let mut known = Known::default();
+    let release = ReleaseId::new(2, 2, Sha256Digest::of(b"2"));
+    let now = UnixTime::from_seconds(9);
+    known.observe(release, None, now).unwrap();
+    known.begin(Some(1));
+    known.admitted();
+    let state = StateFolder::open(folder.path()).unwrap();
+    state.write("tried", None, &known).unwrap();
+    drop(state);
+    let sync = Sync::open(&config, folder.path(), parts(SystemClock)).unwrap();
+    let board = sync.board();
+    let stop = Stop::default();
+    std::thread::scope(|scope| {
+        let work = scope.spawn(|| sync.run(&stop));
+        let is_judged = || board.all().get("tried").map(|it| it.phase) == Some(Phase::Healthy);
+        let end = Instant::now() + Duration::from_secs(50);
+        while !is_judged() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let judged = is_judged();
+        stop.tell();
+        HANGS.tell();
+        work.join().unwrap();
+        assert!(judged);
+    });
 }

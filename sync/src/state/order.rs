@@ -162,7 +162,7 @@ impl StateFolder {
         };
         for name in orders.names()? {
             if is_temporary_name(&name) {
-                orders.remove(&name)?;
+                orders.clear(&name)?;
             }
         }
         Ok(())
@@ -240,9 +240,11 @@ mod tests {
         // It outlives the process, and what a killed operator left behind does not.
         let left = path.join(ORDERS).join("1.2.3");
         std::fs::write(&left, "half").unwrap();
+        let strange = path.join(ORDERS).join("1.2.4");
+        std::fs::create_dir(&strange).unwrap();
         drop(state);
         let state = StateFolder::open(&path).unwrap();
-        assert!(!left.exists());
+        assert!(!left.exists() && !strange.exists());
         assert_eq!(says(&state), Some(release(3).digest));
         state.obeyed("shop", Some("stable")).unwrap();
         state.obeyed("shop", Some("stable")).unwrap();

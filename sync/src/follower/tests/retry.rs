@@ -1,6 +1,8 @@
 //! Releases that are judged again: because an operator orders it, or because the host that serves
 //! was not up yet.
 
+use std::sync::Mutex;
+
 use super::super::*;
 use super::settled;
 use super::world::{Host, World};
@@ -133,6 +135,53 @@ fn an_order_that_cannot_be_read_does_not_stop_the_work() {
     host.rests(Phase::Healthy);
     assert_eq!(host.machine().current, Some(3));
     assert!(!file.exists());
+}
+
+/// Such an order stays for the operator, and is told once.
+#[test]
+fn an_order_that_others_can_change_does_not_stop_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, mut host) = went_back(folder.path());
+    order(&host);
+    let orders = host.state.join("orders");
+    let file = std::fs::read_dir(&orders).unwrap().next().unwrap();
+    let file = file.unwrap().path();
+    let set = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&file, mode).unwrap();
+    };
+    set(0o666);
+    let lines = Lines::default();
+    host.running.as_mut().unwrap().0.report = Arc::new(lines.clone());
+    let told = || {
+        let lines = lines.0.lock().unwrap();
+        let told = lines.iter().filter(|it| it.contains("is not obeyed"));
+        told.count()
+    };
+    for _ in 0..3 {
+        host.rests(Phase::WentBack);
+        assert_eq!(told(), 1);
+    }
+    // There is a folder in its place.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    for _ in 0..3 {
+        host.rests(Phase::WentBack);
+        assert_eq!(told(), 2);
+    }
+    world.publish(3, 3);
+    host.rests(Phase::Healthy);
+    assert_eq!(host.machine().current, Some(3));
+}
+
+/// The lines of a report.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Report for Lines {
+    fn line(&self, _: Level, _: Option<&str>, message: &str) {
+        self.0.lock().unwrap().push(message.to_owned());
+    }
 }
 
 /// A host that did not answer before the admission, nor since, says nothing about the release.
