@@ -6,7 +6,7 @@ use edgec_configuration::positive;
 use serde::Deserialize;
 
 use super::Period;
-use super::values::Share;
+use super::values::{Mirror, Share};
 
 /// `[poll]`: how often a reference is looked at.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -48,6 +48,7 @@ pub struct RegistryConfig {
     pub ca: Vec<PathBuf>,
     /// Pull-through caches, which are asked in this order before the registry that a reference
     /// names: `host` or `host:port`.
+    #[serde(deserialize_with = "mirrors")]
     pub mirrors: Vec<String>,
     /// Whether artifacts come as differences to what the store has, where there are some.
     pub differences: Option<bool>,
@@ -60,4 +61,9 @@ fn concurrency<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usiz
         1..=64 => Ok(number),
         _ => Err(serde::de::Error::custom("write a number from 1 to 64")),
     }
+}
+
+fn mirrors<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let mirrors = Vec::<Mirror>::deserialize(deserializer)?;
+    Ok(mirrors.into_iter().map(|it| it.0).collect())
 }

@@ -59,7 +59,7 @@ backoff = "1min"
 [registry]
 plain-http = true
 ca = ["ca.pem"]
-mirrors = ["cache-1:5000", "cache-2:5000"]
+mirrors = ["cache-1:5000", "cache.example", "LOCALHOST", "[::1]:5000"]
 differences = false
 [rollout]
 salt = "acme"
@@ -148,6 +148,22 @@ fn an_error_has_its_place_and_says_what_to_write() {
         ("poll = { interval = 10 }", "write a duration"),
         ("poll = { interval = \"400d\" }", "366 days is the limit"),
         ("poll = { concurrency = 0 }", "write a number from 1 to 64"),
+        (
+            "registry = { mirrors = [\"cache:5000\", \"http://x\"] }",
+            "write a host, such as",
+        ),
+        ("registry = { mirrors = [\"???\"] }", "write a host"),
+        ("registry = { mirrors = [\"\"] }", "write a host"),
+        ("registry = { mirrors = [\"a.b/c\"] }", "write a host"),
+        ("registry = { mirrors = [\"a.b:0\"] }", "write a host"),
+        (
+            "registry = { mirrors = [\"oci-layout:a\"] }",
+            "write a host",
+        ),
+        (
+            "registry = { mirrors = [\"cache\"] }",
+            "a name without a dot needs a port",
+        ),
         ("poll = { jitter = 2 }", "write a number from 0 to 1"),
         (
             "rollout = { waves = [{ share = 0.5 }] }",

@@ -4,9 +4,10 @@
 use std::fmt;
 
 use edgec_configuration::{Word, words};
+use edgec_registry::Reference;
 use serde::{Deserialize, Deserializer, de};
 
-words!(Url);
+words!(Url, Mirror);
 
 /// A part of a whole, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -164,5 +165,25 @@ impl Word for Url {
             place: Place::Tcp(host.to_owned(), port),
             path: path.to_owned(),
         })
+    }
+}
+
+/// A registry that has what others have: `HOST` or `HOST:PORT`, as in a reference.
+pub(super) struct Mirror(pub(super) String);
+
+impl Word for Mirror {
+    const WRITE: &'static str = "a host, such as \"cache.example\", \"cache:5000\" or \"[::1]:5000\"; \
+                                 a name without a dot needs a port";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let reference = format!("{text}/name:tag").parse::<Reference>();
+        let is_host = reference.is_ok_and(|it| {
+            let host = it.registry();
+            host.is_some_and(|host| host.eq_ignore_ascii_case(text))
+        });
+        match is_host {
+            true => Ok(Self(text.to_owned())),
+            false => Err(format!("write {}", Self::WRITE)),
+        }
     }
 }

@@ -238,13 +238,13 @@ fn what_is_offered_must_hold() {
 #[test]
 fn the_next_place_is_asked() {
     let folder = tempfile::tempdir().unwrap();
-    let mirrors = "[registry]\nmirrors = [\"cache-1\", \"cache-2:5000\"]\n";
+    let mirrors = "[registry]\nmirrors = [\"cache-1:5000\", \"cache-2:5000\"]\n";
     let (world, mut host) = settled(folder.path(), mirrors);
     // One cache is dead, one is behind, and the registry has the new one.
     let old = world.index(1, 1, Some("stable"));
     world.publish(2, 2);
     host.rests(Phase::Healthy);
-    let (one, two) = ("cache-1/shop:stable", "cache-2:5000/shop:stable");
+    let (one, two) = ("cache-1:5000/shop:stable", "cache-2:5000/shop:stable");
     world.offer(one, Offering::Fails(Trouble::environment("io", "dead")));
     world.offer(two, Offering::Index(old));
     world.publish(3, 3);
@@ -264,10 +264,10 @@ fn a_mirror_that_stands_still_hides_a_release_only_for_a_while() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new();
     let old = world.index(1, 1, Some("stable"));
-    let mirror = "cache/shop:stable";
+    let mirror = "cache.example/shop:stable";
     world.offer(mirror, Offering::Index(old.clone()));
     world.offer(PLACE, Offering::Index(old));
-    let config = "[registry]\nmirrors = [\"cache\"]\n";
+    let config = "[registry]\nmirrors = [\"cache.example\"]\n";
     let mut host = Host::new(&world, folder.path(), "pop-1", config);
     host.rests(Phase::Healthy);
     world.publish(2, 2);
