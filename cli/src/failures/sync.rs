@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use edgec_files::FolderError;
 use edgec_loader::store::PolicySourceError;
 use edgec_sync::state::{OrderError, StateError};
 use edgec_sync::{ConfigError, SyncError};
@@ -50,6 +51,11 @@ fn state_file_failure(error: &StateError) -> Failure {
 /// Why no release of an application can be tried again.
 pub(crate) fn order_failure(error: &OrderError, label: &str) -> Failure {
     match error {
+        // Another state would be one without the verdict.
+        OrderError::State(error @ StateError::Folder(FolderError::Owner { .. })) => {
+            Failure::environment(error.code(), error)
+                .hint("run it as the user that the state belongs to")
+        }
         OrderError::State(error) => state_file_failure(error),
         error => Failure::rejected(error.code(), error)
             .about(label)
@@ -76,4 +82,21 @@ pub(crate) fn policy_source_failure(
 /// Why signals cannot be handled.
 pub(crate) fn signal_failure(error: &io::Error) -> Failure {
     Failure::environment("signals", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_for_the_state_of_another_user_is_given_by_that_user() {
+        let name = "sync".to_owned();
+        let error = OrderError::State(FolderError::Owner { name, uid: 7 }.into());
+        let failure = serde_json::to_value(order_failure(&error, "shop")).unwrap();
+        let hint = "run it as the user that the state belongs to";
+        assert_eq!(
+            (&failure["code"], &failure["hint"]),
+            (&"sync-state".into(), &hint.into())
+        );
+    }
 }
