@@ -47,7 +47,7 @@ pub struct RegistryConfig {
     /// Certificates of authorities in PEM, beside those of Mozilla.
     pub ca: Vec<PathBuf>,
     /// Pull-through caches, which are asked in this order before the registry that a reference
-    /// names: `host` or `host:port`.
+    /// names: `host` or `host:port`, perhaps with the first parts of a repository there.
     #[serde(deserialize_with = "mirrors")]
     pub mirrors: Vec<String>,
     /// Whether artifacts come as differences to what the store has, where there are some.

@@ -59,7 +59,7 @@ backoff = "1min"
 [registry]
 plain-http = true
 ca = ["ca.pem"]
-mirrors = ["cache-1:5000", "cache.example", "LOCALHOST", "[::1]:5000"]
+mirrors = ["cache-1:5000", "cache.example", "LOCALHOST", "[::1]:5000", "a.b/c"]
 differences = false
 [rollout]
 salt = "acme"
@@ -154,7 +154,8 @@ fn an_error_has_its_place_and_says_what_to_write() {
         ),
         ("registry = { mirrors = [\"???\"] }", "write a host"),
         ("registry = { mirrors = [\"\"] }", "write a host"),
-        ("registry = { mirrors = [\"a.b/c\"] }", "write a host"),
+        ("registry = { mirrors = [\"a.b/C\"] }", "write a host"),
+        ("registry = { mirrors = [\"a.b/\"] }", "write a host"),
         ("registry = { mirrors = [\"a.b:0\"] }", "write a host"),
         (
             "registry = { mirrors = [\"oci-layout:a\"] }",

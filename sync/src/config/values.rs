@@ -168,20 +168,26 @@ impl Word for Url {
     }
 }
 
-/// A registry that has what others have: `HOST` or `HOST:PORT`, as in a reference.
+/// A registry that has what others have: `HOST` or `HOST:PORT`, as in a reference, and perhaps the
+/// first parts of its repositories there, such as the project of a proxy cache of Harbor.
 pub(super) struct Mirror(pub(super) String);
 
 impl Word for Mirror {
-    const WRITE: &'static str = "a host, such as \"cache.example\", \"cache:5000\" or \"[::1]:5000\"; \
-                                 a name without a dot needs a port";
+    const WRITE: &'static str = "a host, such as \"cache.example\", \"cache:5000\" or \
+                                 \"harbor.example/proxy\"; a name without a dot needs a port";
 
     fn read(text: &str) -> Result<Self, String> {
-        let reference = format!("{text}/name:tag").parse::<Reference>();
-        let is_host = reference.is_ok_and(|it| {
-            let host = it.registry();
-            host.is_some_and(|host| host.eq_ignore_ascii_case(text))
+        let place = format!("{text}/name");
+        let reference = format!("{place}:tag").parse::<Reference>();
+        let is_read_so = reference.is_ok_and(|it| {
+            let (host, repository) = (it.registry(), it.repository());
+            host.zip(repository).zip(place.split_once('/')).is_some_and(
+                |((host, repository), (first, rest))| {
+                    host.eq_ignore_ascii_case(first) && repository == rest
+                },
+            )
         });
-        match is_host {
+        match is_read_so {
             true => Ok(Self(text.to_owned())),
             false => Err(format!("write {}", Self::WRITE)),
         }
