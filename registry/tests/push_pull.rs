@@ -210,7 +210,11 @@ fn a_folder_gets_the_files_that_were_pushed() {
         (statements.release, statements.timestamp),
         (first.release, None)
     );
-    assert!(!offer.fetch_component(&[], &mut Vec::new(), &Unseen).unwrap());
+    assert!(
+        !offer
+            .fetch_component(&[], &mut Vec::new(), &Unseen)
+            .unwrap()
+    );
     for native in offer.natives() {
         let taken = offer.take(native, None).unwrap();
         let file = shop::fetched(&taken).unwrap();
