@@ -17,10 +17,7 @@ mod publisher;
 mod shop;
 
 use edgec_packager::{UnsignedArtifact, UnsignedCompanion};
-use edgec_registry::{
-    Attached, CopyError, Demands, Layout, Offer, PullError, Push, PushError, Reference, Unseen,
-};
-use edgec_store::UnixTime;
+use edgec_registry::{Attached, CopyError, Layout, PullError, Push, PushError, Reference, Unseen};
 use edgec_store::verifier::artifact::RebuildStatement;
 use edgec_verifier::Sha256Digest;
 use publisher::{Edition, Host, Keys, PLAIN, START, STRICT, edition, policy, stamp};
@@ -157,61 +154,6 @@ fn a_file_beside_artifacts_is_about_one_of_them() {
     ] {
         assert!(Attached::sbom(sbom.into()).is_ok());
     }
-}
-
-/// Nobody has signed the manifest that lists the portable program. What was signed are the
-/// artifacts and the release, and both state its SHA-256.
-#[test]
-fn a_portable_program_that_nobody_has_signed_is_not_fetched() {
-    let (keys, shop) = (Keys::new(), Shop::new());
-    let policy = policy(&keys, PLAIN, "");
-    let edition = publisher::edition_from(&keys, COMPONENT);
-    let mut push = shop.push_of("v1", &edition);
-    push.component = Some(COMPONENT.to_vec());
-    shop.push(&push).unwrap();
-    let other = b"\0asm\x01\0\0\0";
-    let expected = publisher::expected();
-    let demands = Demands::new(&policy, &expected, UnixTime::from_seconds(START));
-    let signed = |offer: &Offer| {
-        let native = &offer.natives()[0];
-        let taken = offer.take(native, Some(&demands)).unwrap();
-        let vouched = offer.vouched(&demands).unwrap();
-        assert!(vouched.release && !vouched.timestamp);
-        [taken.signed_program(), vouched.program].map(Option::unwrap)
-    };
-    let offer = shop.open("v1").unwrap();
-    let mut component = Vec::new();
-    let fetched = offer.fetch_component(&signed(&offer), &mut component, &Unseen);
-    assert!(fetched.unwrap());
-    assert_eq!(component, COMPONENT);
-
-    let (digest, size) = shop.put(other);
-    for at in 0..3 {
-        shop.change_entry("v1", at, |manifest| {
-            manifest["layers"][0]["digest"] = json!(digest);
-            manifest["layers"][0]["size"] = json!(size);
-        });
-    }
-    let offer = shop.open("v1").unwrap();
-    for signed in signed(&offer) {
-        let mut component = Vec::new();
-        let error = refused(offer.fetch_component(&[signed], &mut component, &Unseen));
-        assert_eq!(error.code(), "pull-other-program");
-        let PullError::OtherProgram { found, signed } = &error else {
-            panic!("{error}");
-        };
-        assert_eq!(*found, Sha256Digest::of(other));
-        assert_eq!(*signed, Sha256Digest::of(COMPONENT));
-        assert!(component.is_empty());
-    }
-    // Without a policy, nothing is verified.
-    let taken = offer.take(&offer.natives()[0], None).unwrap();
-    assert_eq!(taken.signed_program(), None);
-    assert!(
-        offer
-            .fetch_component(&[], &mut Vec::new(), &Unseen)
-            .unwrap()
-    );
 }
 
 /// What a mirror has in place of release 1, and why a host refuses it.

@@ -15,14 +15,15 @@ mod publisher;
 mod shop;
 
 use edgec_packager::{KeyIdHint, UnsignedArtifact, UnsignedAttestation};
-use edgec_registry::{Attached, AttachedKind, Demands};
+use edgec_registry::{Attached, AttachedKind, Demands, Offer, PullError, Unseen};
 use edgec_store::UnixTime;
 use edgec_store::verifier::artifact::{AskedBuild, Material, Provenance, SBOM_MEDIA_TYPES};
 use edgec_verifier::Sha256Digest;
 use publisher::{Keys, PLAIN, Published, START, edition, policy, stamp};
 use serde_json::json;
-use shop::Shop;
+use shop::{Shop, refused};
 
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const LISTED: &[u8] = br#"{"bomFormat":"CycloneDX"}"#;
 const OTHER: &[u8] = br#"{"spdxVersion":"SPDX-2.3"}"#;
 
@@ -101,4 +102,59 @@ fn a_file_is_verified_only_if_the_verdict_rests_on_it() {
     let demands = Demands::new(&strangers, &expected, UnixTime::from_seconds(START));
     let vouched = shop.open("v1").unwrap().vouched(&demands).unwrap();
     assert_eq!(vouched, Default::default());
+}
+
+/// Nobody has signed the manifest that lists the portable program. What was signed are the
+/// artifacts and the release, and both state its SHA-256.
+#[test]
+fn a_portable_program_that_nobody_has_signed_is_not_fetched() {
+    let (keys, shop) = (Keys::new(), Shop::new());
+    let policy = policy(&keys, PLAIN, "");
+    let edition = publisher::edition_from(&keys, COMPONENT);
+    let mut push = shop.push_of("v1", &edition);
+    push.component = Some(COMPONENT.to_vec());
+    shop.push(&push).unwrap();
+    let other = b"\0asm\x01\0\0\0";
+    let expected = publisher::expected();
+    let demands = Demands::new(&policy, &expected, UnixTime::from_seconds(START));
+    let signed = |offer: &Offer| {
+        let native = &offer.natives()[0];
+        let taken = offer.take(native, Some(&demands)).unwrap();
+        let vouched = offer.vouched(&demands).unwrap();
+        assert!(vouched.release && !vouched.timestamp);
+        [taken.signed_program(), vouched.program].map(Option::unwrap)
+    };
+    let offer = shop.open("v1").unwrap();
+    let mut component = Vec::new();
+    let fetched = offer.fetch_component(&signed(&offer), &mut component, &Unseen);
+    assert!(fetched.unwrap());
+    assert_eq!(component, COMPONENT);
+
+    let (digest, size) = shop.put(other);
+    for at in 0..3 {
+        shop.change_entry("v1", at, |manifest| {
+            manifest["layers"][0]["digest"] = json!(digest);
+            manifest["layers"][0]["size"] = json!(size);
+        });
+    }
+    let offer = shop.open("v1").unwrap();
+    for signed in signed(&offer) {
+        let mut component = Vec::new();
+        let error = refused(offer.fetch_component(&[signed], &mut component, &Unseen));
+        assert_eq!(error.code(), "pull-other-program");
+        let PullError::OtherProgram { found, signed } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(*found, Sha256Digest::of(other));
+        assert_eq!(*signed, Sha256Digest::of(COMPONENT));
+        assert!(component.is_empty());
+    }
+    // Without a policy, nothing is verified.
+    let taken = offer.take(&offer.natives()[0], None).unwrap();
+    assert_eq!(taken.signed_program(), None);
+    assert!(
+        offer
+            .fetch_component(&[], &mut Vec::new(), &Unseen)
+            .unwrap()
+    );
 }

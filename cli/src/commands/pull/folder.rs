@@ -1,5 +1,7 @@
 //! `edgec pull` without a store: writes artifacts and what travels with them, all or none.
 
+mod report;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,8 +12,8 @@ use edgec_files::Unnamed;
 use edgec_registry::{
     AttachedKind, Demands, NativeEntry, Offer, PullError, Reference, Statements, Taken, Vouched,
 };
-use serde::Serialize;
 
+use self::report::{Artifact, Report};
 use super::Arguments;
 use crate::Outcome;
 use crate::document;
@@ -20,48 +22,9 @@ use crate::failures::registry::pull_failure;
 use crate::file_kind::Wanted;
 use crate::files::{self, NewFolders, Staged};
 use crate::progress::Steps;
-use crate::render::{self, safe, size};
+use crate::render::{self, safe};
 use crate::signals;
 use crate::time;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Report {
-    reference: String,
-    /// The digest of the index.
-    digest: String,
-    /// Whether a key or a policy was named, and accepts every artifact.
-    verified: bool,
-    artifacts: Vec<Artifact>,
-    /// What travels with the artifacts.
-    files: Vec<Listed>,
-    requests: u64,
-    bytes_fetched: u64,
-    #[serde(skip)]
-    fetched: String,
-}
-
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Artifact {
-    artifact: String,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<String>,
-    version: u64,
-    target: String,
-    profile: String,
-    image: String,
-    bytes: u64,
-}
-
-#[derive(Serialize)]
-struct Listed {
-    file: String,
-    /// Whether the key or the policy covers it. Absent if none was named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verified: Option<bool>,
-}
 
 /// The files that will be written. None of them has a name before all are complete.
 struct Files<'f> {
@@ -325,68 +288,6 @@ fn one_part(text: &str) -> Result<String, Failure> {
             let message = format!("`{text}` cannot be a part of a file name");
             Err(Failure::new(Exit::Rejected, "name", message))
         }
-    }
-}
-
-impl Listed {
-    fn of((path, file): (&PathBuf, &File), is_verifying: bool) -> Self {
-        Self {
-            file: render::path(path),
-            verified: is_verifying.then_some(file.verified),
-        }
-    }
-
-    /// Whether it was verified, for people.
-    fn standing(&self) -> &'static str {
-        match self.verified {
-            Some(true) => " (verified)",
-            Some(false) => " (not verified)",
-            None => "",
-        }
-    }
-}
-
-impl Report {
-    fn new(offer: &Offer, files: &Files<'_>, verified: bool) -> Self {
-        let traffic = offer.traffic();
-        let (artifacts, beside) = (files.artifacts.iter(), files.beside.iter());
-        Self {
-            reference: safe(&offer.reference().to_string()),
-            digest: format!("sha256:{}", offer.digest()),
-            verified,
-            artifacts: artifacts.map(|(_, it, _)| it.clone()).collect(),
-            files: beside.map(|it| Listed::of(it, verified)).collect(),
-            requests: traffic.requests,
-            bytes_fetched: traffic.fetched,
-            fetched: super::fetched(traffic),
-        }
-    }
-
-    fn text(&self) -> String {
-        let verified = match self.verified {
-            true => "verified",
-            false => "not verified",
-        };
-        let mut text = String::new();
-        for it in &self.artifacts {
-            text.push_str(&format!(
-                "{}: {} version {} for {} ({}), {}; {verified}\n",
-                it.artifact,
-                it.name,
-                it.version,
-                it.target,
-                it.profile,
-                size(it.bytes)
-            ));
-        }
-        for file in &self.files {
-            text.push_str(&format!("{}{}\n", file.file, file.standing()));
-        }
-        text.push_str(&format!("  {}\n", self.fetched));
-        if !self.verified {
-            text.push_str("  no key or policy named: signatures were not verified\n");
-        }
-        text
     }
 }
 
