@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use edgec_artifact::{Manifest, Sha256Digest, check_name};
 use edgec_files::Unnamed;
 use edgec_registry::{
-    AttachedKind, Demands, NativeEntry, Offer, PullError, Reference, Statements, Taken, Vouched,
+    AttachedKind, Demands, NativeEntry, PullError, Reference, Statements, Taken, Vouched,
 };
 
 use self::report::{Artifact, Report};
