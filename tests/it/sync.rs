@@ -3,9 +3,9 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use edgec_tests::{Sandbox, programs, results, words};
+use edgec_tests::{Sandbox, programs, results, until, words};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::serve::{HOST, Running, request, status};
@@ -68,14 +68,6 @@ impl Following {
     pub(crate) fn end(mut self) {
         self.signal(Signal::TERM);
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
-    }
-}
-
-/// Asks again and again, until it is so.
-pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "it does not come");
     }
 }
 

@@ -1,10 +1,10 @@
 //! `edgec sync --retry`, and gates that cannot judge: an operator takes a false verdict back, and
 //! the silence of a host that was never up does not make a release bad.
 
-use edgec_tests::{Sandbox, words};
+use edgec_tests::{Sandbox, until, words};
 
 use crate::serve::{HOST, Running, request, status};
-use crate::sync::{FLEET, Following, once, prepared, publish, stored, until};
+use crate::sync::{FLEET, Following, once, prepared, publish, stored};
 
 /// A gate that refuses version 2 while the file `ill` exists.
 const GATE: &str = "[gate]\ncommand = [\"sh\", \"-c\", \"test $1 != 2 || test ! -e ill || \

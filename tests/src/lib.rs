@@ -81,6 +81,18 @@ pub fn results(document: impl AsRef<[u8]>) -> Vec<serde_json::Value> {
     }
 }
 
+/// Asks again and again, until it is so.
+///
+/// # Panics
+///
+/// After two minutes.
+pub fn until(mut is_so: impl FnMut() -> bool) {
+    let begin = std::time::Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed().as_secs() < 120, "it does not come");
+    }
+}
+
 /// The words of a command line that has no quotes.
 pub fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
