@@ -14,8 +14,8 @@ use crate::sync::folder_of;
 /// How much is kept in memory before it is written, in bytes. Whole blocks of zeros become holes.
 const CHUNK: usize = 128 << 10;
 
-/// A new file without a name. No other user can open it, and whenever this process stops, nothing
-/// of it is left.
+/// A new file without a name. No other user can open it. The kernel removes it when this process
+/// ends, even if that is by a crash.
 ///
 /// It is written from its beginning to its end, through [`Write`].
 #[derive(Debug)]

@@ -65,7 +65,7 @@ fn more_files_beside_an_image_than_edgec_reads_are_not_fetched() {
 }
 
 /// Each of these files could have megabytes, and only the signatures of an artifact say whether
-/// anyone who counts has published it.
+/// a trusted publisher has published it.
 #[test]
 fn files_beside_an_artifact_are_fetched_when_the_verdict_depends_on_them() {
     const KINDS: [&str; 3] = [

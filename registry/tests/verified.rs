@@ -97,17 +97,17 @@ fn a_file_is_verified_only_if_the_verdict_rests_on_it() {
     let unread = standing("");
     assert_eq!(unread.len(), 5);
     assert!(unread.iter().all(|(_, verified)| !verified));
-    // A release by others is there, and nobody vouches for it.
+    // The release is signed by keys that the policy does not trust.
     let strangers = policy(&Keys::new(), PLAIN, "");
     let demands = Demands::new(&strangers, &expected, UnixTime::from_seconds(START));
     let vouched = shop.open("v1").unwrap().vouched(&demands).unwrap();
     assert_eq!(vouched, Default::default());
 }
 
-/// Nobody has signed the manifest that lists the portable program. What was signed are the
-/// artifacts and the release, and both state its SHA-256.
+/// The registry's manifest, which lists the portable program, is not signed. The artifacts and the
+/// release are, and both state the program's SHA-256.
 #[test]
-fn a_portable_program_that_nobody_has_signed_is_not_fetched() {
+fn a_portable_program_that_is_not_signed_is_not_fetched() {
     let (keys, shop) = (Keys::new(), Shop::new());
     let policy = policy(&keys, PLAIN, "");
     let edition = publisher::edition_from(&keys, COMPONENT);

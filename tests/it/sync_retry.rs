@@ -37,7 +37,7 @@ fn a_release_is_tried_again_in_one_round() {
     assert_eq!(said, format!("{FORGIVEN}{healthy}"));
     assert_eq!(stored(&sandbox), (vec![1, 2], vec![2]));
     assert_eq!(once(&sandbox), healthy);
-    // Newer releases are followed: nobody has chosen a version.
+    // Newer releases are followed: no operator has chosen a version.
     publish(&sandbox, 3, 203);
     assert_eq!(once(&sandbox), "acme/shop@stable: healthy, version 3\n");
 }

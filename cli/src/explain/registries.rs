@@ -74,7 +74,7 @@ pub(super) const SUBJECT: Subject = Subject {
             code: "registry-too-many",
             what: "More manifests refer to one than edgec looks at.",
             remedy: "edgec looks at 1024. It leaves none out in silence, because that one could be \
-                 a signature. Remove referrers that nobody needs, or copy with another tool.",
+                 a signature. Remove referrers that are not needed, or copy with another tool.",
         },
         Explanation {
             code: "registry-answer",
@@ -238,7 +238,7 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "pull-other-program",
             what: "The portable program is not the one from which the signed artifacts were made.",
-            remedy: "Do not use it: nobody has signed it. Push the right one with `edgec push \
+            remedy: "Do not use it: it is not signed. Push the right one with `edgec push \
                  --component`. Nothing was written.",
         },
         Explanation {

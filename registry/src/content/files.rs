@@ -184,7 +184,7 @@ impl Taken<'_> {
     }
 
     /// The SHA-256 of the program from which it was made, as its manifest states. `None` without
-    /// demands: nobody has vouched for it.
+    /// demands: then no signature was verified.
     pub fn signed_program(&self) -> Option<Sha256Digest> {
         let input = &self.chosen.manifest.source.input;
         self.judged.as_ref().map(|_| input.sha256)

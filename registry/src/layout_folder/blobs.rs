@@ -86,8 +86,7 @@ pub(super) fn write(
     placed(&path, aside)
 }
 
-/// Puts a blob in place, whatever its length. It is compared with its descriptor while it is
-/// written.
+/// Puts a blob of any length in place. It is compared with its descriptor while it is written.
 pub(super) fn put(
     folder: &Path,
     descriptor: &Descriptor,

@@ -83,8 +83,8 @@ pub(super) fn make(folder: &Path) -> Result<(), RegistryError> {
     Ok(())
 }
 
-/// Makes the folders of blobs, unless they are there. A layout without blobs is valid. One of
-/// another user could have a link in their place, to a folder of which nobody thinks.
+/// Makes the folders of blobs, unless they are there. A layout without blobs is valid. A link in
+/// their place is refused: blobs would be written to a folder that the caller did not name.
 fn make_blobs(folder: &Path, folders: &mut NewFolders) -> Result<(), RegistryError> {
     let blobs = folder.join("blobs");
     let of_kind = blobs.join("sha256");

@@ -83,7 +83,7 @@ pub(super) fn turn(newest: &Newest, plan: &Plan, known: &Known, now: UnixTime) -
     if known.healthy.is_none() && plan.current == Some(newest.release.version) {
         return None;
     }
-    // Wherever that host is: it tried the release, and it was bad.
+    // The wave of that host does not matter: it tried the release, which was bad.
     for watched in &plan.watched {
         if let Sighting::WentBack(reason) = &watched.sighting {
             return Some(Wait::Stopped {

@@ -14,7 +14,7 @@ pub(crate) struct Chosen {
     pub(crate) entry: NativeEntry,
     /// Its manifest in the registry.
     pub(crate) listed: Listed,
-    /// Its own manifest. [`Offer::judged`] says whether anyone who counts has signed it.
+    /// Its own manifest. [`Offer::judged`] says whether a trusted key has signed it.
     pub(crate) manifest: Manifest,
     pub(crate) envelope: Envelope,
     /// The bytes of the envelope.

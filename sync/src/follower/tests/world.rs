@@ -41,7 +41,7 @@ pub(super) struct World {
 pub(super) enum Offering {
     Index(Index),
     Fails(Trouble),
-    /// It has nothing new, whatever is asked.
+    /// It always answers that nothing is new.
     Unchanged,
 }
 
