@@ -119,21 +119,20 @@ fn the_status_tells_what_is_there_before_anything_ends() {
     assert_eq!(host.status().phase, Phase::Healthy);
 }
 
-/// At every change of the store, the process is killed: before it is made, and after.
-#[test]
-fn a_kill_at_any_point_leaves_a_host_that_goes_on() {
+/// Kills the process at every change of the store, just before it is made or just after it, while
+/// release 2 is tried. `prepare` leads to the round that tries it.
+fn kill_at_every_change(prepare: impl Fn(&Path) -> (World, Host)) {
     for unhealthy in [false, true] {
         for is_made in [false, true] {
             for changes in 1..4 {
                 let folder = tempfile::tempdir().unwrap();
-                let (world, mut host) = settled(folder.path(), "");
+                let (_world, mut host) = prepare(folder.path());
                 {
                     let mut machine = host.machine();
                     machine.unhealthy.extend(unhealthy.then_some(2));
                     machine.changes_left = Some(changes);
                     machine.is_made = is_made;
                 }
-                world.publish(2, 2);
                 let _ = host.rest();
                 // It serves one of the two versions.
                 assert!(matches!(host.machine().current, Some(1 | 2)));
@@ -148,6 +147,15 @@ fn a_kill_at_any_point_leaves_a_host_that_goes_on() {
             }
         }
     }
+}
+
+#[test]
+fn a_kill_at_any_point_leaves_a_host_that_goes_on() {
+    kill_at_every_change(|folder| {
+        let (world, host) = settled(folder, "");
+        world.publish(2, 2);
+        (world, host)
+    });
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! Releases that are judged again: because an operator orders it, or because the host that serves
 //! was not up yet.
 
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::super::*;
-use super::settled;
 use super::world::{Host, World};
+use super::{kill_at_every_change, settled};
 use crate::state::{End, order_retry};
 
 /// A host that went back from release 2, which would be healthy now.
-fn went_back(folder: &std::path::Path) -> (World, Host) {
+fn went_back(folder: &Path) -> (World, Host) {
     let (world, mut host) = settled(folder, "");
     host.machine().unhealthy.insert(2);
     world.publish(2, 2);
@@ -18,10 +19,12 @@ fn went_back(folder: &std::path::Path) -> (World, Host) {
     (world, host)
 }
 
-/// What an operator orders, while the process runs or not.
-fn order(host: &Host) {
+/// Orders what an operator can, while the process runs or not. Returns the order's file.
+fn order(host: &Host) -> PathBuf {
     let verdict = order_retry(&host.state, "shop", Some("stable"), Some(2)).unwrap();
     assert_eq!(verdict.told(), "release 2 (version 2) was bad: it is ill");
+    let mut orders = std::fs::read_dir(host.state.join("orders")).unwrap();
+    orders.next().unwrap().unwrap().path()
 }
 
 #[test]
@@ -90,43 +93,20 @@ fn an_order_for_another_release_is_dropped() {
     assert_eq!(shared.state.order("shop", Some("stable")).unwrap(), None);
 }
 
-/// The process is killed at every change of the store, just before it or just after it.
 #[test]
 fn a_kill_while_a_release_is_tried_again_loses_nothing() {
-    for unhealthy in [false, true] {
-        for is_made in [false, true] {
-            for changes in 1..4 {
-                let folder = tempfile::tempdir().unwrap();
-                let (_, mut host) = went_back(folder.path());
-                order(&host);
-                {
-                    let mut machine = host.machine();
-                    machine.unhealthy.extend(unhealthy.then_some(2));
-                    machine.changes_left = Some(changes);
-                    machine.is_made = is_made;
-                }
-                let _ = host.rest();
-                assert!(matches!(host.machine().current, Some(1 | 2)));
-                host.start();
-                let (phase, current) = match unhealthy {
-                    true => (Phase::WentBack, 1),
-                    false => (Phase::Healthy, 2),
-                };
-                host.rests(phase);
-                assert_eq!(host.machine().current, Some(current));
-            }
-        }
-    }
+    kill_at_every_change(|folder| {
+        let (world, host) = went_back(folder);
+        order(&host);
+        (world, host)
+    });
 }
 
 #[test]
 fn an_order_that_cannot_be_read_does_not_stop_the_work() {
     let folder = tempfile::tempdir().unwrap();
     let (world, mut host) = went_back(folder.path());
-    order(&host);
-    let orders = host.state.join("orders");
-    let file = std::fs::read_dir(&orders).unwrap().next().unwrap();
-    let file = file.unwrap().path();
+    let file = order(&host);
     std::fs::remove_file(&file).unwrap();
     std::fs::write(&file, "{").unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o444);
@@ -142,10 +122,7 @@ fn an_order_that_cannot_be_read_does_not_stop_the_work() {
 fn an_order_that_others_can_change_does_not_stop_the_work() {
     let folder = tempfile::tempdir().unwrap();
     let (world, mut host) = went_back(folder.path());
-    order(&host);
-    let orders = host.state.join("orders");
-    let file = std::fs::read_dir(&orders).unwrap().next().unwrap();
-    let file = file.unwrap().path();
+    let file = order(&host);
     let set = |mode| {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(&file, mode).unwrap();
