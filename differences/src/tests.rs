@@ -343,7 +343,7 @@ fn the_window_is_that_of_the_header() {
     assert!(matches!(error, DifferenceError::Read { .. }), "{error}");
 }
 
-/// Works up to a limit.
+/// Fails at every read and write.
 struct Failing(Cursor<Vec<u8>>);
 
 impl Read for Failing {

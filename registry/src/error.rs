@@ -123,7 +123,9 @@ pub enum RegistryError {
         limit: u64,
     },
     /// More manifests refer to one than edgec looks at. Each would be a request.
-    #[error("{place} lists more than {most} manifests that refer to sha256:{subject}")]
+    #[error(
+        "{place} lists more manifests that refer to sha256:{subject} than edgec reads (at most {most})"
+    )]
     TooManyReferrers {
         /// The repository.
         place: String,

@@ -33,7 +33,7 @@ pub use self::content::{
 };
 pub use self::error::RegistryError;
 pub use self::options::{ConnectOptions, Credentials, Retries, Timeouts};
-pub use self::parallel::in_parallel;
+pub(crate) use self::parallel::in_parallel;
 pub use self::reference::{Reference, ReferenceError};
 pub use self::repository::{
     BlobSource, Descriptor, Platform, Repository, Sent, StoredManifest, Which,

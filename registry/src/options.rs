@@ -40,21 +40,21 @@ impl ConnectOptions {
         self
     }
 
-    /// Uses other credentials.
+    /// Uses these credentials.
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// Repeats failed requests otherwise.
+    /// Repeats failed requests in this way.
     #[must_use]
     pub fn retries(mut self, retries: Retries) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Waits for other times.
+    /// Waits for these times.
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;

@@ -10,7 +10,7 @@ use std::thread;
 /// # Errors
 ///
 /// The error of the first item that failed, in the order of the items.
-pub fn in_parallel<T: Sync, R: Send, E: Send>(
+pub(crate) fn in_parallel<T: Sync, R: Send, E: Send>(
     most: usize,
     items: &[T],
     f: impl Fn(&T) -> Result<R, E> + Sync,

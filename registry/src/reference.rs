@@ -122,6 +122,15 @@ impl Reference {
         }
     }
 
+    /// Takes a relative folder as one in this folder.
+    #[must_use]
+    pub fn in_folder(mut self, base: &Path) -> Self {
+        if let Place::Layout(folder) = &mut self.place {
+            *folder = base.join(&*folder);
+        }
+        self
+    }
+
     /// The place without tag and digest: `registry.example/shop`, or `oci-layout:DIR`.
     pub fn place(&self) -> String {
         match &self.place {

@@ -1,5 +1,7 @@
 //! The version of a name that loads take, and the removal of names. Images stay until a collection.
 
+use std::collections::BTreeSet;
+
 use edgec_files::Hold;
 
 use super::application::Application;
@@ -34,6 +36,44 @@ pub struct Removal {
 }
 
 impl ArtifactStore {
+    /// The version of an application that loads take. A version in `application` is ignored. `None`
+    /// if the store has none, or if the file that names it is damaged: the next admission of the
+    /// newest version, or [`Self::make_current`], puts a good file in its place. Other applications
+    /// are not read, nor is any image.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the name is not valid, or the file cannot be read.
+    pub fn current(&self, application: impl Into<Application>) -> Result<Option<u64>, StoreError> {
+        let application = Application {
+            version: None,
+            ..application.into()
+        };
+        match self.stored_version(&application) {
+            Ok(stored) => Ok(Some(stored.version)),
+            Err(StoreError::Unknown { .. }) => Ok(None),
+            Err(error) if error.is_damage() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The versions of an application, with those that are damaged. A version in `application` is
+    /// ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the name is not valid, or the folder cannot be read.
+    pub fn versions(
+        &self,
+        application: impl Into<Application>,
+    ) -> Result<BTreeSet<u64>, StoreError> {
+        match self.history(&application.into()) {
+            Ok(history) => history.versions(),
+            Err(StoreError::Unknown { .. }) => Ok(BTreeSet::new()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes a version of an application the current one, for example to roll back a bad release. A
     /// version in `application` is ignored. If it is the newest version, newer ones can replace it
     /// again.

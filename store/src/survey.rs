@@ -77,7 +77,7 @@ impl ArtifactStore {
                 survey.foreign.push(self.0.names.name(&key));
                 continue;
             }
-            match self.versions(&key) {
+            match self.versions_in(&key) {
                 Ok(versions) => survey.include(key, versions),
                 Err(error) if error.is_absence() => {}
                 Err(error) => survey.problems.push(error.into()),
@@ -86,7 +86,7 @@ impl ArtifactStore {
         Ok(survey)
     }
 
-    fn versions(&self, key: &str) -> Result<Versions, StoreError> {
+    fn versions_in(&self, key: &str) -> Result<Versions, StoreError> {
         let folder = self.0.names.folder(key)?;
         History::new(folder, key.to_owned(), &self.0.temporary).all()
     }

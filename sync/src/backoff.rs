@@ -22,7 +22,7 @@ pub(crate) fn next(
     time.mul_f64((1.0 + jitter * (2.0 * chance - 1.0)).max(0.0))
 }
 
-/// A number from 0 up to 1 that other hosts do not choose as well.
+/// A random number from 0 up to (and without) 1: hosts must not ask together.
 pub(crate) fn chance() -> f64 {
     let random = RandomState::new().hash_one(std::process::id());
     #[expect(

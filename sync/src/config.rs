@@ -36,7 +36,7 @@ const FORM: Form = Form {
 };
 
 /// The greatest number of applications of one host.
-const MOST_APPLICATIONS: usize = 10_000;
+pub(crate) const MOST_APPLICATIONS: usize = 10_000;
 
 /// A duration of at most a year.
 pub type Period = edgec_configuration::Period<366>;
@@ -137,7 +137,7 @@ impl FleetConfig {
             policy.in_folder(folder);
         }
         for application in &mut self.applications {
-            application.reference.in_folder(folder);
+            application.in_folder(folder);
         }
     }
 }

@@ -127,7 +127,7 @@ impl Follower {
         let status = ApplicationStatus {
             name: config.name.clone(),
             channel: config.channel.clone(),
-            reference: config.reference.as_str().to_owned(),
+            reference: config.reference.to_string(),
             waves: config.rollout.waves.len().max(1),
             ..ApplicationStatus::default()
         };

@@ -6,12 +6,19 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::config::{Place, Url};
 
 /// The longest head of an answer, in bytes (16 KiB).
 const MAX_HEAD: usize = 16 << 10;
+/// How often it tries a socket whose queue is full.
+const PERIOD: Duration = Duration::from_millis(10);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +79,8 @@ impl HttpError {
     }
 }
 
-/// The body of the page at `url`: at most `limit` bytes, within `patience` altogether.
+/// The body of the page at `url`: at most `limit` bytes, within `patience` altogether. If the place
+/// has a name, the lookup comes on top, with the limits of the system.
 ///
 /// # Errors
 ///
@@ -108,8 +116,27 @@ fn ask(url: &Url, most: usize, end: Instant) -> io::Result<Vec<u8>> {
             Err(last)
         }
         Place::Unix(path) => {
-            let stream = UnixStream::connect(path)?;
+            let stream = connected(path, end)?;
             exchange(stream, url, "localhost", most, end)
+        }
+    }
+}
+
+/// Connects to a socket in the file system. The system itself sets no limit: it waits for as long
+/// as a program that accepts nobody has a full queue.
+fn connected(path: &Path, end: Instant) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    loop {
+        match net::connect(&socket, &address) {
+            Ok(()) => {
+                let stream = UnixStream::from(socket);
+                stream.set_nonblocking(false)?;
+                return Ok(stream);
+            }
+            Err(Errno::AGAIN) => thread::sleep(left(end)?.min(PERIOD)),
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -273,6 +300,21 @@ mod tests {
         drop(listener);
         let error = get(&url, 10, PATIENCE).unwrap_err();
         assert!(matches!(error, HttpError::Io { .. }), "{error}");
+    }
+
+    /// A program that accepts nobody, whose queue is full.
+    #[test]
+    fn a_full_queue_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin");
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let url = Url::read(&format!("unix:{}", path.display())).unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = connected(&path, Instant::now() + Duration::from_millis(20)) {
+            waiting.push(stream);
+        }
+        let error = get(&url, 10, Duration::from_millis(20)).unwrap_err();
+        assert!(matches!(error, HttpError::Slow { .. }), "{error}");
     }
 
     #[test]

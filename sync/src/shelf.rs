@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use edgec_store::{
-    Application, ArtifactStore, Listing, RollbackRefusal, StoreError, StoredArtifact,
-};
+use edgec_store::{Application, ArtifactStore, RollbackRefusal, StoreError};
 use edgec_verifier::{Expected, TrustPolicy, error_chain};
 
 use crate::source::Trouble;
@@ -43,7 +41,7 @@ pub trait Shelf: Send + Sync {
     ) -> Result<(), Trouble>;
 
     /// Removes old versions of an application: `keep` stay, with those that are `needed` among
-    /// them. Returns how many bytes that freed.
+    /// them.
     ///
     /// # Errors
     ///
@@ -53,14 +51,12 @@ pub trait Shelf: Send + Sync {
         application: &Application,
         needed: &BTreeSet<u64>,
         keep: usize,
-    ) -> Result<u64, Trouble>;
+    ) -> Result<(), Trouble>;
 }
 
 impl Shelf for ArtifactStore {
     fn current(&self, application: &Application) -> Result<Option<u64>, Trouble> {
-        let listing = self.list().map_err(|error| trouble(&error))?;
-        let mut own = of(&listing, application);
-        Ok(own.find(|it| it.current).map(|it| it.version))
+        ArtifactStore::current(self, application.clone()).map_err(|error| trouble(&error))
     }
 
     fn make_current(
@@ -93,31 +89,16 @@ impl Shelf for ArtifactStore {
         application: &Application,
         needed: &BTreeSet<u64>,
         keep: usize,
-    ) -> Result<u64, Trouble> {
-        let listing = self.list().map_err(|error| trouble(&error))?;
-        let versions = of(&listing, application).map(|it| it.version).collect();
+    ) -> Result<(), Trouble> {
+        let versions = self.versions(application.clone());
+        let versions = versions.map_err(|error| trouble(&error))?;
         for version in surplus(&versions, needed, keep) {
             let removed = self.remove(application.clone().version(version));
             removed.map_err(|error| trouble(&error))?;
         }
-        let collected = self.collect().map_err(|error| trouble(&error))?;
-        Ok(collected.collection.bytes)
+        self.collect().map_err(|error| trouble(&error))?;
+        Ok(())
     }
-}
-
-/// The artifacts of an application.
-fn of<'a>(
-    listing: &'a Listing,
-    application: &Application,
-) -> impl Iterator<Item = &'a StoredArtifact> {
-    listing.artifacts.iter().filter(move |it| {
-        let found = Application::new(&it.name);
-        let found = match &it.channel {
-            Some(channel) => found.in_channel(channel),
-            None => found,
-        };
-        found == *application
-    })
 }
 
 /// The versions that go: all but those that are needed and the newest others, `keep` in all. What
@@ -176,7 +157,7 @@ mod tests {
         let unknown = Shelf::make_current(&store, &application, 3).unwrap();
         assert!(unknown.unwrap_err().contains("the store has no `shop`"));
         let tidied = Shelf::tidy(&store, &application, &BTreeSet::new(), 2);
-        assert_eq!(tidied, Ok(0));
+        assert_eq!(tidied, Ok(()));
         let name = Shelf::make_current(&store, &Application::new(""), 3).unwrap_err();
         assert_eq!(name.fault, crate::source::Fault::Refused);
         let key = edgec_packager::SecretKey::generate().unwrap();

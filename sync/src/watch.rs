@@ -10,8 +10,8 @@ use crate::config::WatchConfig;
 use crate::http::{self, HttpError};
 use crate::state::ReleaseId;
 
-/// The longest status of a host, in bytes (1 MiB).
-const MAX_STATUS: usize = 1 << 20;
+/// The longest status of a host, in bytes (32 MiB): one of all applications that a host may have.
+const MAX_STATUS: usize = 32 << 20;
 /// How long a host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest text of another host that this one repeats, in characters.
@@ -132,8 +132,10 @@ fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use edgec_artifact::Sha256Digest;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::config::MOST_APPLICATIONS;
 
     fn release(serial: u64) -> ReleaseId {
         ReleaseId::new(serial, serial, Sha256Digest::of(&[serial.to_le_bytes()[0]]))
@@ -172,6 +174,45 @@ mod tests {
             bad.about("shop", Some("stable"), &release(8)),
             Sighting::NotYet(_)
         ));
+    }
+
+    /// An answer that is too long counts as none, and then later waves wait.
+    #[test]
+    fn a_status_of_as_many_applications_as_a_host_may_have_is_read() {
+        let words = "a sentence about what is wrong and where ".repeat(8);
+        let release = || json!({"version": u64::MAX, "serial": u64::MAX, "digest": "f".repeat(64)});
+        let at = "2026-01-01T00:00:00Z";
+        let with = |more: Value| {
+            let mut value = release();
+            value
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            value
+        };
+        let bad = with(json!({"at": at, "reason": words, "wentBackTo": u64::MAX}));
+        let mut forgiven = bad.clone();
+        forgiven["forgivenAt"] = json!(at);
+        let application = json!({
+            "name": "team/application-".repeat(4),
+            "channel": "stable",
+            "reference": "registry.example/team/".repeat(4),
+            "phase": "going-back",
+            "version": u64::MAX,
+            "wave": 10, "waves": 10,
+            "waits": words,
+            "newest": with(json!({"firstSeen": at})),
+            "trial": release(),
+            "healthy": with(json!({"since": at})),
+            "bad": bad,
+            "forgiven": forgiven,
+            "error": {"code": "registry-unreachable", "message": words},
+            "polls": u64::MAX, "failures": u64::MAX, "bytes": u64::MAX, "polled": at,
+        });
+        let all = vec![application; MOST_APPLICATIONS];
+        let text = serde_json::to_string_pretty(&json!({"host": "a", "applications": all}));
+        let length = text.unwrap().len();
+        assert!(length < MAX_STATUS, "{length}");
     }
 
     #[test]

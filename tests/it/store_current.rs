@@ -12,7 +12,11 @@ const EMPTY: &str = "(component)";
 fn current(stored: &Stored) -> u64 {
     let listing = stored.store.list().unwrap();
     let current = listing.artifacts.iter().find(|entry| entry.current);
-    current.unwrap().version
+    let current = current.unwrap().version;
+    assert_eq!(stored.store.current(app()).unwrap(), Some(current));
+    let all = listing.artifacts.iter().map(|entry| entry.version);
+    assert_eq!(stored.store.versions(app()).unwrap(), all.collect());
+    current
 }
 
 fn app() -> Application {

@@ -121,6 +121,8 @@ fn a_version_that_is_chosen_mends_current() {
         fs::remove_file(&current).unwrap();
         put(&current);
         host.told(&["path", "app"], 1);
+        assert_eq!(host.store.current("app").unwrap(), None);
+        assert_eq!(host.store.versions("app").unwrap(), [1, 2].into());
         let chosen = host.report(&["use", "app", "--app-version", "1"], 0);
         let expected = json!({ "name": "app", "current": 1, "stays": true });
         assert_eq!(without_envelope(chosen), expected);

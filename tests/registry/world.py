@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -28,8 +27,8 @@ def expect(is_so, what):
 
 
 class World:
-    def __init__(self, edgec, folder, tools, clients, guests, only=()):
-        self.folder, self.clients, self.only = Path(folder), Path(clients), only
+    def __init__(self, edgec, folder, tools, clients, guests):
+        self.folder, self.clients = Path(folder), Path(clients)
         self.guests_folder = guests
         self.edgec = Program(edgec, self.folder)
         self.environment = environment(self.edgec.home)
@@ -133,10 +132,6 @@ class World:
         print(f"  {'FAILED' if failed else 'ok':6} {name}: {told} ({took:.1f} s)", flush=True)
         if failed:
             print("    " + failed.strip().replace("\n", "\n    "), flush=True)
-
-
-def has(program):
-    return shutil.which(program) is not None
 
 
 def kib(count):

@@ -22,7 +22,7 @@ use crate::{Outcome, files, time};
 ///
 /// One tag has the portable program and the native image of every CPU. The artifacts must be of one
 /// application, channel and version. Signatures are not verified: hosts do that. The tag moves
-/// last, and the same files give the same digests. Credentials come from the configuration of
+/// last. The same files give the same digests, if the differences have the same bases. Credentials come from the configuration of
 /// Docker or Podman. Exit codes: 0 done; 1 the artifacts do not belong together, or an answer of
 /// the registry is wrong; 2 usage; 3 the registry cannot be reached, or a file cannot be read.
 #[derive(clap::Args)]
@@ -59,8 +59,8 @@ pub(crate) struct Arguments {
     /// The statement of a notary that has rebuilt an artifact; repeatable
     #[arg(long, value_name = "FILE", help_heading = "Content")]
     notary: Vec<PathBuf>,
-    /// An artifact, or a reference, whose images hosts may have: they fetch how the new image
-    /// differs; repeatable. The images that the tag names now are always such
+    /// An artifact, or a reference, whose images hosts may have: they then fetch only the
+    /// difference; repeatable. The images that the tag names now are always such
     #[arg(long = "base", value_name = "FILE|REF", help_heading = "Differences")]
     bases: Vec<String>,
     /// Make no difference against the images that the tag names now

@@ -40,9 +40,10 @@ const GRACE: Duration = Duration::from_secs(8);
 ///
 /// It runs until SIGTERM or SIGINT. SIGHUP makes it read the file again. With `--once`, it brings
 /// every application as far as it can come now, and ends: with 0 if each is current or waits for
-/// its turn, with 1 if one was refused, with 3 if a registry or this machine failed.
+/// its turn, with 1 if one was refused, with 3 if a registry or this machine failed, or a signal
+/// ended it.
 ///
-/// `--retry` takes back the verdict of a gate: the release is tried again. It leaves word for the
+/// `--retry` takes back the verdict of a gate: the release is tried again. It leaves an order for the
 /// process that keeps the store current, and ends; with `--once`, this process tries it.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -187,15 +188,13 @@ fn once(sync: Sync) -> Outcome {
         };
         out!("{}: {state}, {version}{more}\n", cell(label));
     }
-    Ok(exit_code(&round))
-}
-
-fn exit_code(round: &Round) -> ExitCode {
-    match round.fault() {
-        None => ExitCode::SUCCESS,
+    Ok(match round.fault() {
         Some(Fault::Environment) => code(Exit::Environment),
         Some(_) => code(Exit::Rejected),
-    }
+        // The signal may have come before every application was brought as far as it can come.
+        None if signals.ends() => code(Exit::Environment),
+        None => ExitCode::SUCCESS,
+    })
 }
 
 /// Runs until a signal ends it, and reads the file again at each SIGHUP.

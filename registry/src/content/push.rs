@@ -174,7 +174,7 @@ pub struct PushedDifference {
 
 impl Session {
     /// Pushes artifacts. The same artifacts and statements give the same digests, whenever and
-    /// wherever they are pushed by this version.
+    /// wherever this version pushes them, if the differences have the same bases.
     ///
     /// # Errors
     ///

@@ -1,5 +1,7 @@
 //! What a policy reads besides the envelope. A host fetches nothing else.
 
+use std::sync::Arc;
+
 use edgec_verifier::{Expected, TrustPolicy};
 
 use super::attached::AttachedKind;
@@ -18,7 +20,7 @@ impl AttachedKind {
 
     /// What a caller expects, with a file of this kind.
     #[must_use]
-    pub fn given(self, expected: Expected, bytes: Vec<u8>) -> Expected {
+    pub fn given(self, expected: Expected, bytes: impl Into<Arc<[u8]>>) -> Expected {
         match self {
             Self::Provenance => expected.with_provenance(bytes),
             Self::LogProof => expected.with_log_proof(bytes),

@@ -3,8 +3,9 @@
 //!
 //! Source: README of `docker/docker-credential-helpers`, "Development".
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,16 +57,21 @@ fn ask(mut helper: Command, server: &str, most: Duration) -> Result<Option<Login
         let _ = stdin.write_all(server.as_bytes());
     }
     let stdout = child.stdout.take();
-    let reader = thread::spawn(move || {
+    let (say, said) = mpsc::channel();
+    thread::spawn(move || {
         let mut answer = Vec::new();
-        match stdout {
+        let read = match stdout {
             Some(stdout) => stdout.take(MAX_ANSWER_LEN).read_to_end(&mut answer),
             None => Ok(0),
-        }
-        .map(|_| answer)
+        };
+        let _ = say.send(read.map(|_| answer));
     });
-    let has_succeeded = wait(&mut child, most)?;
-    let answer = reader.join().map_err(|_| "it cannot be read".to_owned())?;
+    let end = Instant::now() + most;
+    let has_succeeded = wait(&mut child, end).ok_or_else(|| late(most))?;
+    let has_succeeded = has_succeeded.map_err(|error| error.to_string())?;
+    // A process that the helper has left behind may keep the pipe open.
+    let left = end.saturating_duration_since(Instant::now());
+    let answer = said.recv_timeout(left).map_err(|_| late(most))?;
     let answer = answer.map_err(|error| error.to_string())?;
     if !has_succeeded {
         // What it prints may have a secret, except for the one message that all helpers share.
@@ -87,21 +93,24 @@ fn ask(mut helper: Command, server: &str, most: Duration) -> Result<Option<Login
     })
 }
 
-/// Whether the helper succeeded. A helper that hangs is ended.
-fn wait(child: &mut Child, most: Duration) -> Result<bool, String> {
-    let end = Instant::now() + most;
+/// Whether the helper succeeded. `None`: it hung, and was ended.
+fn wait(child: &mut Child, end: Instant) -> Option<io::Result<bool>> {
     loop {
         match child.try_wait() {
-            Ok(Some(status)) => return Ok(status.success()),
             Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(5)),
             Ok(None) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(format!("it took longer than {} seconds", most.as_secs()));
+                return None;
             }
-            Err(error) => return Err(error.to_string()),
+            Ok(Some(status)) => return Some(Ok(status.success())),
+            Err(error) => return Some(Err(error)),
         }
     }
+}
+
+fn late(most: Duration) -> String {
+    format!("it took longer than {} seconds", most.as_secs())
 }
 
 #[cfg(all(test, unix))]
@@ -165,5 +174,11 @@ mod tests {
             .err()
             .unwrap();
         assert!(error.contains("longer than 0 seconds"), "{error}");
+        // It ends, and a process that it has started keeps its output open.
+        let mut helper = Command::new("sh");
+        helper.args(["-c", "sleep 30 & exit 0"]);
+        let error = ask(helper, "registry.example", Duration::from_secs(1));
+        let error = error.err().unwrap();
+        assert!(error.contains("longer than 1 seconds"), "{error}");
     }
 }

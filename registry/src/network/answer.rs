@@ -8,7 +8,9 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::NetworkRepository;
 use super::failure::{Failure, host_of, is_temporary};
+use super::loopback::is_loopback;
 use crate::RegistryError;
 use crate::checked::shown;
 
@@ -175,19 +177,28 @@ pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
         .ok()
 }
 
-/// The address in `Location`, which may be relative.
-pub(super) fn location(headers: &HeaderMap, at: &Url) -> Result<Url, RegistryError> {
-    let value = headers
-        .get(header::LOCATION)
-        .and_then(|it| it.to_str().ok());
-    let url = value.and_then(|it| at.join(it).ok());
-    let url = url.ok_or_else(|| RegistryError::Answer {
-        place: host_of(at),
-        what: "it has no valid `Location`".to_owned(),
-    })?;
-    match (at.scheme(), url.scheme()) {
-        (_, "https") | ("http", "http") => Ok(url),
-        _ => Err(insecure(at, &url)),
+impl NetworkRepository {
+    /// The address in the `Location` of an answer from `at`, which may be relative. A registry that
+    /// has no TLS because it is on this host sends to no other host without TLS.
+    pub(super) fn location(&self, headers: &HeaderMap, at: &Url) -> Result<Url, RegistryError> {
+        let value = headers
+            .get(header::LOCATION)
+            .and_then(|it| it.to_str().ok());
+        let url = value.and_then(|it| at.join(it).ok());
+        let url = url.ok_or_else(|| RegistryError::Answer {
+            place: host_of(at),
+            what: "it has no valid `Location`".to_owned(),
+        })?;
+        let may_be_plain = || {
+            let host = url.host_str().unwrap_or_default();
+            let is_home = self.base.host_str() == Some(host);
+            self.client.options.plain_http || is_home || is_loopback(host)
+        };
+        match (at.scheme(), url.scheme()) {
+            (_, "https") => Ok(url),
+            ("http", "http") if may_be_plain() => Ok(url),
+            _ => Err(insecure(at, &url)),
+        }
     }
 }
 

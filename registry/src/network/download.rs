@@ -126,7 +126,7 @@ impl NetworkRepository {
         Err(RegistryError::Answer {
             place: self.place(),
             what: format!(
-                "it has not the part of {} that was asked for",
+                "it does not have the part of {} that was asked for",
                 incoming.what()
             ),
         })

@@ -130,7 +130,7 @@ impl NetworkRepository {
             }
             let is_moved = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
             if is_moved && matches!(ask.method, Method::GET | Method::HEAD) {
-                url = answer::location(response.headers(), &url)?;
+                url = self.location(response.headers(), &url)?;
                 continue;
             }
             if expected.contains(&status) {
@@ -146,7 +146,10 @@ impl NetworkRepository {
         }
         Err(Failure::Final(RegistryError::Answer {
             place: self.place(),
-            what: format!("it sends on {} more than {MAX_REDIRECTS} times", ask.what),
+            what: format!(
+                "it redirects the request for {} more than {MAX_REDIRECTS} times",
+                ask.what
+            ),
         }))
     }
 

@@ -10,7 +10,6 @@ use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
 use super::NetworkRepository;
-use super::answer;
 use super::body::Content;
 use super::download::PROGRESS;
 use super::failure::Failure;
@@ -166,7 +165,7 @@ impl NetworkRepository {
     }
 
     fn upload(&self, answer: &Answer) -> Result<Upload, RegistryError> {
-        let at = answer::location(answer.headers(), answer.response.url())?;
+        let at = self.location(answer.headers(), answer.response.url())?;
         Ok(Upload { at, has: Some(0) })
     }
 
@@ -244,7 +243,7 @@ impl NetworkRepository {
             if end <= start || end > start + length {
                 return Err(self.senseless(outgoing, end).into());
             }
-            upload.at = answer::location(answer.headers(), answer.response.url())?;
+            upload.at = self.location(answer.headers(), answer.response.url())?;
             start = end;
             upload.has = Some(start);
         }
@@ -265,7 +264,7 @@ impl NetworkRepository {
                 if has > outgoing.size {
                     return Err(self.senseless(outgoing, has).into());
                 }
-                let at = answer::location(answer.headers(), answer.response.url());
+                let at = self.location(answer.headers(), answer.response.url());
                 let at = at.unwrap_or(upload.at);
                 Ok(Some(Upload { at, has: Some(has) }))
             }

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use edgec_artifact::Sha256Digest;
 use edgec_registry::{
-    ConnectOptions, Connector, Credentials, Descriptor, Reference, RegistryError, Repository,
-    Retries, Timeouts,
+    BlobSource, ConnectOptions, Connector, Credentials, Descriptor, Reference, RegistryError,
+    Repository, Retries, Timeouts,
 };
 
 use self::fake::{Fake, Fault};
@@ -154,4 +154,28 @@ fn content_does_not_come_without_tls_if_the_registry_has_it() {
     assert_eq!(error.code(), "registry-insecure");
     assert!(error.to_string().contains(&place), "{error}");
     assert!(plain.requests().is_empty());
+}
+
+/// A registry on this host needs no TLS, because the connection does not leave the host.
+#[test]
+fn a_registry_on_this_host_does_not_send_to_others_without_tls() {
+    let fake = Fake::start();
+    // An address that no host has (RFC 5737).
+    let elsewhere = || vec![("Location", "http://192.0.2.1/v2/x".to_owned())];
+    let repository = open(&fake, &options());
+    fake.once(
+        "GET",
+        "blobs",
+        Fault::Status(307, elsewhere(), String::new()),
+    );
+    let error = repository.blob(&descriptor(b"a"), &mut Vec::new());
+    assert_eq!(error.unwrap_err().code(), "registry-insecure");
+    fake.once(
+        "POST",
+        "uploads",
+        Fault::Status(202, elsewhere(), String::new()),
+    );
+    let source = BlobSource::Bytes(b"a");
+    let error = repository.put_blob(&descriptor(b"a"), &source);
+    assert_eq!(error.unwrap_err().code(), "registry-insecure");
 }

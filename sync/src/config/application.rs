@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use edgec_registry::Reference;
 use edgec_verifier::{EngineProfile, check_name};
 use serde::Deserialize;
 
 use super::gate::GateConfig;
 use super::rollout::RolloutConfig;
+use super::values::Followed;
 
 /// An application that a host keeps current.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +19,7 @@ pub struct ApplicationConfig {
     /// Its channel. `None`: artifacts without a channel.
     pub channel: Option<String>,
     /// Where its releases are.
-    pub reference: ReferenceText,
+    pub reference: Reference,
     /// The engine profile of the host.
     pub profile: ProfileName,
     /// How the fleet takes its releases.
@@ -25,10 +27,6 @@ pub struct ApplicationConfig {
     /// What decides whether a release stays.
     pub gate: Option<GateConfig>,
 }
-
-/// A reference as it was written, which the registry's crate parses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReferenceText(String);
 
 /// The name of an engine profile.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -48,7 +46,7 @@ pub enum ProfileName {
 pub(super) struct Entry {
     name: String,
     channel: Option<String>,
-    reference: String,
+    reference: Followed,
     #[serde(default)]
     profile: ProfileName,
     rollout: Option<RolloutConfig>,
@@ -67,9 +65,6 @@ impl Entry {
         if let Some(channel) = &self.channel {
             check_name(channel).map_err(named)?;
         }
-        if self.reference.is_empty() || self.reference.len() > 4096 {
-            return Err("write a reference, such as \"registry.example/shop:stable\"".to_owned());
-        }
         if let Some(own) = &self.rollout {
             own.check()?;
         }
@@ -79,7 +74,7 @@ impl Entry {
         Ok(ApplicationConfig {
             name: self.name,
             channel: self.channel,
-            reference: ReferenceText(self.reference),
+            reference: self.reference.0,
             profile: self.profile,
             rollout: self.rollout.unwrap_or_else(|| rollout.clone()),
             gate: self.gate.or_else(|| gate.cloned()),
@@ -96,43 +91,25 @@ impl ApplicationConfig {
             None => self.name.clone(),
         }
     }
-}
 
-impl ReferenceText {
-    /// The places that are asked in order: the reference at each mirror, and as it was written.
+    /// The places that are asked in order: the reference at each mirror, and the reference itself.
     #[must_use]
     pub fn places(&self, mirrors: &[String]) -> Vec<String> {
-        let mut places = Vec::new();
+        let own = self.reference.to_string();
         // A folder has no mirror.
-        if let (None, Some((_, rest))) = (self.folder(), self.0.split_once('/')) {
-            places.extend(mirrors.iter().map(|mirror| format!("{mirror}/{rest}")));
-        }
-        places.push(self.0.clone());
+        let registry = self.reference.registry();
+        let rest = registry.and_then(|registry| own.strip_prefix(registry));
+        let at = |rest| mirrors.iter().map(move |mirror| format!("{mirror}{rest}"));
+        let mut places: Vec<String> = rest.into_iter().flat_map(at).collect();
+        places.push(own);
         places
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 
     /// Takes a relative folder as one in this folder.
     pub(super) fn in_folder(&mut self, folder: &Path) {
-        if let Some(own) = self.folder() {
-            let joined = folder.join(own);
-            self.0 = format!("{LAYOUT}{}", joined.display());
-        }
-    }
-
-    /// The folder of an OCI layout, with its tag.
-    fn folder(&self) -> Option<&str> {
-        self.0.strip_prefix(LAYOUT)
+        self.reference = self.reference.clone().in_folder(folder);
     }
 }
-
-/// What a reference to a folder begins with.
-const LAYOUT: &str = "oci-layout:";
 
 impl From<ProfileName> for EngineProfile {
     fn from(name: ProfileName) -> Self {

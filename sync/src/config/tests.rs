@@ -31,7 +31,7 @@ fn the_shortest_file_has_defaults() {
     assert_eq!(application.label(), "shop");
     assert_eq!(application.profile, ProfileName::Edge);
     assert!(application.gate.is_none() && application.rollout.waves.is_empty());
-    let places = application.reference.places(&["cache:5000".to_owned()]);
+    let places = application.places(&["cache:5000".to_owned()]);
     assert_eq!(
         places,
         ["cache:5000/shop:stable", "registry.example/shop:stable"]
@@ -110,9 +110,12 @@ gate = {{ command = ["sh", "-c", "true"] }}
     assert_eq!(stable.gate.as_ref().unwrap().failures, 1);
     assert!(next.rollout.waves.is_empty());
     assert_eq!(next.gate.as_ref().unwrap().failures, 3);
-    assert_eq!(next.reference.as_str(), "oci-layout:/etc/edgec/layout:next");
+    assert_eq!(
+        next.reference.to_string(),
+        "oci-layout:/etc/edgec/layout:next"
+    );
     // A folder has no mirror.
-    assert_eq!(next.reference.places(&config.registry.mirrors).len(), 1);
+    assert_eq!(next.places(&config.registry.mirrors).len(), 1);
 }
 
 #[test]
@@ -215,10 +218,15 @@ fn an_error_has_its_place_and_says_what_to_write() {
     let (_, found) = error(&format!("schema = 1\n{APPLICATION}{twice}"));
     assert!(found.contains("is watched twice"), "{found}");
     for (entry, says) in [
-        ("name = \"\"\nreference = \"a/b\"", "name"),
+        ("name = \"\"\nreference = \"a.b/c\"", "name"),
         ("name = \"a\"\nreference = \"\"", "write a reference"),
+        ("name = \"a\"\nreference = \"team/shop\"", "`team/shop`"),
         (
-            "name = \"a\"\nreference = \"a/b\"\ngate = {}",
+            "name = \"a\"\nreference = \"https://a.b/shop\"",
+            "`https://`",
+        ),
+        (
+            "name = \"a\"\nreference = \"a.b/c\"\ngate = {}",
             "write `command` or `metrics`",
         ),
         ("name = \"a\"", "`reference` is missing"),
@@ -226,7 +234,8 @@ fn an_error_has_its_place_and_says_what_to_write() {
         let (at, found) = error(&format!("schema = 1\n[[application]]\n{entry}\n"));
         assert!(at >= 2 && found.contains(says), "{entry}: {at} {found}");
     }
-    let many = "[[application]]\nname = \"a\"\nreference = \"a/b\"\n".repeat(MOST_APPLICATIONS + 1);
+    let many =
+        "[[application]]\nname = \"a\"\nreference = \"a.b/c\"\n".repeat(MOST_APPLICATIONS + 1);
     let many = parse(&format!("schema = 1\n{many}"));
     assert!(matches!(
         many,

@@ -7,7 +7,7 @@ use edgec_configuration::{Word, words};
 use edgec_registry::Reference;
 use serde::{Deserialize, Deserializer, de};
 
-words!(Url, Mirror);
+words!(Url, Followed, Mirror);
 
 /// A part of a whole, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -165,6 +165,18 @@ impl Word for Url {
             place: Place::Tcp(host.to_owned(), port),
             path: path.to_owned(),
         })
+    }
+}
+
+/// A reference that is followed.
+pub(super) struct Followed(pub(super) Reference);
+
+impl Word for Followed {
+    const WRITE: &'static str = "a reference, such as \"registry.example/shop:stable\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let read = text.parse().map(Self);
+        read.map_err(|error| format!("write {}: {error}", Self::WRITE))
     }
 }
 

@@ -57,7 +57,7 @@ impl Follower {
 
     /// Looks at all places. One that answers is enough.
     fn all_places(&mut self, shared: &Shared, now: Instant) -> Result<(), Trouble> {
-        let places = self.config.reference.places(&shared.mirrors);
+        let places = self.config.places(&shared.mirrors);
         let mut looked = Err(no_place());
         for place in shared.silent.last(places, now) {
             match self.look_at(shared, &place, now) {
@@ -108,7 +108,7 @@ impl Follower {
         mut work: impl FnMut(&mut Self, &str) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let mut last = no_place();
-        let places = self.config.reference.places(&shared.mirrors);
+        let places = self.config.places(&shared.mirrors);
         let places = shared.silent.last(places, now);
         let mut rest = places.len();
         for place in places {

@@ -309,7 +309,7 @@ impl Follower {
         Ok(Some(taken))
     }
 
-    /// Sees to it that loads take the version that was admitted.
+    /// Makes loads take the admitted version.
     pub(super) fn stand(
         &self,
         shared: &Shared,

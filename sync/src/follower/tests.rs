@@ -231,7 +231,7 @@ fn what_is_offered_must_hold() {
             .contains("this host has seen release 2")
     );
     assert_eq!(host.machine().current, Some(2));
-    let plain = "[[application]]\nname = \"x\"\nreference = \"a/b\"\n";
+    let plain = "[[application]]\nname = \"x\"\nreference = \"a.b/c\"\n";
     let mut other = Host::new(&world, folder.path(), "pop-2", plain);
     other.config.applications[0].channel = None;
     other.start();

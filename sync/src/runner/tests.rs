@@ -26,13 +26,13 @@ impl Source for Places {
         _: Option<Sha256Digest>,
     ) -> Result<Option<Box<dyn Offered>>, Trouble> {
         match place {
-            "host/panics" => panic!("a fault of this test"),
-            "host/refused" => Err(Trouble::refused("sync-release", "it is refused")),
-            "host/hangs" => {
+            "host.example/panics" => panic!("a fault of this test"),
+            "host.example/refused" => Err(Trouble::refused("sync-release", "it is refused")),
+            "host.example/hangs" => {
                 HANGS.wait(Duration::from_secs(60));
                 Err(Trouble::environment("io", "it hung"))
             }
-            "host/silent" => Err(Trouble::environment("io", "it is silent")),
+            "host.example/silent" => Err(Trouble::environment("io", "it is silent")),
             _ => Ok(None),
         }
     }
@@ -54,8 +54,8 @@ impl Shelf for Empty {
         Ok(())
     }
 
-    fn tidy(&self, _: &Application, _: &BTreeSet<u64>, _: usize) -> Result<u64, Trouble> {
-        Ok(0)
+    fn tidy(&self, _: &Application, _: &BTreeSet<u64>, _: usize) -> Result<(), Trouble> {
+        Ok(())
     }
 }
 
@@ -84,7 +84,7 @@ fn parts(clock: impl Clock + 'static) -> Parts {
 /// A configuration with these applications.
 fn config(more: &str, names: &[&str]) -> FleetConfig {
     let entry = |name: &&str| {
-        format!("[[application]]\nname = \"{name}\"\nreference = \"host/{name}\"\n{more}")
+        format!("[[application]]\nname = \"{name}\"\nreference = \"host.example/{name}\"\n{more}")
     };
     let entries: Vec<String> = names.iter().map(entry).collect();
     FleetConfig::from_toml(&format!("schema = 1\n{}", entries.concat())).unwrap()

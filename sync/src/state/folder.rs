@@ -20,7 +20,6 @@ const TEMPORARY: &str = "temporary";
 /// The folder of the state, which this process alone writes.
 #[derive(Debug)]
 pub struct StateFolder {
-    path: PathBuf,
     folder: Folder,
     temporary: Folder,
     lock: File,
@@ -105,7 +104,6 @@ impl StateFolder {
             temporary.clear(&name)?;
         }
         let state = Self {
-            path: path.to_owned(),
             folder,
             temporary,
             lock,
@@ -116,12 +114,6 @@ impl StateFolder {
 
     pub(super) fn folder(&self) -> &Folder {
         &self.folder
-    }
-
-    /// The folder.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// What is known about an application: nothing, if there is no file.

@@ -163,7 +163,8 @@ def host_killed(world, note):
             expect(scene.answered() == scene.version, "a restarted host serves an old version")
         scene.clean()
         count = len(STEPS[::2]) + len(PAUSES)
-        note(f"{count} kills, each followed by answers; {before} failed before the first")
+        expect(before == 0, f"{before} requests failed before the first kill")
+        note(f"{count} kills, each followed by answers")
 
 
 def restart(scene):

@@ -33,8 +33,8 @@ pub(crate) struct Inside {
 }
 
 impl Inside {
-    /// What the configuration of a host asks for, checked once: a host with a `FLEET.toml` that
-    /// cannot be used does not start.
+    /// What the configuration of a host asks for, checked once: a host with a
+    /// malformed `FLEET.toml` does not start.
     pub(crate) fn of(
         config: &ServeConfig,
         trust: &TrustArguments,

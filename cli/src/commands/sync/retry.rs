@@ -68,9 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_application_is_named_shortly() {
+    fn an_application_has_a_short_name() {
         let entry = |name: &str, more: &str| {
-            format!("[[application]]\nname = \"{name}\"\nreference = \"a/b\"\n{more}")
+            format!("[[application]]\nname = \"{name}\"\nreference = \"a.b/c\"\n{more}")
         };
         let text = [
             "schema = 1\n".to_owned(),

@@ -4,6 +4,7 @@
 //! one only if the policy reads it and the verdict depends on it, or if it explains a warning.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use edgec_artifact::{Attestation, ProvenanceClaims, Release, Sha256Digest};
 use edgec_verifier::{
@@ -29,7 +30,7 @@ pub(crate) struct Judged {
     /// What a caller expects, with the files that the verdict depends on.
     pub(crate) expected: Expected,
     /// These files: their kinds, the digests of their layers, and their content.
-    pub(crate) read: Vec<(AttachedKind, String, Vec<u8>)>,
+    pub(crate) read: Vec<(AttachedKind, String, Arc<[u8]>)>,
 }
 
 impl Asked<'_> {
@@ -104,8 +105,8 @@ impl Offer {
         mut judged: Judged,
     ) -> Result<Judged, PullError> {
         let what = format!("{} for {}", kind.name(), chosen.fits());
-        let bytes = self.small(layer, kind.limit(), &what, &Unseen)?;
-        judged.expected = kind.given(judged.expected, bytes.clone());
+        let bytes = Arc::from(self.small(layer, kind.limit(), &what, &Unseen)?);
+        judged.expected = kind.given(judged.expected, Arc::clone(&bytes));
         judged.read.push((kind, layer.digest.clone(), bytes));
         Ok(judged)
     }
@@ -135,7 +136,7 @@ impl Judged {
                 .enumerate()
                 .filter(|(other, _)| *other != at);
             let without = others.fold(given.clone(), |expected, (_, (kind, _, bytes))| {
-                kind.given(expected, bytes.clone())
+                kind.given(expected, Arc::clone(bytes))
             });
             if asked.judge(chosen, &without).is_ok() {
                 continue;

@@ -178,7 +178,7 @@ impl<'p> Bases<'p> {
 }
 
 /// A difference is a help. A push goes on without it.
-fn no_difference(progress: &dyn Progress, what: &str, error: &PullError) {
+fn no_difference(progress: &dyn Progress, what: &str, error: &dyn std::error::Error) {
     let why = error_chain(error);
     progress.step(&format!("no difference against {what}: {why}"));
 }
@@ -213,9 +213,13 @@ impl Making<'_> {
         }
         let what = format!("the difference for {}", self.native.fits());
         self.progress.step(&format!("making {what}"));
-        // It is not made if an image has more than 4 GiB. Then hosts fetch the whole.
-        let Ok(bytes) = edgec_differences::make(base, self.image, LEVEL, &mut |_| ()) else {
-            return Ok(());
+        let bytes = match edgec_differences::make(base, self.image, LEVEL, &mut |_| ()) {
+            Ok(bytes) => bytes,
+            // The image is too long, or there is too little memory. Then hosts fetch the whole.
+            Err(error) => {
+                no_difference(self.progress, &format!("image {digest}"), &error);
+                return Ok(());
+            }
         };
         if !is_worth(bytes.len() as u64, self.whole.size) {
             return Ok(());

@@ -294,7 +294,7 @@ impl Shelf for Shelved {
         machine.refuses.clone().map_or(Ok(()), Err)
     }
 
-    fn tidy(&self, _: &Application, needed: &BTreeSet<u64>, keep: usize) -> Result<u64, Trouble> {
+    fn tidy(&self, _: &Application, needed: &BTreeSet<u64>, keep: usize) -> Result<(), Trouble> {
         assert_eq!(keep, 2);
         // What is newer than everything that is needed stays.
         let newest = needed.last().unwrap();
@@ -302,7 +302,7 @@ impl Shelf for Shelved {
         machine
             .versions
             .retain(|it| needed.contains(it) || it > newest);
-        Ok(0)
+        Ok(())
     }
 }
 
