@@ -57,8 +57,7 @@ pub enum RegistryError {
         /// How long the registry wants to be left alone, if it says so.
         retry_after: Option<Duration>,
     },
-    /// No answer came: the name is unknown, nothing listens there, or the connection failed or
-    /// stood still.
+    /// No answer came: the name is unknown, nothing listens there, or the connection failed.
     #[error("cannot reach {host} ({attempts} attempts): {reason}")]
     Unreachable {
         /// The host, with its port if it is not the usual one.
@@ -67,6 +66,16 @@ pub enum RegistryError {
         attempts: u32,
         /// What failed last.
         reason: String,
+    },
+    /// The host was reached, and then nothing moved for too long.
+    #[error("{host} stopped answering: {} ({attempts} attempts)", silence(*idle))]
+    Silent {
+        /// The host, with its port if it is not the usual one.
+        host: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// How long nothing moved.
+        idle: Duration,
     },
     /// The certificate of the host is not valid, or the host does not speak TLS.
     #[error("no secure connection to {host}: {reason}")]
@@ -142,6 +151,18 @@ pub enum RegistryError {
         /// What is wrong with it.
         what: String,
     },
+    /// The token service redirects the request for a token. edgec does not follow it: the request
+    /// may have a password.
+    #[error(
+        "the token service {host} redirects (HTTP {status}), and edgec follows no redirect with a \
+         request for a token"
+    )]
+    TokenMoved {
+        /// The host of the token service, with its port if it is not the usual one.
+        host: String,
+        /// The status of the answer.
+        status: u16,
+    },
     /// An answer names an address without TLS, which would get credentials or content unprotected.
     #[error("{host} points at `{address}`, which has no TLS")]
     Insecure {
@@ -216,14 +237,14 @@ impl RegistryError {
             Self::Denied { .. } => "registry-denied",
             Self::Refused { .. } => "registry-refused",
             Self::Unavailable { .. } => "registry-unavailable",
-            Self::Unreachable { .. } => "registry-unreachable",
+            Self::Unreachable { .. } | Self::Silent { .. } => "registry-unreachable",
             Self::Tls { .. } => "registry-tls",
             Self::CutShort { .. } => "registry-cut-short",
             Self::Digest { .. } => "registry-digest",
             Self::Size { .. } => "registry-size",
             Self::TooLong { .. } => "registry-too-long",
             Self::TooManyReferrers { .. } => "registry-too-many",
-            Self::Answer { .. } => "registry-answer",
+            Self::Answer { .. } | Self::TokenMoved { .. } => "registry-answer",
             Self::Insecure { .. } => "registry-insecure",
             Self::OtherPlace { .. } => "registry-other-place",
             Self::Descriptor { .. } => "registry-descriptor",
@@ -245,7 +266,10 @@ impl RegistryError {
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable { .. } | Self::Unreachable { .. } | Self::CutShort { .. }
+            Self::Unavailable { .. }
+                | Self::Unreachable { .. }
+                | Self::Silent { .. }
+                | Self::CutShort { .. }
         )
     }
 }
@@ -262,6 +286,11 @@ fn said(message: &str) -> String {
         "" => String::new(),
         message => format!(": {message}"),
     }
+}
+
+/// What an error says of a peer that said nothing for so long.
+pub(crate) fn silence(idle: Duration) -> String {
+    format!("nothing moved for {} seconds", idle.as_secs_f32())
 }
 
 fn later(retry_after: Option<Duration>) -> String {

@@ -19,7 +19,10 @@ use self::index::Index;
 use crate::checked::{
     Incoming, MAX_MANIFEST_LEN, Outline, digest_of, fallback_tag, require, require_storable,
 };
-use crate::{BlobSource, Descriptor, RegistryError, Repository, Sent, StoredManifest, Which};
+use crate::referrer_list::ReferrerList;
+use crate::{
+    BlobSource, Descriptor, RegistryError, Repository, Sent, StoredManifest, Which, media,
+};
 
 /// An OCI layout in a folder. It is made with the first thing that is written to it.
 #[derive(Debug)]
@@ -90,6 +93,20 @@ impl LayoutFolder {
             Err(RegistryError::TooLong { .. } | RegistryError::Layout { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// The entries of a list of referrers. One that edgec cannot copy is an error: it could be a
+    /// signature.
+    fn listed(&self, list: &StoredManifest) -> Result<Vec<Descriptor>, RegistryError> {
+        let entries = ReferrerList::decode(&list.bytes).and_then(|it| it.entries());
+        let entries = entries.map_err(|what| RegistryError::Layout {
+            path: self.folder.clone(),
+            what: format!("the list of referrers sha256:{}: {what}", list.digest),
+        })?;
+        for entry in &entries {
+            digest_of(entry)?;
+        }
+        Ok(entries)
     }
 
     /// Changes the index while no other process does.
@@ -175,7 +192,9 @@ impl Repository for LayoutFolder {
         let mut candidates: Vec<Descriptor> = index.entries().to_vec();
         if let Some(entry) = index.tagged(&fallback_tag(subject)) {
             let fallback = self.stored(digest_of(entry)?, Some(entry))?;
-            candidates.extend(index::referrers_in(&fallback.bytes));
+            if fallback.digest != subject && fallback.media_type == media::INDEX {
+                candidates.extend(self.listed(&fallback)?);
+            }
         }
         let mut found: Vec<Descriptor> = Vec::new();
         for mut candidate in candidates {

@@ -21,6 +21,7 @@ mod parallel;
 #[doc(hidden)]
 pub mod readers;
 mod reference;
+mod referrer_list;
 mod repository;
 mod retry;
 

@@ -81,11 +81,11 @@ pub fn tagged(bytes: &[u8], tag: &str) -> Option<Descriptor> {
     index.tagged(tag).cloned()
 }
 
-/// The address of the next page that a header `Link` of the page at `at` names.
+/// The address of the next page that a header `Link` of the page at `at` names, if edgec reads it.
 pub fn next_page(link: &str, at: &Url) -> Option<Url> {
     let value = HeaderValue::from_str(link).ok()?;
     let headers = HeaderMap::from_iter([(header::LINK, value)]);
-    link::next_page(&headers, at)
+    link::next_page(&headers, at).ok()?
 }
 
 /// The login that a file of Docker itself has for a repository. No helper is asked.

@@ -79,24 +79,28 @@ fn a_file_is_verified_only_if_the_verdict_rests_on_it() {
         let plain = offer.take(native, None).unwrap();
         assert!(plain.beside().iter().all(|it| !it.verified));
         let taken = offer.take(native, Some(&demands)).unwrap();
-        let standing = taken.beside().iter().map(|it| (it.kind, it.verified));
+        let standing = taken
+            .beside()
+            .iter()
+            .map(|it| (it.kind, it.verified, it.ending()));
         standing.collect::<Vec<_>>()
     };
     use AttachedKind::{CycloneDx, Debug, Provenance, Spdx};
     assert_eq!(
         standing("[provenance]\nsbom = true\n"),
         [
-            (Provenance, false),
-            (Provenance, true),
-            (CycloneDx, true),
-            (Spdx, false),
-            (Debug, false)
+            // It does not take the place of the other one in a folder.
+            (Provenance, true, "provenance.json".to_owned()),
+            (Provenance, false, "2.provenance.json".to_owned()),
+            (CycloneDx, true, "cdx.json".to_owned()),
+            (Spdx, false, "spdx.json".to_owned()),
+            (Debug, false, "debug".to_owned())
         ]
     );
     // A policy that reads none of them says nothing about them.
     let unread = standing("");
     assert_eq!(unread.len(), 5);
-    assert!(unread.iter().all(|(_, verified)| !verified));
+    assert!(unread.iter().all(|(_, verified, _)| !verified));
     // The release is signed by keys that the policy does not trust.
     let strangers = policy(&Keys::new(), PLAIN, "");
     let demands = Demands::new(&strangers, &expected, UnixTime::from_seconds(START));

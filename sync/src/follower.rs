@@ -94,8 +94,29 @@ pub(crate) struct Step {
     pub(crate) phase: Phase,
     /// Whether it waits for something that the status names.
     pub(crate) waits: bool,
+    /// The place that it could not ask, because another application finds out whether its host
+    /// answers. The step is taken again after that.
+    pub(crate) is_held_by: Option<String>,
     /// What failed.
     pub(crate) trouble: Option<Trouble>,
+}
+
+/// Why a step did not come to its end.
+#[derive(Debug)]
+pub(crate) enum Missed {
+    /// It failed.
+    Trouble(Trouble),
+    /// No place was asked, because their hosts did not answer lately, with this failure. One of
+    /// them may be asked again at this time.
+    Silent(Trouble, Instant),
+    /// Another application finds out whether the host of this place answers.
+    Busy(String),
+}
+
+impl From<Trouble> for Missed {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
 }
 
 impl Follower {
@@ -166,21 +187,33 @@ impl Follower {
 
     /// Does what there is to do now.
     pub(crate) fn step(&mut self, shared: &Shared, now: Instant) -> Step {
-        let done = self.try_step(shared, now);
-        let trouble = done.as_ref().err().cloned();
-        let due = match done {
+        let (mut trouble, mut is_held_by) = (None, None);
+        let due = match self.try_step(shared, now) {
             Ok(due) => {
                 self.failures = 0;
                 due
             }
-            Err(trouble) => {
-                let due = self.fail(shared, now, &trouble);
-                // The gate of a release does not wait until a newer one can be admitted.
-                match self.is_watching() && self.next_check > now {
-                    true => due.min(self.next_check),
-                    false => due,
-                }
+            Err(Missed::Trouble(found)) => {
+                let due = self.fail(shared, now, &found);
+                trouble = Some(found);
+                due
             }
+            Err(Missed::Silent(found, until)) => {
+                self.next_poll = until;
+                trouble = Some(found);
+                until
+            }
+            Err(Missed::Busy(place)) => {
+                let text = format!("another application finds out whether `{place}` answers");
+                self.status.waits = Some(text);
+                is_held_by = Some(place);
+                now
+            }
+        };
+        // The gate of a release does not wait until a newer one can be admitted.
+        let due = match trouble.is_some() && self.is_watching() && self.next_check > now {
+            true => due.min(self.next_check),
+            false => due,
         };
         self.status.know(&self.known);
         self.status.fail(trouble.as_ref());
@@ -189,6 +222,7 @@ impl Follower {
             due,
             phase: self.status.phase,
             waits: self.status.waits.is_some(),
+            is_held_by,
             trouble,
         }
     }

@@ -158,7 +158,11 @@ impl Sync {
                 keep: config.keep,
                 watch: config.watch.clone(),
                 sightings: Sightings::new(period),
-                silent: Silent::new(config.poll.interval.get(), config.poll.backoff.get()),
+                silent: Silent::new(
+                    config.poll.interval.get(),
+                    config.poll.backoff.get(),
+                    config.poll.concurrency,
+                ),
             },
             followers,
             concurrency: config.poll.concurrency,
@@ -225,6 +229,7 @@ impl Sync {
                 waiting: tasks.collect(),
                 running: 0,
                 ended: Vec::new(),
+                held: Vec::new(),
             }),
         };
         let shared = &self.shared;
@@ -244,10 +249,9 @@ impl Sync {
             .all
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        let left = state
-            .waiting
-            .into_iter()
-            .map(|task| (task.follower, task.last));
+        let held = state.held.into_iter().map(|(_, task)| task);
+        let left = state.waiting.into_iter().chain(held);
+        let left = left.map(|task| (task.follower, task.last));
         state.ended.into_iter().chain(left).collect()
     }
 }

@@ -118,6 +118,9 @@ pub struct Trouble {
     pub fault: Fault,
     /// What is wrong.
     pub message: String,
+    /// Whether no answer came, or only a part of one: then the host of the place is left alone for
+    /// a while.
+    pub is_silence: bool,
 }
 
 impl Trouble {
@@ -129,6 +132,7 @@ impl Trouble {
             code,
             fault,
             message,
+            is_silence: false,
         }
     }
 
@@ -140,6 +144,16 @@ impl Trouble {
             code,
             fault,
             message,
+            is_silence: false,
+        }
+    }
+
+    /// A place did not answer.
+    #[must_use]
+    pub fn silence(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            is_silence: true,
+            ..Self::environment(code, message)
         }
     }
 

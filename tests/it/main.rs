@@ -139,6 +139,7 @@ mod store_errors;
 mod store_upkeep;
 mod sync;
 mod sync_crash;
+mod sync_inside;
 mod sync_retry;
 mod target_names;
 mod targets;

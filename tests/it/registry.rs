@@ -141,17 +141,28 @@ fn a_pull_replaces_no_other_file() {
     assert_eq!(others.count(), 1, "{files:?}");
 }
 
+/// Otherwise anyone who can push could keep everyone from pulling to a folder.
 #[test]
-fn what_a_folder_cannot_get_is_named() {
+fn a_folder_gets_all_files_of_a_kind() {
     let sandbox = shop();
     sandbox.write("one.json", "{\"bomFormat\": \"CycloneDX\"}");
     sandbox.write("two.json", "{\"bomFormat\": \"CycloneDX\", \"version\": 2}");
     let push = format!("push {LAYOUT} out/shop.x86_64.cwasm --sbom one.json --sbom two.json");
     sandbox.ok(&words(&push));
-    let line = format!("pull {LAYOUT} --all-targets --component back.wasm -o back");
-    let error = sandbox.fails(1, &words(&line));
-    assert!(error.contains("error[pull-same-file]"), "{error}");
+    sandbox.ok(&words(&format!("pull {LAYOUT} --all-targets -o back")));
+    let names = ["back/shop.cdx.json", "back/shop.2.cdx.json"];
+    let mut back = names.map(|it| sandbox.read(it));
+    back.sort();
+    let mut pushed = ["one.json", "two.json"].map(|it| sandbox.read(it));
+    pushed.sort();
+    assert_eq!(back, pushed);
+}
+
+#[test]
+fn what_a_folder_cannot_get_is_named() {
+    let sandbox = shop();
     sandbox.ok(&words(&format!("push {LAYOUT} out/shop.x86_64.cwasm")));
+    let line = format!("pull {LAYOUT} --all-targets --component back.wasm -o back");
     let error = sandbox.fails(1, &words(&line));
     assert!(error.contains("error[pull-no-component]"), "{error}");
     assert!(!sandbox.path().join("back").exists());

@@ -310,9 +310,9 @@ fn serve_keeps_its_own_store_current() {
     std::fs::rename(sandbox.path().join("away"), sandbox.path().join("layout")).unwrap();
     // Another file is followed, and one that cannot be used is not.
     sandbox.write_secret("fleet.toml", "schema = 1\n");
-    host.line("FLEET.toml is not used: ");
+    host.line("fleet.toml is not used, ");
     sandbox.write_secret("fleet.toml", FLEET);
-    host.line("FLEET.toml was read again");
+    host.line("fleet.toml was read again");
     publish(&sandbox, 3, 203);
     host.line("sync: release 3 (version 3) is healthy");
     until(|| status(&request(&address, "GET", HOST)) == 203);

@@ -22,9 +22,10 @@ use crate::{Outcome, files, time};
 ///
 /// One tag has the portable program and the native image of every CPU. The artifacts must be of one
 /// application, channel and version. Signatures are not verified: hosts do that. The tag moves
-/// last. The same files give the same digests, if the differences have the same bases. Credentials come from the configuration of
-/// Docker or Podman. Exit codes: 0 done; 1 the artifacts do not belong together, or an answer of
-/// the registry is wrong; 2 usage; 3 the registry cannot be reached, or a file cannot be read.
+/// last. The same files give the same digests, if the differences have the same bases. Credentials
+/// come from the configuration of Docker or Podman. Exit codes: 0 done; 1 the artifacts do not
+/// belong together, or an answer of the registry is wrong; 2 usage; 3 the registry cannot be
+/// reached, or a file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Where to: REGISTRY/REPOSITORY:TAG, or oci-layout:DIR:TAG for a folder

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use edgec_loader::store::{ArtifactStore, PolicySource};
-use edgec_sync::{Fault, FleetConfig, Level, Parts, Report, Round, Stop, Sync, check_gates};
+use edgec_sync::{Fault, FleetConfig, Level, Parts, Report, Stop, Sync, check_gates};
 
 use self::lines::Lines;
 use crate::Outcome;
@@ -43,8 +43,8 @@ const GRACE: Duration = Duration::from_secs(8);
 /// its turn, with 1 if one was refused, with 3 if a registry or this machine failed, or a signal
 /// ended it.
 ///
-/// `--retry` takes back the verdict of a gate: the release is tried again. It leaves an order for the
-/// process that keeps the store current, and ends; with `--once`, this process tries it.
+/// `--retry` takes back the verdict of a gate: the release is tried again. It leaves an order for
+/// the process that keeps the store current, and ends; with `--once`, this process tries it.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The references, waves and gates (TOML, docs/sync.md)

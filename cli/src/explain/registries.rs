@@ -38,8 +38,10 @@ pub(super) const SUBJECT: Subject = Subject {
         },
         Explanation {
             code: "registry-unreachable",
-            what: "No answer came from the registry.",
-            remedy: "Check the name, the port and the network.",
+            what: "No answer came from the registry, or it stopped in the middle.",
+            remedy: "If the host cannot be reached, check the name, the port and the network. If \
+                 it stopped answering, try again later, and look at the registry or at a proxy in \
+                 front of it.",
         },
         Explanation {
             code: "registry-tls",
@@ -79,7 +81,11 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "registry-answer",
             what: "An answer of the registry breaks the protocol.",
-            remedy: "Check that the name is that of an OCI registry, and not of a web site or a proxy.",
+            remedy: "Check that the name is that of an OCI registry, and not of a web site or a \
+                 proxy. If a list of referrers has an entry that edgec cannot read, or goes on at \
+                 another host, edgec does not copy it: what it would leave out could be a \
+                 signature. If the token service redirects, name its new address in the \
+                 registry's configuration.",
         },
         Explanation {
             code: "registry-insecure",
@@ -103,7 +109,9 @@ pub(super) const SUBJECT: Subject = Subject {
             code: "registry-credentials",
             what: "The credentials for the registry cannot be read.",
             remedy: "Repair the configuration of Docker or Podman, install the helper that it names, \
-                 or log in again.",
+                 or log in again. If a helper failed, the message has the last line of its \
+                 standard error. A helper has 60 seconds; then edgec ends it, with all that it has \
+                 started.",
         },
         Explanation {
             code: "registry-ca",
@@ -243,15 +251,17 @@ pub(super) const SUBJECT: Subject = Subject {
         },
         Explanation {
             code: "pull-same-file",
-            what: "Two different files of one name travel with the artifacts.",
-            remedy: "Pull one target at a time, into folders of their own. If one artifact has two \
-                 files of one kind, such as two proofs of logs, a folder cannot get both: another \
-                 tool fetches each by its digest, such as `oras blob fetch`.",
+            what: "Two artifacts have different files of one name.",
+            remedy: "Pull one target at a time, into folders of their own. If one artifact has \
+                 several files of one kind, such as two bills of materials, the folder gets all of \
+                 them, and the further ones have numbers.",
         },
         Explanation {
             code: "copy-manifest",
             what: "A manifest is malformed, or lists more than edgec copies.",
-            remedy: "Check what the reference names: no push of edgec writes that.",
+            remedy: "Check what the reference names: no push of edgec writes that. edgec copies \
+                 at most 8192 manifests, and follows at most 8 indexes and referrers behind each \
+                 other. Another tool may copy more, such as `oras cp -r`.",
         },
     ],
 };

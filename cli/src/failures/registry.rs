@@ -24,6 +24,7 @@ pub(crate) fn registry_failure(error: &RegistryError) -> Failure {
         | RegistryError::TooLong { .. }
         | RegistryError::TooManyReferrers { .. }
         | RegistryError::Answer { .. }
+        | RegistryError::TokenMoved { .. }
         | RegistryError::OtherPlace { .. }
         | RegistryError::Descriptor { .. }
         | RegistryError::Layout { .. } => Exit::Rejected,
@@ -47,6 +48,15 @@ pub(crate) fn registry_failure(error: &RegistryError) -> Failure {
             "try again later: what was sent or fetched whole is not sent or fetched again"
         }
         RegistryError::Unreachable { .. } => "check the name, the port and the network",
+        RegistryError::Silent { .. } => {
+            "try again later; if it stays, look at the registry, or at a proxy in front of it"
+        }
+        RegistryError::Answer { .. } => {
+            "check that this is an OCI registry, and that no proxy in front of it changes answers"
+        }
+        RegistryError::TokenMoved { .. } => {
+            "name the address to which it redirects in the registry's configuration (`realm`)"
+        }
         RegistryError::Tls { .. } => {
             "name the registry's certificate authority with --ca; --plain-http is for registries \
              without TLS"
@@ -213,6 +223,12 @@ pub(crate) fn copy_failure(error: &CopyError) -> Failure {
         CopyError::Registry(error) => registry_failure(error),
         CopyError::OtherDigest { .. } => Failure::usage(error.code(), error.to_string())
             .hint("name a tag, or the digest of the source"),
+        CopyError::TooDeep { .. } | CopyError::TooMany { .. } | CopyError::TooLong { .. } => {
+            Failure::rejected(error.code(), error).hint(
+                "no push of edgec writes that: check what the reference names, or copy it with \
+                 another tool, such as `oras cp -r`",
+            )
+        }
         _ => Failure::rejected(error.code(), error),
     }
 }

@@ -72,6 +72,8 @@ pub struct Beside {
     /// lists it. Always false without demands.
     pub verified: bool,
     layer: Descriptor,
+    /// Its place among the files of its kind beside this artifact, from 1.
+    number: usize,
 }
 
 impl Beside {
@@ -79,6 +81,40 @@ impl Beside {
     /// the same.
     pub fn digest(&self) -> &str {
         &self.layer.digest
+    }
+
+    /// The ending of its file, behind the artifact's name without `.cwasm`: that of its kind, such
+    /// as `cdx.json`. An artifact may have several files of a kind, and each further one has its
+    /// number in front of that: `2.cdx.json`. So a folder can get all of them.
+    pub fn ending(&self) -> String {
+        match self.number {
+            1 => self.kind.ending().to_owned(),
+            number => format!("{number}.{}", self.kind.ending()),
+        }
+    }
+
+    /// The layers beside an artifact, of which these are accepted. Among the files of a kind, those
+    /// come first: if someone adds another one, a verified file keeps the name without a number.
+    fn all(
+        layers: Vec<(AttachedKind, &Descriptor)>,
+        accepted: &BTreeSet<(AttachedKind, String)>,
+    ) -> Vec<Self> {
+        let mut all: Vec<Self> = layers
+            .into_iter()
+            .map(|(kind, layer)| Self {
+                kind,
+                verified: accepted.contains(&(kind, layer.digest.clone())),
+                layer: layer.clone(),
+                number: 1,
+            })
+            .collect();
+        all.sort_by_key(|it| (it.kind, !it.verified));
+        for of_kind in all.chunk_by_mut(|one, other| one.kind == other.kind) {
+            for (file, number) in of_kind.iter_mut().zip(1..) {
+                file.number = number;
+            }
+        }
+        all
     }
 }
 
@@ -138,15 +174,10 @@ impl Offer {
                 (Some((demands, judged)), accepted)
             }
         };
-        let beside = chosen.beside(|_| true)?.into_iter();
-        let beside = beside.map(|(kind, layer)| Beside {
-            kind,
-            verified: accepted.contains(&(kind, layer.digest.clone())),
-            layer: layer.clone(),
-        });
+        let beside = Beside::all(chosen.beside(|_| true)?, &accepted);
         Ok(Taken {
             offer: self,
-            beside: beside.collect(),
+            beside,
             chosen,
             judged,
         })
@@ -190,7 +221,8 @@ impl Taken<'_> {
         self.judged.as_ref().map(|_| input.sha256)
     }
 
-    /// What travels with it.
+    /// What travels with it, by kind. The files of each kind come in the order of their numbers
+    /// ([`Beside::ending`]).
     pub fn beside(&self) -> &[Beside] {
         &self.beside
     }
@@ -280,5 +312,49 @@ impl Taken<'_> {
             },
             error => error,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_files_of_a_kind_have_numbers() {
+        let kinds = [
+            AttachedKind::CycloneDx,
+            AttachedKind::Spdx,
+            AttachedKind::CycloneDx,
+            AttachedKind::LogProof,
+            AttachedKind::CycloneDx,
+        ];
+        let layers: Vec<_> = kinds
+            .iter()
+            .zip([b"a", b"b", b"c", b"d", b"e"])
+            .map(|(kind, bytes)| (*kind, Descriptor::of_bytes(kind.media_type(), bytes)))
+            .collect();
+        let named = |accepted: &[usize]| {
+            let digest = |at: &usize| (layers[*at].0, layers[*at].1.digest.clone());
+            let accepted = accepted.iter().map(digest).collect();
+            let listed = layers.iter().map(|(kind, layer)| (*kind, layer));
+            let all = Beside::all(listed.collect(), &accepted);
+            // The files by their place in the list.
+            let place = |it: &Beside| layers.iter().position(|(_, layer)| *layer == it.layer);
+            let named = all.iter().map(|it| (place(it).unwrap(), it.ending()));
+            named.collect::<Vec<_>>()
+        };
+        let expected = |places: [usize; 5]| {
+            let endings = [
+                "tlog-proof",
+                "cdx.json",
+                "2.cdx.json",
+                "3.cdx.json",
+                "spdx.json",
+            ];
+            let endings = endings.map(str::to_owned);
+            places.into_iter().zip(endings).collect::<Vec<_>>()
+        };
+        assert_eq!(named(&[]), expected([3, 0, 2, 4, 1]));
+        assert_eq!(named(&[1, 3, 4]), expected([3, 4, 0, 2, 1]));
     }
 }

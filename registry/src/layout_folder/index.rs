@@ -124,11 +124,6 @@ pub(super) fn lock(folder: &Path) -> Result<File, RegistryError> {
     Ok(file)
 }
 
-/// The entries of an index of referrers. None if it is something else.
-pub(super) fn referrers_in(bytes: &[u8]) -> Vec<Descriptor> {
-    serde_json::from_slice::<Index>(bytes).map_or_else(|_| Vec::new(), |it| it.manifests)
-}
-
 impl Index {
     pub(super) fn read(folder: &Path) -> Result<Self, RegistryError> {
         let path = folder.join("index.json");

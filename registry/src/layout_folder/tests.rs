@@ -133,6 +133,43 @@ fn referrers_are_entries_or_under_the_fallback_tag() {
     assert_eq!(layout.referrers(Sha256Digest([1; 32])).unwrap(), []);
 }
 
+/// What is left out in silence could be a signature.
+#[test]
+fn a_list_of_referrers_that_cannot_be_read_is_an_error() {
+    let subject = Sha256Digest::of(b"{}");
+    let mut other = descriptor(b"other");
+    other.digest = format!("sha512:{}", "0".repeat(128));
+    let other = serde_json::to_string(&other).unwrap();
+    let list = |entries: &str| format!(r#"{{"schemaVersion":2,"manifests":{entries}}}"#);
+    for (list, code) in [
+        ("not JSON".to_owned(), "registry-layout"),
+        (list("{}"), "registry-layout"),
+        (list("[{}]"), "registry-layout"),
+        (list(&format!("[{other}]")), "registry-descriptor"),
+        (list("null"), "none"),
+    ] {
+        let case = Case::new();
+        let tag = fallback_tag(subject);
+        let put = |media_type| {
+            let put = case
+                .layout
+                .put_manifest(Some(&tag), media_type, list.as_bytes());
+            put.unwrap();
+            let found = case.layout.referrers(subject);
+            found.map_or_else(
+                |error| error.code(),
+                |found| match found.is_empty() {
+                    true => "none",
+                    false => "some",
+                },
+            )
+        };
+        assert_eq!(put(INDEX), code, "{list}");
+        // Something else under the tag is no list.
+        assert_eq!(put(MANIFEST), "none", "{list}");
+    }
+}
+
 /// Other programs share the folder, and one of them may be careless.
 #[test]
 fn an_entry_that_is_no_referrer_does_not_matter() {

@@ -86,15 +86,22 @@ pub(super) async fn read(
     limit: u64,
     idle: Duration,
 ) -> Result<Vec<u8>, Failure> {
+    let too_long = || {
+        Failure::Final(RegistryError::TooLong {
+            what: what.to_owned(),
+            limit,
+        })
+    };
+    // A registry may state any length, and send next to nothing of it.
+    if length(response.headers()).is_some_and(|it| it > limit) {
+        return Err(too_long());
+    }
     let mut bytes = Vec::new();
     let mut body = Body::new(response, idle);
     while let Some(next) = body.next().await? {
         let next = next.as_ref();
         if bytes.len() as u64 + next.len() as u64 > limit {
-            return Err(Failure::Final(RegistryError::TooLong {
-                what: what.to_owned(),
-                limit,
-            }));
+            return Err(too_long());
         }
         bytes.extend_from_slice(next);
     }

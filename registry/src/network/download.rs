@@ -11,6 +11,7 @@ use super::failure::{Failure, host_of};
 use super::request::{Access, Ask, pause};
 use crate::RegistryError;
 use crate::checked::Incoming;
+use crate::error::silence;
 use crate::retry::Backoff;
 
 /// So many bytes make an attempt count as progress: failures before it are forgotten. A registry
@@ -142,21 +143,24 @@ fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
 
 /// After the first bytes, a failing connection is a transfer that broke off.
 fn cut_short(failure: Failure, incoming: &Incoming<'_>) -> Failure {
-    match failure {
-        Failure::Again {
-            error: RegistryError::Unreachable { reason, .. },
-            wait,
-        } if incoming.received() > 0 => Failure::Again {
-            error: RegistryError::CutShort {
-                what: incoming.what().to_owned(),
-                received: incoming.received(),
-                expected: incoming.size(),
-                attempts: 1,
-                reason,
-            },
-            wait,
+    let (error, wait) = match failure {
+        Failure::Again { error, wait } if incoming.received() > 0 => (error, wait),
+        failure => return failure,
+    };
+    let reason = match error {
+        RegistryError::Unreachable { reason, .. } => reason,
+        RegistryError::Silent { idle, .. } => silence(idle),
+        error => return Failure::Again { error, wait },
+    };
+    Failure::Again {
+        error: RegistryError::CutShort {
+            what: incoming.what().to_owned(),
+            received: incoming.received(),
+            expected: incoming.size(),
+            attempts: 1,
+            reason,
         },
-        failure => failure,
+        wait,
     }
 }
 

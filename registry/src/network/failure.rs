@@ -41,6 +41,12 @@ impl Failure {
         if let Some(reason) = tls_reason(error) {
             return Self::Final(RegistryError::Tls { host, reason });
         }
+        if let Some(reason) = syntax_reason(error) {
+            return Self::Final(RegistryError::Answer {
+                place: host,
+                what: format!("it is not valid HTTP: {reason}"),
+            });
+        }
         let reason = innermost(error);
         let failed = RegistryError::Unreachable {
             host,
@@ -55,10 +61,10 @@ impl Failure {
 
     /// A peer that said nothing for too long.
     pub(super) fn of_silence(url: &Url, idle: Duration) -> Self {
-        Self::again(RegistryError::Unreachable {
+        Self::again(RegistryError::Silent {
             host: host_of(url),
             attempts: 1,
-            reason: format!("nothing moved for {} seconds", idle.as_secs_f32()),
+            idle,
         })
     }
 }
@@ -79,6 +85,7 @@ pub(super) fn after(mut error: RegistryError, sent: u32) -> RegistryError {
     match &mut error {
         RegistryError::Unavailable { attempts, .. }
         | RegistryError::Unreachable { attempts, .. }
+        | RegistryError::Silent { attempts, .. }
         | RegistryError::CutShort { attempts, .. } => *attempts = sent,
         _ => {}
     }
@@ -104,19 +111,30 @@ fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'stati
     }
 }
 
+/// The first cause of this type, or the error itself.
+fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
+    let mut causes = std::iter::successors(Some(error), |it| cause(*it));
+    causes.find_map(|it| it.downcast_ref())
+}
+
 /// What is wrong with TLS, if that is what failed.
 fn tls_reason(error: &reqwest::Error) -> Option<String> {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(it) = next {
-        if let Some(error) = it.downcast_ref::<rustls::Error>() {
-            return Some(match error {
-                rustls::Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),
-                error => shown(&error.to_string()),
-            });
-        }
-        next = cause(it);
-    }
-    None
+    Some(match find(error)? {
+        rustls::Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),
+        error => shown(&error.to_string()),
+    })
+}
+
+/// Why the head of an answer cannot be read, if that is what failed. It would be the same again.
+fn syntax_reason(error: &reqwest::Error) -> Option<String> {
+    let error: &hyper::Error = find(error)?;
+    let reason = match error {
+        _ if error.is_parse_too_large() => "its headers, or a length that they state, are too long",
+        _ if error.is_parse_status() => "its status is malformed",
+        _ if error.is_parse() => "its first line or one of its headers is malformed",
+        _ => return None,
+    };
+    Some(reason.to_owned())
 }
 
 /// The innermost cause says most. An error's own text has the address with its query, which may

@@ -7,14 +7,13 @@ use std::sync::atomic::Ordering;
 use edgec_artifact::Sha256Digest;
 use http::{HeaderMap, Method, StatusCode, header};
 use oci_client::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use url::Url;
 
 use super::request::{Access, Ask, pause};
 use super::{NetworkRepository, answer, manifests};
 use crate::checked::{MAX_MANIFEST_LEN, digest_of, fallback_tag, refers_to};
 use crate::headers::link::next_page;
+use crate::referrer_list::ReferrerList;
 use crate::retry::Backoff;
 use crate::{Descriptor, RegistryError, StoredManifest, Which};
 
@@ -26,24 +25,6 @@ const MAX_ENTRIES: usize = 1024;
 /// How often the fallback tag is written, if other hosts write it at the same time.
 const MAX_WRITES: usize = 5;
 
-/// A list of referrers. Fields beside the entries stay as they are.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    schema_version: u32,
-    #[serde(default)]
-    manifests: Vec<Value>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-impl List {
-    fn entries(&self) -> impl Iterator<Item = Descriptor> {
-        let entries = self.manifests.iter();
-        entries.filter_map(|it| serde_json::from_value(it.clone()).ok())
-    }
-}
-
 impl NetworkRepository {
     pub(super) async fn get_referrers(
         &self,
@@ -52,7 +33,10 @@ impl NetworkRepository {
         let candidates = match self.list(subject).await? {
             Some(candidates) => candidates,
             None => match self.fallback(subject).await? {
-                Some(list) => list.entries().collect(),
+                Some(list) => {
+                    let entries = ReferrerList::decode(&list.bytes).and_then(|it| it.entries());
+                    entries.map_err(|what| self.senseless_list(subject, &what))?
+                }
                 None => Vec::new(),
             },
         };
@@ -69,6 +53,13 @@ impl NetworkRepository {
         Ok(found)
     }
 
+    fn senseless_list(&self, subject: Sha256Digest, what: &str) -> RegistryError {
+        RegistryError::Answer {
+            place: self.place(),
+            what: format!("the list of referrers of sha256:{subject}: {what}"),
+        }
+    }
+
     fn too_many(&self, subject: Sha256Digest) -> RegistryError {
         RegistryError::TooManyReferrers {
             place: self.place(),
@@ -78,17 +69,22 @@ impl NetworkRepository {
     }
 
     /// Whether an entry refers to the subject. A registry may have resolved the fallback tag to
-    /// something else, and a list may name what was removed.
+    /// something else, and a list may name what was removed. An entry that edgec cannot fetch is an
+    /// error: it may be a referrer.
     async fn is_referrer(
         &self,
         entry: &Descriptor,
         subject: Sha256Digest,
     ) -> Result<bool, RegistryError> {
-        let Ok(digest) = digest_of(entry) else {
+        let digest = digest_of(entry)?;
+        if digest == subject {
             return Ok(false);
-        };
-        if digest == subject || entry.size > MAX_MANIFEST_LEN {
-            return Ok(false);
+        }
+        if entry.size > MAX_MANIFEST_LEN {
+            return Err(RegistryError::TooLong {
+                what: format!("the referrer sha256:{digest} of {}", self.place()),
+                limit: MAX_MANIFEST_LEN,
+            });
         }
         match self.get_manifest(&Which::Digest(digest), None).await {
             Ok(manifest) => Ok(manifest.is_some_and(|it| refers_to(&it, subject))),
@@ -113,15 +109,24 @@ impl NetworkRepository {
                 }
                 Err(error) => return Err(error),
             };
-            let list = serde_json::from_slice::<List>(&bytes).ok();
-            let is_index = manifests::media_type(&headers) == OCI_IMAGE_INDEX_MEDIA_TYPE;
-            let Some(list) = list.filter(|_| is_index) else {
-                return Ok(None);
-            };
+            let senseless = |what: String| self.senseless_list(subject, &what);
+            let media_type = manifests::media_type(&headers);
+            if media_type != OCI_IMAGE_INDEX_MEDIA_TYPE {
+                // Other services than registries answer every request with some page.
+                return match page {
+                    0 => Ok(None),
+                    _ => Err(senseless(format!(
+                        "a page of it has the type `{media_type}`"
+                    ))),
+                };
+            }
+            let list = ReferrerList::decode(&bytes).map_err(senseless)?;
             self.has_referrers.store(true, Ordering::Relaxed);
-            entries.extend(list.entries());
-            match next_page(&headers, &at) {
-                _ if entries.len() > MAX_ENTRIES => break,
+            entries.extend(list.entries().map_err(senseless)?);
+            if entries.len() > MAX_ENTRIES {
+                break;
+            }
+            match next_page(&headers, &at).map_err(senseless)? {
                 Some(next) => url = next,
                 None => return Ok(Some(entries)),
             }
@@ -149,11 +154,18 @@ impl NetworkRepository {
         }
     }
 
-    /// The list under the fallback tag, if there is one.
-    async fn fallback(&self, subject: Sha256Digest) -> Result<Option<List>, RegistryError> {
+    /// The list under the fallback tag, if there is one. Some registries give the subject itself
+    /// for this tag.
+    async fn fallback(
+        &self,
+        subject: Sha256Digest,
+    ) -> Result<Option<StoredManifest>, RegistryError> {
         let which = Which::Tag(fallback_tag(subject));
+        let is_list = |it: &StoredManifest| {
+            it.digest != subject && it.media_type == OCI_IMAGE_INDEX_MEDIA_TYPE
+        };
         match self.get_manifest(&which, None).await {
-            Ok(found) => Ok(found.and_then(|it| list_in(&it, subject))),
+            Ok(found) => Ok(found.filter(is_list)),
             Err(error) if error.is_absence() => Ok(None),
             Err(error) => Err(error),
         }
@@ -171,23 +183,17 @@ impl NetworkRepository {
         // The protocol has no conditional write. So the list is read again.
         for _ in 0..MAX_WRITES {
             let list = self.fallback(subject).await?;
-            let mut list = list.unwrap_or_else(|| List {
-                schema_version: 2,
-                manifests: Vec::new(),
-                rest: Map::from_iter([(
-                    "mediaType".to_owned(),
-                    Value::from(OCI_IMAGE_INDEX_MEDIA_TYPE),
-                )]),
-            });
-            if list.entries().any(|it| it.digest == referrer.digest) {
+            // A list that no one can read is replaced.
+            let list = list.and_then(|it| ReferrerList::decode(&it.bytes).ok());
+            let mut list = list.unwrap_or_else(ReferrerList::empty);
+            if list.has(&referrer.digest) {
                 return Ok(());
             }
             let failed = |error: serde_json::Error| RegistryError::Answer {
                 place: self.place(),
                 what: error.to_string(),
             };
-            list.manifests
-                .push(serde_json::to_value(referrer).map_err(failed)?);
+            list.push(referrer).map_err(failed)?;
             let bytes = serde_json::to_vec(&list).map_err(failed)?;
             self.send_manifest(Some(&tag), OCI_IMAGE_INDEX_MEDIA_TYPE, &bytes)
                 .await?;
@@ -197,10 +203,4 @@ impl NetworkRepository {
             what: format!("tag {tag} does not keep what was written"),
         })
     }
-}
-
-/// The list in a manifest, if it is one. Some registries give the subject itself for this tag.
-fn list_in(manifest: &StoredManifest, subject: Sha256Digest) -> Option<List> {
-    let is_list = manifest.digest != subject && manifest.media_type == OCI_IMAGE_INDEX_MEDIA_TYPE;
-    is_list.then(|| serde_json::from_slice(&manifest.bytes).ok())?
 }

@@ -156,6 +156,11 @@ impl Fake {
         self.with(|it| it.faults.extend(vec![fault; times]));
     }
 
+    /// Does as it should from now on.
+    pub(crate) fn forgive(&self) {
+        self.with(|it| it.faults.clear());
+    }
+
     pub(crate) fn log_in_with(&self, header: &str, challenge: &str) {
         self.with(|it| it.login = Some((header.to_owned(), challenge.to_owned())));
     }

@@ -164,6 +164,29 @@ fn token_services_that_fail_are_asked_again_or_named() {
     assert_eq!(error.code(), "registry-too-long");
 }
 
+/// The request for a token may have a password, or be one that no redirect repeats.
+#[test]
+fn a_token_service_that_redirects_is_named() {
+    let (fake, other) = (Fake::start(), Fake::start());
+    fake.log_in_with("Bearer granted", &bearer(&fake));
+    for status in [301, 302, 303, 307, 308] {
+        let place = format!("http://{}/token", other.address);
+        let moved = Fault::Status(status, vec![("Location", place)], String::new());
+        fake.once("GET", "/token", moved);
+        let error = open(&fake, &named())
+            .has_blob(&descriptor(b"a"))
+            .unwrap_err();
+        assert_eq!(error.code(), "registry-answer");
+        let start = format!(
+            "the token service {} redirects (HTTP {status})",
+            fake.address
+        );
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(!error.is_temporary());
+    }
+    assert!(other.requests().is_empty());
+}
+
 #[test]
 fn a_password_does_not_go_to_another_token_service_without_tls() {
     let fake = Fake::start();

@@ -10,6 +10,7 @@ mod downloads;
 mod fake;
 mod logins;
 mod manifests;
+mod referrers;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -137,6 +138,50 @@ fn a_host_without_tls_is_named() {
     let error = repository.has_blob(&descriptor(b"a")).unwrap_err();
     assert_eq!(error.code(), "registry-tls");
     assert!(error.to_string().contains("does not speak TLS"), "{error}");
+}
+
+/// Such an answer would be the same again.
+#[test]
+fn an_answer_that_is_not_http_is_not_asked_for_again() {
+    let fake = Fake::start();
+    for (name, value, part) in [
+        (
+            "X-Odd",
+            "a\u{1}b".to_owned(),
+            "one of its headers is malformed",
+        ),
+        ("X Odd", "a".to_owned(), "one of its headers is malformed"),
+        ("X-Long", "a".repeat(1 << 20), "are too long"),
+    ] {
+        let asked = fake.requests().len();
+        let headers = vec![(name, value)];
+        fake.times(
+            3,
+            "GET",
+            "blobs",
+            Fault::Status(200, headers, String::new()),
+        );
+        let error = fetch(&fake, b"a").unwrap_err();
+        assert_eq!(error.code(), "registry-answer", "{error}");
+        let text = error.to_string();
+        let start = format!("the answer of {} makes no sense: it is not", fake.address);
+        assert!(text.starts_with(&start) && text.contains(part), "{text}");
+        assert!(!error.is_temporary());
+        assert_eq!(fake.requests().len(), asked + 1, "{name}");
+        fake.forgive();
+    }
+    // Without a status.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let reference = format!("{}/shop", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1000]);
+            let _ = stream.write_all(b"HTTP/1.1 OK\r\n\r\n");
+        }
+    });
+    let repository = connect(&reference.parse().unwrap(), options());
+    let error = repository.has_blob(&descriptor(b"a")).unwrap_err();
+    assert!(error.to_string().contains("status is malformed"), "{error}");
 }
 
 /// A connection with TLS is not left for one without.

@@ -1,32 +1,32 @@
 //! Manifests, indexes, and what refers to them.
 
 use edgec_artifact::Sha256Digest;
-use edgec_registry::{Descriptor, Which};
+use edgec_registry::{Descriptor, RegistryError, Which};
 
 use crate::fake::{Fake, Fault};
-use crate::{descriptor, open, options};
+use crate::{descriptor, impatient, open, options};
 
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 fn tag(name: &str) -> Which {
     Which::Tag(name.to_owned())
 }
 
 /// A manifest with a subject.
-fn referrer(subject: Sha256Digest, note: &str) -> Vec<u8> {
+pub(crate) fn referrer(subject: Sha256Digest, note: &str) -> Vec<u8> {
     format!(r#"{{"schemaVersion":2,"note":"{note}","subject":{{"digest":"sha256:{subject}"}}}}"#)
         .into_bytes()
 }
 
-fn entry(bytes: &[u8]) -> Descriptor {
+pub(crate) fn entry(bytes: &[u8]) -> Descriptor {
     Descriptor {
         media_type: MANIFEST.to_owned(),
         ..descriptor(bytes)
     }
 }
 
-fn list(entries: &[&Descriptor]) -> Vec<u8> {
+pub(crate) fn list(entries: &[&Descriptor]) -> Vec<u8> {
     let entries = serde_json::to_string(entries).unwrap();
     format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":{entries}}}"#).into_bytes()
 }
@@ -111,6 +111,47 @@ fn a_manifest_that_is_too_long_is_not_read() {
     fake.once("GET", "manifests", Fault::Endless);
     let error = repository.manifest(&tag("v1"), None).unwrap_err();
     assert_eq!(error.code(), "registry-too-long");
+}
+
+/// A registry could otherwise hold a host for minutes with a few bytes.
+#[test]
+fn a_length_above_the_limit_is_refused_before_the_content_comes() {
+    let fake = Fake::start();
+    fake.put_manifest("v1", MANIFEST, b"{}");
+    for (length, code) in [
+        ((4 << 20) + 1, "registry-too-long"),
+        (1_000_000_000_000_000, "registry-too-long"),
+        (usize::MAX, "registry-answer"),
+    ] {
+        fake.once("GET", "manifests", Fault::Length(length));
+        let asked = fake.requests().len();
+        let error = open(&fake, &options())
+            .manifest(&tag("v1"), None)
+            .unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert_eq!(fake.requests().len(), asked + 1);
+    }
+}
+
+#[test]
+fn a_registry_that_stops_answering_was_reached() {
+    let fake = Fake::start();
+    fake.put_manifest("v1", MANIFEST, b"{}");
+    for fault in [Fault::Silence, Fault::Length(100)] {
+        fake.times(3, "GET", "manifests", fault);
+        let error = open(&fake, &impatient())
+            .manifest(&tag("v1"), None)
+            .unwrap_err();
+        assert!(
+            matches!(error, RegistryError::Silent { attempts: 3, .. }),
+            "{error}"
+        );
+        assert_eq!(error.code(), "registry-unreachable");
+        assert!(error.is_temporary());
+        let host = fake.address;
+        let said = "stopped answering: nothing moved for 0.1 seconds (3 attempts)";
+        assert_eq!(error.to_string(), format!("{host} {said}"));
+    }
 }
 
 #[test]

@@ -12,9 +12,10 @@ use edgec_store::verifier::{
 };
 use edgec_verifier::{TrustPolicy, error_chain};
 
-use super::{Follower, Seen, Shared};
+use super::{Follower, Missed, Seen, Shared};
 use crate::machine::{ObserveError, Observed};
-use crate::source::{Fault, Given, Offered, Trouble};
+use crate::silent::Turn;
+use crate::source::{Given, Offered, Trouble};
 use crate::state::ReleaseId;
 
 /// At every so many looks, all places are asked.
@@ -23,16 +24,22 @@ const THOROUGH: u32 = 10;
 impl Follower {
     /// Looks at the places of the reference, one after the other, until one of them answers with
     /// something that holds.
-    pub(super) fn look(&mut self, shared: &Shared, now: Instant) -> Result<(), Trouble> {
-        self.status.polls = self.status.polls.saturating_add(1);
+    pub(super) fn look(&mut self, shared: &Shared, now: Instant) -> Result<(), Missed> {
         let looked = match self.asks_all(shared)? {
             true => self.all_places(shared, now),
             false => self.first_place(shared, now, |follower, place| {
                 follower.look_at(shared, place, now)
             }),
         };
+        let looked = match looked {
+            Ok(()) => self.check_expiry(shared),
+            Err(Missed::Trouble(trouble)) => Err(trouble),
+            // Nothing was asked.
+            Err(missed) => return Err(missed),
+        };
+        self.status.polls = self.status.polls.saturating_add(1);
         self.looks = (self.looks + 1) % THOROUGH;
-        match looked.and_then(|()| self.check_expiry(shared)) {
+        match looked {
             Ok(()) => {
                 self.status.polled = shared.clock.now().ok();
                 self.next_poll = now + Self::pause(shared, 0);
@@ -40,7 +47,7 @@ impl Follower {
             }
             Err(trouble) => {
                 self.status.failures = self.status.failures.saturating_add(1);
-                Err(trouble)
+                Err(trouble.into())
             }
         }
     }
@@ -56,26 +63,26 @@ impl Follower {
     }
 
     /// Looks at all places. One that answers is enough.
-    fn all_places(&mut self, shared: &Shared, now: Instant) -> Result<(), Trouble> {
-        let places = self.config.places(&shared.mirrors);
-        let mut looked = Err(no_place());
-        for place in shared.silent.last(places, now) {
-            match self.look_at(shared, &place, now) {
-                Ok(()) => {
-                    shared.silent.answered(&place);
-                    looked = Ok(());
-                }
-                Err(trouble) => {
-                    if trouble.fault == Fault::Environment {
-                        shared.silent.failed(&place, now.max(Instant::now()));
-                    }
-                    if looked.is_err() {
-                        looked = Err(trouble.at(&place));
-                    }
-                }
+    fn all_places(&mut self, shared: &Shared, now: Instant) -> Result<(), Missed> {
+        let (mut is_done, mut missed) = (false, None);
+        for place in self.places(shared, now) {
+            match self.at_place(shared, now, &place, &mut |it, at| {
+                it.look_at(shared, at, now)
+            }) {
+                Ok(()) => is_done = true,
+                Err(next) => missed = Some(graver(missed, next)),
             }
         }
-        looked
+        match (is_done, missed) {
+            (false, Some(missed)) => Err(missed),
+            _ => Ok(()),
+        }
+    }
+
+    /// The places of the reference. Those that failed lately come last.
+    fn places(&self, shared: &Shared, now: Instant) -> Vec<String> {
+        let places = self.config.places(&shared.mirrors);
+        shared.silent.last(places, now)
     }
 
     /// Whether the newest timestamp has ended, and the policy demands one: then hosts stop the
@@ -99,40 +106,55 @@ impl Follower {
         }
     }
 
-    /// Does something with the first place that it succeeds with. Otherwise, returns what failed at
-    /// the last one.
+    /// Does something with the first place that it succeeds with.
     pub(super) fn first_place<T>(
         &mut self,
         shared: &Shared,
         now: Instant,
         mut work: impl FnMut(&mut Self, &str) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
-        let mut last = no_place();
-        let places = self.config.places(&shared.mirrors);
-        let places = shared.silent.last(places, now);
-        let mut rest = places.len();
-        for place in places {
-            match work(self, &place) {
-                Ok(done) => {
-                    shared.silent.answered(&place);
-                    return Ok(done);
-                }
-                Err(trouble) => {
-                    if trouble.fault == Fault::Environment {
-                        shared.silent.failed(&place, now.max(Instant::now()));
-                    }
-                    last = trouble.at(&place);
-                }
-            }
-            rest = rest.saturating_sub(1);
-            if rest > 0 && self.failures == 0 {
-                self.warn(
-                    shared,
-                    &format!("{}; the next place is asked", last.message),
-                );
+    ) -> Result<T, Missed> {
+        let mut missed = None;
+        for place in self.places(shared, now) {
+            match self.at_place(shared, now, &place, &mut work) {
+                Ok(done) => return Ok(done),
+                Err(next) => missed = Some(graver(missed, next)),
             }
         }
-        Err(last)
+        Err(missed.unwrap_or_else(|| no_place().into()))
+    }
+
+    /// Does something with a place, if that may be asked now.
+    fn at_place<T>(
+        &mut self,
+        shared: &Shared,
+        now: Instant,
+        place: &str,
+        work: &mut dyn FnMut(&mut Self, &str) -> Result<T, Trouble>,
+    ) -> Result<T, Missed> {
+        let _trial = match shared.silent.turn(place, now) {
+            Turn::Ask(trial) => trial,
+            Turn::Silent(trouble, until) => return Err(Missed::Silent(trouble, until)),
+            Turn::Busy => return Err(Missed::Busy(place.to_owned())),
+        };
+        match work(self, place) {
+            Ok(done) => {
+                shared.silent.answered(place);
+                Ok(done)
+            }
+            Err(trouble) => {
+                let trouble = trouble.at(place);
+                shared
+                    .silent
+                    .failed(place, &trouble, now.max(Instant::now()));
+                // If another place answers, nothing else tells about this one.
+                let has_others = self.config.places(&shared.mirrors).len() > 1;
+                if has_others && shared.silent.is_news(place, &trouble) {
+                    let text = format!("{}; the other places are asked", trouble.message);
+                    self.warn(shared, &text);
+                }
+                Err(trouble.into())
+            }
+        }
     }
 
     fn look_at(&mut self, shared: &Shared, place: &str, now: Instant) -> Result<(), Trouble> {
@@ -258,6 +280,20 @@ impl Follower {
             }
             self.known.reset = Some(reset.number);
         }
+    }
+}
+
+/// What counts of two places: that one may be asked soon, then what failed now, then what failed
+/// lately. Of equals, the later one.
+fn graver(before: Option<Missed>, next: Missed) -> Missed {
+    let rank = |it: &Missed| match it {
+        Missed::Silent(..) => 0,
+        Missed::Trouble(_) => 1,
+        Missed::Busy(_) => 2,
+    };
+    match before {
+        Some(before) if rank(&before) > rank(&next) => before,
+        _ => next,
     }
 }
 

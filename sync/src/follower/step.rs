@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use edgec_store::Standing;
 use edgec_verifier::{UnixTime, error_chain};
 
-use super::{Follower, Shared};
+use super::{Follower, Missed, Shared};
 use crate::config::Period;
 use crate::machine::{Next, Plan, Wait, Watched};
 use crate::report::Level;
@@ -19,7 +19,7 @@ const UNDISTURBED: Duration = Duration::from_secs(600);
 
 impl Follower {
     /// Does what there is to do, and returns when there is something again.
-    pub(super) fn try_step(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Trouble> {
+    pub(super) fn try_step(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Missed> {
         // Before anything that can fail, so that the status has it. A store that cannot be read
         // fails below.
         if let Ok(current) = shared.shelf.current(&self.application) {
@@ -37,21 +37,23 @@ impl Follower {
         // Neither the gate nor the way back waits for a registry.
         if self.judges(shared, now) {
             self.status.waits = None;
-            return self.judge(shared, now);
+            return Ok(self.judge(shared, now)?);
         }
         let stage = self.known.trial.as_ref().map(|it| &it.stage);
         if let Some(Stage::GoingBack { .. }) = stage {
             self.status.waits = None;
-            return self.go_back(shared, now);
+            return Ok(self.go_back(shared, now)?);
         }
         if now >= self.next_poll {
             self.tell(shared);
-            match self.look(shared, now) {
+            match (self.look(shared, now), self.is_watching()) {
                 // A registry that fails does not stop the gate.
-                Err(trouble) if self.is_watching() => {
+                (Err(Missed::Trouble(trouble)), true) => {
                     self.fail(shared, now, &trouble);
                 }
-                looked => looked?,
+                (Err(Missed::Silent(_, until)), true) => self.next_poll = until,
+                (Err(Missed::Busy(_)), true) => self.next_poll = now + Self::pause(shared, 0),
+                (looked, _) => looked?,
             }
         }
         let plan = self.plan(shared)?;
@@ -60,8 +62,8 @@ impl Follower {
             Next::Nothing => Ok(self.next_poll),
             Next::Wait(wait) => Ok(self.wait(shared, now, &wait)),
             Next::Admit => self.admit(shared, now),
-            Next::Watch => self.judge(shared, now),
-            Next::GoBack => self.go_back(shared, now),
+            Next::Watch => Ok(self.judge(shared, now)?),
+            Next::GoBack => Ok(self.go_back(shared, now)?),
         }
     }
 
@@ -176,11 +178,13 @@ impl Follower {
         let now = Self::now(shared)?;
         if let Some(newest) = self.known.wanted().filter(|it| it.opens(opens, now) <= now) {
             let release = newest.release;
-            shared.sightings.refresh(&shared.watch);
+            let begin = Instant::now();
+            shared.sightings.refresh(&shared.watch, begin);
             let (name, channel) = (&self.config.name, self.config.channel.as_deref());
             for host in shared.watch.iter().filter(|it| it.host != shared.host) {
                 let wave = self.wave(&host.host);
-                let sighting = shared.sightings.about(host, name, channel, &release);
+                let answer = shared.sightings.answer(host, begin);
+                let sighting = answer.about(name, channel, &release);
                 let patience = host.patience.map(Period::get);
                 plan.watched
                     .push(Watched::new(&host.host, wave, patience, sighting));
@@ -230,7 +234,7 @@ impl Follower {
     }
 
     /// Admits the newest release.
-    fn admit(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Trouble> {
+    fn admit(&mut self, shared: &Shared, now: Instant) -> Result<Instant, Missed> {
         let policy = (shared.policies)()?;
         let taken = self.first_place(shared, now, |follower, place| {
             follower.admit_from(shared, now, place, &policy)
@@ -300,13 +304,16 @@ impl Follower {
             }
             self.keep(shared, &before)?;
         }
+        // This may take long.
+        self.status.waits = Some(format!("it is fetched from `{place}`"));
         self.tell(shared);
         let taken = offer.admit(&Wanted {
             policy,
             expected: &self.expected,
             profile: self.config.profile.into(),
-        })?;
-        Ok(Some(taken))
+        });
+        self.status.waits = None;
+        Ok(Some(taken?))
     }
 
     /// Makes loads take the admitted version.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::follower::{Follower, Shared, Step};
 use crate::report::Level;
+use crate::silent::Silent;
 use crate::source::Trouble;
 use crate::status::Phase;
 use crate::stop::Stop;
@@ -41,6 +42,23 @@ pub(super) struct State {
     pub(super) waiting: Vec<Task>,
     pub(super) running: usize,
     pub(super) ended: Vec<(Follower, Option<Step>)>,
+    /// Applications that could not ask a place, because another one finds out whether that answers.
+    pub(super) held: Vec<(String, Task)>,
+}
+
+impl State {
+    /// Lets applications go on whose places may be asked again.
+    fn release(&mut self, silent: &Silent, now: Instant) {
+        let all = std::mem::take(&mut self.held);
+        let (held, mut free): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|(place, _)| silent.is_busy(place));
+        self.held = held;
+        for (_, task) in &mut free {
+            task.due = now;
+        }
+        self.waiting.extend(free.into_iter().map(|(_, task)| task));
+    }
 }
 
 /// What a worker does next.
@@ -69,7 +87,9 @@ impl Queue {
                     let step = stepped(&mut task.follower, shared, now);
                     let mut state = self.lock();
                     state.running = state.running.saturating_sub(1);
-                    if ends(&step, now) {
+                    if let Some(place) = step.is_held_by {
+                        state.held.push((place, *task));
+                    } else if ends(&step, now) {
                         state.ended.push((task.follower, Some(step)));
                     } else {
                         task.due = step.due;
@@ -77,6 +97,8 @@ impl Queue {
                         task.last = Some(step);
                         state.waiting.push(*task);
                     }
+                    // Also after a step that is held: what held it may have ended meanwhile.
+                    state.release(&shared.silent, now);
                 }
             }
         }
@@ -129,6 +151,7 @@ fn stepped(follower: &mut Follower, shared: &Shared, now: Instant) -> Step {
             due: now + AFTER_PANIC,
             phase: Phase::Starting,
             waits: false,
+            is_held_by: None,
             trouble: Some(trouble),
         }
     })

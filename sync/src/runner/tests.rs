@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use edgec_artifact::Sha256Digest;
 use edgec_store::Application;
@@ -145,6 +145,86 @@ fn what_keeps_the_work_from_beginning_is_named() {
     assert!(check_gates(&metrics, Some(&admin)).is_ok());
     let _busy = StateFolder::open(folder.path()).unwrap();
     assert_eq!(open(&plain).unwrap().0, "sync-busy");
+}
+
+/// Two registries that hang, and one that answers. Each counts how often it is asked.
+#[derive(Clone, Default)]
+struct Hanging {
+    ends: Arc<Stop>,
+    hung: Arc<Mutex<Vec<String>>>,
+    answered: Arc<Mutex<Vec<String>>>,
+}
+
+impl Source for Hanging {
+    fn open(
+        &self,
+        place: &str,
+        _: Option<Sha256Digest>,
+    ) -> Result<Option<Box<dyn Offered>>, Trouble> {
+        if place.starts_with("good.example/") {
+            self.answered.lock().unwrap().push(place.to_owned());
+            return Ok(None);
+        }
+        self.hung.lock().unwrap().push(place.to_owned());
+        self.ends.wait(Duration::from_secs(60));
+        Err(Trouble::silence("io", "it hung"))
+    }
+}
+
+/// Each registry that is not known to answer holds one thread, and all of them half of the threads.
+#[test]
+fn registries_that_hang_stop_the_looks_of_no_other_application() {
+    let entry = |name: &str, host: &str| {
+        format!("[[application]]\nname = \"{name}\"\nreference = \"{host}.example/{name}\"\n")
+    };
+    let mut text = "schema = 1\n[poll]\ninterval = \"1s\"\n".to_owned();
+    for number in 0..9 {
+        let host = ["one", "two", "three"][number % 3];
+        text.push_str(&entry(&format!("hangs-{number}"), host));
+    }
+    text.push_str(&entry("x", "good"));
+    text.push_str(&entry("y", "good"));
+    let mut config = FleetConfig::from_toml(&text).unwrap();
+    config.poll.concurrency = 4;
+    let hanging = Hanging::default();
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = parts(SystemClock);
+    parts.source = Box::new(hanging.clone());
+    let sync = Sync::open(&config, folder.path(), parts).unwrap();
+    let stop = Stop::default();
+    std::thread::scope(|scope| {
+        let work = scope.spawn(|| sync.run(&stop));
+        let answers = || hanging.answered.lock().unwrap().len();
+        let end = Instant::now() + Duration::from_secs(50);
+        while answers() < 6 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let (answers, hung) = (answers(), hanging.hung.lock().unwrap().clone());
+        stop.tell();
+        hanging.ends.tell();
+        work.join().unwrap();
+        assert!(answers >= 6, "{answers} looks");
+        assert_eq!(hung.len(), 2, "{hung:?}");
+    });
+}
+
+/// A round ends for each application of a registry that hangs, and asks it once.
+#[test]
+fn one_failed_request_is_enough_for_a_round() {
+    let hanging = Hanging::default();
+    hanging.ends.tell();
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = parts(SystemClock);
+    parts.source = Box::new(hanging.clone());
+    let config = config("", &["a", "b", "c", "d", "e"]);
+    let sync = Sync::open(&config, folder.path(), parts).unwrap();
+    let round = sync.once(&Stop::default());
+    assert_eq!(round.applications.len(), 5);
+    for (name, _, trouble) in &round.applications {
+        assert!(trouble.as_ref().unwrap().is_silence, "{name}");
+    }
+    assert_eq!(hanging.hung.lock().unwrap().len(), 1);
+    assert_eq!(round.fault(), Some(Fault::Environment));
 }
 
 /// A registry that hangs holds all threads that look. A release on trial is judged meanwhile.

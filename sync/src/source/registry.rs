@@ -124,9 +124,10 @@ fn trouble(error: &PullError) -> Trouble {
         Some(hint) => format!("{message}; {hint}"),
         None => message,
     };
-    match is_environment(error) {
-        true => Trouble::environment(code, message),
-        false => Trouble::refused(code, message),
+    match error {
+        PullError::Registry(error) if error.is_temporary() => Trouble::silence(code, message),
+        error if is_environment(error) => Trouble::environment(code, message),
+        _ => Trouble::refused(code, message),
     }
 }
 

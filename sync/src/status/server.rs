@@ -2,16 +2,19 @@
 //! few clients at a time, each within a short time, and reads nothing but the line of a request.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::Board;
 
 /// The greatest number of clients at one time. More are closed at once.
-const MOST_CLIENTS: usize = 16;
+const MOST_CLIENTS: usize = 64;
+/// How many of them may have one address of IPv4, or of one /64 network of IPv6. So one machine of
+/// the fleet cannot keep the others out.
+const MOST_OF_ONE: usize = 8;
 /// How long a client may take to ask, and how long to take the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest head of a request, in bytes.
@@ -65,26 +68,72 @@ impl Drop for StatusServer {
 }
 
 fn accept(listener: &TcpListener, board: &Arc<Board>, ended: &AtomicBool) {
-    let clients = Arc::new(AtomicUsize::new(0));
+    let clients = Arc::new(Clients::default());
     while !ended.load(Ordering::Relaxed) {
         // Too many open files, for example, may be over soon.
-        let Ok((stream, _)) = listener.accept() else {
+        let Ok((stream, from)) = listener.accept() else {
             thread::sleep(PERIOD);
             continue;
         };
-        if clients.load(Ordering::Relaxed) >= MOST_CLIENTS {
+        let Some(client) = clients.enter(from.ip()) else {
             continue;
-        }
-        clients.fetch_add(1, Ordering::Relaxed);
-        let (board, counted) = (Arc::clone(board), Arc::clone(&clients));
+        };
+        let board = Arc::clone(board);
         let work = move || {
             // What goes wrong here concerns only the one who asked.
             let _ = answer(stream, &board);
-            counted.fetch_sub(1, Ordering::Relaxed);
+            drop(client);
         };
-        let started = thread::Builder::new().name("status".to_owned()).spawn(work);
-        if started.is_err() {
-            clients.fetch_sub(1, Ordering::Relaxed);
+        // Without a thread, the client is closed.
+        let _ = thread::Builder::new().name("status".to_owned()).spawn(work);
+    }
+}
+
+/// The addresses of the clients.
+#[derive(Default)]
+struct Clients(Mutex<Vec<IpAddr>>);
+
+/// A client. Dropping it makes room for another one.
+struct Client {
+    all: Arc<Clients>,
+    address: IpAddr,
+}
+
+impl Clients {
+    /// Another client, if there is room for it.
+    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Client> {
+        let address = network(address);
+        let mut all = self.lock();
+        let same = all.iter().filter(|it| **it == address).count();
+        if all.len() >= MOST_CLIENTS || same >= MOST_OF_ONE {
+            return None;
+        }
+        all.push(address);
+        let all = Arc::clone(self);
+        Some(Client { all, address })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<IpAddr>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let mut all = self.all.lock();
+        if let Some(at) = all.iter().position(|it| *it == self.address) {
+            all.swap_remove(at);
+        }
+    }
+}
+
+/// What counts as one address.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
         }
     }
 }
@@ -204,19 +253,37 @@ mod tests {
             said.starts_with("HTTP/1.1 200 ")
         };
         let connect = |_| TcpStream::connect(server.address()).unwrap();
-        let mut silent: Vec<TcpStream> = (1..MOST_CLIENTS).map(connect).collect();
+        let mut silent: Vec<TcpStream> = (1..MOST_OF_ONE).map(connect).collect();
         assert!(answers());
         // The one that was answered may still count for a moment.
         let is_full = |_| {
             silent.push(connect(0));
             !answers()
         };
-        assert!((0..MOST_CLIENTS).any(is_full));
+        assert!((0..MOST_OF_ONE).any(is_full));
         silent.clear();
         let is_free = |_| {
             thread::sleep(PERIOD);
             answers()
         };
         assert!((0..1000).any(is_free));
+    }
+
+    #[test]
+    fn one_machine_keeps_no_other_out() {
+        let clients = Arc::new(Clients::default());
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let enter = |text: &str| clients.enter(address(text));
+        let one: Vec<Client> = (0..MOST_OF_ONE)
+            .map(|at| enter(&format!("2001:db8::{at}")).unwrap())
+            .collect();
+        assert!(enter("2001:db8::ffff").is_none());
+        let mut others = vec![enter("2001:db8:0:1::1").unwrap()];
+        let more = (1..=MOST_CLIENTS).map_while(|at| enter(&format!("10.0.0.{at}")));
+        others.extend(more);
+        assert_eq!(one.len() + others.len(), MOST_CLIENTS);
+        assert!(enter("10.0.1.1").is_none());
+        drop(one);
+        assert!(enter("10.0.1.1").is_some());
     }
 }

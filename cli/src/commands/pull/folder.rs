@@ -137,13 +137,7 @@ impl Files<'_> {
             // A bill of materials is about the program, and so about all artifacts.
             let is_shared = matches!(file.kind, AttachedKind::CycloneDx | AttachedKind::Spdx);
             let name = if is_shared { &stem } else { &own };
-            let path = self.folder.join(format!("{name}.{}", file.kind.ending()));
-            let path = match file.kind {
-                // The proofs of all artifacts travel with each: only the log's key tells which is
-                // about which.
-                AttachedKind::LogProof => self.numbered(path, file.digest()),
-                _ => path,
-            };
+            let path = self.folder.join(format!("{name}.{}", file.ending()));
             let wanted = match file.kind {
                 AttachedKind::Debug => Wanted::DebugFile,
                 AttachedKind::CycloneDx | AttachedKind::Spdx => Wanted::Sbom,
@@ -192,18 +186,6 @@ impl Files<'_> {
             )?;
         }
         Ok(())
-    }
-
-    /// The path of a file of which there may be several: the same, or the first with a number
-    /// that is free or has the same content.
-    fn numbered(&self, path: PathBuf, digest: &str) -> PathBuf {
-        let is_free = |path: &PathBuf| self.beside.get(path).is_none_or(|it| it.digest == digest);
-        let others = (2..).map(|number: usize| {
-            let ending = path.extension().unwrap_or_default().to_string_lossy();
-            path.with_extension(format!("{number}.{ending}"))
-        });
-        let mut candidates = std::iter::once(path.clone()).chain(others);
-        candidates.find(is_free).unwrap_or_else(|| path.clone())
     }
 
     /// Adds a file. Two artifacts may share one, but not two that differ.
@@ -297,7 +279,7 @@ mod tests {
     use crate::progress::Progress;
 
     #[test]
-    fn proofs_of_several_artifacts_have_numbers() {
+    fn two_artifacts_share_a_file_only_if_it_is_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let progress = Progress::new(true);
         let mut files = Files {
@@ -306,19 +288,13 @@ mod tests {
             artifacts: Vec::new(),
             beside: BTreeMap::new(),
         };
-        let path = folder.path().join("shop.x86_64.tlog-proof");
-        for (digest, name) in [
-            ("a", "shop.x86_64.tlog-proof"),
-            ("b", "shop.x86_64.2.tlog-proof"),
-            ("a", "shop.x86_64.tlog-proof"),
-            ("c", "shop.x86_64.3.tlog-proof"),
-        ] {
-            let free = files.numbered(path.clone(), digest);
-            assert_eq!(free, folder.path().join(name));
-            let put = files.put(free, Wanted::Attestation, digest.to_owned(), false, |_| {
-                Ok(())
-            });
-            assert!(put.is_ok());
-        }
+        let path = folder.path().join("shop.cdx.json");
+        let mut put = |digest: &str| {
+            let (path, digest) = (path.clone(), digest.to_owned());
+            files.put(path, Wanted::Sbom, digest, false, |_| Ok(()))
+        };
+        assert!(put("a").is_ok() && put("a").is_ok());
+        let failure = serde_json::to_value(put("b").unwrap_err()).unwrap();
+        assert_eq!(failure["code"], "pull-same-file");
     }
 }

@@ -27,11 +27,23 @@ const TIMEOUTS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_s
 /// Where Linux keeps the name of the machine.
 const MACHINE: &str = "/proc/sys/kernel/hostname";
 
-/// Reads a `FLEET.toml`. It decides what a host runs and which programs it starts, so no other user
-/// may be able to write it.
+/// What stands before each line of the hint in [`Failure::finding`].
+const HINT: &str = "\nhint: ";
+
+/// Reads a `FLEET.toml`.
 pub(super) fn read_config(path: &Path) -> Result<FleetConfig, Failure> {
+    config_in(path, read_bytes(path)?)
+}
+
+/// Reads the bytes of a `FLEET.toml`. It decides what a host runs and which programs it starts, so
+/// no other user may be able to write it.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = read_guarded(path);
-    let bytes = bytes.map_err(|error| guard_failure(&error, path, Wanted::Policy))?;
+    bytes.map_err(|error| guard_failure(&error, path, Wanted::Policy))
+}
+
+/// What these bytes of a `FLEET.toml` say.
+pub(super) fn config_in(path: &Path, bytes: Vec<u8>) -> Result<FleetConfig, Failure> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let text = format!("it is not text (UTF-8), from byte {at}");
@@ -105,7 +117,37 @@ pub(super) fn source(
     Ok(RegistrySource::new(options, store.clone(), host).with_options(admit))
 }
 
-/// A failure in one line of a log.
+/// A failure in one line of a log: what is wrong with what, where, what to do, and the code.
 pub(super) fn text(failure: &Failure) -> String {
-    format!("{} [{}]", failure.message(), failure.code())
+    let finding = failure.finding();
+    let (what, hints) = match finding.message.split_once(HINT) {
+        Some((what, hints)) => (what, format!("; {}", hints.replace(HINT, " "))),
+        None => (&*finding.message, String::new()),
+    };
+    // Further lines show the text around the place.
+    let what = what.lines().next().unwrap_or_default();
+    let is_placed = what.contains(", column ");
+    let place = finding.place.line_text().filter(|_| !is_placed);
+    let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+    format!("{what}{place}{hints} [{}]", failure.code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Exit;
+    use crate::place::Place;
+
+    #[test]
+    fn a_failure_is_one_line_with_its_place_and_its_hint() {
+        let failure = Failure::new(Exit::Rejected, "sync-config", "unclosed array");
+        let failure = failure.in_file(Path::new("pop.toml"));
+        let failure = failure.at(Place::in_text(4, 12)).hint("write\n`]`");
+        assert_eq!(
+            text(&failure),
+            "pop.toml: unclosed array (line 4:12); write `]` [sync-config]"
+        );
+        let failure = Failure::usage("usage", "line 2, column 1: unknown name\n  |\n2 | x");
+        assert_eq!(text(&failure), "line 2, column 1: unknown name [usage]");
+    }
 }

@@ -16,7 +16,7 @@ use super::super::{decode, descriptor, media};
 use super::{Copied, CopyError, named};
 use crate::{BlobSource, Descriptor, RegistryError, Sent, StoredManifest, Which};
 
-/// How deep indexes list indexes.
+/// How many indexes and referrers may lead to a manifest.
 const MAX_DEPTH: usize = 8;
 /// How many manifests a reference may have below it.
 const MAX_MANIFESTS: usize = 8192;
@@ -36,6 +36,25 @@ fn longest(media_type: &str) -> u64 {
         }
         (_, Some(kind)) => kind.limit(),
         _ => MAX_BLOB_LEN,
+    }
+}
+
+/// What leads from the reference to a manifest.
+#[derive(Clone, Copy, Debug, Default)]
+struct Depth {
+    indexes: usize,
+    referrers: usize,
+}
+
+impl Depth {
+    fn in_index(self) -> Self {
+        let indexes = self.indexes + 1;
+        Self { indexes, ..self }
+    }
+
+    fn in_referrer(self) -> Self {
+        let referrers = self.referrers + 1;
+        Self { referrers, ..self }
     }
 }
 
@@ -93,18 +112,24 @@ impl<'a> Walk<'a> {
         found: &StoredManifest,
         tag: Option<&str>,
     ) -> Result<(), CopyError> {
-        self.below(found, tag, 0)
+        self.below(found, tag, Depth::default())
     }
 
-    /// Copies a manifest with everything below it. `depth` is how many indexes lead to it.
+    /// Copies a manifest with everything below it. `depth` is what leads to it.
     fn below(
         &mut self,
         found: &StoredManifest,
         tag: Option<&str>,
-        depth: usize,
+        depth: Depth,
     ) -> Result<(), CopyError> {
-        if depth > MAX_DEPTH {
-            return Err(CopyError::TooDeep { most: MAX_DEPTH });
+        let Depth { indexes, referrers } = depth;
+        if indexes + referrers > MAX_DEPTH {
+            return Err(CopyError::TooDeep {
+                digest: found.digest,
+                indexes,
+                referrers,
+                most: MAX_DEPTH,
+            });
         }
         if !self.manifests.insert(found.digest) && tag.is_none() {
             return Ok(());
@@ -121,7 +146,7 @@ impl<'a> Walk<'a> {
                 let index = Index::decode(&found.bytes).map_err(malformed)?;
                 for entry in &index.manifests {
                     let child = self.fetched(entry)?;
-                    self.below(&child, None, depth + 1)?;
+                    self.below(&child, None, depth.in_index())?;
                 }
                 index.subject
             }
@@ -147,14 +172,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Copies what refers to a manifest.
-    fn referrers(&mut self, found: &StoredManifest, depth: usize) -> Result<(), CopyError> {
+    fn referrers(&mut self, found: &StoredManifest, depth: Depth) -> Result<(), CopyError> {
         for entry in self.source.referrers(found.digest)? {
-            let Some(digest) = descriptor::digest(&entry) else {
-                continue;
-            };
-            if !self.manifests.contains(&digest) {
+            let digest = descriptor::digest(&entry);
+            if !digest.is_some_and(|it| self.manifests.contains(&it)) {
                 let referrer = self.fetched(&entry)?;
-                self.below(&referrer, None, depth + 1)?;
+                self.below(&referrer, None, depth.in_referrer())?;
                 self.copied.referrers += 1;
             }
         }
@@ -286,6 +309,43 @@ mod tests {
         }
         assert!(longest(media::IMAGE) < MAX_BLOB_LEN);
         assert_eq!(longest(media::SPDX), AttachedKind::Spdx.limit());
+    }
+
+    #[test]
+    fn referrers_of_referrers_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name| Counted::new(Box::new(LayoutFolder::new(folder.path().join(name))));
+        let (source, target) = (place("source"), place("target"));
+        let first = with_layer(&source, 5);
+        let index = Index::new(vec![first.clone()]).encode();
+        source.put_manifest(None, media::INDEX, &index).unwrap();
+        let index = Descriptor::of_bytes(media::INDEX, &index);
+        let mut last = first;
+        for referrers in 1..MAX_DEPTH + 1 {
+            let mut manifest = Manifest::of_kind(media::NATIVE, Vec::new());
+            manifest.subject = Some(last.clone());
+            let bytes = manifest.encode();
+            source.put_manifest(None, media::MANIFEST, &bytes).unwrap();
+            let entry = Descriptor::of_bytes(media::MANIFEST, &bytes);
+            let subject = descriptor::digest(&last).unwrap();
+            source.note_referrer(subject, &entry).unwrap();
+            let digest = descriptor::digest(&entry).unwrap();
+            last = entry;
+            let mut walk = Walk::new(&source, &target, &Unseen);
+            let found = walk.fetched(&index).unwrap();
+            match walk.copy(&found, Some("v1")) {
+                Ok(()) => assert!(referrers < MAX_DEPTH),
+                Err(error) => {
+                    assert_eq!(referrers, MAX_DEPTH, "{error}");
+                    assert_eq!(error.code(), "copy-manifest");
+                    let said = format!(
+                        "the manifest sha256:{digest} is too deep: 1 index and 8 referrers of \
+                         referrers lead to it, and edgec follows at most 8"
+                    );
+                    assert_eq!(error.to_string(), said);
+                }
+            }
+        }
     }
 
     #[test]

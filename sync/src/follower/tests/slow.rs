@@ -162,7 +162,7 @@ fn a_place_that_hangs_comes_last_afterwards() {
         world.offer(hangs, Offering::Fails(Trouble::environment("io", "slow")));
         let (shared, follower) = host.running.as_mut().unwrap();
         shared.mirrors = vec!["cache:5000".to_owned()];
-        shared.silent = Silent::new(30 * MINUTE, 60 * MINUTE);
+        shared.silent = Silent::new(30 * MINUTE, 60 * MINUTE, 4);
         follower.looks = looks;
         let begun = Instant::now();
         follower.look(shared, begun).unwrap();

@@ -380,7 +380,7 @@ impl Host {
             keep: config.keep,
             watch: config.watch.clone(),
             sightings: Sightings::new(Duration::ZERO),
-            silent: Silent::new(config.poll.interval.get(), config.poll.backoff.get()),
+            silent: Silent::new(config.poll.interval.get(), config.poll.backoff.get(), 4),
         };
         let gate: Box<dyn Probe> = Box::new(Gate(Arc::clone(&self.machine)));
         let follower = Follower::new(config.applications[0].clone(), Some(gate));
