@@ -77,6 +77,7 @@ pub(crate) fn with_data(bare: &[u8], original: &[u8]) -> Option<Vec<u8>> {
 
 /// The module with nothing but its memory and the data in it. `None` where [`without_data`] gives
 /// `None`.
+#[cfg(any(test, feature = "precompile"))]
 pub(crate) fn only_data(module: &[u8]) -> Option<Vec<u8>> {
     let sections = Sections::read(module)?;
     sections.first?;
