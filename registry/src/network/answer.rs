@@ -174,6 +174,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     value.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// Whether an answer sends on to another address.
+///
+/// Source: RFC 9110, section 15.4.
+pub(super) fn is_moved(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
 /// A number in a header.
 pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
     headers

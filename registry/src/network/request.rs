@@ -128,7 +128,7 @@ impl NetworkRepository {
                     continue;
                 }
             }
-            if is_moved(status) && matches!(ask.method, Method::GET | Method::HEAD) {
+            if answer::is_moved(status) && matches!(ask.method, Method::GET | Method::HEAD) {
                 url = self.location(response.headers(), &url)?;
                 continue;
             }
@@ -206,13 +206,6 @@ impl NetworkRepository {
     pub(super) fn place(&self) -> String {
         shown(&format!("{}/{}", self.registry, self.repository))
     }
-}
-
-/// Whether an answer sends on to another address.
-///
-/// Source: RFC 9110, section 15.4.
-pub(super) fn is_moved(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// Waits until the next attempt.

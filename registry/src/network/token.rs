@@ -22,7 +22,6 @@ use url::Url;
 
 use super::failure::{Failure, host_of};
 use super::loopback::is_loopback;
-use super::request::is_moved;
 use super::{NetworkRepository, answer};
 use crate::RegistryError;
 use crate::checked::shown;
@@ -171,7 +170,7 @@ impl NetworkRepository {
         let sent = sent.map_err(|_| Failure::of_silence(&url, idle))?;
         let mut response = sent.map_err(|error| Failure::of_request(&url, &error))?;
         let place = host_of(&url);
-        if is_moved(response.status()) {
+        if answer::is_moved(response.status()) {
             return Err(Failure::Final(RegistryError::TokenMoved {
                 host: place,
                 status: response.status().as_u16(),
