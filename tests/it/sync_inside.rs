@@ -35,6 +35,17 @@ fn page(admin: &str, path: &str) -> String {
     response
 }
 
+/// A host whose work has begun, with version 1. Before that, a file that cannot be used is another
+/// line.
+fn working(sandbox: &Sandbox) -> Running {
+    let host = Running::start(sandbox, &KEY);
+    host.address("(admin)");
+    host.address("");
+    publish(sandbox, 1, 201);
+    host.line("sync: release 1 (version 1) is healthy");
+    host
+}
+
 /// The next line that contains this. No line before it may say that a file is not used.
 fn line_without_trouble(host: &Running, part: &str) {
     loop {
@@ -114,9 +125,7 @@ fn only_a_host_that_starts_makes_a_store() {
 fn a_file_that_others_can_write_or_that_is_gone_is_told_once() {
     let sandbox = prepared("");
     put(&sandbox, "serve.toml", &[SERVE, SYNC, SHOP].concat());
-    let host = Running::start(&sandbox, &KEY);
-    host.address("(admin)");
-    host.address("");
+    let host = working(&sandbox);
     let fleet = sandbox.path().join("fleet.toml");
     let set = |mode| fs::set_permissions(&fleet, Permissions::from_mode(mode)).unwrap();
     set(0o666);
@@ -124,8 +133,8 @@ fn a_file_that_others_can_write_or_that_is_gone_is_told_once() {
     for part in [" error sync: ", "chmod go-w fleet.toml", "[trust-file]"] {
         assert!(line.contains(part), "{part}: {line}");
     }
-    publish(&sandbox, 1, 201);
-    line_without_trouble(&host, "sync: release 1 (version 1) is healthy");
+    publish(&sandbox, 2, 202);
+    line_without_trouble(&host, "sync: release 2 (version 2) is healthy");
     set(0o600);
     line_without_trouble(&host, "fleet.toml can be used again");
     fs::remove_file(&fleet).unwrap();
@@ -133,13 +142,13 @@ fn a_file_that_others_can_write_or_that_is_gone_is_told_once() {
     for part in ["fleet.toml: cannot read: No such file", "[io]"] {
         assert!(line.contains(part), "{part}: {line}");
     }
-    publish(&sandbox, 2, 202);
-    line_without_trouble(&host, "sync: release 2 (version 2) is healthy");
+    publish(&sandbox, 3, 203);
+    line_without_trouble(&host, "sync: release 3 (version 3) is healthy");
     // Another file may come in its place.
     put(&sandbox, "fleet.toml", &format!("{FLEET}[log]\n"));
     line_without_trouble(&host, "fleet.toml was read again");
-    publish(&sandbox, 3, 203);
-    line_without_trouble(&host, "sync: release 3 (version 3) is healthy");
+    publish(&sandbox, 4, 204);
+    line_without_trouble(&host, "sync: release 4 (version 4) is healthy");
     host.end();
 }
 
@@ -189,9 +198,7 @@ fn a_line_about_the_file_has_its_name_its_place_and_what_to_do() {
     put(&sandbox, "pop.toml", FLEET);
     let sync = SYNC.replace("fleet.toml", "pop.toml");
     put(&sandbox, "serve.toml", &[SERVE, &sync, SHOP].concat());
-    let host = Running::start(&sandbox, &KEY);
-    host.address("(admin)");
-    host.address("");
+    let host = working(&sandbox);
     for more in ["[rollout]\nwaves = [\n", "[gate]\nfor = \"10m\"\n"] {
         put(&sandbox, "pop.toml", &format!("{FLEET}{more}"));
         // The command line has the same place.
