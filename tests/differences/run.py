@@ -17,6 +17,7 @@ it is not, 3 a program cannot be made.
 
 import argparse
 import dataclasses
+import hashlib
 import itertools
 import json
 import os
@@ -156,7 +157,9 @@ class Edgec:
 
     def artifact(self, program, name, version, target):
         """An artifact of a program, built once."""
-        output = self.folder / f"{Path(name).name}-{version}-{target}.cwasm"
+        # Programs of different pairs can have one name.
+        digest = hashlib.sha256(program.read_bytes()).hexdigest()[:16]
+        output = self.folder / f"{Path(name).name}-{digest}-{version}-{target}.cwasm"
         if not output.is_file():
             key = self.folder / "key.pem"
             options = ["-q", "--key", key, "--name", name, "--app-version", version, "-t", target]
