@@ -13,10 +13,11 @@ from probe import Probe
 
 # Each attack, and the name that counts it in the metrics.
 ATTACKS = {
-    # On a busy machine, a loop may not get its time of the processor before its time ends.
+    # On a busy machine, the time of a request may end before its program has got its time of the
+    # processor, or has sent so much.
     "endless loop": "cpu.time|wall.time",
     "memory to the limit": "memory|memory.total|application.memory.total",
-    "huge response": "response.body",
+    "huge response": "response.body|wall.time",
     "trap": "traps|trapped",
     "handle storm": "resources|handles",
     "request storm": "queue|application.queue|queue.time",
