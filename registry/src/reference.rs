@@ -17,6 +17,8 @@ use crate::Which;
 
 /// What a layout in a folder is named with.
 const LAYOUT: &str = "oci-layout:";
+/// What comes before the digits of a digest.
+const DIGEST: &str = "@sha256:";
 /// The tag where none is given, as with other tools.
 const DEFAULT_TAG: &str = "latest";
 /// The maximum length of a reference, in bytes. Registries allow 255 for the repository.
@@ -253,7 +255,7 @@ fn no_registry(text: &str) -> ReferenceError {
 
 /// A folder's name may have colons too. What follows the last one is a tag if it can be one.
 fn parse_layout(text: &str) -> Result<Reference, ReferenceError> {
-    let (text, digest) = match text.contains("@sha256:") {
+    let (text, digest) = match text.contains(DIGEST) {
         true => split_digest(text)?,
         false => (text, None),
     };
@@ -263,6 +265,12 @@ fn parse_layout(text: &str) -> Result<Reference, ReferenceError> {
     };
     if folder.is_empty() {
         return Err(ReferenceError::Empty);
+    }
+    // Without the digest behind it, such a folder's name would read as a digest.
+    if let Some(at) = folder.find(DIGEST) {
+        return Err(ReferenceError::Digest {
+            digest: folder.get(at + 1..).unwrap_or_default().to_owned(),
+        });
     }
     Ok(Reference {
         place: Place::Layout(PathBuf::from(folder)),

@@ -87,6 +87,7 @@ fn a_password_is_not_repeated() {
 #[test]
 fn every_error_names_what_is_wrong() {
     let long = format!("r.example/{}", "a".repeat(250));
+    let folder = format!("oci-layout:a@sha256:abc/dir:v1@sha256:{HEX}");
     let cases = [
         ("", "no name"),
         (":v1", "no name"),
@@ -111,6 +112,8 @@ fn every_error_names_what_is_wrong() {
         ("oci-layout:dir:a b", "not a tag"),
         ("r.example/shop@sha256:abc", "64 lowercase"),
         ("r.example/shop@sha512:abc", "64 lowercase"),
+        ("oci-layout:dir@sha256:abc", "64 lowercase"),
+        (folder.as_str(), "`sha256:abc/dir` is not"),
     ];
     for (text, part) in cases {
         let error = parse(text).unwrap_err();
