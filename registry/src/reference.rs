@@ -222,6 +222,12 @@ impl FromStr for Reference {
             let repository = repository.to_owned();
             return Err(ReferenceError::Repository { repository });
         }
+        // Another name is a registry only because of its capital letters: in lower case, it would
+        // be a part of a repository.
+        let registry = match is_host {
+            true => registry.to_ascii_lowercase(),
+            false => registry.to_owned(),
+        };
         let is_official = registry == "docker.io" && !repository.contains('/');
         let repository = match is_official {
             true => format!("library/{repository}"),
@@ -233,12 +239,7 @@ impl FromStr for Reference {
         }
         Ok(Self {
             place: Place::Registry {
-                // Another name is a registry only because of its capital letters: in lower case, it
-                // would be a part of a repository.
-                registry: match is_host {
-                    true => registry.to_ascii_lowercase(),
-                    false => registry.to_owned(),
-                },
+                registry,
                 repository,
             },
             tag: tag.map(parse_tag).transpose()?,

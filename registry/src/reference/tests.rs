@@ -37,9 +37,11 @@ fn parts_are_where_they_belong() {
     assert_eq!(it.which(), Which::Digest(HEX.parse().unwrap()));
     assert_eq!(it.place(), "registry.example:5000/a/b");
     assert_eq!(it.with_tag("v2").unwrap().which(), Which::Tag("v2".into()));
-    let it = parse("docker.io/shop").unwrap();
-    assert_eq!(it.repository(), Some("library/shop"));
-    assert_eq!(it.which(), Which::Tag("latest".into()));
+    for text in ["docker.io/shop", "Docker.IO/shop"] {
+        let it = parse(text).unwrap();
+        assert_eq!(it.place(), "docker.io/library/shop");
+        assert_eq!(it.which(), Which::Tag("latest".into()));
+    }
     let it = parse("oci-layout:a/b:v1").unwrap();
     assert_eq!(it.folder(), Some(Path::new("a/b")));
     assert_eq!((it.registry(), it.repository()), (None, None));
