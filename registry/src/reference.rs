@@ -267,8 +267,8 @@ fn parse_layout(text: &str) -> Result<Reference, ReferenceError> {
     if folder.is_empty() {
         return Err(ReferenceError::Empty);
     }
-    // Without the digest behind it, such a folder's name would read as a digest.
-    if let Some(at) = folder.find(DIGEST) {
+    // With another tag or digest, a part of such a folder's name would read as a digest.
+    if let Some(at) = format!("{folder}:").find(DIGEST) {
         return Err(ReferenceError::Digest {
             digest: folder.get(at + 1..).unwrap_or_default().to_owned(),
         });

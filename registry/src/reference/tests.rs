@@ -116,6 +116,7 @@ fn every_error_names_what_is_wrong() {
         ("r.example/shop@sha512:abc", "64 lowercase"),
         ("oci-layout:dir@sha256:abc", "64 lowercase"),
         (folder.as_str(), "`sha256:abc/dir` is not"),
+        ("oci-layout:dir@sha256", "`sha256` is not"),
     ];
     for (text, part) in cases {
         let error = parse(text).unwrap_err();
