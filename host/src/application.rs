@@ -3,16 +3,17 @@
 mod entry;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use edgec_loader::Loaded;
 use edgec_loader::store::{Deployment, Distrusted};
-use edgec_loader::{HostEngine, Loaded};
 
 use crate::Program;
 use crate::config::{ApplicationConfig, Limits};
 use crate::door::{Door, memory};
 use crate::lower::Lower;
 use crate::memory::{OwnMemory, SharedMemory};
+use crate::pools::Pool;
 use crate::queue::{Room, Waiting};
 use crate::services::Services;
 use crate::telemetry::{Counted, Telemetry, Voice};
@@ -43,14 +44,12 @@ pub struct Application {
     habit: Arc<Habit>,
     door: Arc<Door>,
     /// What serves it. Empty until a version of it was loaded for the first time.
-    deployed: OnceLock<Deployed>,
+    deployed: RwLock<Option<Arc<Deployed>>>,
 }
 
 /// What serves an application.
 pub(crate) struct Deployed {
-    pub(crate) engine: HostEngine,
-    /// The instances of its pool.
-    pub(crate) slots: Room,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) deployment: Arc<Deployment<Program>>,
 }
 
@@ -110,7 +109,7 @@ impl Application {
             door: Arc::clone(door),
             telemetry: Arc::clone(telemetry),
             counted,
-            deployed: OnceLock::new(),
+            deployed: RwLock::default(),
             config,
             label,
             limits,
@@ -194,16 +193,21 @@ impl Application {
     }
 
     /// What serves it, if it was ever loaded.
-    pub(crate) fn deployed(&self) -> Option<&Deployed> {
-        self.deployed.get()
+    pub(crate) fn deployed(&self) -> Option<Arc<Deployed>> {
+        let deployed = self.deployed.read().unwrap_or_else(PoisonError::into_inner);
+        deployed.clone()
     }
 
-    /// Serves it from now on. Its first deployment stays.
+    /// Serves it with this from now on.
     pub(crate) fn deploy(&self, deployed: Deployed) {
         if let Ok(loaded) = deployed.deployment.current() {
             self.tell_loaded(&loaded);
         }
-        let _ = self.deployed.set(deployed);
+        let mut now = self
+            .deployed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *now = Some(Arc::new(deployed));
     }
 
     pub(crate) fn tell_loaded(&self, loaded: &Loaded<Program>) {
@@ -214,13 +218,13 @@ impl Application {
 
     /// The version for a request.
     pub(crate) fn current(&self) -> Result<Arc<Loaded<Program>>, Withheld> {
-        let deployed = self.deployed.get().ok_or(Withheld::Absent)?;
+        let deployed = self.deployed().ok_or(Withheld::Absent)?;
         deployed.deployment.current().map_err(Withheld::Distrusted)
     }
 
     /// Whether a request has an instance of its own.
     pub(crate) fn sharing(&self) -> Result<Sharing, Withheld> {
-        match (self.config.reuse, self.deployed.get()) {
+        match (self.config.reuse, self.deployed()) {
             (_, None) => Err(Withheld::Absent),
             (None, Some(_)) => Ok(Sharing::Own),
             // Programs of `wasi:http` 0.2 are never shared.
@@ -233,7 +237,7 @@ impl fmt::Debug for Application {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Application")
             .field("name", &self.config.name)
-            .field("deployed", &self.deployed.get().is_some())
+            .field("deployed", &self.deployed().is_some())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,5 @@
 //! Loads applications, and replaces them while requests run.
 
-mod current;
 mod file;
 mod policy;
 mod source;
@@ -10,17 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use edgec_loader::store::{
-    Application as Named, Deployment, Preparation, RefreshError, Refreshed, StoreError, Versions,
-    WHILE_EXHAUSTED,
+    Deployment, Preparation, RefreshError, Refreshed, StoreError, Versions, WHILE_EXHAUSTED,
 };
 use edgec_loader::{EngineProfile, Expected, LoadError, Manifest, error_chain};
 
-use self::current::Current;
 use self::file::ArtifactFile;
 pub use self::file::application_in;
 pub use self::policy::Policy;
 pub(crate) use self::source::Source;
-use self::source::is_of;
+use self::source::named;
 use self::troubles::Troubles;
 use crate::HostError;
 use crate::Program;
@@ -28,7 +25,7 @@ use crate::application::{Application, Deployed};
 use crate::config::{ApplicationConfig, LogLevel, ServeConfig};
 use crate::interfaces::{check_imports, stub_missing_imports};
 use crate::linker::linker;
-use crate::pools::{Pools, Size};
+use crate::pools::Pools;
 
 /// Loads and refreshes.
 #[derive(Debug)]
@@ -36,28 +33,19 @@ pub(crate) struct Deployer {
     source: Source,
     policy: Policy,
     pools: Pools,
-    /// The manifests at the start.
-    planned: Vec<Manifest>,
     /// A version is not trusted any more if the policy was not read for so long.
     stale_after: Duration,
     troubles: Troubles,
 }
 
 impl Deployer {
-    pub(crate) fn new(
-        config: &ServeConfig,
-        source: Source,
-        policy: Policy,
-        pools: Pools,
-        planned: Vec<Manifest>,
-    ) -> Self {
+    pub(crate) fn new(config: &ServeConfig, source: Source, policy: Policy, pools: Pools) -> Self {
         let refresh = config.store.as_ref().map(|store| store.refresh.get());
         let stale = refresh.unwrap_or_default().saturating_mul(30);
         Self {
             source,
             policy,
             pools,
-            planned,
             stale_after: stale.max(Duration::from_secs(60)),
             troubles: Troubles::default(),
         }
@@ -72,14 +60,12 @@ impl Deployer {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let length = applications.len().div_ceil(processors).max(1);
         let failures = Mutex::new(Vec::new());
-        let current = Current::default();
-        let current = &current;
         std::thread::scope(|scope| {
             for part in applications.chunks(length) {
                 let failures = &failures;
                 scope.spawn(move || {
                     for application in part {
-                        if let Err(error) = self.deploy(application, current) {
+                        if let Err(error) = self.deploy(application) {
                             // A file does not come by itself, so its failure ends the host.
                             if application.config().artifact.is_none() {
                                 self.troubles.note(application, error_chain(&error));
@@ -101,9 +87,8 @@ impl Deployer {
     /// Loads these applications. The log says which of them cannot be loaded. The next refresh
     /// tries again.
     pub(crate) fn deploy_or_note(&self, applications: &[Arc<Application>]) {
-        let current = Current::default();
         for application in applications {
-            match self.deploy(application, &current) {
+            match self.deploy(application) {
                 Ok(()) => self.troubles.well(application),
                 Err(error) => self.troubles.note(application, error_chain(&error)),
             }
@@ -111,7 +96,16 @@ impl Deployer {
     }
 
     /// Loads an application for the first time.
-    fn deploy(&self, application: &Arc<Application>, current: &Current) -> Result<(), HostError> {
+    fn deploy(&self, application: &Arc<Application>) -> Result<(), HostError> {
+        self.deploy_as(application, self.manifest(application.config())?)
+    }
+
+    /// Loads an application whose current version has this manifest, if it has one.
+    fn deploy_as(
+        &self,
+        application: &Arc<Application>,
+        manifest: Option<Manifest>,
+    ) -> Result<(), HostError> {
         let config = application.config();
         let name = || application.name().to_owned();
         let failed = |source| match source {
@@ -135,19 +129,19 @@ impl Deployer {
                 },
             },
         };
-        let (versions, size) = match &config.artifact {
-            Some(path) => {
-                let policy = self.policy.source.policy();
-                let policy = policy.map_err(|error| failed(LoadError::Policy(error)))?;
-                let manifest = ArtifactFile::manifest(path, config, &policy)?;
-                let size = Size::of(&manifest);
-                let expected = expected(&manifest.name, config);
-                let source = ArtifactFile::new(path, &config.statements, &manifest);
-                (Versions::from_source(source, expected), size)
-            }
-            None => self.in_store(config, current)?,
+        let pool = match &manifest {
+            Some(manifest) => self.pools.for_program(manifest)?,
+            None => self.pools.small().ok_or_else(|| failed(no_source()))?,
         };
-        let pool = self.pools.of(size).ok_or_else(|| failed(no_pool()))?;
+        let versions = match (&config.artifact, &self.source.store, &manifest) {
+            (Some(path), _, Some(manifest)) => {
+                let expected = expected(&manifest.name, config);
+                let source = ArtifactFile::new(path, &config.statements, manifest);
+                Versions::from_source(source, expected)
+            }
+            (None, Some(store), _) => Versions::in_store(store, named(config)),
+            _ => return Err(failed(no_source())),
+        };
         let link = linker(&pool.engine);
         let link = link.map_err(|error| failed(LoadError::Link(error)))?;
         let (weak, stubs) = (Arc::downgrade(application), config.stub_imports);
@@ -174,70 +168,85 @@ impl Deployer {
         let stale_after = self.stale_after.saturating_add(config.grace.get());
         let deployment = deployment.map_err(failed)?.stale_after(stale_after);
         application.deploy(Deployed {
-            engine: pool.engine.clone(),
-            slots: pool.slots.clone(),
+            pool,
             deployment: Arc::new(deployment),
         });
         Ok(())
     }
 
-    /// The versions in the store, and the size of the current one.
-    fn in_store(
-        &self,
-        config: &ApplicationConfig,
-        current: &Current,
-    ) -> Result<(Versions, Size), HostError> {
-        let Some(store) = &self.source.store else {
-            let application = config.name.clone();
-            let source = no_pool();
-            return Err(HostError::Load {
-                application,
-                source,
-            });
+    /// The manifest of an application's current version. `None`: the store has none.
+    fn manifest(&self, config: &ApplicationConfig) -> Result<Option<Manifest>, HostError> {
+        if let Some(path) = &config.artifact {
+            let policy = self
+                .policy
+                .source
+                .policy()
+                .map_err(|error| HostError::File {
+                    application: config.name.clone(),
+                    path: path.clone(),
+                    source: Box::new(LoadError::Policy(error)),
+                })?;
+            return ArtifactFile::manifest(path, config, &policy).map(Some);
+        }
+        let load = |source| HostError::Load {
+            application: config.name.clone(),
+            source,
         };
-        let mut named = Named::new(&config.name);
-        if let Some(channel) = &config.channel {
-            named = named.in_channel(channel);
-        }
-        let versions = Versions::in_store(store, named);
-        if let Some(manifest) = self.planned.iter().find(|it| is_of(it, config)) {
-            return Ok((versions, Size::of(manifest)));
-        }
-        // It came later.
-        let current = current.manifests(|| Ok(store.manifests()?.manifests))?;
-        let own: Vec<&Manifest> = current.iter().filter(|it| is_of(it, config)).collect();
-        let edge = |it: &&&Manifest| it.engine.profile == EngineProfile::Edge.name();
-        let size = match own.iter().find(edge) {
-            Some(manifest) => Size::of(manifest),
-            None => match own.first() {
-                Some(manifest) => {
-                    return Err(HostError::NotEdge {
-                        application: config.name.clone(),
-                        profile: manifest.engine.profile.clone(),
-                    });
-                }
-                // The load says what is wrong.
-                None => Size::Small,
+        let store = self.source.store.as_ref();
+        let store = store.ok_or_else(|| load(no_source()))?;
+        let found = store.manifests_of(named(config));
+        let mut own = found.map_err(|error| load(error.into()))?.manifests;
+        let edge = EngineProfile::Edge.name();
+        match own.iter().position(|it| it.engine.profile == edge) {
+            Some(at) => Ok(Some(own.swap_remove(at))),
+            None => match own.pop() {
+                Some(other) => Err(HostError::NotEdge {
+                    application: config.name.clone(),
+                    profile: other.engine.profile,
+                }),
+                None => Ok(None),
             },
-        };
-        Ok((versions, size))
+        }
     }
 
     /// Refreshes all applications, and loads those that could not be loaded before.
     pub(crate) fn refresh_all(&self, applications: &[Arc<Application>]) {
-        let current = Current::default();
         for application in applications {
             let outcome = match application.deployed() {
                 None => self
-                    .deploy(application, &current)
+                    .deploy(application)
                     .map_err(|error| error_chain(&error)),
-                Some(deployed) => refresh(application, &deployed.deployment),
+                Some(deployed) => refresh(application, &deployed.deployment)
+                    .or_else(|what| self.in_larger_pool(application, &deployed, what)),
             };
             match outcome {
                 Ok(()) => self.troubles.well(application),
                 Err(what) => self.troubles.note(application, what),
             }
         }
+    }
+
+    /// Loads a version that failed with `what`, if that is because its pool has no room for it.
+    fn in_larger_pool(
+        &self,
+        application: &Arc<Application>,
+        deployed: &Deployed,
+        what: String,
+    ) -> Result<(), String> {
+        // Why it cannot be read is in `what` too.
+        let manifest = self.manifest(application.config()).ok().flatten();
+        let Some(manifest) = manifest.filter(|it| !deployed.pool.has_room_for(it)) else {
+            return Err(what);
+        };
+        let from = deployed.deployment.current();
+        let to = manifest.version;
+        let moved = self.deploy_as(application, Some(manifest));
+        moved.map_err(|error| error_chain(&error))?;
+        let from = from.map(|it| format!(" in place of {}", it.manifest().version));
+        let what = format!("version {to}{}, in a larger pool", from.unwrap_or_default());
+        let telemetry = application.telemetry();
+        telemetry.log(LogLevel::Info, Some(application.label()), what);
+        Ok(())
     }
 }
 
@@ -284,6 +293,6 @@ fn expected(name: &str, config: &ApplicationConfig) -> Expected {
 }
 
 /// There is always a pool, and a store for what comes from one.
-fn no_pool() -> LoadError {
+fn no_source() -> LoadError {
     LoadError::Source("the host has no pool or store for it".into())
 }

@@ -84,6 +84,15 @@ pub enum HostError {
         /// The engine's error.
         source: wasmtime::Error,
     },
+    /// A program needs another pool than the host has, and that one cannot be made.
+    #[error("there is no pool for `{application}`")]
+    NoPool {
+        /// The application.
+        application: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The host cannot listen.
     #[error("cannot listen at {address}")]
     Listen {
@@ -150,6 +159,7 @@ impl HostError {
             Self::NotEdge { .. } => "profile",
             Self::NoFit { .. } => "no-fit",
             Self::Engine { .. } => "engine",
+            Self::NoPool { .. } => "pool-limits",
             Self::Listen { .. } | Self::NoListener => "listen",
             Self::Tls { .. } => "tls",
             Self::TlsFile { .. } | Self::System { .. } => "io",

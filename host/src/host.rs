@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use edgec_loader::{HostEngine, Ticker, machine_memory};
+use edgec_loader::machine_memory;
 
 use crate::application::Application;
 use crate::config::{ApplicationConfig, ConfigFile, Limits, ServeConfig};
@@ -16,7 +16,6 @@ use crate::peers::{Peers, Requesters};
 use crate::pools::{Pools, largest_memory};
 use crate::queue::Room;
 use crate::routing::Router;
-use crate::run::TICK;
 use crate::telemetry::Telemetry;
 use crate::wake::Wake;
 use crate::{HostError, open_files};
@@ -42,7 +41,6 @@ pub struct Host {
     /// A refresh holds this lock.
     refreshing: Mutex<()>,
     wake: Arc<Wake>,
-    _tickers: Vec<Ticker>,
 }
 
 /// What is served: all of it changes at one moment.
@@ -111,9 +109,7 @@ impl Host {
         };
         let source = Source::open(&config)?;
         let needs = source.needs(&config, &policy, &telemetry)?;
-        let pools = Pools::new(&config, &needs, &telemetry)?;
-        let tickers = pools.engines().map(|engine: &HostEngine| engine.tick(TICK));
-        let tickers = tickers.collect();
+        let pools = Pools::new(&config, &needs)?;
         let host = Self {
             written,
             served: RwLock::new(Arc::new(Served::new(Vec::new()))),
@@ -122,13 +118,12 @@ impl Host {
             connections: Room::new(config.limits.connections),
             peers: Peers::new(config.limits.address_connections),
             requesters: Requesters::new(config.limits.address_requests),
-            deployer: Deployer::new(&config, source, policy, pools, needs),
+            deployer: Deployer::new(&config, source, policy, pools),
             config,
             draining: AtomicBool::new(false),
             follows: OnceLock::new(),
             refreshing: Mutex::default(),
             wake: Arc::default(),
-            _tickers: tickers,
         };
         let applications = host.config.applications.iter();
         let applications = applications.map(|own| host.application(own, &host.config.limits, None));

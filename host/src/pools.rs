@@ -1,18 +1,22 @@
-//! The engines of a host: at most three, each with a pool of instances.
+//! The engines of a host: one for each size of programs, each with a pool of instances.
 //!
 //! What a pool keeps resident is a setting of its engine. A small program touches few pages, and a
 //! pool that keeps many of them would waste memory. A large program touches hundreds, and a pool
 //! that keeps none makes each request wait for as many page faults. So programs of a size share a
-//! pool.
+//! pool. What a pool has room for is a setting too, so a program that needs more gets a new pool.
+//! The old one goes with the last application that uses it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use edgec_loader::{EngineProfile, HostEngine, Limits as Memory, Manifest, PoolPlan, error_chain};
+use edgec_loader::wasmtime::format_err;
+use edgec_loader::{EngineProfile, HostEngine, Limits as Memory, Manifest, PoolPlan};
 
 use crate::HostError;
-use crate::config::{LogLevel, ServeConfig};
+use crate::config::ServeConfig;
 use crate::queue::Room;
-use crate::telemetry::Telemetry;
+use crate::run::TICK;
 
 /// The size of a program, by the memory with which its instances start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +31,8 @@ pub(crate) enum Size {
 
 /// Tables for which every pool has room. They take only address space.
 const TABLES: u32 = 4;
+/// The address space that all pools together may take, in bytes: 96 of the 128 TiB of a process.
+const ADDRESS_SPACE: u64 = 96 << 40;
 /// Bytes.
 const MIB: u64 = 1 << 20;
 
@@ -74,99 +80,178 @@ pub(crate) struct Share {
 pub(crate) struct Pool {
     pub(crate) engine: HostEngine,
     pub(crate) slots: Room,
-    share: Share,
+    pub(crate) share: Share,
+    /// No other pool of the host has had this number.
+    pub(crate) number: usize,
+    plan: PoolPlan,
 }
 
 /// The engines of a host, by the size of their programs.
 #[derive(Debug)]
-pub(crate) struct Pools(BTreeMap<Size, Pool>);
+pub(crate) struct Pools {
+    /// Bytes in one memory, at most.
+    memory: u64,
+    /// Instances at one time in one pool that applications share.
+    shared: u32,
+    /// These, and the reserves of all applications.
+    instances: u32,
+    /// Bytes that unused slots of all pools keep.
+    budget: u64,
+    made: Mutex<Made>,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    /// The pools for programs from now on.
+    current: BTreeMap<Size, Arc<Pool>>,
+    /// All that exist. One that was replaced lives as long as an application uses it.
+    all: Vec<Weak<Pool>>,
+    /// The number of the next pool.
+    next: usize,
+}
 
 impl Pools {
-    /// A pool for each size among these programs.
-    pub(crate) fn new(
-        config: &ServeConfig,
-        needs: &[Manifest],
-        telemetry: &Telemetry,
-    ) -> Result<Self, HostError> {
+    /// A pool for each size among these programs. A program that no pool fits is left out.
+    pub(crate) fn new(config: &ServeConfig, needs: &[Manifest]) -> Result<Self, HostError> {
+        let shared = config.limits.instances;
+        // Every application may have all of its reserve in one pool.
+        let applications = u32::try_from(config.applications.len()).unwrap_or(u32::MAX);
+        let reserved = config.limits.reserved_instances;
+        let pools = Self {
+            memory: largest_memory(config),
+            shared,
+            instances: shared.saturating_add(reserved.saturating_mul(applications)),
+            budget: config.pools.memory_budget.get(),
+            made: Mutex::default(),
+        };
+        let edge = EngineProfile::Edge.name();
         let mut sizes: BTreeMap<Size, Vec<&Manifest>> = BTreeMap::new();
-        for manifest in needs {
+        for manifest in needs.iter().filter(|it| it.engine.profile == edge) {
             sizes.entry(Size::of(manifest)).or_default().push(manifest);
         }
-        // What comes later needs a pool too.
+        // What comes later is most often small.
         sizes.entry(Size::Small).or_default();
-        let budget = config.pools.memory_budget.get();
-        let shares: u64 = sizes.keys().map(|size| size.resident()).sum();
-        let mut pools = BTreeMap::new();
+        let shares = sizes.keys().copied().collect();
         for (size, manifests) in sizes {
-            // Each pool gets a part of the budget, in the proportion of what a slot keeps.
-            let part = budget.saturating_mul(size.resident()) / shares.max(1);
-            let pool = pool(config, size, part, &manifests, telemetry)?;
-            pools.insert(size, pool);
+            let (plan, _) = PoolPlan::fitting_most(pools.instances, pools.memory, manifests);
+            pools.make(&mut pools.made(), size, plan, &shares)?;
         }
-        Ok(Self(pools))
+        Ok(pools)
     }
 
-    /// The pool for a program: that of its size, or else the next larger one, or the largest.
-    pub(crate) fn of(&self, size: Size) -> Option<&Pool> {
-        let larger = self.0.range(size..).next();
-        let (_, pool) = larger.or_else(|| self.0.last_key_value())?;
-        Some(pool)
+    /// The pool for a program: that of its size, which is made or replaced if it is not there or
+    /// has no room for the program. If that cannot be, another pool with room.
+    pub(crate) fn for_program(&self, manifest: &Manifest) -> Result<Arc<Pool>, HostError> {
+        let size = Size::of(manifest);
+        let mut made = self.made();
+        let own = made.current.get(&size);
+        if let Some(pool) = own.filter(|pool| pool.has_room_for(manifest)) {
+            return Ok(Arc::clone(pool));
+        }
+        let plan = match own {
+            // It is for all programs of this size that come from now on.
+            Some(pool) => pool.plan.clone(),
+            None => PoolPlan::fitting_most(self.instances, self.memory, []).0,
+        };
+        let refused = |source: Box<dyn Error + Send + Sync>| HostError::NoPool {
+            application: manifest.name.clone(),
+            source,
+        };
+        let pool = match plan.with_program(manifest) {
+            Ok(plan) => {
+                let sizes = made.current.keys().copied().chain([size]).collect();
+                self.make(&mut made, size, plan, &sizes)
+            }
+            Err(error) => Err(refused(error.into())),
+        };
+        pool.or_else(|error| {
+            let mut others = made.current.values();
+            let other = others.find(|pool| pool.has_room_for(manifest));
+            other.map(Arc::clone).ok_or(error)
+        })
     }
 
-    /// The engine of each pool, and what its unused slots may keep.
-    pub(crate) fn shares(&self) -> impl Iterator<Item = (&HostEngine, Share)> {
-        self.0.values().map(|pool| (&pool.engine, pool.share))
+    /// The pool for small programs. A program that is not there gets its refusal from it.
+    pub(crate) fn small(&self) -> Option<Arc<Pool>> {
+        self.made().current.get(&Size::Small).map(Arc::clone)
     }
 
-    pub(crate) fn engines(&self) -> impl Iterator<Item = &HostEngine> {
-        self.0.values().map(|pool| &pool.engine)
+    /// All pools that exist.
+    pub(crate) fn all(&self) -> Vec<Arc<Pool>> {
+        self.made().all.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the pool for a size, which shares the budget with these.
+    fn make(
+        &self,
+        made: &mut Made,
+        size: Size,
+        plan: PoolPlan,
+        sizes: &BTreeSet<Size>,
+    ) -> Result<Arc<Pool>, HostError> {
+        // A later version may have a few tables more.
+        let plan = plan.with_room_for(1, TABLES);
+        made.all.retain(|pool| pool.strong_count() > 0);
+        let engine = |source| HostError::Engine {
+            pool: size.name(),
+            source,
+        };
+        let living = made.all.iter().filter_map(Weak::upgrade);
+        let taken = living.fold(plan.address_space(), |sum, pool| {
+            sum.saturating_add(pool.plan.address_space())
+        });
+        if taken > ADDRESS_SPACE {
+            return Err(engine(format_err!(
+                "all pools take {} GiB of address space, more than {} GiB",
+                taken >> 30,
+                ADDRESS_SPACE >> 30
+            )));
+        }
+        // Each pool gets a part of the budget, in the proportion of what a slot keeps.
+        let shares: u64 = sizes.iter().map(|size| size.resident()).sum();
+        let budget = self.budget.saturating_mul(size.resident()) / shares.max(1);
+        // As many slots stay warm as the budget allows. A small budget is for a slot of each
+        // processor.
+        let processors = std::thread::available_parallelism().map_or(1, |it| it.get() as u64);
+        let resident = size.resident().min(budget / processors);
+        let warm = budget.checked_div(resident).unwrap_or_default();
+        let warm = u32::try_from(warm).unwrap_or(u32::MAX).min(self.instances);
+        let plan = plan.keeping_resident(resident).with_warm_slots(warm);
+        let limits = Memory::Pooled(plan.clone());
+        let built = HostEngine::builder(EngineProfile::Edge).limits(limits);
+        let built = built.build().map_err(engine)?;
+        // Instances of a pool that was replaced may still run.
+        built.tick(TICK).until_the_engine_ends();
+        let pool = Arc::new(Pool {
+            engine: built,
+            slots: match made.current.get(&size) {
+                // The limit is for both together, while the replaced one has instances.
+                Some(replaced) => replaced.slots.clone(),
+                None => Room::new(self.shared),
+            },
+            share: Share {
+                slot: resident,
+                all: budget,
+            },
+            number: made.next,
+            plan,
+        });
+        made.next += 1;
+        made.all.push(Arc::downgrade(&pool));
+        made.current.insert(size, Arc::clone(&pool));
+        Ok(pool)
     }
 }
 
-fn pool(
-    config: &ServeConfig,
-    size: Size,
-    budget: u64,
-    manifests: &[&Manifest],
-    telemetry: &Telemetry,
-) -> Result<Pool, HostError> {
-    let memory = largest_memory(config);
-    let shared = config.limits.instances;
-    // Every application may have all of its reserve in this pool.
-    let applications = u32::try_from(config.applications.len()).unwrap_or(u32::MAX);
-    let reserved = config
-        .limits
-        .reserved_instances
-        .saturating_mul(applications);
-    let instances = shared.saturating_add(reserved);
-    let (plan, left_out) = PoolPlan::fitting_most(instances, memory, manifests.iter().copied());
-    for error in left_out {
-        let what = format!("no pool for it: {}", error_chain(&error));
-        telemetry.log(LogLevel::Error, None, what);
+impl Pool {
+    /// Whether an instance of the program fits.
+    pub(crate) fn has_room_for(&self, manifest: &Manifest) -> bool {
+        self.plan.has_room_for(manifest)
     }
-    // A later version, or a program that is not there yet, may have a few tables more.
-    let plan = plan.with_room_for(1, TABLES);
-    // As many slots stay warm as the budget allows. A small budget is for a slot of each processor.
-    let processors = std::thread::available_parallelism().map_or(1, |it| it.get() as u64);
-    let resident = size.resident().min(budget / processors);
-    let warm = budget.checked_div(resident).unwrap_or_default();
-    let warm = u32::try_from(warm).unwrap_or(u32::MAX).min(instances);
-    let share = Share {
-        slot: resident,
-        all: budget,
-    };
-    let plan = plan.keeping_resident(resident).with_warm_slots(warm);
-    let engine = HostEngine::builder(EngineProfile::Edge).limits(Memory::Pooled(plan));
-    let pool = size.name();
-    let engine = engine
-        .build()
-        .map_err(|source| HostError::Engine { pool, source })?;
-    let slots = Room::new(shared);
-    Ok(Pool {
-        engine,
-        slots,
-        share,
-    })
 }
 
 /// The largest memory that an application may have. It is that of all pools: a slot takes the same

@@ -67,12 +67,14 @@ fn pause(quiet: u32) -> Duration {
 /// Looks once at all pools. Returns whether anything has changed.
 fn look(host: &Host, pools: &mut BTreeMap<usize, ResidentPages>) -> std::io::Result<bool> {
     let mut changed = false;
-    for (number, (engine, share)) in host.pools().shares().enumerate() {
-        let components = components(host, engine);
+    let all = host.pools().all();
+    pools.retain(|number, _| all.iter().any(|pool| pool.number == *number));
+    for pool in &all {
+        let (share, components) = (pool.share, components(host, &pool.engine));
         if share.slot == 0 || components.is_empty() {
             continue;
         }
-        let known = match pools.entry(number) {
+        let known = match pools.entry(pool.number) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(ResidentPages::new(share.slot, share.all)?),
         };

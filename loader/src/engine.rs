@@ -273,10 +273,18 @@ pub struct Ticker {
     thread: Option<thread::JoinHandle<()>>,
 }
 
+impl Ticker {
+    /// Lets epochs advance until the engine ends: with the last of its clones, programs and stores.
+    /// The thread ends within a period after it.
+    pub fn until_the_engine_ends(mut self) {
+        self.thread = None;
+    }
+}
+
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
+            self.stop.store(true, Ordering::Relaxed);
             thread.thread().unpark();
             // The thread does nothing that panics.
             let _ = thread.join();

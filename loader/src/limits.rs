@@ -205,6 +205,21 @@ impl PoolPlan {
         }
     }
 
+    /// Makes room for another program.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] if no pool fits it.
+    pub fn with_program(mut self, manifest: &Manifest) -> Result<Self, PlanError> {
+        self.include(manifest)?;
+        Ok(self)
+    }
+
+    /// Whether an instance of a program fits as it starts.
+    pub fn has_room_for(&self, manifest: &Manifest) -> bool {
+        self.limits().has_room_for(&manifest.resources)
+    }
+
     /// Makes room for a program. If there is no room, nothing changes.
     fn include(&mut self, manifest: &Manifest) -> Result<(), PlanError> {
         let needs = &manifest.resources;

@@ -9,7 +9,7 @@ use super::version::{OtherKind, StoredVersion};
 use super::{ArtifactStore, StoreError};
 
 /// The manifests of all current artifacts of a store.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct CurrentManifests {
     /// The manifests. Their signers were checked at admission.
@@ -25,14 +25,32 @@ impl ArtifactStore {
     ///
     /// [`StoreError`] if the folder of the names cannot be read.
     pub fn manifests(&self) -> Result<CurrentManifests, StoreError> {
-        let absent = |problem: &Problem| problem.error.is_absence();
-        let (manifests, problems) = settled(
-            || self.current_manifests(),
-            |(_, problems)| problems.iter().any(absent),
-        )?;
-        Ok(CurrentManifests {
-            manifests,
-            problems: problems.into_iter().map(Problem::lost).collect(),
+        Self::settled_manifests(|| self.current_manifests())
+    }
+
+    /// The manifests of one application's current artifacts, and the problems with those that cannot
+    /// be read. A version in `application` is ignored. Both are empty if the store has none of it.
+    /// Other applications are not read, nor is any image.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the name is not valid, or the file that names the version cannot be used.
+    pub fn manifests_of(
+        &self,
+        application: impl Into<Application>,
+    ) -> Result<CurrentManifests, StoreError> {
+        let application = Application {
+            version: None,
+            ..application.into()
+        };
+        Self::settled_manifests(|| {
+            let mut found = CurrentManifests::default();
+            match self.stored_version(&application) {
+                Ok(stored) => found.add(self, &stored),
+                Err(StoreError::Unknown { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            Ok(found)
         })
     }
 
@@ -68,22 +86,44 @@ impl ArtifactStore {
         Some(manifest.kind)
     }
 
-    fn current_manifests(&self) -> Result<(Vec<Manifest>, Vec<Problem>), StoreError> {
+    /// What `read` finds as soon as no artifact is missing.
+    fn settled_manifests(
+        read: impl Fn() -> Result<CurrentManifests, StoreError>,
+    ) -> Result<CurrentManifests, StoreError> {
+        let absent = |problem: &Problem| problem.error.is_absence();
+        let found = settled(read, |found| found.problems.iter().any(absent))?;
+        Ok(CurrentManifests {
+            problems: found.problems.into_iter().map(Problem::lost).collect(),
+            ..found
+        })
+    }
+
+    fn current_manifests(&self) -> Result<CurrentManifests, StoreError> {
         let survey = self.survey()?;
+        let mut found = CurrentManifests {
+            manifests: Vec::new(),
+            problems: survey.problems,
+        };
         // A plan considers only current versions.
-        let mut problems = survey.problems;
-        problems.retain(|problem| problem.version.is_none());
-        let mut manifests = Vec::new();
+        found.problems.retain(|problem| problem.version.is_none());
         for (stored, _) in survey.versions.iter().filter(|(_, current)| *current) {
-            for entry in &stored.artifacts {
-                match self.manifest(entry) {
-                    Ok(manifest) => manifests.push(manifest),
-                    Err(error) => {
-                        problems.push(Problem::of(stored, Some(stored.version), error));
-                    }
+            found.add(self, stored);
+        }
+        Ok(found)
+    }
+}
+
+impl CurrentManifests {
+    /// Adds the artifacts of a version.
+    fn add(&mut self, store: &ArtifactStore, stored: &StoredVersion) {
+        for entry in &stored.artifacts {
+            match store.manifest(entry) {
+                Ok(manifest) => self.manifests.push(manifest),
+                Err(error) => {
+                    let problem = Problem::of(stored, Some(stored.version), error);
+                    self.problems.push(problem);
                 }
             }
         }
-        Ok((manifests, problems))
     }
 }

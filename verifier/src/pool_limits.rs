@@ -46,6 +46,11 @@ impl PoolLimits {
         }
     }
 
+    /// Whether an instance with these needs fits as it starts.
+    pub fn has_room_for(&self, needs: &Resources) -> bool {
+        self.misfits(needs).is_empty()
+    }
+
     /// Everything that an instance has at the start and the pool has no room for.
     pub(crate) fn misfits(&self, needs: &Resources) -> Vec<PoolMisfit> {
         let largest = |ranges: &[LimitRange]| ranges.iter().map(|range| range.minimum).max();

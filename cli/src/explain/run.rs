@@ -55,8 +55,7 @@ pub(super) const SUBJECT: Subject = Subject {
             code: "not-served",
             what: "`edgec dev` has built the program, and its server does not take it.",
             remedy: "The lines above it say why. The program must be a component that exports \
-                 `wasi:http`. A version that needs more instances, memories or tables than the first \
-                 one needs a new server: start `edgec dev` again.",
+                 `wasi:http`.",
         },
         Explanation {
             code: "engine",

@@ -15,7 +15,7 @@ impl Application {
             Sharing::Own => self.slots(),
             Sharing::Shared => None,
         };
-        let rooms = match slots {
+        let rooms = match &slots {
             Some(slots) => Rooms {
                 own: &[&self.requests, &self.instances],
                 reserve: &self.reserve,
@@ -34,7 +34,7 @@ impl Application {
         }
         if rooms.reserve.free() == 0 {
             self.count_if_full(&door.requests, Limit::Requests);
-            if let Some(slots) = slots {
+            if let Some(slots) = &slots {
                 self.count_if_full(slots, Limit::Instances);
             }
         }
@@ -54,6 +54,7 @@ impl Application {
         // Its requests have passed the queue, so they need no further place in it.
         let unbounded = Waiting::new(u32::MAX, Limit::Instances);
         let slots = self.slots();
+        let slots = slots.as_ref();
         let rooms = Rooms {
             own: &[&self.instances],
             reserve: &self.reserve,
@@ -67,7 +68,7 @@ impl Application {
     }
 
     /// The instances of its pool.
-    fn slots(&self) -> Option<&Room> {
-        self.deployed.get().map(|deployed| &deployed.slots)
+    fn slots(&self) -> Option<Room> {
+        self.deployed().map(|deployed| deployed.pool.slots.clone())
     }
 }

@@ -1,7 +1,7 @@
 //! Where the artifacts of a host come from, and which of them it needs pools for.
 
-use edgec_loader::store::ArtifactStore;
-use edgec_loader::{EngineProfile, Manifest, error_chain};
+use edgec_loader::store::{Application as Named, ArtifactStore};
+use edgec_loader::{Manifest, error_chain};
 
 use super::file::ArtifactFile;
 use super::policy::Policy;
@@ -40,19 +40,32 @@ impl Source {
         let Some(store) = &self.store else {
             return Ok(needs);
         };
-        let current = store.manifests()?;
-        for problem in &current.problems {
-            let what = format!("not planned for: {}", error_chain(&problem.error));
-            telemetry.log(LogLevel::Warn, None, what);
+        let stored = config.applications.iter();
+        for application in stored.filter(|it| it.artifact.is_none()) {
+            let current = match store.manifests_of(named(application)) {
+                Ok(current) => current,
+                // The load says so too, and is tried again.
+                Err(error) => {
+                    let what = format!("not planned for: {}", error_chain(&error));
+                    telemetry.log(LogLevel::Warn, Some(&application.name), what);
+                    continue;
+                }
+            };
+            for problem in &current.problems {
+                let what = format!("not planned for: {}", error_chain(&problem.error));
+                telemetry.log(LogLevel::Warn, None, what);
+            }
+            needs.extend(current.manifests);
         }
-        let edge = current.manifests.into_iter();
-        let edge = edge.filter(|it| it.engine.profile == EngineProfile::Edge.name());
-        needs.extend(edge.filter(|it| config.applications.iter().any(|own| is_of(it, own))));
         Ok(needs)
     }
 }
 
-/// Whether a manifest is of an application that comes from the store.
-pub(super) fn is_of(manifest: &Manifest, config: &ApplicationConfig) -> bool {
-    config.artifact.is_none() && manifest.name == config.name && manifest.channel == config.channel
+/// How the store names an application.
+pub(super) fn named(config: &ApplicationConfig) -> Named {
+    let named = Named::new(&config.name);
+    match &config.channel {
+        Some(channel) => named.in_channel(channel),
+        None => named,
+    }
 }

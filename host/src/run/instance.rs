@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use edgec_loader::HostEngine;
-use edgec_loader::wasmtime::{Error, Store, UpdateDeadline};
+use edgec_loader::wasmtime::{Engine, Error, Store, UpdateDeadline};
 
 use crate::Limit;
 use crate::LimitHit;
@@ -97,7 +96,7 @@ impl Processor {
 
 /// A store for a new instance of an application.
 pub(super) fn store(
-    engine: &HostEngine,
+    engine: &Engine,
     application: &Arc<Application>,
     hit: &Arc<Hit>,
     processor: Processor,

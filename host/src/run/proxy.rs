@@ -13,7 +13,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use super::instance::{Processor, store};
 use super::{Answer, Entered};
 use crate::Limit;
-use crate::application::{Application, Withheld};
+use crate::application::Application;
 use crate::body::Watch;
 use crate::failed::Failed;
 use crate::fate::{Ending, Fate, Teller};
@@ -39,14 +39,11 @@ pub(super) async fn run(
         trace,
         hit,
     } = entered;
-    let Some(deployed) = application.deployed() else {
-        return Err(Failed::Withheld(Withheld::Absent));
-    };
     let turn = application.turn();
     let meter = Arc::new(Meter::new(turn.length()));
     let processor = Processor::Metered(Arc::clone(&meter));
     let (spent, used) = (Arc::clone(&turn), Arc::clone(&meter));
-    let mut store = store(&deployed.engine, &application, &hit, processor, &turn);
+    let mut store = store(program.engine(), &application, &hit, processor, &turn);
     store.data_mut().set_trace(trace);
     let (sender, receiver) = oneshot::channel();
     let mut http = store.data_mut().http();

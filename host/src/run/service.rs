@@ -176,7 +176,6 @@ impl HandlerState for Workers {
     async fn instantiate(&self) -> wasmtime::Result<Instance<GuestState, Expiration, Worker>> {
         let gone = || wasmtime::format_err!("the application is not served any more");
         let application = self.application.upgrade().ok_or_else(gone)?;
-        let deployed = application.deployed().ok_or_else(gone)?;
         let limits = application.limits();
         let hit = Arc::new(Hit::of(&application));
         let over = |limit| {
@@ -195,7 +194,7 @@ impl HandlerState for Workers {
         budget.renew(limits.cpu_time.get());
         let processor = Processor::Counted(Arc::clone(&budget));
         let turn = application.turn();
-        let mut store = store(&deployed.engine, &application, &hit, processor, &turn);
+        let mut store = store(self.program.engine(), &application, &hit, processor, &turn);
         let begin = Instant::now();
         let made = self.program.instantiate_async(&mut store);
         let made = timeout(limits.wall_time.get(), made).await;

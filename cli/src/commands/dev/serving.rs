@@ -77,11 +77,7 @@ impl Serving {
             .filter_map(|it| it.version());
         match current.any(|current| current.manifest().version == version) {
             true => Ok(()),
-            // The pool was made for the first version, and the new one may need more.
-            false => Err(not_taken(name).hint(
-                "the lines above say why; if it needs more instances, memories or tables than \
-                 the first version, start `edgec dev` again",
-            )),
+            false => Err(not_taken(name)),
         }
     }
 
