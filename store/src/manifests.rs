@@ -28,9 +28,9 @@ impl ArtifactStore {
         Self::settled_manifests(|| self.current_manifests())
     }
 
-    /// The manifests of one application's current artifacts, and the problems with those that cannot
-    /// be read. A version in `application` is ignored. Both are empty if the store has none of it.
-    /// Other applications are not read, nor is any image.
+    /// The manifests of one application's current artifacts, and the problems with those that
+    /// cannot be read. A version in `application` is ignored. Both are empty if the store has none
+    /// of it. Other applications are not read, nor is any image.
     ///
     /// # Errors
     ///
