@@ -142,6 +142,7 @@ mod sync;
 mod sync_crash;
 mod sync_inside;
 mod sync_retry;
+mod sync_signals;
 mod target_names;
 mod targets;
 mod tidy;
