@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::descriptor;
 use crate::Descriptor;
+use crate::checked::shown;
 
 /// Why bytes are not a manifest or an index that edgec reads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,17 +47,6 @@ pub enum MalformedManifest {
     },
 }
 
-/// The longest part of a foreign text that a message quotes, in bytes.
-const MAX_QUOTED_LEN: usize = 200;
-
-/// The beginning of a foreign text.
-pub(crate) fn quoted(text: &str) -> String {
-    match text.get(..text.floor_char_boundary(MAX_QUOTED_LEN)) {
-        Some(begin) if begin.len() < text.len() => format!("{begin}…"),
-        _ => text.to_owned(),
-    }
-}
-
 /// The bytes of a value of this crate.
 pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
     // The values have texts, numbers and lists of those, which always serialize.
@@ -66,7 +56,7 @@ pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
 /// Reads JSON.
 pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MalformedManifest> {
     serde_json::from_slice(bytes).map_err(|error| MalformedManifest::Json {
-        what: quoted(&error.to_string()),
+        what: shown(&error.to_string()),
     })
 }
 
@@ -84,11 +74,11 @@ pub(crate) fn no_urls<'a>(
 ) -> Result<(), MalformedManifest> {
     for it in descriptors {
         if let Some(url) = it.urls.first() {
-            let url = quoted(url);
+            let url = shown(url);
             return Err(MalformedManifest::Urls { url });
         }
         if descriptor::digest(it).is_none() {
-            let found = quoted(&it.digest);
+            let found = shown(&it.digest);
             return Err(MalformedManifest::Digest { found });
         }
     }

@@ -2,9 +2,10 @@
 
 use edgec_artifact::{Sha256Digest, VerityDigest};
 
-use super::decode::{MalformedManifest, quoted};
+use super::decode::MalformedManifest;
 use super::{descriptor, media};
 use crate::Descriptor;
+use crate::checked::shown;
 
 /// The longest text of an annotation that is read, in bytes.
 const MAX_TEXT_LEN: usize = 256;
@@ -52,7 +53,7 @@ impl NativeEntry {
         };
         let demanded = |name: &str| {
             let missing = || MalformedManifest::Part {
-                what: format!("entry {} lacks `{name}`", quoted(&entry.digest)),
+                what: format!("entry {} lacks `{name}`", shown(&entry.digest)),
             };
             stated(name).cloned().ok_or_else(missing)
         };

@@ -15,6 +15,7 @@ use super::progress::{Progress, Unseen};
 use super::pull_error::PullError;
 use super::session::Session;
 use super::{descriptor, media};
+use crate::checked::shown;
 use crate::{Descriptor, Reference, StoredManifest, Which};
 
 /// The longest portable program that is fetched, in bytes (1 GiB).
@@ -121,7 +122,7 @@ fn split(
     if !is_portable {
         let kind = manifest.artifact_type;
         let media_type = kind.unwrap_or(manifest.config.media_type);
-        let media_type = super::decode::quoted(&media_type);
+        let media_type = shown(&media_type);
         return Err(PullError::NotEdgec { what, media_type });
     }
     let which = match (reference.tag_to_write(), reference.digest()) {
@@ -153,7 +154,7 @@ fn split(
         true => Ok(Some(index)),
         false => Err(PullError::OtherSubject {
             split,
-            stated: super::decode::quoted(&stated),
+            stated: shown(&stated),
             found: found.digest,
         }),
     }
@@ -304,7 +305,7 @@ impl Offer {
         let layer = manifest.layer_of(media::WASM).map_err(malformed)?;
         // The layer is the program as it is. The bytes that come are compared with this digest.
         let found = descriptor::digest(layer).ok_or_else(|| {
-            let found = super::decode::quoted(&layer.digest);
+            let found = shown(&layer.digest);
             malformed(MalformedManifest::Digest { found })
         })?;
         is_source(found, signed.iter().copied()).map_err(|error| {
@@ -323,7 +324,7 @@ impl Offer {
         let digest = descriptor::digest(entry).ok_or_else(|| PullError::Malformed {
             what: format!("the index of {}", self.reference),
             source: MalformedManifest::Digest {
-                found: super::decode::quoted(&entry.digest),
+                found: shown(&entry.digest),
             },
         })?;
         self.manifest(digest, entry.size, "the manifest")

@@ -12,6 +12,7 @@ use super::manifest::Manifest;
 use super::push_error::PushError;
 use super::{descriptor, media};
 use crate::Descriptor;
+use crate::checked::shown;
 
 /// The platforms under which an index lists the program besides its own. Wasm tools ask for the
 /// first entry of `linux` with the architecture of their machine.
@@ -117,7 +118,7 @@ pub(crate) fn is_source(
 /// What a component imports and exports. `None` for a core module.
 fn component(program: &[u8]) -> Result<Option<Component>, PushError> {
     let not_wasm = |error: wasmparser::BinaryReaderError| PushError::NotWasm {
-        what: super::decode::quoted(&error.to_string()),
+        what: shown(&error.to_string()),
     };
     if !program.starts_with(b"\0asm") {
         let what = "it does not begin with `\\0asm`".to_owned();

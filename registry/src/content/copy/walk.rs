@@ -12,8 +12,9 @@ use super::super::index::{Index, is_index};
 use super::super::log::{Counted, Traffic};
 use super::super::manifest::Manifest;
 use super::super::progress::{Progress, Unseen};
-use super::super::{decode, descriptor, media};
+use super::super::{descriptor, media};
 use super::{Copied, CopyError, named};
+use crate::checked::shown;
 use crate::{BlobSource, Descriptor, RegistryError, Sent, StoredManifest, Which};
 
 /// How many indexes and referrers may lead to a manifest.
@@ -206,13 +207,13 @@ impl<'a> Walk<'a> {
     }
 
     fn fetched(&self, entry: &Descriptor) -> Result<StoredManifest, CopyError> {
-        let what = || format!("the manifest {}", decode::quoted(&entry.digest));
+        let what = || format!("the manifest {}", shown(&entry.digest));
         let malformed = |source| CopyError::Malformed {
             what: what(),
             source,
         };
         let digest = descriptor::digest(entry).ok_or_else(|| {
-            let found = decode::quoted(&entry.digest);
+            let found = shown(&entry.digest);
             malformed(MalformedManifest::Digest { found })
         })?;
         let found = self.source.manifest(&Which::Digest(digest), None)?;
@@ -232,7 +233,7 @@ impl<'a> Walk<'a> {
         let most = longest(&blob.media_type);
         if blob.size > most {
             return Err(CopyError::TooLong {
-                digest: decode::quoted(&blob.digest),
+                digest: shown(&blob.digest),
                 found: blob.size,
                 most,
             });

@@ -11,13 +11,14 @@ use super::super::manifest::Manifest;
 use super::super::progress::Progress;
 use super::super::push_error::PushError;
 use super::super::session::Session;
-use super::super::{decode, descriptor, media, platform};
+use super::super::{descriptor, media, platform};
 use super::artifact::Native;
 use super::compress::compress;
 use super::differences::{Bases, Made};
 use super::prepare::Prepared;
 use super::release::ReleaseManifest;
 use super::{Layout, Push, Pushed, PushedNative, known, signed};
+use crate::checked::shown;
 use crate::{BlobSource, Descriptor, RegistryError, Sent, in_parallel};
 
 pub(super) fn send(
@@ -241,7 +242,7 @@ fn entry(native: &Native, manifest: &[u8]) -> Descriptor {
         (media::ENGINE, &stated.engine.version),
         (media::IMAGE_DIGEST, &image),
     ] {
-        entry = descriptor::with(entry, name, decode::quoted(value));
+        entry = descriptor::with(entry, name, shown(value));
     }
     entry
 }
