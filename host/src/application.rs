@@ -50,7 +50,7 @@ pub struct Application {
 /// What serves an application.
 pub(crate) struct Deployed {
     pub(crate) pool: Arc<Pool>,
-    pub(crate) deployment: Arc<Deployment<Program>>,
+    pub(crate) deployment: Deployment<Program>,
 }
 
 /// Why an application is not served.

@@ -18,13 +18,14 @@ pub use self::file::application_in;
 pub use self::policy::Policy;
 pub(crate) use self::source::Source;
 use self::source::named;
-use self::troubles::Troubles;
+use self::troubles::{Trouble, Troubles};
 use crate::HostError;
 use crate::Program;
 use crate::application::{Application, Deployed};
 use crate::config::{ApplicationConfig, LogLevel, ServeConfig};
 use crate::interfaces::{check_imports, stub_missing_imports};
 use crate::linker::linker;
+use crate::needs;
 use crate::pools::Pools;
 
 /// Loads and refreshes.
@@ -36,6 +37,8 @@ pub(crate) struct Deployer {
     /// A version is not trusted any more if the policy was not read for so long.
     stale_after: Duration,
     troubles: Troubles,
+    /// Whether `[sync]` fills the store.
+    is_filled: bool,
 }
 
 impl Deployer {
@@ -48,6 +51,7 @@ impl Deployer {
             pools,
             stale_after: stale.max(Duration::from_secs(60)),
             troubles: Troubles::default(),
+            is_filled: config.sync.is_some(),
         }
     }
 
@@ -68,7 +72,7 @@ impl Deployer {
                         if let Err(error) = self.deploy(application) {
                             // A file does not come by itself, so its failure ends the host.
                             if application.config().artifact.is_none() {
-                                self.troubles.note(application, error_chain(&error));
+                                self.troubles.note(application, self.trouble(&error));
                                 continue;
                             }
                             let failures = failures.lock();
@@ -90,8 +94,24 @@ impl Deployer {
         for application in applications {
             match self.deploy(application) {
                 Ok(()) => self.troubles.well(application),
-                Err(error) => self.troubles.note(application, error_chain(&error)),
+                Err(error) => self.troubles.note(application, self.trouble(&error)),
             }
+        }
+    }
+
+    /// What the log says about a failure. If `[sync]` fills the store, a version that is not there
+    /// yet is none.
+    fn trouble(&self, error: &HostError) -> Trouble {
+        let level = match error {
+            HostError::Load {
+                source: LoadError::Store(StoreError::Unknown { .. }),
+                ..
+            } if self.is_filled => LogLevel::Info,
+            _ => LogLevel::Error,
+        };
+        Trouble {
+            level,
+            what: error_chain(error),
         }
     }
 
@@ -129,6 +149,11 @@ impl Deployer {
                 },
             },
         };
+        let limits = application.limits().clone();
+        if let Some(manifest) = &manifest {
+            let checked = needs::check(manifest, &limits);
+            checked.map_err(|error| failed(LoadError::Declined(error.into())))?;
+        }
         let pool = match &manifest {
             Some(manifest) => self.pools.for_program(manifest)?,
             None => self.pools.small().ok_or_else(|| failed(no_source()))?,
@@ -162,15 +187,15 @@ impl Deployer {
             },
             move |component| Program::of(component, &weak),
         );
+        // It holds for later versions too.
+        let preparation = preparation
+            .accepting(move |manifest| needs::check(manifest, &limits).map_err(Into::into));
         let policy = self.policy.source.clone();
         let deployment = Deployment::of(versions, &pool.engine, policy, preparation);
         // Otherwise the end of the grace time would never be reached.
         let stale_after = self.stale_after.saturating_add(config.grace.get());
         let deployment = deployment.map_err(failed)?.stale_after(stale_after);
-        application.deploy(Deployed {
-            pool,
-            deployment: Arc::new(deployment),
-        });
+        application.deploy(Deployed { pool, deployment });
         Ok(())
     }
 
@@ -215,13 +240,15 @@ impl Deployer {
             let outcome = match application.deployed() {
                 None => self
                     .deploy(application)
-                    .map_err(|error| error_chain(&error)),
+                    .map_err(|error| self.trouble(&error)),
                 Some(deployed) => refresh(application, &deployed.deployment)
-                    .or_else(|what| self.in_larger_pool(application, &deployed, what)),
+                    .or_else(|what| self.in_larger_pool(application, &deployed, what))
+                    .inspect(|()| self.leave_replaced(application))
+                    .map_err(Trouble::from),
             };
             match outcome {
                 Ok(()) => self.troubles.well(application),
-                Err(what) => self.troubles.note(application, what),
+                Err(trouble) => self.troubles.note(application, trouble),
             }
         }
     }
@@ -238,15 +265,32 @@ impl Deployer {
         let Some(manifest) = manifest.filter(|it| !deployed.pool.has_room_for(it)) else {
             return Err(what);
         };
-        let from = deployed.deployment.current();
-        let to = manifest.version;
+        let version = |application: &Application| {
+            let version = application.version();
+            version.map(|it| it.manifest().version.to_string())
+        };
+        let from = version(application);
         let moved = self.deploy_as(application, Some(manifest));
-        moved.map_err(|error| error_chain(&error))?;
-        let from = from.map(|it| format!(" in place of {}", it.manifest().version));
-        let what = format!("version {to}{}, in a larger pool", from.unwrap_or_default());
+        moved.map_err(|error| format!("{what}; {}", error_chain(&error)))?;
+        let (to, from) = (version(application), from.as_deref().unwrap_or("none"));
+        let to = to.unwrap_or_default();
+        let what = format!("version {to} in place of {from}, in a larger pool");
         let telemetry = application.telemetry();
         telemetry.log(LogLevel::Info, Some(application.label()), what);
         Ok(())
+    }
+
+    /// Moves an application out of a pool that another one has replaced. If that fails, it stays,
+    /// and the next refresh tries again.
+    fn leave_replaced(&self, application: &Arc<Application>) {
+        let deployed = application.deployed();
+        if deployed.is_some_and(|it| self.pools.has_replaced(&it.pool))
+            && self.deploy(application).is_ok()
+        {
+            let telemetry = application.telemetry();
+            let what = "it is in a new pool now".to_owned();
+            telemetry.log(LogLevel::Info, Some(application.label()), what);
+        }
     }
 }
 
@@ -292,7 +336,7 @@ fn expected(name: &str, config: &ApplicationConfig) -> Expected {
     }
 }
 
-/// There is always a pool, and a store for what comes from one.
+/// Cannot happen: there is always a pool, and each application has a file or a store.
 fn no_source() -> LoadError {
     LoadError::Source("the host has no pool or store for it".into())
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use edgec_loader::store::{PolicySourceError, StoreError};
-use edgec_loader::{LoadError, wasmtime};
+use edgec_loader::{LoadError, PlanError, wasmtime};
 
 /// Why a host cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -77,21 +77,34 @@ pub enum HostError {
         targets: Vec<String>,
     },
     /// The engine cannot be made, for example because there is no address space for its pool.
-    #[error("the engine for {pool} programs cannot be made: {source:#}")]
+    #[error("the engine for {pool} programs cannot be made")]
     Engine {
         /// The name of the pool.
         pool: &'static str,
         /// The engine's error.
         source: wasmtime::Error,
     },
-    /// A program needs another pool than the host has, and that one cannot be made.
+    /// No pool fits a program.
     #[error("there is no pool for `{application}`")]
     NoPool {
         /// The application.
         application: String,
         /// Why not.
         #[source]
-        source: Box<dyn Error + Send + Sync>,
+        source: PlanError,
+    },
+    /// A pool would take more address space than there is for it.
+    #[error(
+        "the pool for {pool} programs would take {} GiB of address space, and {} GiB are left for \
+         it", needed.div_ceil(1 << 30), most >> 30
+    )]
+    AddressSpace {
+        /// The name of the pool.
+        pool: &'static str,
+        /// The address space that it would take, in bytes.
+        needed: u64,
+        /// The address space that it may take, in bytes.
+        most: u64,
     },
     /// The host cannot listen.
     #[error("cannot listen at {address}")]
@@ -159,7 +172,7 @@ impl HostError {
             Self::NotEdge { .. } => "profile",
             Self::NoFit { .. } => "no-fit",
             Self::Engine { .. } => "engine",
-            Self::NoPool { .. } => "pool-limits",
+            Self::NoPool { .. } | Self::AddressSpace { .. } => "pool-limits",
             Self::Listen { .. } | Self::NoListener => "listen",
             Self::Tls { .. } => "tls",
             Self::TlsFile { .. } | Self::System { .. } => "io",

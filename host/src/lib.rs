@@ -50,6 +50,7 @@ mod listener;
 mod lower;
 mod memory;
 mod meter;
+mod needs;
 mod open_files;
 pub mod outbound;
 mod outcome;

@@ -4,13 +4,11 @@
 //! pool that keeps many of them would waste memory. A large program touches hundreds, and a pool
 //! that keeps none makes each request wait for as many page faults. So programs of a size share a
 //! pool. What a pool has room for is a setting too, so a program that needs more gets a new pool.
-//! The old one goes with the last application that uses it.
+//! Each application of the old one moves at the next refresh.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use edgec_loader::wasmtime::format_err;
 use edgec_loader::{EngineProfile, HostEngine, Limits as Memory, Manifest, PoolPlan};
 
 use crate::HostError;
@@ -31,8 +29,12 @@ pub(crate) enum Size {
 
 /// Tables for which every pool has room. They take only address space.
 const TABLES: u32 = 4;
-/// The address space that all pools together may take, in bytes: 96 of the 128 TiB of a process.
-const ADDRESS_SPACE: u64 = 96 << 40;
+/// The address space that all pools together may take, in bytes: 120 of the 128 TiB of a process.
+const ADDRESS_SPACE: u64 = 120 << 40;
+/// The part of it that the pool of one size may take: so the programs of a size take no space from
+/// others, and it fits between what Linux has in the middle and at the end of the address space. A
+/// pool that is as small as can be may take more.
+const OF_ONE_SIZE: u64 = ADDRESS_SPACE / 3;
 /// Bytes.
 const MIB: u64 = 1 << 20;
 
@@ -104,7 +106,7 @@ pub(crate) struct Pools {
 struct Made {
     /// The pools for programs from now on.
     current: BTreeMap<Size, Arc<Pool>>,
-    /// All that exist. One that was replaced lives as long as an application uses it.
+    /// All that exist. One that was replaced lives until its applications have left it.
     all: Vec<Weak<Pool>>,
     /// The number of the next pool.
     next: usize,
@@ -131,49 +133,95 @@ impl Pools {
         }
         // What comes later is most often small.
         sizes.entry(Size::Small).or_default();
-        let shares = sizes.keys().copied().collect();
+        let shares = shares(sizes.keys());
         for (size, manifests) in sizes {
-            let (plan, _) = PoolPlan::fitting_most(pools.instances, pools.memory, manifests);
-            pools.make(&mut pools.made(), size, plan, &shares)?;
+            // The load of a program that is left out says why.
+            let plan = manifests.into_iter().fold(pools.empty(), |plan, manifest| {
+                pools.with_program(&plan, size, manifest).unwrap_or(plan)
+            });
+            let pool = pools.make(&mut pools.made(), size, plan, shares);
+            // Without a larger one, its programs fall back, or their loads say why they cannot.
+            if size == Size::Small {
+                pool?;
+            }
         }
         Ok(pools)
     }
 
-    /// The pool for a program: that of its size, which is made or replaced if it is not there or
-    /// has no room for the program. If that cannot be, another pool with room.
+    /// The pool for a program: that of its size. If it is missing or too small, a new one takes its
+    /// place. If no new one can be made, another pool with room serves the program.
     pub(crate) fn for_program(&self, manifest: &Manifest) -> Result<Arc<Pool>, HostError> {
-        let size = Size::of(manifest);
         let mut made = self.made();
-        let own = made.current.get(&size);
+        let own = made.current.get(&Size::of(manifest));
         if let Some(pool) = own.filter(|pool| pool.has_room_for(manifest)) {
             return Ok(Arc::clone(pool));
         }
-        let plan = match own {
-            // It is for all programs of this size that come from now on.
-            Some(pool) => pool.plan.clone(),
-            None => PoolPlan::fitting_most(self.instances, self.memory, []).0,
-        };
-        let refused = |source: Box<dyn Error + Send + Sync>| HostError::NoPool {
-            application: manifest.name.clone(),
-            source,
-        };
-        let pool = match plan.with_program(manifest) {
-            Ok(plan) => {
-                let sizes = made.current.keys().copied().chain([size]).collect();
-                self.make(&mut made, size, plan, &sizes)
-            }
-            Err(error) => Err(refused(error.into())),
-        };
-        pool.or_else(|error| {
+        self.enlarge(&mut made, manifest).or_else(|error| {
             let mut others = made.current.values();
             let other = others.find(|pool| pool.has_room_for(manifest));
             other.map(Arc::clone).ok_or(error)
         })
     }
 
-    /// The pool for small programs. A program that is not there gets its refusal from it.
+    /// Makes the pool of a program's size, with room for this one too.
+    fn enlarge(&self, made: &mut Made, manifest: &Manifest) -> Result<Arc<Pool>, HostError> {
+        let size = Size::of(manifest);
+        let (is_new, plan) = match made.current.get(&size) {
+            Some(pool) => (false, pool.plan.clone()),
+            None => (true, self.empty()),
+        };
+        let plan = self.with_program(&plan, size, manifest)?;
+        let shares = shares(made.current.keys().chain(is_new.then_some(&size)));
+        let pool = self.make(made, size, plan, shares)?;
+        if is_new {
+            // The budget is divided again. A pool that cannot be made again keeps its share.
+            let others: Vec<_> = made.current.iter().filter(|(it, _)| **it != size).collect();
+            let others = others
+                .into_iter()
+                .map(|(size, pool)| (*size, pool.plan.clone()));
+            for (size, plan) in others.collect::<Vec<_>>() {
+                let _ = self.make(made, size, plan, shares);
+            }
+        }
+        Ok(pool)
+    }
+
+    /// The smallest plan. A later version may have a few tables more.
+    fn empty(&self) -> PoolPlan {
+        let (empty, _) = PoolPlan::fitting_most(self.instances, self.memory, []);
+        empty.with_room_for(1, TABLES)
+    }
+
+    /// The plan with room for another program of its size.
+    fn with_program(
+        &self,
+        plan: &PoolPlan,
+        size: Size,
+        manifest: &Manifest,
+    ) -> Result<PoolPlan, HostError> {
+        let plan = plan.clone().with_program(manifest);
+        let plan = plan.map_err(|source| HostError::NoPool {
+            application: manifest.name.clone(),
+            source,
+        })?;
+        let most = OF_ONE_SIZE.max(address_space(&self.empty()));
+        let needed = address_space(&plan);
+        match needed <= most {
+            true => Ok(plan),
+            false => Err(no_space(size, needed, most)),
+        }
+    }
+
+    /// The pool for small programs. An application without a version is loaded with it, and that
+    /// load says that there is none.
     pub(crate) fn small(&self) -> Option<Arc<Pool>> {
         self.made().current.get(&Size::Small).map(Arc::clone)
+    }
+
+    /// Whether another pool has taken the place of this one.
+    pub(crate) fn has_replaced(&self, pool: &Pool) -> bool {
+        let made = self.made();
+        !made.current.values().any(|it| it.number == pool.number)
     }
 
     /// All pools that exist.
@@ -185,34 +233,23 @@ impl Pools {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the pool for a size, which shares the budget with these.
+    /// Makes the pool for a size. It gets its part of the budget, which all `shares` divide.
     fn make(
         &self,
         made: &mut Made,
         size: Size,
         plan: PoolPlan,
-        sizes: &BTreeSet<Size>,
+        shares: u64,
     ) -> Result<Arc<Pool>, HostError> {
-        // A later version may have a few tables more.
-        let plan = plan.with_room_for(1, TABLES);
         made.all.retain(|pool| pool.strong_count() > 0);
-        let engine = |source| HostError::Engine {
-            pool: size.name(),
-            source,
-        };
         let living = made.all.iter().filter_map(Weak::upgrade);
-        let taken = living.fold(plan.address_space(), |sum, pool| {
-            sum.saturating_add(pool.plan.address_space())
+        let left = living.fold(ADDRESS_SPACE, |left, pool| {
+            left.saturating_sub(address_space(&pool.plan))
         });
-        if taken > ADDRESS_SPACE {
-            return Err(engine(format_err!(
-                "all pools take {} GiB of address space, more than {} GiB",
-                taken >> 30,
-                ADDRESS_SPACE >> 30
-            )));
+        let needed = address_space(&plan);
+        if needed > left {
+            return Err(no_space(size, needed, left));
         }
-        // Each pool gets a part of the budget, in the proportion of what a slot keeps.
-        let shares: u64 = sizes.iter().map(|size| size.resident()).sum();
         let budget = self.budget.saturating_mul(size.resident()) / shares.max(1);
         // As many slots stay warm as the budget allows. A small budget is for a slot of each
         // processor.
@@ -222,12 +259,15 @@ impl Pools {
         let warm = u32::try_from(warm).unwrap_or(u32::MAX).min(self.instances);
         let plan = plan.keeping_resident(resident).with_warm_slots(warm);
         let limits = Memory::Pooled(plan.clone());
-        let built = HostEngine::builder(EngineProfile::Edge).limits(limits);
-        let built = built.build().map_err(engine)?;
+        let engine = HostEngine::builder(EngineProfile::Edge).limits(limits);
+        let engine = engine.build().map_err(|source| HostError::Engine {
+            pool: size.name(),
+            source,
+        })?;
         // Instances of a pool that was replaced may still run.
-        built.tick(TICK).until_the_engine_ends();
+        engine.tick(TICK).until_the_engine_ends();
         let pool = Arc::new(Pool {
-            engine: built,
+            engine,
             slots: match made.current.get(&size) {
                 // The limit is for both together, while the replaced one has instances.
                 Some(replaced) => replaced.slots.clone(),
@@ -245,6 +285,23 @@ impl Pools {
         made.current.insert(size, Arc::clone(&pool));
         Ok(pool)
     }
+}
+
+/// What a slot of each of these sizes keeps, in bytes: the budget is divided in this proportion.
+fn shares<'a>(sizes: impl Iterator<Item = &'a Size>) -> u64 {
+    sizes.map(|size| size.resident()).sum()
+}
+
+fn no_space(size: Size, needed: u64, most: u64) -> HostError {
+    let pool = size.name();
+    HostError::AddressSpace { pool, needed, most }
+}
+
+/// The address space of a pool: its memories, and its tables with eight bytes for an element.
+fn address_space(plan: &PoolPlan) -> u64 {
+    let tables = u64::from(plan.instances).saturating_mul(u64::from(plan.tables));
+    let tables = tables.saturating_mul(plan.table_elements).saturating_mul(8);
+    plan.address_space().saturating_add(tables)
 }
 
 impl Pool {

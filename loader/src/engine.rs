@@ -274,8 +274,8 @@ pub struct Ticker {
 }
 
 impl Ticker {
-    /// Lets epochs advance until the engine ends: with the last of its clones, programs and stores.
-    /// The thread ends within a period after it.
+    /// Lets epochs advance until the engine is gone: its last clone, program and store. The thread
+    /// ends within one period after that.
     pub fn until_the_engine_ends(mut self) {
         self.thread = None;
     }

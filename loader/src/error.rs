@@ -22,6 +22,7 @@ use edgec_verifier::{
 /// | [`EngineUntested`](Self::EngineUntested) | run the tests of `docs/edge.md`, and state that they passed |
 /// | [`Mixed`](Self::Mixed) | give the artifacts of one release |
 /// | [`Link`](Self::Link) | put what the program imports into the linker |
+/// | `Declined` | change the program, or the host's own rules |
 /// | [`Undeclared`](Self::Undeclared), [`Engine`](Self::Engine) | a trusted key signed what does not hold: ask its owner |
 /// | `Store` | its own documentation says what |
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +114,11 @@ pub enum LoadError {
     #[cfg(target_os = "linux")]
     #[error("the host's source of artifacts failed")]
     Source(#[source] Box<dyn Error + Send + Sync>),
+    /// The host does not take this version
+    /// ([`Preparation::accepting`](crate::store::Preparation::accepting)).
+    #[cfg(target_os = "linux")]
+    #[error("the host does not take the program")]
+    Declined(#[source] Box<dyn Error + Send + Sync>),
     /// The asynchronous runtime ended before the work began.
     #[cfg(feature = "async")]
     #[error("the asynchronous runtime has ended")]
@@ -142,6 +148,8 @@ impl LoadError {
             Self::Store(error) => error.code(),
             #[cfg(target_os = "linux")]
             Self::Source(_) => "artifact-source",
+            #[cfg(target_os = "linux")]
+            Self::Declined(_) => "declined",
             #[cfg(feature = "async")]
             Self::Cancelled => "cancelled",
         }

@@ -444,7 +444,7 @@ fn what_cannot_be_copied_is_named() {
     let error = copy("v2", &to);
     assert!(matches!(error, CopyError::TooDeep { .. }), "{error}");
     assert!(
-        error.to_string().contains("9 indexes lead to it"),
+        error.to_string().contains("9 indexes and referrers lead"),
         "{error}"
     );
     assert!(other.open("v1").is_err(), "the tag has moved");

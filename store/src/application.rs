@@ -47,6 +47,12 @@ impl Application {
         }
     }
 
+    /// The current version of it.
+    pub(crate) fn without_version(mut self) -> Self {
+        self.version = None;
+        self
+    }
+
     pub(crate) fn unknown(&self) -> StoreError {
         let what = self.to_string();
         StoreError::Unknown { what }

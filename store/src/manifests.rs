@@ -1,4 +1,4 @@
-//! The manifests of all current artifacts, for a host to plan its pool.
+//! The manifests of current artifacts, for a host to plan its pools.
 
 use edgec_verifier::{Manifest, ProgramKind};
 
@@ -8,7 +8,7 @@ use super::survey::{Problem, settled};
 use super::version::{OtherKind, StoredVersion};
 use super::{ArtifactStore, StoreError};
 
-/// The manifests of all current artifacts of a store.
+/// The manifests of current artifacts: of a whole store, or of one application.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct CurrentManifests {
@@ -39,10 +39,7 @@ impl ArtifactStore {
         &self,
         application: impl Into<Application>,
     ) -> Result<CurrentManifests, StoreError> {
-        let application = Application {
-            version: None,
-            ..application.into()
-        };
+        let application = application.into().without_version();
         Self::settled_manifests(|| {
             let mut found = CurrentManifests::default();
             match self.stored_version(&application) {
@@ -67,10 +64,7 @@ impl ArtifactStore {
 
     /// The current version of an application and its kind, if both can be read.
     pub(super) fn current_kind(&self, application: &Application) -> Option<OtherKind> {
-        let current = Application {
-            version: None,
-            ..application.clone()
-        };
+        let current = application.clone().without_version();
         let history = History::of(&self.0.names, &self.0.temporary, &current).ok()?;
         let stored = history.find(&current).ok()??;
         Some(OtherKind {

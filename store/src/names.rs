@@ -45,10 +45,7 @@ impl ArtifactStore {
     ///
     /// [`StoreError`] if the name is not valid, or the file cannot be read.
     pub fn current(&self, application: impl Into<Application>) -> Result<Option<u64>, StoreError> {
-        let application = Application {
-            version: None,
-            ..application.into()
-        };
+        let application = application.into().without_version();
         match self.stored_version(&application) {
             Ok(stored) => Ok(Some(stored.version)),
             Err(StoreError::Unknown { .. }) => Ok(None),

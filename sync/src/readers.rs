@@ -35,7 +35,7 @@ pub fn status(host: &str, (name, channel): (&str, Option<&str>), known: &Known) 
     status.know(known);
     let board = Board::new(host);
     board.put(name, &status);
-    board.document()
+    board.document().to_string()
 }
 
 /// The page in an answer of HTTP.

@@ -15,8 +15,8 @@ use crate::watch::{self, Answer, Sighting};
 const AT_A_TIME: usize = 16;
 /// A host that takes longer than this is slow.
 const SLOW: Duration = Duration::from_secs(1);
-/// The answer of a slow host, or that there was none, is good for so many times as long as it took
-/// too long: it takes a small part of the time.
+/// A slow host is left alone for this many times its delay beyond [`SLOW`], whether it answered or
+/// not. So it takes a small part of the time.
 const REST: u32 = 10;
 
 /// The statuses of the watched hosts.

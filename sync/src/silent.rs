@@ -27,7 +27,7 @@ struct Hosts {
 /// What is known of a host.
 #[derive(Default)]
 struct Host {
-    /// Whether it answered the last request, with whatever.
+    /// Whether it answered the last request, even with an error.
     answers: bool,
     /// Whether a request runs that finds out whether it answers.
     is_tried: bool,

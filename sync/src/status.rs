@@ -4,7 +4,7 @@ mod exposition;
 mod server;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use edgec_artifact::UnixTime;
 use serde::Serialize;
@@ -292,7 +292,16 @@ impl ApplicationStatus {
 #[derive(Debug)]
 pub struct Board {
     host: String,
-    applications: Mutex<BTreeMap<String, ApplicationStatus>>,
+    said: Mutex<Said>,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    applications: BTreeMap<String, ApplicationStatus>,
+    /// The texts for clients, until something changes. All clients share them: with thousands of
+    /// applications, each has some megabytes.
+    document: Option<Arc<str>>,
+    metrics: Option<Arc<str>>,
 }
 
 impl Board {
@@ -301,52 +310,60 @@ impl Board {
     pub fn new(host: &str) -> Self {
         Self {
             host: host.to_owned(),
-            applications: Mutex::default(),
+            said: Mutex::default(),
         }
     }
 
     /// Replaces what is said about an application.
     pub(crate) fn put(&self, label: &str, status: &ApplicationStatus) {
-        let mut all = self.lock();
-        all.insert(label.to_owned(), status.clone());
+        let mut said = self.lock();
+        said.applications.insert(label.to_owned(), status.clone());
+        (said.document, said.metrics) = (None, None);
     }
 
     /// What is said about all applications, by their labels.
     #[must_use]
     pub fn all(&self) -> BTreeMap<String, ApplicationStatus> {
-        self.lock().clone()
+        self.lock().applications.clone()
     }
 
     /// The document, as JSON.
     #[must_use]
-    pub fn document(&self) -> String {
+    pub fn document(&self) -> Arc<str> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Document<'a> {
             schema: u32,
             host: &'a str,
-            applications: Vec<ApplicationStatus>,
+            applications: Vec<&'a ApplicationStatus>,
+        }
+        let mut said = self.lock();
+        if let Some(text) = &said.document {
+            return Arc::clone(text);
         }
         let document = Document {
             schema: 1,
             host: &self.host,
-            applications: self.all().into_values().collect(),
+            applications: said.applications.values().collect(),
         };
         // The values are of this crate, and none of them can fail.
         let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
         text.push('\n');
-        text
+        Arc::clone(said.document.insert(text.into()))
     }
 
     /// The metrics, in the text format of Prometheus.
     #[must_use]
-    pub fn metrics(&self) -> String {
-        exposition::text(&self.all())
+    pub fn metrics(&self) -> Arc<str> {
+        let mut said = self.lock();
+        if let Some(text) = &said.metrics {
+            return Arc::clone(text);
+        }
+        let text = exposition::text(&said.applications);
+        Arc::clone(said.metrics.insert(text.into()))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, ApplicationStatus>> {
-        self.applications
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,11 +2,14 @@
 //! a host's wave follows from its configured name, and the time of this host's own wave from its
 //! own clock. An answer that is too long, too slow or malformed counts as none.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use crate::config::WatchConfig;
+use crate::config::{MOST_APPLICATIONS, WatchConfig};
 use crate::http::{self, HttpError};
 use crate::state::ReleaseId;
 
@@ -37,8 +40,40 @@ pub enum Sighting {
 pub(crate) struct Answer {
     #[serde(default)]
     host: String,
-    #[serde(default)]
-    applications: Vec<Said>,
+    #[serde(default, deserialize_with = "bounded")]
+    applications: HashMap<Label, Said>,
+}
+
+/// The name and the channel of an application.
+type Label = (String, Option<String>);
+
+/// Reads the list of applications, and no more of them than a host may have. The first entry of an
+/// application counts.
+fn bounded<'de, D: Deserializer<'de>>(list: D) -> Result<HashMap<Label, Said>, D::Error> {
+    struct Bounded;
+
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = HashMap<Label, Said>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MOST_APPLICATIONS} applications")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut all = HashMap::new();
+            let mut count = 0;
+            while let Some(mut said) = list.next_element::<Said>()? {
+                count += 1;
+                if count > MOST_APPLICATIONS {
+                    return Err(A::Error::invalid_length(count, &self));
+                }
+                let label = (std::mem::take(&mut said.name), said.channel.take());
+                all.entry(label).or_insert(said);
+            }
+            Ok(all)
+        }
+    }
+    list.deserialize_seq(Bounded)
 }
 
 /// What a status says about an application.
@@ -98,11 +133,8 @@ impl Answer {
 
     /// What it says about a release of an application.
     pub(crate) fn about(&self, name: &str, channel: Option<&str>, release: &ReleaseId) -> Sighting {
-        let said = self
-            .applications
-            .iter()
-            .find(|it| it.name == name && it.channel.as_deref() == channel);
-        let Some(said) = said else {
+        let label = (name.to_owned(), channel.map(str::to_owned));
+        let Some(said) = self.applications.get(&label) else {
             return Sighting::NotYet("it does not follow the application".to_owned());
         };
         let digest = release.digest.to_string();
@@ -135,7 +167,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::config::MOST_APPLICATIONS;
 
     fn release(serial: u64) -> ReleaseId {
         ReleaseId::new(serial, serial, Sha256Digest::of(&[serial.to_le_bytes()[0]]))
@@ -211,8 +242,21 @@ mod tests {
         });
         let all = vec![application; MOST_APPLICATIONS];
         let text = serde_json::to_string_pretty(&json!({"host": "a", "applications": all}));
-        let length = text.unwrap().len();
-        assert!(length < MAX_STATUS, "{length}");
+        let text = text.unwrap();
+        assert!(text.len() < MAX_STATUS, "{}", text.len());
+        assert!(Answer::read(text.as_bytes(), "a").is_ok());
+    }
+
+    /// Otherwise a short text could take much memory.
+    #[test]
+    fn a_status_of_more_applications_is_none() {
+        let of = |count: usize| {
+            let all = vec![json!({"name": ""}); count];
+            let text = json!({"host": "a", "applications": all}).to_string();
+            Answer::read(text.as_bytes(), "a")
+        };
+        assert!(of(MOST_APPLICATIONS).is_ok());
+        assert!(of(MOST_APPLICATIONS + 1).is_err());
     }
 
     #[test]

@@ -21,19 +21,37 @@ file = "policy.toml"
 name = "proxy"
 "#;
 
-/// Version `version` of the proxy: it has one memory more, of 20 MiB, and seven tables.
+/// Another application, for the end of [`SERVE`].
+const OTHER: &str = "[[application]]\nname = \"other\"\nhost = \"other.example\"\n";
+
+/// Admits a version of a proxy with another module, which has these memories and tables.
+fn admit_beside(sandbox: &Sandbox, (name, version): (&str, u32), answer: u16, fields: &str) {
+    let more = format!(
+        "(core module $more {fields})(core instance (instantiate $more))\n  (core module $main"
+    );
+    let proxy = programs::proxy(answer).replacen("(core module $main", &more, 1);
+    sandbox.write("more.wat", proxy);
+    admit(sandbox, "more.wat", name, version);
+}
+
+/// The same with a memory of so many MiB, and so many tables.
+fn admit_with(sandbox: &Sandbox, named: (&str, u32), answer: u16, (memory, tables): (u32, usize)) {
+    let tables = "(table 1 funcref)".repeat(tables);
+    let fields = format!("(memory (export \"memory\") {}){tables}", memory * 16);
+    admit_beside(sandbox, named, answer, &fields);
+}
+
 fn admit_larger(sandbox: &Sandbox, answer: u16, version: u32) {
-    let larger = "(core module $more (memory (export \"memory\") 320)\
-                  (table 1 funcref) (table 1 funcref) (table 1 funcref) (table 1 funcref)\
-                  (table 1 funcref) (table 1 funcref) (table 1 funcref))\
-                  (core instance (instantiate $more))\n  (core module $main";
-    let proxy = programs::proxy(answer).replacen("(core module $main", larger, 1);
-    sandbox.write("larger.wat", proxy);
-    admit(sandbox, "larger.wat", "proxy", version);
+    admit_with(sandbox, ("proxy", version), answer, (20, 7));
 }
 
 fn answer(address: &str) -> u16 {
     status(&request(address, "GET", HOST))
+}
+
+/// What the other application answers.
+fn other(address: &str) -> u16 {
+    status(&request(address, "GET", "Host: other.example\r\n"))
 }
 
 #[test]
@@ -101,10 +119,28 @@ fn a_version_in_place_of_a_revoked_one_gets_a_larger_pool() {
     host.end();
 }
 
+/// A new size divides the budget again: what runs already moves too.
+#[test]
+fn applications_move_to_the_pools_that_replace_theirs() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    sandbox.write("other.wat", programs::proxy(299));
+    admit(&sandbox, "other.wat", "other", 1);
+    sandbox.write("serve.toml", format!("{SERVE}{OTHER}"));
+    let host = Running::start(&sandbox, &["--config", "serve.toml"]);
+    let address = host.address("");
+    assert_eq!((answer(&address), other(&address)), (201, 299));
+    admit_larger(&sandbox, 202, 2);
+    let line = host.line("it is in a new pool now");
+    assert!(line.contains("other"), "{line}");
+    assert_eq!((answer(&address), other(&address)), (202, 299));
+    host.end();
+}
+
 /// Twelve thousand instances with a memory take 47 TiB of address space, with two memories 94. The
 /// version in use stays.
 #[test]
-fn a_pool_that_cannot_be_made_is_named() {
+fn a_program_that_no_pool_fits_is_named() {
     let sandbox = sandbox();
     admit_proxy(&sandbox, 201, 1);
     sandbox.write(
@@ -120,5 +156,74 @@ fn a_pool_that_cannot_be_made_is_named() {
     admit_proxy(&sandbox, 203, 3);
     host.line("version 3 in place of 1");
     assert_eq!(answer(&address), 203);
+    host.end();
+}
+
+/// A pool for 10,500 instances takes 41 TiB. So there is no space for a third one. A pool
+/// of another size serves the program, but not if it has too few tables.
+#[test]
+fn another_pool_serves_a_program_whose_own_cannot_be_made() {
+    let sandbox = sandbox();
+    let sized = |(name, version): (&str, u32), answer: u16, memory: u32| {
+        let (from, to) = ("\"memory\") 1)", format!("\"memory\") {})", memory * 16));
+        sandbox.write("sized.wat", programs::proxy(answer).replacen(from, &to, 1));
+        admit(&sandbox, "sized.wat", name, version);
+    };
+    sized(("proxy", 1), 201, 20);
+    let limits = "[limits]\ninstances = 10500\n";
+    sandbox.write("serve.toml", format!("{SERVE}{OTHER}{limits}"));
+    let host = Running::start(&sandbox, &["--config", "serve.toml"]);
+    let address = host.address("");
+    assert_eq!((answer(&address), other(&address)), (201, 503));
+    sized(("other", 1), 202, 8);
+    until(|| other(&address) == 202);
+    let tables = "(table 1 funcref)".repeat(9);
+    admit_beside(&sandbox, ("other", 2), 203, &tables);
+    host.line("the pool for small programs would take ");
+    assert_eq!((answer(&address), other(&address)), (201, 202));
+    host.end();
+}
+
+/// A pool for 45 memories would take the address space of other sizes. Only this program is not
+/// served, also after a restart.
+#[test]
+fn a_program_takes_no_address_space_from_others() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    sandbox.write("serve.toml", format!("{SERVE}{OTHER}"));
+    let host = Running::start(&sandbox, &["--config", "serve.toml"]);
+    host.address("");
+    admit_beside(&sandbox, ("other", 1), 202, &"(memory 1)".repeat(45));
+    host.line("the pool for small programs would take ");
+    host.end();
+    let host = Running::start(&sandbox, &["--config", "serve.toml"]);
+    let address = host.address("");
+    assert_eq!((answer(&address), other(&address)), (201, 503));
+    host.end();
+}
+
+/// Such a version would fail at every request.
+#[test]
+fn a_version_that_can_have_no_instance_does_not_replace_a_good_one() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    sandbox.write("serve.toml", SERVE);
+    let host = Running::start(&sandbox, &["--config", "serve.toml"]);
+    let address = host.address("");
+    admit_with(&sandbox, ("proxy", 2), 202, (128, 1));
+    let line = host.line("the host does not take the program");
+    assert!(line.contains("the limit `memory` is 128 MiB"), "{line}");
+    admit_beside(
+        &sandbox,
+        ("proxy", 3),
+        203,
+        "(table (export \"t\") 100001 funcref)",
+    );
+    host.line("its tables start with 100001 elements, and the limit `table-elements` is 100000");
+    assert_eq!(answer(&address), 201);
+    host.end();
+    // Without a better version, there is none.
+    let host = Running::start(&sandbox, &["--config", "serve.toml"]);
+    assert_eq!(answer(&host.address("")), 503);
     host.end();
 }

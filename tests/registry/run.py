@@ -7,7 +7,8 @@
 
 It installs what it needs as root on Debian (`tools.sh`), and compiles the clients and the registry
 of `clients/`. Every server is on the loopback interface, and ends with the run. No test has an
-upper bound for a time. Exit codes: 0 everything is as it should be, 1 something is not, 3 a tool is missing.
+upper bound for a time. Exit codes: 0 everything is as it should be, 1 something is not, 3 a tool is
+missing.
 """
 
 import argparse

@@ -21,7 +21,9 @@ pub(super) const SUBJECT: Subject = Subject {
         Explanation {
             code: "pool-limits",
             what: "An instance of the program does not fit into the host's pool.",
-            remedy: "`edgec store plan` computes a pool for all programs of a store.",
+            remedy: "`edgec store plan` computes a pool for all programs of a store. `edgec serve` \
+                 makes the pool that a program needs: in `[limits]`, lower `instances` or \
+                 `reserved-instances`, or raise `memory`, as the message says.",
         },
         Explanation {
             code: "no-fit",

@@ -260,8 +260,8 @@ pub(super) const SUBJECT: Subject = Subject {
             code: "copy-manifest",
             what: "A manifest is malformed, or lists more than edgec copies.",
             remedy: "Check what the reference names: no push of edgec writes that. edgec copies \
-                 at most 8192 manifests, and follows at most 8 indexes and referrers behind each \
-                 other. Another tool may copy more, such as `oras cp -r`.",
+                 at most 8192 manifests, and follows at most 8 indexes and referrers in a chain. \
+                 Another tool may copy more, such as `oras cp -r`.",
         },
     ],
 };

@@ -88,6 +88,13 @@ pub(super) const SUBJECT: Subject = Subject {
             remedy: "Name artifacts of one application, channel and version.",
         },
         Explanation {
+            code: "declined",
+            what: "The host does not take the program, by rules of its own.",
+            remedy: "The message has the rule. `edgec serve` takes no program whose instances start \
+                 with more memory or more elements of tables than its limits allow: raise `memory` or \
+                 `table-elements` for the application, or make the program smaller.",
+        },
+        Explanation {
             code: "artifact-source",
             what: "The host's own source of artifacts failed.",
             remedy: "The error's cause has the reason.",

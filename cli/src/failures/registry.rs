@@ -206,7 +206,10 @@ fn unreleased(failure: Failure, error: &ReleaseRefusal) -> Failure {
 
 fn admission_failure(error: &AdmissionError) -> Failure {
     match error {
-        AdmissionError::Verify(error) => verify_failure(error),
+        AdmissionError::Verify(error) => match error {
+            VerifyError::Release(source) => unreleased(verify_failure(error), source),
+            _ => verify_failure(error),
+        },
         AdmissionError::Store(error) => store_failure(error),
         AdmissionError::Mode(LoadModeError { .. }) => Failure::rejected(error.code(), error)
             .hint("fs-verity is for a file system that has the feature"),
@@ -255,6 +258,9 @@ mod tests {
             fits: "x86_64 (edge)".to_owned(),
             source: VerifyError::Release(ReleaseRefusal::NoRelease),
         };
+        assert!(hint(pull_failure(&error)).contains("edgec push --release"));
+        let error = VerifyError::Release(ReleaseRefusal::NoRelease);
+        let error = PullError::Admission(AdmissionError::Verify(error));
         assert!(hint(pull_failure(&error)).contains("edgec push --release"));
     }
 

@@ -57,8 +57,10 @@ pub(crate) fn host_failure(error: &HostError) -> Failure {
             "build it for this one: `edgec build --profile edge --target {}`",
             std::env::consts::ARCH
         )),
-        HostError::Engine { .. } => Failure::new(Exit::Environment, error.code(), chain(error))
-            .hint("a pool reserves address space: lower `limits.instances` or `limits.memory`"),
+        HostError::Engine { .. } | HostError::AddressSpace { .. } => {
+            Failure::new(Exit::Environment, error.code(), chain(error))
+                .hint("a pool reserves address space: lower `limits.instances`")
+        }
         HostError::Listen { address, source } => {
             let failure = Failure::new(Exit::Environment, error.code(), chain(error));
             match source.kind() {

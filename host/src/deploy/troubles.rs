@@ -6,18 +6,32 @@ use std::sync::{Mutex, PoisonError};
 use crate::application::Application;
 use crate::config::LogLevel;
 
+/// Why an application is not served, or not its newest version.
+pub(super) struct Trouble {
+    pub(super) level: LogLevel,
+    pub(super) what: String,
+}
+
+impl From<String> for Trouble {
+    fn from(what: String) -> Self {
+        let level = LogLevel::Error;
+        Self { level, what }
+    }
+}
+
 /// The last trouble of each application.
 #[derive(Debug, Default)]
 pub(super) struct Troubles(Mutex<HashMap<String, String>>);
 
 impl Troubles {
     /// Logs a trouble, if it is new.
-    pub(super) fn note(&self, application: &Application, what: String) {
+    pub(super) fn note(&self, application: &Application, trouble: Trouble) {
+        let Trouble { level, what } = trouble;
         let name = name(application);
         let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if troubles.get(&name).map(|told| timeless(told)) != Some(timeless(&what)) {
             let telemetry = application.telemetry();
-            telemetry.log(LogLevel::Error, Some(application.label()), &what);
+            telemetry.log(level, Some(application.label()), &what);
             troubles.insert(name, what);
         }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use edgec_store::{Application, ArtifactStore, Entry, OpenedImage, StableFile, StoreError};
-use edgec_verifier::{Facts, ProgramKind, TrustPolicy, UnixTime};
+use edgec_verifier::{Facts, Manifest, ProgramKind, TrustPolicy, UnixTime};
 
 use crate::load::{component, module};
 use crate::loaded::{first_that_fits, fit};
@@ -20,6 +20,10 @@ pub(super) struct StoredImage {
 }
 
 impl StoredImage {
+    pub(super) fn manifest(&self) -> &Manifest {
+        self.image.facts.manifest()
+    }
+
     /// Loads the component in the image.
     pub(super) fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         self.loaded(engine, component)

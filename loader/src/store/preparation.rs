@@ -1,5 +1,6 @@
 //! The form that a host makes of each version before requests get it.
 
+use std::error::Error;
 use std::fmt;
 
 use edgec_verifier::{Manifest, ProgramKind};
@@ -97,6 +98,30 @@ impl<P> Preparation<P> {
         };
         Self {
             kind: ProgramKind::Module,
+            prepare: Box::new(prepare),
+        }
+    }
+
+    /// Takes only versions whose manifests pass this check: a host's own rules, such as how much
+    /// memory an instance may have at its start. If `check` fails for a version, the engine does
+    /// not see it ([`LoadError::Declined`]), and a version in use stays.
+    #[must_use]
+    pub fn accepting(
+        self,
+        check: impl Fn(&Manifest) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self
+    where
+        P: 'static,
+    {
+        let Self { kind, prepare } = self;
+        let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
+            let checked = check(opened.manifest()).map_err(LoadError::Declined);
+            let name = || opened.manifest().name.clone();
+            engine.observed().refusal(name, checked)?;
+            prepare(engine, opened)
+        };
+        Self {
+            kind,
             prepare: Box::new(prepare),
         }
     }

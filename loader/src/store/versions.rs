@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use edgec_store::{Application, ArtifactStore, Entry, StoreError};
-use edgec_verifier::{Expected, ProgramKind, TrustPolicy, UnixTime};
+use edgec_verifier::{Expected, Manifest, ProgramKind, TrustPolicy, UnixTime};
 
 use super::loading::{self, StoredImage, candidates};
 use super::source::{self, ArtifactSource, Candidate};
@@ -40,6 +40,13 @@ pub(super) enum Opened {
 }
 
 impl Opened {
+    pub(super) fn manifest(&self) -> &Manifest {
+        match self {
+            Self::Stored(image) => image.manifest(),
+            Self::Copied(file) => file.manifest(),
+        }
+    }
+
     pub(super) fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         match self {
             Self::Stored(image) => image.component(engine),

@@ -30,17 +30,15 @@ pub enum CopyError {
     /// A manifest is deeper below the reference than any push puts it: indexes list indexes, or
     /// referrers have referrers.
     #[error(
-        "the manifest sha256:{digest} is too deep: {} lead to it, and edgec follows at most {most}",
-        way(*indexes, *referrers)
+        "the manifest sha256:{digest} is too deep: {depth} indexes and referrers lead to it, and \
+         edgec follows at most {most}"
     )]
     TooDeep {
         /// Its digest.
         digest: Sha256Digest,
-        /// How many indexes lead to it.
-        indexes: usize,
-        /// How many referrers lead to it.
-        referrers: usize,
-        /// How many of both may lead to a manifest.
+        /// How many indexes and referrers lead to it.
+        depth: usize,
+        /// How many may lead to a manifest.
         most: usize,
     },
     /// There are more manifests than any reference of edgec has.
@@ -163,21 +161,6 @@ impl Session {
         copied.to = target.traffic().since(before.1);
         Ok(copied)
     }
-}
-
-/// What leads to a manifest, for messages.
-fn way(indexes: usize, referrers: usize) -> String {
-    let count = |count: usize, one: &str, more: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        count => Some(format!("{count} {more}")),
-    };
-    let parts = [
-        count(indexes, "index", "indexes"),
-        count(referrers, "referrer", "referrers of referrers"),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    parts.join(" and ")
 }
 
 /// The manifest and its place, for messages.

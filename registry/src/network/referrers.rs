@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 
 use edgec_artifact::Sha256Digest;
 use http::{HeaderMap, Method, StatusCode, header};
-use oci_client::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 use url::Url;
 
 use super::request::{Access, Ask, pause};
 use super::{NetworkRepository, answer, manifests};
 use crate::checked::{MAX_MANIFEST_LEN, digest_of, fallback_tag, refers_to};
+use crate::content::media;
 use crate::headers::link::next_page;
 use crate::referrer_list::ReferrerList;
 use crate::retry::Backoff;
@@ -100,7 +100,7 @@ impl NetworkRepository {
         for page in 0..MAX_PAGES {
             let what = format!("referrers of sha256:{subject}");
             let ask = Ask::new(Method::GET, url.clone(), Access::Pull, &what)
-                .with(header::ACCEPT, OCI_IMAGE_INDEX_MEDIA_TYPE);
+                .with(header::ACCEPT, media::INDEX);
             let (headers, at, bytes) = match self.read_page(&ask).await {
                 Ok(read) => read,
                 // What registries without the API answer.
@@ -111,7 +111,7 @@ impl NetworkRepository {
             };
             let senseless = |what: String| self.senseless_list(subject, &what);
             let media_type = manifests::media_type(&headers);
-            if media_type != OCI_IMAGE_INDEX_MEDIA_TYPE {
+            if media_type != media::INDEX {
                 // Other services than registries answer every request with some page.
                 return match page {
                     0 => Ok(None),
@@ -161,9 +161,7 @@ impl NetworkRepository {
         subject: Sha256Digest,
     ) -> Result<Option<StoredManifest>, RegistryError> {
         let which = Which::Tag(fallback_tag(subject));
-        let is_list = |it: &StoredManifest| {
-            it.digest != subject && it.media_type == OCI_IMAGE_INDEX_MEDIA_TYPE
-        };
+        let is_list = |it: &StoredManifest| it.digest != subject && it.media_type == media::INDEX;
         match self.get_manifest(&which, None).await {
             Ok(found) => Ok(found.filter(is_list)),
             Err(error) if error.is_absence() => Ok(None),
@@ -195,8 +193,7 @@ impl NetworkRepository {
             };
             list.push(referrer).map_err(failed)?;
             let bytes = serde_json::to_vec(&list).map_err(failed)?;
-            self.send_manifest(Some(&tag), OCI_IMAGE_INDEX_MEDIA_TYPE, &bytes)
-                .await?;
+            self.send_manifest(Some(&tag), media::INDEX, &bytes).await?;
         }
         Err(RegistryError::Answer {
             place: self.place(),

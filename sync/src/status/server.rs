@@ -152,24 +152,25 @@ fn answer(mut stream: TcpStream, board: &Board) -> io::Result<()> {
             "text/plain; version=0.0.4; charset=utf-8",
             board.metrics(),
         ),
-        (Some("GET" | "HEAD"), "/healthz") => ("200 OK", "text/plain", "ok\n".to_owned()),
-        (Some("GET" | "HEAD"), _) => ("404 Not Found", "text/plain", "not found\n".to_owned()),
+        (Some("GET" | "HEAD"), "/healthz") => ("200 OK", "text/plain", "ok\n".into()),
+        (Some("GET" | "HEAD"), _) => ("404 Not Found", "text/plain", "not found\n".into()),
         _ => (
             "405 Method Not Allowed",
             "text/plain",
-            "GET and HEAD only\n".to_owned(),
+            "GET and HEAD only\n".into(),
         ),
     };
-    let mut response = format!(
+    let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\
          cache-control: no-store\r\nconnection: close\r\n\r\n",
         body.len()
     );
-    if method != Some("HEAD") {
-        response.push_str(&body);
-    }
+    let body = match method {
+        Some("HEAD") => &[],
+        _ => body.as_bytes(),
+    };
     let end = Instant::now() + PATIENCE;
-    for part in response.as_bytes().chunks(64 << 10) {
+    for part in std::iter::once(head.as_bytes()).chain(body.chunks(64 << 10)) {
         // A client that takes a little now and then gets no more time.
         if Instant::now() > end {
             return Err(io::ErrorKind::TimedOut.into());

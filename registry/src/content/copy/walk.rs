@@ -40,25 +40,6 @@ fn longest(media_type: &str) -> u64 {
     }
 }
 
-/// What leads from the reference to a manifest.
-#[derive(Clone, Copy, Debug, Default)]
-struct Depth {
-    indexes: usize,
-    referrers: usize,
-}
-
-impl Depth {
-    fn in_index(self) -> Self {
-        let indexes = self.indexes + 1;
-        Self { indexes, ..self }
-    }
-
-    fn in_referrer(self) -> Self {
-        let referrers = self.referrers + 1;
-        Self { referrers, ..self }
-    }
-}
-
 /// A copy under way.
 pub(super) struct Walk<'a> {
     source: &'a Counted,
@@ -113,22 +94,20 @@ impl<'a> Walk<'a> {
         found: &StoredManifest,
         tag: Option<&str>,
     ) -> Result<(), CopyError> {
-        self.below(found, tag, Depth::default())
+        self.below(found, tag, 0)
     }
 
-    /// Copies a manifest with everything below it. `depth` is what leads to it.
+    /// Copies a manifest with everything below it. So many indexes and referrers lead to it.
     fn below(
         &mut self,
         found: &StoredManifest,
         tag: Option<&str>,
-        depth: Depth,
+        depth: usize,
     ) -> Result<(), CopyError> {
-        let Depth { indexes, referrers } = depth;
-        if indexes + referrers > MAX_DEPTH {
+        if depth > MAX_DEPTH {
             return Err(CopyError::TooDeep {
                 digest: found.digest,
-                indexes,
-                referrers,
+                depth,
                 most: MAX_DEPTH,
             });
         }
@@ -147,7 +126,7 @@ impl<'a> Walk<'a> {
                 let index = Index::decode(&found.bytes).map_err(malformed)?;
                 for entry in &index.manifests {
                     let child = self.fetched(entry)?;
-                    self.below(&child, None, depth.in_index())?;
+                    self.below(&child, None, depth + 1)?;
                 }
                 index.subject
             }
@@ -173,12 +152,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Copies what refers to a manifest.
-    fn referrers(&mut self, found: &StoredManifest, depth: Depth) -> Result<(), CopyError> {
+    fn referrers(&mut self, found: &StoredManifest, depth: usize) -> Result<(), CopyError> {
         for entry in self.source.referrers(found.digest)? {
             let digest = descriptor::digest(&entry);
             if !digest.is_some_and(|it| self.manifests.contains(&it)) {
                 let referrer = self.fetched(&entry)?;
-                self.below(&referrer, None, depth.in_referrer())?;
+                self.below(&referrer, None, depth + 1)?;
                 self.copied.referrers += 1;
             }
         }
@@ -340,8 +319,8 @@ mod tests {
                     assert_eq!(referrers, MAX_DEPTH, "{error}");
                     assert_eq!(error.code(), "copy-manifest");
                     let said = format!(
-                        "the manifest sha256:{digest} is too deep: 1 index and 8 referrers of \
-                         referrers lead to it, and edgec follows at most 8"
+                        "the manifest sha256:{digest} is too deep: 9 indexes and referrers \
+                         lead to it, and edgec follows at most 8"
                     );
                     assert_eq!(error.to_string(), said);
                 }
