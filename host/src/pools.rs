@@ -8,13 +8,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use edgec_loader::{EngineProfile, HostEngine, Limits as Memory, Manifest, PoolPlan};
 
 use crate::HostError;
 use crate::config::ServeConfig;
 use crate::queue::Room;
-use crate::run::TICK;
+
+/// The interval at which a computing program yields its thread: epochs of the engines.
+pub(crate) const TICK: Duration = Duration::from_millis(2);
 
 /// The size of a program, by the memory with which its instances start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

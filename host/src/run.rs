@@ -13,7 +13,6 @@ use http::{Request, Response};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
-pub(crate) use self::instance::TICK;
 use self::program::Form;
 pub use self::program::Program;
 use crate::application::Application;

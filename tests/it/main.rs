@@ -127,7 +127,7 @@ mod serve;
 mod serve_bounds;
 mod serve_clients;
 mod serve_hostile;
-mod serve_pools;
+mod serve_needs;
 mod serve_refusals;
 mod serve_releases;
 mod shared_cache;

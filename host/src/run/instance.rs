@@ -13,10 +13,9 @@ use crate::config::count;
 use crate::guest::GuestState;
 use crate::hit::Hit;
 use crate::meter::Meter;
+use crate::pools::TICK;
 use crate::turn::Turn;
 
-/// The interval at which a computing program yields its thread.
-pub(crate) const TICK: Duration = Duration::from_millis(2);
 /// An instance that counts ticks has computed for long after so many.
 const LONG: u64 = 3;
 
