@@ -99,8 +99,8 @@ impl Deployer {
         }
     }
 
-    /// What the log says about a failure. If `[sync]` fills the store, a version that is not there
-    /// yet is none.
+    /// What the log says about a failure. If `[sync]` fills the store, it is no error that a
+    /// version is not there yet.
     fn trouble(&self, error: &HostError) -> Trouble {
         let level = match error {
             HostError::Load {

@@ -116,7 +116,8 @@ struct Made {
 }
 
 impl Pools {
-    /// A pool for each size among these programs. A program that no pool fits is left out.
+    /// A pool for each size among these programs. A program that fits no pool is left out, and its
+    /// load says why.
     pub(crate) fn new(config: &ServeConfig, needs: &[Manifest]) -> Result<Self, HostError> {
         let shared = config.limits.instances;
         // Every application may have all of its reserve in one pool.
@@ -138,12 +139,11 @@ impl Pools {
         sizes.entry(Size::Small).or_default();
         let shares = shares(sizes.keys());
         for (size, manifests) in sizes {
-            // The load of a program that is left out says why.
             let plan = manifests.into_iter().fold(pools.empty(), |plan, manifest| {
                 pools.with_program(&plan, size, manifest).unwrap_or(plan)
             });
             let pool = pools.make(&mut pools.made(), size, plan, shares);
-            // Without a larger one, its programs fall back, or their loads say why they cannot.
+            // Without a pool of its size, the load of a program takes another one, or fails.
             if size == Size::Small {
                 pool?;
             }
@@ -178,12 +178,10 @@ impl Pools {
         let pool = self.make(made, size, plan, shares)?;
         if is_new {
             // The budget is divided again. A pool that cannot be made again keeps its share.
-            let others: Vec<_> = made.current.iter().filter(|(it, _)| **it != size).collect();
-            let others = others
-                .into_iter()
-                .map(|(size, pool)| (*size, pool.plan.clone()));
-            for (size, plan) in others.collect::<Vec<_>>() {
-                let _ = self.make(made, size, plan, shares);
+            for (other, pool) in made.current.clone() {
+                if other != size {
+                    let _ = self.make(made, other, pool.plan.clone(), shares);
+                }
             }
         }
         Ok(pool)
