@@ -115,7 +115,7 @@ impl Deployer {
         }
     }
 
-    /// Loads an application for the first time.
+    /// Loads the current version of an application.
     fn deploy(&self, application: &Arc<Application>) -> Result<(), HostError> {
         self.deploy_as(application, self.manifest(application.config())?)
     }
@@ -127,28 +127,7 @@ impl Deployer {
         manifest: Option<Manifest>,
     ) -> Result<(), HostError> {
         let config = application.config();
-        let name = || application.name().to_owned();
-        let failed = |source| match source {
-            // This speaks of a store, which a single file does not have.
-            LoadError::Store(StoreError::NoFit { targets, .. }) if config.artifact.is_some() => {
-                let application = name();
-                HostError::NoFit {
-                    application,
-                    targets,
-                }
-            }
-            source => match &config.artifact {
-                Some(path) => HostError::File {
-                    application: name(),
-                    path: path.clone(),
-                    source: Box::new(source),
-                },
-                None => HostError::Load {
-                    application: name(),
-                    source,
-                },
-            },
-        };
+        let failed = |source| failed(config, source);
         let limits = application.limits().clone();
         if let Some(manifest) = &manifest {
             let checked = needs::check(manifest, &limits);
@@ -202,25 +181,16 @@ impl Deployer {
     /// The manifest of an application's current version. `None`: the store has none.
     fn manifest(&self, config: &ApplicationConfig) -> Result<Option<Manifest>, HostError> {
         if let Some(path) = &config.artifact {
-            let policy = self
-                .policy
-                .source
-                .policy()
-                .map_err(|error| HostError::File {
-                    application: config.name.clone(),
-                    path: path.clone(),
-                    source: Box::new(LoadError::Policy(error)),
-                })?;
+            let policy = self.policy.source.policy();
+            let policy = policy.map_err(|error| failed(config, LoadError::Policy(error)))?;
             return ArtifactFile::manifest(path, config, &policy).map(Some);
         }
-        let load = |source| HostError::Load {
-            application: config.name.clone(),
-            source,
-        };
         let store = self.source.store.as_ref();
-        let store = store.ok_or_else(|| load(no_source()))?;
+        let store = store.ok_or_else(|| failed(config, no_source()))?;
         let found = store.manifests_of(named(config));
-        let mut own = found.map_err(|error| load(error.into()))?.manifests;
+        let mut own = found
+            .map_err(|error| failed(config, error.into()))?
+            .manifests;
         let edge = EngineProfile::Edge.name();
         match own.iter().position(|it| it.engine.profile == edge) {
             Some(at) => Ok(Some(own.swap_remove(at))),
@@ -333,6 +303,27 @@ fn expected(name: &str, config: &ApplicationConfig) -> Expected {
     match &config.channel {
         Some(channel) => expected.in_channel(channel),
         None => expected,
+    }
+}
+
+/// Why an application is not loaded.
+fn failed(config: &ApplicationConfig, source: LoadError) -> HostError {
+    let application = config.name.clone();
+    match (source, &config.artifact) {
+        // This speaks of a store, which a single file does not have.
+        (LoadError::Store(StoreError::NoFit { targets, .. }), Some(_)) => HostError::NoFit {
+            application,
+            targets,
+        },
+        (source, Some(path)) => HostError::File {
+            application,
+            path: path.clone(),
+            source: Box::new(source),
+        },
+        (source, None) => HostError::Load {
+            application,
+            source,
+        },
     }
 }
 
